@@ -1,0 +1,6 @@
+import { constants } from 'node:os';
+
+const names = new Map<number, string>(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+
+/** `ENOENT` for 2; `errno 999` for what has no name. */
+export const errnoName = (value: number): string => names.get(value) ?? `errno ${value}`;
