@@ -1,0 +1,226 @@
+import type { Readable, Writable } from 'node:stream';
+import type { ContainerId, ContainerRef, ExecId } from '../../contracts/brand.ts';
+import type {
+  ContainerChange,
+  ContainerCreateBody,
+  ContainerCreateResponse,
+  ContainerInspect,
+  ContainerPruneReport,
+  ContainerStats,
+  ContainerSummary,
+  ContainerTop,
+  ContainerUpdateBody,
+  ContainerWaitResponse,
+} from '../../contracts/docker/containers.ts';
+import type { EventMessage } from '../../contracts/docker/events.ts';
+import type { ExecCreateBody, ExecInspect } from '../../contracts/docker/exec.ts';
+import type {
+  ImageDeleteItem,
+  ImageHistoryItem,
+  ImageInspect,
+  ImagePruneReport,
+  ImageSummary,
+  JsonMessage,
+} from '../../contracts/docker/images.ts';
+import type {
+  NetworkConnectBody,
+  NetworkCreateBody,
+  NetworkCreateResponse,
+  NetworkDisconnectBody,
+  NetworkInspect,
+  NetworkPruneReport,
+} from '../../contracts/docker/networks.ts';
+import type {
+  AuthConfig,
+  AuthResponse,
+  DiskUsage,
+  SystemInfo,
+  VersionDocument,
+} from '../../contracts/docker/system.ts';
+import type { Volume, VolumeCreateBody, VolumeList, VolumePruneReport } from '../../contracts/docker/volumes.ts';
+import type { PathStat } from '../archive/index.ts';
+import type { OutputChunk } from '../logs/index.ts';
+
+/** Filters as every list, prune and event request carries them: key → wanted values. */
+export type Filters = Readonly<Record<string, readonly string[]>>;
+
+/** All that the API may ask of the engine; documents are Docker's, errors are `EngineError`s. */
+export interface Engine {
+  readonly containers: ContainersService;
+  readonly execs: { /** @throws not-found `No such exec instance: x` */ get(id: string): Exec };
+  readonly images: ImagesService;
+  readonly networks: NetworksService;
+  readonly volumes: VolumesService;
+  readonly events: EventsService;
+  readonly system: SystemService;
+  /** Ends what the engine holds; with `stopContainers` they get their stop signal and `graceSeconds`, else they go on. */
+  close(options: { stopContainers: boolean; graceSeconds: number }): Promise<void>;
+}
+
+export interface ContainersService {
+  list(query: { all?: boolean; limit?: number; size?: boolean; filters?: Filters }): Promise<ContainerSummary[]>;
+  create(request: { name?: string; body: ContainerCreateBody; platform?: string }): Promise<ContainerCreateResponse>;
+  /** @throws not-found `No such container: x`; invalid-argument when a prefix is ambiguous */
+  getByRef(ref: ContainerRef): Container;
+  prune(filters: Filters): Promise<ContainerPruneReport>;
+}
+
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+export interface LogsRequest {
+  stdout: boolean;
+  stderr: boolean;
+  follow: boolean;
+  /** Lines from the end; absent means all. */
+  tail?: number;
+  since?: Date;
+  until?: Date;
+  /** Each line starts with its RFC 3339 time. */
+  timestamps: boolean;
+  /** Each line starts with the labels and variables chosen by `--log-opt`. */
+  details: boolean;
+}
+
+export interface AttachRequest {
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  /** Live output from now on. */
+  stream: boolean;
+  /** What was written before, first. */
+  logs: boolean;
+  /** As `ctrl-p,ctrl-q`; absent means that default. */
+  detachKeys?: string;
+}
+
+/** One container. What acts is queued in its mailbox; `inspect`, `kill` and `wait` never wait there. */
+export interface Container {
+  readonly id: ContainerId;
+  inspect(options: { size: boolean }): Promise<ContainerInspect>;
+  /** @throws not-modified when it runs already */
+  start(): Promise<void>;
+  /** @throws not-modified when it does not run */
+  stop(options: { signal?: string; timeoutSeconds?: number }): Promise<void>;
+  restart(options: { signal?: string; timeoutSeconds?: number }): Promise<void>;
+  kill(signal: string | undefined): Promise<void>;
+  pause(): Promise<void>;
+  unpause(): Promise<void>;
+  rename(name: string): Promise<void>;
+  update(body: ContainerUpdateBody): Promise<{ Warnings: string[] }>;
+  resize(rows: number, columns: number): Promise<void>;
+  remove(options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
+  /** Registered before the call returns its promise: `docker run` waits before it starts. */
+  wait(condition: WaitCondition, signal: AbortSignal): Promise<ContainerWaitResponse>;
+  logs(options: LogsRequest, signal: AbortSignal): { terminal: boolean; output: AsyncIterable<OutputChunk> };
+  attach(options: AttachRequest): AttachSession;
+  top(psArgs: string): Promise<ContainerTop>;
+  stats(options: { stream: boolean; oneShot: boolean }, signal: AbortSignal): AsyncIterable<ContainerStats>;
+  changes(): Promise<ContainerChange[]>;
+  export(): Promise<Readable>;
+  statPath(path: string): Promise<PathStat>;
+  readArchive(path: string): Promise<{ stat: PathStat; tar: Readable }>;
+  writeArchive(
+    path: string,
+    tar: Readable,
+    options: { noOverwriteDirNonDir: boolean; copyUIDGID: boolean },
+  ): Promise<void>;
+  createExec(body: ExecCreateBody): Promise<{ Id: string }>;
+}
+
+/** A further process in a running container. */
+export interface Exec {
+  readonly id: ExecId;
+  inspect(): ExecInspect;
+  /** Detached: resolves when it runs, without a session. */
+  start(options: {
+    detach: boolean;
+    terminal: boolean;
+    size?: { rows: number; columns: number };
+  }): Promise<AttachSession | undefined>;
+  resize(rows: number, columns: number): Promise<void>;
+}
+
+/** A client at a process's standard streams. `output` ends when the process is done, or at the detach keys (nothing is killed). */
+export interface AttachSession {
+  readonly terminal: boolean;
+  readonly output: AsyncIterable<OutputChunk>;
+  /** Absent when stdin is not attached; its end closes the process's stdin when StdinOnce asks for it. */
+  readonly input: Writable | undefined;
+  /** The client went away. */
+  close(): void;
+}
+
+export interface ImagesService {
+  list(query: {
+    all?: boolean;
+    filters?: Filters;
+    digests?: boolean;
+    sharedSize?: boolean;
+    manifests?: boolean;
+  }): Promise<ImageSummary[]>;
+  inspect(name: string, options?: { platform?: string; manifests?: boolean }): Promise<ImageInspect>;
+  history(name: string): Promise<ImageHistoryItem[]>;
+  /** Yields progress as Docker's JSON messages through `progress`; rejects with what made it fail. */
+  pull(request: {
+    image: string;
+    tag?: string;
+    platform?: string;
+    auth?: AuthConfig;
+    progress: (message: JsonMessage) => void;
+    signal: AbortSignal;
+  }): Promise<void>;
+  load(
+    tar: Readable,
+    options: { quiet: boolean; progress: (message: JsonMessage) => void; signal: AbortSignal },
+  ): Promise<void>;
+  save(names: readonly string[]): Promise<Readable>;
+  tag(name: string, target: { repository: string; tag?: string }): Promise<void>;
+  remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteItem[]>;
+  prune(filters: Filters): Promise<ImagePruneReport>;
+}
+
+export interface NetworksService {
+  list(filters: Filters): Promise<NetworkInspect[]>;
+  inspect(ref: string, options?: { verbose?: boolean; scope?: string }): Promise<NetworkInspect>;
+  create(body: NetworkCreateBody): Promise<NetworkCreateResponse>;
+  remove(ref: string): Promise<void>;
+  prune(filters: Filters): Promise<NetworkPruneReport>;
+  connect(ref: string, body: NetworkConnectBody): Promise<void>;
+  disconnect(ref: string, body: NetworkDisconnectBody): Promise<void>;
+}
+
+export interface VolumesService {
+  list(filters: Filters): Promise<VolumeList>;
+  inspect(name: string): Promise<Volume>;
+  create(body: VolumeCreateBody): Promise<Volume>;
+  remove(name: string, options: { force: boolean }): Promise<void>;
+  prune(filters: Filters): Promise<VolumePruneReport>;
+}
+
+/** What an event says; the service adds the time. */
+export interface EventNews {
+  type: 'container' | 'image' | 'network' | 'volume' | 'daemon' | 'builder';
+  action: string;
+  id: string;
+  attributes: Readonly<Record<string, string>>;
+}
+
+export interface EventsService {
+  /** What is remembered since `since`, then what happens until `until` or the signal. Subscribed before it returns. */
+  subscribe(options: {
+    since?: Date;
+    until?: Date;
+    filters: Filters;
+    signal: AbortSignal;
+  }): AsyncIterable<EventMessage>;
+  emit(news: EventNews): void;
+}
+
+export interface SystemService {
+  info(): Promise<SystemInfo>;
+  version(): VersionDocument;
+  /** `types` empty means all: container, image, volume, build-cache. */
+  diskUsage(types: readonly string[]): Promise<DiskUsage>;
+  /** @throws unauthorized in the registry's words */
+  auth(body: AuthConfig): Promise<AuthResponse>;
+}
