@@ -1,0 +1,82 @@
+import type { Labels } from './common.ts';
+import type { ContainerConfig, GraphDriverDocument } from './containers.ts';
+
+/** An OCI descriptor as API documents carry it. */
+export interface ImageDescriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+  urls?: string[];
+  annotations?: Record<string, string>;
+  platform?: { architecture: string; os: string; 'os.version'?: string; 'os.features'?: string[]; variant?: string };
+}
+
+/** One entry of `GET /images/json`; sizes in bytes, `Created` in seconds, −1 for what was not asked for. */
+export interface ImageSummary {
+  Id: string;
+  ParentId: string;
+  RepoTags: string[];
+  RepoDigests: string[];
+  Created: number;
+  Size: number;
+  SharedSize: number;
+  VirtualSize?: number;
+  Labels: Labels | null;
+  Containers: number;
+  Descriptor?: ImageDescriptor;
+}
+
+/** `GET /images/{name}/json`. */
+export interface ImageInspect {
+  Id: string;
+  RepoTags: string[];
+  RepoDigests: string[];
+  Parent: string;
+  Comment: string;
+  Created?: string;
+  DockerVersion: string;
+  Author: string;
+  Config: ContainerConfig | null;
+  Architecture: string;
+  Variant?: string;
+  Os: string;
+  OsVersion?: string;
+  Size: number;
+  VirtualSize?: number;
+  GraphDriver: GraphDriverDocument;
+  RootFS: { Type: string; Layers?: string[] };
+  Metadata: { LastTagTime: string };
+  Descriptor?: ImageDescriptor;
+}
+
+/** One line of `docker history`; `Id` is `<missing>` for layers that came with a pull. */
+export interface HistoryItem {
+  Id: string;
+  Created: number;
+  CreatedBy: string;
+  Tags: string[] | null;
+  Size: number;
+  Comment: string;
+}
+
+/** One line of `docker rmi`. */
+export type ImageDeleteItem = { Untagged: string } | { Deleted: string };
+
+export interface ImagesPruned {
+  ImagesDeleted: ImageDeleteItem[] | null;
+  SpaceReclaimed: number;
+}
+
+export interface ImageSearchResult {
+  description: string;
+  is_official: boolean;
+  is_automated: boolean;
+  name: string;
+  star_count: number;
+}
+
+/** `GET /distribution/{name}/json`. */
+export interface DistributionInspect {
+  Descriptor: ImageDescriptor;
+  Platforms: NonNullable<ImageDescriptor['platform']>[];
+}
