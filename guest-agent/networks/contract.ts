@@ -1,0 +1,201 @@
+import type { ContainerId, NetworkId } from '../../contracts/brand.ts';
+import type { Log } from '../../base/log.ts';
+
+export type Protocol = 'tcp' | 'udp' | 'sctp';
+
+/** A wish to publish: `hostPort` 0 or absent lets us choose; with `hostPortEnd` any free port of the range will do. */
+export interface PortMapping {
+  containerPort: number;
+  protocol: Protocol;
+  /** IPv4 address of this host; empty or absent means every address */
+  hostIp?: string;
+  hostPort?: number;
+  hostPortEnd?: number;
+}
+
+/** A port that is published: every choice is made. */
+export interface PublishedPort {
+  containerPort: number;
+  protocol: Protocol;
+  hostIp: string;
+  hostPort: number;
+}
+
+/** Docker's document: `80/tcp` → where it is published; null when it is only exposed. */
+export type PortMap = Record<string, { HostIp: string; HostPort: string }[] | null>;
+
+export interface Subnet {
+  /** `172.17.0.0/16` */
+  subnet: string;
+  gateway: string;
+  /** part of the subnet from which addresses are chosen, like `172.17.5.0/24` */
+  ipRange?: string;
+}
+
+/** A network as saved in `<root>/<id>.json`. `host` and `null` networks have no subnet and no bridge. */
+export interface NetworkRecord {
+  version: 1;
+  id: NetworkId;
+  name: string;
+  driver: 'bridge' | 'host' | 'null';
+  createdAt: string;
+  internal: boolean;
+  attachable: boolean;
+  enableIPv4: boolean;
+  enableIPv6: boolean;
+  ipam: { driver: string; options: Record<string, string>; config: Subnet[] };
+  options: Record<string, string>;
+  labels: Record<string, string>;
+  /** the bridge's interface name */
+  bridge?: string;
+  /** one of `bridge`, `host`, `none`: cannot be removed */
+  predefined: boolean;
+}
+
+export interface NetworkCreateRequest {
+  name: string;
+  driver?: string;
+  internal?: boolean;
+  attachable?: boolean;
+  enableIPv6?: boolean;
+  ipam?: { driver?: string; options?: Record<string, string>; config?: Partial<Subnet>[] };
+  options?: Record<string, string>;
+  labels?: Record<string, string>;
+}
+
+/** How a container takes part in one network. */
+export interface Endpoint {
+  networkId: NetworkId;
+  networkName: string;
+  endpointId: string;
+  /** name inside the container: `eth0` */
+  interfaceName: string;
+  /** name of the other end of the pair, on the host */
+  hostInterface: string;
+  ipAddress: string;
+  prefixLength: number;
+  gateway: string;
+  macAddress: string;
+  aliases: string[];
+}
+
+/** What a container's user asked for one network (`EndpointsConfig`). */
+export interface EndpointRequest {
+  ipAddress?: string;
+  macAddress?: string;
+  aliases?: string[];
+}
+
+export interface ConnectRequest {
+  id: ContainerId;
+  /** the container's name, without slash */
+  name: string;
+  /** HostConfig.NetworkMode: `default`, `bridge`, `none`, `host`, `container:<whole id>` or a network's name or id */
+  mode: string;
+  /** more networks to join (name or id → request); the one of `mode` may be in it too */
+  networks?: Record<string, EndpointRequest>;
+  hostname: string;
+  domainname?: string;
+  aliases?: string[];
+  macAddress?: string;
+  ports?: PortMapping[];
+  /** `80/tcp` … only for the PortMap's null entries */
+  exposed?: string[];
+  /** HostConfig.PublishAllPorts: every exposed port that has no mapping gets one */
+  publishAll?: boolean;
+  dns?: string[];
+  dnsSearch?: string[];
+  dnsOptions?: string[];
+  /** `name:address` or `name=address`; the address may be `host-gateway` */
+  extraHosts?: string[];
+  /** `hosts`, `resolv.conf` and `hostname` are written here; it must exist */
+  directory: string;
+}
+
+export interface HostFiles {
+  hosts: string;
+  resolvConf: string;
+  hostname: string;
+}
+
+/** Everything needed to take a sandbox over after an engine restart; plain JSON, kept by the engine with the container. */
+export interface SandboxRecord {
+  version: 1;
+  id: ContainerId;
+  name: string;
+  mode: string;
+  /** the container whose namespace is shared */
+  shares?: ContainerId;
+  endpoints: Endpoint[];
+  ports: PublishedPort[];
+  files: HostFiles;
+}
+
+export interface Sandbox {
+  /** what setns(2) wants, valid as long as this engine process lives; absent for the host's own namespace */
+  namespacePath?: string;
+  /** by network name, in the order of their interfaces */
+  endpoints: Record<string, Endpoint>;
+  ports: PortMap;
+  files: HostFiles;
+  record: SandboxRecord;
+}
+
+export interface InterfaceStatistics {
+  rxBytes: number;
+  rxPackets: number;
+  rxErrors: number;
+  rxDropped: number;
+  txBytes: number;
+  txPackets: number;
+  txErrors: number;
+  txDropped: number;
+}
+
+/** Tells somebody outside (a machine's host) which ports to forward; natively there is none. */
+export interface PortPublisher {
+  publish(id: string, ports: PublishedPort[]): Promise<void>;
+  withdraw(id: string): Promise<void>;
+}
+
+export interface NetworksOptions {
+  /** records live here */
+  root: string;
+  /** gone at reboot */
+  execRoot: string;
+  /** the default network's bridge; `cidr` is the gateway with its prefix, like Docker's `bip` */
+  bridge: { name: string; cidr?: string };
+  publisher?: PortPublisher;
+  /** name servers for every container that asks for none of its own; absent: those of the host */
+  dns?: string[];
+  dnsSearch?: string[];
+  dnsOptions?: string[];
+  /** what `host-gateway` means; absent: the default bridge's address */
+  hostGateway?: string;
+  /** sandboxes kept ready; 0 turns the pool off */
+  poolSize?: number;
+  log: Log;
+}
+
+export interface Networks {
+  list(): NetworkRecord[];
+  /** by name, id or unambiguous prefix of an id. @throws not-found `network x not found` */
+  get(ref: string): NetworkRecord;
+  /** who is connected now */
+  endpoints(networkId: NetworkId): { id: ContainerId; name: string; endpoint: Endpoint }[];
+  create(request: NetworkCreateRequest): Promise<NetworkRecord>;
+  remove(ref: string): Promise<void>;
+  /** removes what nobody uses and `keep` does not hold (networks of containers that are not running); returns names */
+  prune(keep: (network: NetworkRecord) => boolean): Promise<string[]>;
+  connect(request: ConnectRequest): Promise<Sandbox>;
+  /** after an engine restart, for a container that still runs as `pid` */
+  reattach(id: ContainerId, saved: SandboxRecord, pid: number): Promise<Sandbox>;
+  /** once, after the last `reattach`: takes away what nobody claimed */
+  reconcile(): Promise<void>;
+  /** by id, any number of times; returns as soon as the ports and names may be taken again */
+  release(id: ContainerId): Promise<void>;
+  /** by interface name, counted from inside the container; empty without a namespace of its own */
+  statistics(id: ContainerId): Record<string, InterfaceStatistics>;
+  /** removeAll: bridges, tables and namespaces go; otherwise running containers keep their network */
+  close(options: { removeAll: boolean }): Promise<void>;
+}
