@@ -56,7 +56,7 @@ export const containerCreateBody = both(
 );
 export type ContainerCreateBody = Decoded<typeof containerCreateBody>;
 
-export interface ContainerCreated {
+export interface ContainerCreateResponse {
   Id: string;
   Warnings: string[];
 }
@@ -210,7 +210,7 @@ export interface ContainerSummary {
   ImageManifestDescriptor?: ImageDescriptor;
 }
 
-export interface ContainerWaited {
+export interface ContainerWaitResponse {
   StatusCode: number;
   Error?: { Message: string };
 }
@@ -224,7 +224,7 @@ export interface ContainerTop {
 }
 
 /** One line of `docker diff`: 0 changed, 1 added, 2 deleted. */
-export interface FilesystemChange {
+export interface ContainerChange {
   Path: string;
   Kind: 0 | 1 | 2;
 }
@@ -238,7 +238,7 @@ export interface ContainerPathStat {
   linkTarget: string;
 }
 
-export interface ContainersPruned {
+export interface ContainerPruneReport {
   ContainersDeleted: string[] | null;
   SpaceReclaimed: number;
 }

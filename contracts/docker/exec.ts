@@ -17,7 +17,7 @@ export const execCreateBody = fields({
 });
 export type ExecCreateBody = Decoded<typeof execCreateBody>;
 
-export interface ExecCreated {
+export interface ExecCreateResponse {
   Id: string;
 }
 

@@ -62,7 +62,7 @@ export interface HistoryItem {
 /** One line of `docker rmi`. */
 export type ImageDeleteItem = { Untagged: string } | { Deleted: string };
 
-export interface ImagesPruned {
+export interface ImagePruneReport {
   ImagesDeleted: ImageDeleteItem[] | null;
   SpaceReclaimed: number;
 }

@@ -48,7 +48,7 @@ export const networkCreateBody = fields({
 });
 export type NetworkCreateBody = Decoded<typeof networkCreateBody>;
 
-export interface NetworkCreated {
+export interface NetworkCreateResponse {
   Id: string;
   Warning: string;
 }
@@ -90,6 +90,6 @@ export interface NetworkInspect {
   Labels: Labels;
 }
 
-export interface NetworksPruned {
+export interface NetworkPruneReport {
   NetworksDeleted: string[] | null;
 }

@@ -128,12 +128,12 @@ export interface DiskUsage {
 }
 
 /** `POST /auth`. */
-export interface AuthResult {
+export interface AuthResponse {
   Status: string;
   IdentityToken: string;
 }
 
-export interface BuildCachePruned {
+export interface BuildPruneReport {
   CachesDeleted: string[] | null;
   SpaceReclaimed: number;
 }

@@ -30,7 +30,7 @@ export interface VolumeList {
   Warnings: string[] | null;
 }
 
-export interface VolumesPruned {
+export interface VolumePruneReport {
   VolumesDeleted: string[] | null;
   SpaceReclaimed: number;
 }
