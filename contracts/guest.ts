@@ -1,0 +1,101 @@
+/**
+ * What the host program and the agent in the machine say to each other: the settings that travel in at boot, the lines of
+ * the readiness port that travel out, and the calls that both make on the one control connection while the machine runs.
+ */
+
+/** Port of the agent's SSH server in the guest. High and odd, so that `docker run -p 2222:22` finds its port free. */
+export const guestSshPort = 61022;
+
+/** Name of the virtio-serial port on which the guest tells how far its boot is. */
+export const readinessPortName = 'berth.ready';
+
+/** The steps of a boot, in their order. `kernel` is the initramfs' first line, `ready`: SSH and the API listen. */
+export const bootPhases = ['kernel', 'root', 'data', 'agent', 'ready'] as const;
+export type BootPhase = (typeof bootPhases)[number];
+
+/** One line of the readiness port. */
+export interface BootLine {
+  phase: BootPhase;
+  /** Seconds since the guest's kernel started. */
+  t: number;
+}
+
+/** The line as a {@link BootLine}, or undefined when it is anything else (a torn line, a message for people). */
+export function parseBootLine(line: string): BootLine | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { phase, t } = value as { phase?: unknown; t?: unknown };
+    const known = bootPhases.find(each => each === phase);
+    return known && typeof t === 'number' ? { phase: known, t } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Proxies of the host, in the form in which they stand in its environment. */
+export interface ProxySettings {
+  http?: string;
+  https?: string;
+  no?: string;
+}
+
+/** `berth/machine.json` of the initramfs, `/run/berth/machine.json` (0600) in the guest. Made anew for every boot. */
+export interface MachineSettings {
+  /** The guest's SSH host key, an OpenSSH private key. */
+  hostKey: string;
+  /** Public keys (`ssh-ed25519 AAAA…`) that may log in: the host program's only. */
+  authorizedKeys: string[];
+  proxy?: ProxySettings;
+  /** Certificates (PEM, any number) that the host trusts beyond the usual ones. */
+  certificates?: string;
+  /** Name servers in place of the network's own (10.0.2.3 on QEMU). */
+  resolvers?: string[];
+  /** Keys of Docker's daemon.json for the engine. */
+  engine?: Record<string, unknown>;
+  /** The host's clock at boot. */
+  timeUnixMs: number;
+}
+
+/** A port that a container publishes: who connects to `hostIp:hostPort` on the host reaches `hostPort` in the guest. */
+export interface PublishedPort {
+  protocol: 'tcp' | 'udp' | 'sctp';
+  /** As the user gave it; empty, `0.0.0.0` and `::` mean the host's loopback. */
+  hostIp: string;
+  hostPort: number;
+}
+
+/** The ports of one container; `key` is its id. */
+export interface PublishedPorts {
+  key: string;
+  ports: PublishedPort[];
+}
+
+export interface GuestHealth {
+  version: string;
+  uptimeSeconds: number;
+  state: 'ready' | 'stopping';
+}
+
+/** What the host may ask the guest. */
+export interface GuestCalls {
+  health: { request: Record<string, never>; reply: GuestHealth };
+  /** The guest's clock, read while the call is in flight. */
+  clock: { request: Record<string, never>; reply: { unixMs: number } };
+  /** Steps the guest's clock forward (or back, when negative). A difference does not age on its way. */
+  adjustClock: { request: { byMs: number }; reply: Record<string, never> };
+  /** All ports that containers publish now: asked on every new control connection. */
+  ports: { request: Record<string, never>; reply: { published: PublishedPorts[] } };
+  /** Answers at once, then stops the containers and powers the machine off. */
+  shutdown: { request: { graceSeconds: number }; reply: Record<string, never> };
+}
+
+/** What the guest may ask the host. An error's message is shown to the user by `docker start`. */
+export interface HostCalls {
+  /** Opens all of them or none. The answer comes within {@link publishTimeoutMs}. */
+  publish: { request: PublishedPorts; reply: Record<string, never> };
+  withdraw: { request: { key: string }; reply: Record<string, never> };
+}
+
+/** How long `docker start` waits for the host to open a port. */
+export const publishTimeoutMs = 5000;
