@@ -1,12 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ContainerId, ContainerRef, ExecId } from '../../contracts/brand.ts';
+import type { AuthConfig, JsonMessage } from '../../contracts/docker/common.ts';
 import type {
   ContainerChange,
   ContainerCreateBody,
   ContainerCreateResponse,
   ContainerInspect,
   ContainerPruneReport,
-  ContainerStats,
   ContainerSummary,
   ContainerTop,
   ContainerUpdateBody,
@@ -15,12 +15,11 @@ import type {
 import type { EventMessage } from '../../contracts/docker/events.ts';
 import type { ExecCreateBody, ExecInspect } from '../../contracts/docker/exec.ts';
 import type {
+  HistoryItem,
   ImageDeleteItem,
-  ImageHistoryItem,
   ImageInspect,
   ImagePruneReport,
   ImageSummary,
-  JsonMessage,
 } from '../../contracts/docker/images.ts';
 import type {
   NetworkConnectBody,
@@ -30,14 +29,14 @@ import type {
   NetworkInspect,
   NetworkPruneReport,
 } from '../../contracts/docker/networks.ts';
+import type { StatsDocument } from '../../contracts/docker/stats.ts';
+import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
 import type {
-  AuthConfig,
-  AuthResponse,
-  DiskUsage,
-  SystemInfo,
-  VersionDocument,
-} from '../../contracts/docker/system.ts';
-import type { Volume, VolumeCreateBody, VolumeList, VolumePruneReport } from '../../contracts/docker/volumes.ts';
+  VolumeCreateBody,
+  VolumeDocument,
+  VolumeList,
+  VolumePruneReport,
+} from '../../contracts/docker/volumes.ts';
 import type { PathStat } from '../archive/index.ts';
 import type { OutputChunk } from '../logs/index.ts';
 
@@ -114,7 +113,7 @@ export interface Container {
   logs(options: LogsRequest, signal: AbortSignal): { terminal: boolean; output: AsyncIterable<OutputChunk> };
   attach(options: AttachRequest): AttachSession;
   top(psArgs: string): Promise<ContainerTop>;
-  stats(options: { stream: boolean; oneShot: boolean }, signal: AbortSignal): AsyncIterable<ContainerStats>;
+  stats(options: { stream: boolean; oneShot: boolean }, signal: AbortSignal): AsyncIterable<StatsDocument>;
   changes(): Promise<ContainerChange[]>;
   export(): Promise<Readable>;
   statPath(path: string): Promise<PathStat>;
@@ -159,7 +158,7 @@ export interface ImagesService {
     manifests?: boolean;
   }): Promise<ImageSummary[]>;
   inspect(name: string, options?: { platform?: string; manifests?: boolean }): Promise<ImageInspect>;
-  history(name: string): Promise<ImageHistoryItem[]>;
+  history(name: string): Promise<HistoryItem[]>;
   /** Yields progress as Docker's JSON messages through `progress`; rejects with what made it fail. */
   pull(request: {
     image: string;
@@ -191,8 +190,8 @@ export interface NetworksService {
 
 export interface VolumesService {
   list(filters: Filters): Promise<VolumeList>;
-  inspect(name: string): Promise<Volume>;
-  create(body: VolumeCreateBody): Promise<Volume>;
+  inspect(name: string): Promise<VolumeDocument>;
+  create(body: VolumeCreateBody): Promise<VolumeDocument>;
   remove(name: string, options: { force: boolean }): Promise<void>;
   prune(filters: Filters): Promise<VolumePruneReport>;
 }
