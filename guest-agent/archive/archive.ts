@@ -1,0 +1,76 @@
+import type { Readable } from 'node:stream';
+import type { DiffId } from '../../contracts/oci/digest.ts';
+
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+/** A layer to unpack, from a blob on disk or from a stream. */
+export interface UnpackLayerRequest {
+  /** Where the bytes are: a file, or a stream of them (`stream` wins). */
+  blob: string;
+  stream?: Readable;
+  /**
+   * For a blob that is still being downloaded: how many of its bytes can be read by now, ever growing. The end of
+   * the iteration is the end of the blob; what it throws fails the unpacking.
+   */
+  growth?: AsyncIterable<number>;
+  compression: Compression;
+  /** An existing, empty directory. */
+  target: string;
+  /** Checked when the last byte has been read. @throws invalid-argument on a mismatch. */
+  expectedDiffId?: DiffId;
+  signal?: AbortSignal;
+}
+
+/** What was unpacked. `size` is the sum of the regular files' sizes, in bytes, as Docker counts a layer. */
+export interface UnpackedLayer {
+  diffId: DiffId;
+  size: number;
+}
+
+export interface PackRequest {
+  /** A directory that stands for `/`: `/proc/self/fd/N`, `/proc/<pid>/root`, or a plain path. */
+  root: string | number;
+  /** A path as a user of the container types it; symbolic links are followed inside `root` only. */
+  path: string;
+  /** The first name in the archive; by default the path's last part, as `docker cp` wants it. */
+  rename?: string;
+  /** For `docker export`: the contents of `path` without a leading name. */
+  contentsOnly?: boolean;
+}
+
+export interface UnpackRequest {
+  root: string;
+  path: string;
+  tar: Readable;
+  /** Refuse to replace a directory by something else, and the other way round. */
+  noOverwriteDirNonDir: boolean;
+  /** Give everything to `owner` in place of the numbers in the archive. */
+  copyUIDGID: boolean;
+  owner?: { uid: number; gid: number };
+}
+
+/** What the header `X-Docker-Container-Path-Stat` tells. */
+export interface PathStat {
+  name: string;
+  size: number;
+  /** Bits of Go's `os.FileMode`, not of stat(2). */
+  mode: number;
+  mtime: Date;
+  /** The path inside the root that a symbolic link ends at, else ''. */
+  linkTarget: string;
+}
+
+/** Tar archives in and out of trees that are not trusted. The work is done in worker threads. */
+export interface Archive {
+  /** Unpacks an image layer for overlayfs. Does not sync: the owner of the target does. */
+  unpackLayer(request: UnpackLayerRequest): Promise<UnpackedLayer>;
+  /** `docker cp` out of a container, `docker export`. @throws not-found (as the stream's error) when there is no such path. */
+  pack(request: PackRequest): Readable;
+  /** `docker cp` into a container. @throws not-found, invalid-argument (`extraction point is not a directory`). */
+  unpack(request: UnpackRequest): Promise<void>;
+  /** @returns undefined when there is no such path. */
+  stat(root: string, path: string): PathStat | undefined;
+  /** Copies the contents of a directory inside `root` into `target` with owners, modes, links, xattrs and times. */
+  copyTree(request: { root: string; path: string; target: string }): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,67 @@
+import type { ChainId } from '../../contracts/oci/digest.ts';
+
+/** How to mount a container's root file system: top layer first, and the options to give overlayfs. */
+export interface RootfsMount {
+  lowerdirs: string[];
+  upperdir: string;
+  workdir: string;
+  readonly?: boolean;
+  /** Further `key=value` options of overlayfs, each one string for fsconfig(2). */
+  options: string[];
+}
+
+/** A committed layer. `size` is in bytes, of its own files only. */
+export interface LayerInfo {
+  chainId: ChainId;
+  parent: ChainId | undefined;
+  size: number;
+}
+
+/** A difference between a container and its image, as `docker diff` shows it. */
+export interface Change {
+  path: string;
+  kind: 0 | 1 | 2;
+}
+
+/** Docker's numbers for {@link Change}. */
+export const changeKinds = { modified: 0, added: 1, deleted: 2 } as const;
+
+/** A layer that is being made. Exactly one of `commit` and `abort` ends it. */
+export interface LayerDraft {
+  /** Unpack into it. */
+  directory: string;
+  /** Makes the layer durable and visible. `size` in bytes. Harmless when another draft of the same layer was first. */
+  commit(size: number): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/** A detached mount of a container's root: it is in no mount table and ends with `close`. */
+export interface OpenRootfs {
+  /** `/proc/self/fd/N` */
+  path: string;
+  close(): void;
+}
+
+/** Layers of images and the writable layers of containers, on overlayfs. */
+export interface Snapshots {
+  readonly driver: 'overlay2';
+  hasLayer(chainId: ChainId): boolean;
+  prepareLayer(chainId: ChainId, parent: ChainId | undefined): Promise<LayerDraft>;
+  /** @throws conflict when a layer or a container stands on it. Idempotent. */
+  removeLayer(chainId: ChainId): Promise<void>;
+  layers(): LayerInfo[];
+  /** Bytes of this layer alone. @throws not-found */
+  layerSize(chainId: ChainId): number;
+  /** A container's writable layer; durable before it returns. */
+  prepare(id: string, parent: ChainId | undefined): Promise<void>;
+  /** @throws not-found */
+  rootfs(id: string): RootfsMount;
+  /** Read-only unless asked: a writable mount of a running container's layers is undefined behaviour, and slower to close. */
+  open(id: string, options?: { writable?: boolean }): OpenRootfs;
+  /** Bytes in the writable layer. */
+  size(id: string): Promise<number>;
+  changes(id: string): Promise<Change[]>;
+  /** Idempotent. The name is free at once, the space a little later. */
+  remove(id: string): Promise<void>;
+  ids(): string[];
+}

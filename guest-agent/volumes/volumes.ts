@@ -1,0 +1,49 @@
+/** A local volume. `mountpoint` is the directory that a container sees. */
+export interface Volume {
+  name: string;
+  driver: 'local';
+  mountpoint: string;
+  createdAt: Date;
+  labels: Record<string, string>;
+  options: Record<string, string>;
+  /** Made without a name; `volume prune` removes only these unless asked for all. */
+  anonymous: boolean;
+}
+
+/** Docker's filters: name → values. Known: dangling, driver, label, label!, name, all (prune). */
+export type VolumeFilters = Record<string, string[]>;
+
+/** Which containers (ids) use a volume. */
+export type VolumeUses = (name: string) => string[];
+
+export interface VolumeCreateRequest {
+  /** Absent or empty: 64 random hexadecimal digits, and the volume counts as anonymous. */
+  name?: string;
+  driver?: string;
+  driverOpts?: Record<string, string>;
+  labels?: Record<string, string>;
+}
+
+/** Local volumes: `<root>/<name>/{volume.json,_data}`. */
+export interface Volumes {
+  list(filters?: VolumeFilters, uses?: VolumeUses): Volume[];
+  find(name: string): Volume | undefined;
+  /** @throws not-found `get x: no such volume` */
+  get(name: string): Volume;
+  /** Idempotent for a name that exists with the same driver. */
+  create(request: VolumeCreateRequest): Promise<Volume>;
+  /** @throws conflict `remove x: volume is in use - [ids]`, not-found unless forced */
+  remove(name: string, options: { force: boolean; inUse: string[] }): Promise<void>;
+  prune(filters: VolumeFilters, uses: VolumeUses): Promise<{ deleted: string[]; spaceReclaimed: number }>;
+  /** The directory to bind into a container. @throws not-found */
+  dataPath(name: string): string;
+  /** Copies what the image has at `path` into the volume if that is still empty. `root` is an open rootfs. */
+  populate(name: string, root: string, path: string): Promise<void>;
+  /** Bytes in the volume's files. */
+  size(name: string): Promise<number>;
+}
+
+/** What this room needs from its neighbour, the archive. */
+export interface TreeCopier {
+  copyTree(request: { root: string; path: string; target: string }): Promise<void>;
+}
