@@ -1,0 +1,156 @@
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncFolder } from '../../base/json-file.ts';
+import type { Digest } from '../../contracts/oci/digest.ts';
+
+/** The bytes are not those that the digest names. */
+export class DigestMismatchError extends Error {
+  override readonly name = 'DigestMismatchError';
+  readonly expected: Digest;
+
+  constructor(expected: Digest, actual: Digest) {
+    super(`expected ${expected}, got ${actual}`);
+    this.expected = expected;
+  }
+}
+
+/** A blob whose bytes are complete and verified; durable once `commit` has resolved. */
+export interface IngestedBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  /** Where the bytes can be read now, before, while and after `commit` runs; until `close`. */
+  readonly readPath: string;
+  /** fsync, rename to the final name, fsync of the folder. */
+  commit(): Promise<void>;
+  /** Closes the file; without a commit before, the bytes are dropped. */
+  close(): Promise<void>;
+}
+
+/** The writing of one blob of known digest; what was written before counts. */
+export interface Ingest {
+  /** Bytes that are there already. */
+  readonly offset: number;
+  write(chunk: Buffer): Promise<void>;
+  /** @throws DigestMismatchError, after dropping the bytes. */
+  finish(): Promise<IngestedBlob>;
+  /** Drops what is there, to begin again. */
+  restart(): Promise<void>;
+  /** Stops; the bytes stay for the next time. */
+  suspend(): Promise<void>;
+}
+
+/** The writing of one blob whose digest is known only at its end. */
+export interface Spool {
+  write(chunk: Buffer): Promise<void>;
+  finish(): Promise<IngestedBlob>;
+  discard(): Promise<void>;
+}
+
+/** One write a MiB: chunks of a socket are small, and each write is a trip to another thread. */
+const batchBytes = 1 << 20;
+
+/** A file that is appended to and hashed. Writes go on in the background; `write` waits only for the batch before. */
+export class HashedFile {
+  readonly path: string;
+  readonly #file: FileHandle;
+  #hash: Hash = createHash('sha256');
+  #batch: Buffer[] = [];
+  #batched = 0;
+  #flushing: Promise<void> = Promise.resolve();
+  size = 0;
+
+  private constructor(path: string, file: FileHandle) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  /** Opens or creates `path`, and hashes what it holds. */
+  static async open(path: string): Promise<HashedFile> {
+    const hashed = new HashedFile(path, await open(path, 'a+', 0o600));
+    const { size } = await hashed.#file.stat();
+    if (size === 0) return hashed;
+    for await (const chunk of createReadStream(path, { highWaterMark: batchBytes })) hashed.#hash.update(chunk);
+    hashed.size = size;
+    return hashed;
+  }
+
+  get readPath(): string {
+    return process.platform === 'linux' ? `/proc/self/fd/${this.#file.fd}` : this.path;
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    this.#hash.update(chunk);
+    this.#batch.push(chunk);
+    this.#batched += chunk.length;
+    this.size += chunk.length;
+    if (this.#batched >= batchBytes) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#flushing;
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#batched = 0;
+    if (batch.length === 0) return;
+    this.#flushing = writeAll(this.#file, batch);
+    this.#flushing.catch(() => undefined); // seen by the next write
+  }
+
+  /** Hands everything to the kernel. Returns the digest of the whole file. */
+  async finish(): Promise<Digest> {
+    await this.flushed();
+    return `sha256:${this.#hash.copy().digest('hex')}` as Digest;
+  }
+
+  async flushed(): Promise<void> {
+    await this.#flush();
+    await this.#flushing;
+  }
+
+  async truncate(): Promise<void> {
+    await this.flushed();
+    await this.#file.truncate(0);
+    this.#hash = createHash('sha256');
+    this.size = 0;
+  }
+
+  async moveTo(target: string): Promise<void> {
+    await this.#file.sync();
+    await rename(this.path, target);
+    await syncFolder(dirname(target));
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  async drop(): Promise<void> {
+    await this.#flushing.catch(() => undefined);
+    await this.close();
+    await rm(this.path, { force: true });
+  }
+}
+
+/** writev(2) may write less than it was given. */
+async function writeAll(file: FileHandle, buffers: Buffer[]): Promise<void> {
+  const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+  const { bytesWritten } = await file.writev(buffers);
+  if (bytesWritten < total) await file.appendFile(Buffer.concat(buffers).subarray(bytesWritten));
+}
+
+/** The verified blob in `file`, which becomes `target`. */
+export function ingested(file: HashedFile, digest: Digest, target: string): IngestedBlob {
+  let committed = false;
+  return {
+    digest,
+    size: file.size,
+    readPath: file.readPath,
+    async commit() {
+      await file.moveTo(target);
+      committed = true;
+    },
+    close: () => (committed ? file.close() : file.drop()),
+  };
+}
