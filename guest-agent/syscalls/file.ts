@@ -1,0 +1,231 @@
+import { constants } from 'node:fs';
+import { check, declare, errno, isSyscallError, SyscallError } from './libc.ts';
+
+/**
+ * File calls that work from a directory's descriptor, for trees that are not trusted. A file name in Linux is any
+ * bytes, so names travel here as *byte strings*: one character (U+0000 to U+00FF) for each byte. See {@link toBytes}.
+ */
+export type ByteString = string;
+
+/** An ordinary text as the byte string of its UTF-8. */
+export const toBytes = (text: string): ByteString =>
+  isAscii(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
+
+/** A byte string as text for people; what is not UTF-8 is replaced. */
+export const toText = (bytes: ByteString): string =>
+  isAscii(bytes) ? bytes : Buffer.from(bytes, 'latin1').toString('utf8');
+
+export const AT_FDCWD = -100;
+export const O_PATH = 0o10000000;
+export const O_CLOEXEC = 0o2000000;
+export const RESOLVE_NO_MAGICLINKS = 0x02;
+export const RESOLVE_NO_SYMLINKS = 0x04;
+export const RESOLVE_BENEATH = 0x08;
+export const RESOLVE_IN_ROOT = 0x10;
+export const AT_REMOVEDIR = 0x200;
+
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+const SYS_openat2 = 437;
+
+const ascii = /^[\x01-\x7f]*$/;
+const isAscii = (text: string): boolean => ascii.test(text);
+
+/** koffi would encode text as UTF-8; other bytes need a buffer. */
+type CPath = string | Buffer;
+function cPath(name: ByteString): CPath {
+  if (isAscii(name)) return name;
+  if (name.includes('\0')) throw new SyscallError('path', 22, toText(name));
+  return Buffer.from(`${name}\0`, 'latin1');
+}
+
+const c = {
+  openat2: declare<(nr: number, dir: number, path: CPath, how: Buffer, size: number) => number>(
+    'long syscall(long nr, int dir, const char *path, void *how, size_t size)',
+  ),
+  mkdirat: declare<(dir: number, path: CPath, mode: number) => number>('int mkdirat(int d, const char *p, uint m)'),
+  mknodat: declare<(dir: number, path: CPath, mode: number, device: number) => number>(
+    'int mknodat(int d, const char *p, uint m, uint64_t dev)',
+  ),
+  symlinkat: declare<(target: CPath, dir: number, path: CPath) => number>(
+    'int symlinkat(const char *target, int d, const char *p)',
+  ),
+  linkat: declare<(from: number, old: CPath, to: number, path: CPath, flags: number) => number>(
+    'int linkat(int od, const char *o, int d, const char *p, int flags)',
+  ),
+  unlinkat: declare<(dir: number, path: CPath, flags: number) => number>('int unlinkat(int d, const char *p, int f)'),
+  readlinkat: declare<(dir: number, path: CPath, buffer: Buffer, size: number) => number>(
+    'ssize_t readlinkat(int d, const char *p, void *b, size_t n)',
+  ),
+  fchownat: declare<(dir: number, path: CPath, uid: number, gid: number, flags: number) => number>(
+    'int fchownat(int d, const char *p, uint u, uint g, int f)',
+  ),
+  fchmod: declare<(fd: number, mode: number) => number>('int fchmod(int fd, uint mode)'),
+  chmod: declare<(path: CPath, mode: number) => number>('int chmod(const char *p, uint mode)'),
+  utimensat: declare<(dir: number, path: CPath | null, times: Buffer, flags: number) => number>(
+    'int utimensat(int d, const char *p, void *times, int f)',
+  ),
+  statx: declare<(dir: number, path: CPath, flags: number, mask: number, buffer: Buffer) => number>(
+    'int statx(int d, const char *p, int f, uint mask, void *b)',
+  ),
+  syncfs: declare<(fd: number) => number>('int syncfs(int fd)'),
+  close: declare<(fd: number) => number>('int close(int fd)'),
+  ioctl: declare<(fd: number, request: number, argument: Buffer) => number>(
+    'int ioctl(int fd, ulong request, void *argument)',
+  ),
+};
+
+const how = Buffer.alloc(24);
+
+/** openat2(2). Always close-on-exec. A rename race (EAGAIN) is tried again. */
+export function openAt2(dir: number, path: ByteString, flags: number, resolve: number, mode = 0): number {
+  how.writeUInt32LE((flags | O_CLOEXEC) >>> 0, 0);
+  how.writeUInt32LE(mode, 8);
+  how.writeUInt32LE(resolve, 16);
+  for (let attempt = 0; ; attempt++) {
+    const fd = Number(c.openat2(SYS_openat2, dir, cPath(path), how, how.length));
+    if (fd >= 0) return fd;
+    const code = errno();
+    if (code !== 11 || attempt >= 100) throw new SyscallError('openat2', code, toText(path));
+  }
+}
+
+/** {@link openAt2}, or undefined when there is nothing at `path`. */
+export function tryOpenAt2(dir: number, path: ByteString, flags: number, resolve: number): number | undefined {
+  try {
+    return openAt2(dir, path, flags, resolve);
+  } catch (error) {
+    if (isSyscallError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+export const closeFd = (fd: number): void => void c.close(fd);
+
+export const mkdirAt = (dir: number, name: ByteString, mode: number): void =>
+  void check('mkdirat', c.mkdirat(dir, cPath(name), mode), name);
+
+/** The kernel's encoding of a device number in user space, see makedev(3); fits a number below 2^53. */
+const deviceNumber = (major: number, minor: number): number =>
+  (major & 0xfff) * 2 ** 8 + (minor & 0xff) + Math.floor(minor / 256) * 2 ** 20 + Math.floor(major / 4096) * 2 ** 44;
+
+/** `mode` carries the kind (S_IFCHR, S_IFBLK, S_IFIFO) as well; the umask applies. */
+export const mknodAt = (dir: number, name: ByteString, mode: number, major = 0, minor = 0): void =>
+  void check('mknodat', c.mknodat(dir, cPath(name), mode, deviceNumber(major, minor)), name);
+
+export const symlinkAt = (target: ByteString, dir: number, name: ByteString): void =>
+  void check('symlinkat', c.symlinkat(cPath(target), dir, cPath(name)), name);
+
+/** A hard link; a symbolic link is linked itself, not followed. */
+export const linkAt = (fromDir: number, from: ByteString, dir: number, name: ByteString): void =>
+  void check('linkat', c.linkat(fromDir, cPath(from), dir, cPath(name), 0), name);
+
+export const unlinkAt = (dir: number, name: ByteString, flags = 0): void =>
+  void check('unlinkat', c.unlinkat(dir, cPath(name), flags), name);
+
+const linkBuffer = Buffer.alloc(4096);
+
+export function readLinkAt(dir: number, name: ByteString): ByteString {
+  const length = Number(c.readlinkat(dir, cPath(name), linkBuffer, linkBuffer.length));
+  return linkBuffer.toString('latin1', 0, check('readlinkat', length, name));
+}
+
+/** Never follows a symbolic link; with an empty name `dir` itself (which may be an O_PATH descriptor). */
+export const chownAt = (dir: number, name: ByteString, uid: number, gid: number): void =>
+  void check(
+    'fchownat',
+    c.fchownat(dir, cPath(name), uid, gid, AT_SYMLINK_NOFOLLOW | (name === '' ? AT_EMPTY_PATH : 0)),
+    name,
+  );
+
+export const chmodFd = (fd: number, mode: number): void => void check('fchmod', c.fchmod(fd, mode), fd);
+
+/** chmod of what an O_PATH descriptor stands for. Not for symbolic links. */
+export const chmodPathFd = (fd: number, mode: number): void =>
+  void check('chmod', c.chmod(`/proc/self/fd/${fd}`, mode), fd);
+
+/** A time as the kernel keeps it. */
+export interface FileTime {
+  seconds: number;
+  nanoseconds: number;
+}
+
+const times = Buffer.alloc(32);
+
+/** Sets access and modification time to `time`, never following a symbolic link; with an empty name those of `dir` itself. */
+export function setTimesAt(dir: number, name: ByteString, time: FileTime): void {
+  for (const offset of [0, 16]) {
+    times.writeBigInt64LE(BigInt(time.seconds), offset);
+    times.writeBigInt64LE(BigInt(time.nanoseconds), offset + 8);
+  }
+  const result =
+    name === '' ? c.utimensat(dir, null, times, 0) : c.utimensat(dir, cPath(name), times, AT_SYMLINK_NOFOLLOW);
+  check('utimensat', result, name);
+}
+
+/** What statx(2) tells, as far as archives need it. `mode` carries the kind too. */
+export interface FileStatus {
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  links: number;
+  /** Device and inode: the same for two names of one file. */
+  identity: string;
+  inode: number;
+  device: { major: number; minor: number };
+  mtime: FileTime;
+}
+
+const statBuffer = Buffer.alloc(256);
+const STATX_BASIC_STATS = 0x7ff;
+
+/** Status of `name` in `dir` without following a symbolic link; with an empty name of `dir` itself. */
+export function statAt(dir: number, name: ByteString): FileStatus {
+  const flags = AT_SYMLINK_NOFOLLOW | (name === '' ? AT_EMPTY_PATH : 0);
+  check('statx', c.statx(dir, cPath(name), flags, STATX_BASIC_STATS, statBuffer), name);
+  const inode = Number(statBuffer.readBigUInt64LE(32));
+  return {
+    mode: statBuffer.readUInt16LE(28),
+    uid: statBuffer.readUInt32LE(20),
+    gid: statBuffer.readUInt32LE(24),
+    size: Number(statBuffer.readBigUInt64LE(40)),
+    links: statBuffer.readUInt32LE(16),
+    identity: `${statBuffer.readUInt32LE(136)}:${statBuffer.readUInt32LE(140)}:${inode}`,
+    inode,
+    device: { major: statBuffer.readUInt32LE(128), minor: statBuffer.readUInt32LE(132) },
+    mtime: { seconds: Number(statBuffer.readBigInt64LE(112)), nanoseconds: statBuffer.readUInt32LE(120) },
+  };
+}
+
+/** {@link statAt}, or undefined when there is nothing of that name. */
+export function findStatAt(dir: number, name: ByteString): FileStatus | undefined {
+  try {
+    return statAt(dir, name);
+  } catch (error) {
+    if (isSyscallError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** Writes everything of the file system that `fd` is on to the disk. Blocks: call it in a worker, or for little. */
+export const syncFileSystem = (fd: number): void => void check('syncfs', c.syncfs(fd), fd);
+
+const FS_IOC_GETFLAGS = 0x80086601;
+const FS_IOC_SETFLAGS = 0x40086602;
+const immutableOrAppendOnly = 0x10 | 0x20;
+
+/** Takes off what `chattr +i` and `+a` put on, so that a file can be removed. True if it changed anything. */
+export function clearImmutable(fd: number): boolean {
+  const flags = Buffer.alloc(8);
+  if (c.ioctl(fd, FS_IOC_GETFLAGS, flags) === -1) return false;
+  const value = flags.readUInt32LE(0);
+  if ((value & immutableOrAppendOnly) === 0) return false;
+  flags.writeUInt32LE((value & ~immutableOrAppendOnly) >>> 0, 0);
+  return c.ioctl(fd, FS_IOC_SETFLAGS, flags) === 0;
+}
+
+export const isDirectory = (mode: number): boolean => (mode & constants.S_IFMT) === constants.S_IFDIR;
+export const isRegular = (mode: number): boolean => (mode & constants.S_IFMT) === constants.S_IFREG;
+export const isSymlink = (mode: number): boolean => (mode & constants.S_IFMT) === constants.S_IFLNK;
+export const isCharacterDevice = (mode: number): boolean => (mode & constants.S_IFMT) === constants.S_IFCHR;
