@@ -1,0 +1,18 @@
+/** The kernel's links, addresses and routes, in process: requests are data, a connection performs them. */
+export { addAddress, type LinkAddress, listAddresses, removeAddress } from './address.ts';
+export { RouteConnection } from './connection.ts';
+export {
+  addBridge,
+  addPair,
+  changeLink,
+  disablePort,
+  findLink,
+  isolatePort,
+  type Link,
+  type LinkStatistics,
+  listLinks,
+  macText,
+  removeLink,
+} from './link.ts';
+export type { Request } from './message.ts';
+export { listRoutes, type Route, setRoute } from './route.ts';
