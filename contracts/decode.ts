@@ -10,7 +10,7 @@ export type Decoder<T> = (value: unknown, at: string) => T;
 export type Decoded<D> = D extends Decoder<infer T> ? T : never;
 
 /** A decoder of one query parameter; `undefined` when the client did not send it. */
-export type QueryDecoder<T> = (text: string | undefined, name: string) => T;
+export type QueryDecoder<T> = (given: string | undefined, name: string, all: readonly string[]) => T;
 
 type Shape = Record<string, Decoder<unknown>>;
 
@@ -113,6 +113,9 @@ export const requiredText: QueryDecoder<string> = (given, name) => {
   return given;
 };
 
+/** A parameter that may be given several times. */
+export const repeated: QueryDecoder<readonly string[]> = (_given, _name, all) => all.filter(value => value !== '');
+
 /** True unless absent or one of Docker's words for no. */
 export const boolean: QueryDecoder<boolean> = given =>
   given !== undefined && !falseWords.has(given.trim().toLowerCase());
@@ -120,8 +123,8 @@ export const boolean: QueryDecoder<boolean> = given =>
 /** Like {@link boolean}, but absent means `fallback`. */
 export const booleanOr =
   (fallback: boolean): QueryDecoder<boolean> =>
-  (given, name) =>
-    given === undefined || given === '' ? fallback : boolean(given, name);
+  (given, name, all) =>
+    given === undefined || given === '' ? fallback : boolean(given, name, all);
 
 /** A whole number; absent or empty is undefined. @throws invalid-argument in the words of Go's strconv. */
 export const optionalInteger: QueryDecoder<number | undefined> = given => {

@@ -1,0 +1,62 @@
+import { boolean, filters, optionalText, repeated } from '../decode.ts';
+import { bytes, json, nothing, progress, route } from '../route.ts';
+import type { JsonMessage } from './common.ts';
+import type { HistoryItem, ImageDeleteItem, ImageInspect, ImagePruneReport, ImageSummary } from './images.ts';
+
+export const imageList = route('GET', '/images/json', {
+  query: {
+    all: boolean,
+    digests: boolean,
+    filter: optionalText,
+    filters,
+    'shared-size': boolean,
+    manifests: boolean,
+  },
+  answer: json<ImageSummary[]>(),
+});
+
+/** Pull; credentials come in `X-Registry-Auth`. */
+export const imageCreate = route('POST', '/images/create', {
+  query: {
+    fromImage: optionalText,
+    fromSrc: optionalText,
+    repo: optionalText,
+    tag: optionalText,
+    platform: optionalText,
+  },
+  answer: progress<JsonMessage>(),
+});
+
+export const imageInspect = route('GET', '/images/{name*}/json', {
+  query: { platform: optionalText, manifests: boolean },
+  answer: json<ImageInspect>(),
+});
+
+export const imageHistory = route('GET', '/images/{name*}/history', {
+  query: { platform: optionalText },
+  answer: json<HistoryItem[]>(),
+});
+
+export const imageTag = route('POST', '/images/{name*}/tag', {
+  query: { repo: optionalText, tag: optionalText },
+  answer: nothing(201),
+});
+
+export const imageRemove = route('DELETE', '/images/{name*}', {
+  query: { force: boolean, noprune: boolean },
+  answer: json<ImageDeleteItem[]>(),
+});
+
+export const imageSaveAll = route('GET', '/images/get', {
+  query: { names: repeated },
+  answer: bytes('application/x-tar'),
+});
+export const imageSave = route('GET', '/images/{name*}/get', { answer: bytes('application/x-tar') });
+
+/** The request's body is a tar, plain or compressed. */
+export const imageLoad = route('POST', '/images/load', {
+  query: { quiet: boolean },
+  answer: progress<JsonMessage>(),
+});
+
+export const imagePrune = route('POST', '/images/prune', { query: { filters }, answer: json<ImagePruneReport>() });
