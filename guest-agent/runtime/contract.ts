@@ -7,6 +7,8 @@ export interface RootfsMount {
   upperdir: string;
   workdir: string;
   readonly?: boolean;
+  /** Further options of overlayfs, `key` or `key=value`, each one string for fsconfig(2). */
+  options?: string[];
 }
 
 /** Where the three standard streams come from: FIFO paths (null is `/dev/null`), or a new terminal. */

@@ -1,0 +1,171 @@
+import { check, declare } from './libc.ts';
+
+const arm64 = process.arch === 'arm64';
+const SYS_capget = arm64 ? 90 : 125;
+const SYS_capset = arm64 ? 91 : 126;
+const SYS_setgroups = arm64 ? 159 : 116;
+const SYS_setresuid = arm64 ? 147 : 117;
+const SYS_setresgid = arm64 ? 149 : 119;
+const PR_CAPBSET_READ = 23;
+const PR_CAPBSET_DROP = 24;
+const PR_SET_KEEPCAPS = 8;
+const PR_SET_NO_NEW_PRIVS = 38;
+const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
+const PR_CAP_AMBIENT_RAISE = 2;
+const CAPABILITY_VERSION_3 = 0x20080522;
+
+/** Capabilities in the order of their numbers. capabilities(7). */
+export const capabilityNames = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_DAC_READ_SEARCH',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_SETGID',
+  'CAP_SETUID',
+  'CAP_SETPCAP',
+  'CAP_LINUX_IMMUTABLE',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_NET_BROADCAST',
+  'CAP_NET_ADMIN',
+  'CAP_NET_RAW',
+  'CAP_IPC_LOCK',
+  'CAP_IPC_OWNER',
+  'CAP_SYS_MODULE',
+  'CAP_SYS_RAWIO',
+  'CAP_SYS_CHROOT',
+  'CAP_SYS_PTRACE',
+  'CAP_SYS_PACCT',
+  'CAP_SYS_ADMIN',
+  'CAP_SYS_BOOT',
+  'CAP_SYS_NICE',
+  'CAP_SYS_RESOURCE',
+  'CAP_SYS_TIME',
+  'CAP_SYS_TTY_CONFIG',
+  'CAP_MKNOD',
+  'CAP_LEASE',
+  'CAP_AUDIT_WRITE',
+  'CAP_AUDIT_CONTROL',
+  'CAP_SETFCAP',
+  'CAP_MAC_OVERRIDE',
+  'CAP_MAC_ADMIN',
+  'CAP_SYSLOG',
+  'CAP_WAKE_ALARM',
+  'CAP_BLOCK_SUSPEND',
+  'CAP_AUDIT_READ',
+  'CAP_PERFMON',
+  'CAP_BPF',
+  'CAP_CHECKPOINT_RESTORE',
+] as const;
+
+// By number: glibc's wrappers ask all threads that it knows of to follow, and a forked child has none of them.
+const rawSetgroups = declare<(nr: number, size: number, groups: Buffer) => number>(
+  'long syscall(long nr, size_t size, const void *groups)',
+);
+const rawSetIds = declare<(nr: number, real: number, effective: number, saved: number) => number>(
+  'long syscall(long nr, unsigned int real, unsigned int effective, unsigned int saved)',
+);
+const rawCap = declare<(nr: number, header: Buffer, data: Buffer) => number>(
+  'long syscall(long nr, void *header, void *data)',
+);
+const rawPrctl = declare<(option: number, a: number, b: number, c: number, d: number) => number>(
+  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+);
+
+/** Bits by capability number. */
+export interface CapabilitySets {
+  effective: bigint;
+  permitted: bigint;
+  inheritable: bigint;
+}
+
+/** Names as bits; unknown names are 0. */
+export function capabilityBits(names: readonly string[]): bigint {
+  let bits = 0n;
+  for (const name of names) {
+    const number = (capabilityNames as readonly string[]).indexOf(name);
+    if (number !== -1) bits |= 1n << BigInt(number);
+  }
+  return bits;
+}
+
+const header = (): Buffer => {
+  const buffer = Buffer.alloc(8);
+  buffer.writeUInt32LE(CAPABILITY_VERSION_3, 0);
+  return buffer;
+};
+
+export function getCapabilities(): CapabilitySets {
+  const data = Buffer.alloc(24);
+  check('capget', rawCap(SYS_capget, header(), data));
+  const set = (at: number): bigint => BigInt(data.readUInt32LE(at)) | (BigInt(data.readUInt32LE(at + 12)) << 32n);
+  return { effective: set(0), permitted: set(4), inheritable: set(8) };
+}
+
+/** A capset(2) call with everything laid out beforehand, for the time when nothing may be allocated. */
+export function preparedCapabilities(sets: CapabilitySets): () => number {
+  const data = Buffer.alloc(24);
+  for (const [at, bits] of [
+    [0, sets.effective],
+    [4, sets.permitted],
+    [8, sets.inheritable],
+  ] as const) {
+    data.writeUInt32LE(Number(bits & 0xffffffffn), at);
+    data.writeUInt32LE(Number(bits >> 32n), at + 12);
+  }
+  const head = header();
+  return () => rawCap(SYS_capset, head, data);
+}
+
+export function setCapabilities(sets: CapabilitySets): void {
+  check('capset', preparedCapabilities(sets)());
+}
+
+/** The capabilities that this process can give to others at most, as bits. */
+export function boundingSet(): bigint {
+  let bits = 0n;
+  for (let number = 0; number < 64; number++) {
+    const held = rawPrctl(PR_CAPBSET_READ, number, 0, 0, 0);
+    if (held === -1) break;
+    if (held === 1) bits |= 1n << BigInt(number);
+  }
+  return bits;
+}
+
+/** Drops everything from the bounding set that is not in `keep`. */
+export function limitBoundingSet(keep: bigint): void {
+  for (let number = 0; number < 64; number++) {
+    if ((keep >> BigInt(number)) & 1n) continue;
+    if (rawPrctl(PR_CAPBSET_READ, number, 0, 0, 0) === -1) break;
+    check('prctl', rawPrctl(PR_CAPBSET_DROP, number, 0, 0, 0), capabilityNames[number] ?? number);
+  }
+}
+
+/** Makes exactly `bits` ambient: they must be permitted and inheritable. */
+export function setAmbient(bits: bigint): void {
+  check('prctl', rawPrctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), 'ambient');
+  for (let number = 0; number < 64; number++) {
+    if ((bits >> BigInt(number)) & 1n)
+      check('prctl', rawPrctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0), capabilityNames[number] ?? number);
+  }
+}
+
+/** Keeps the permitted set when the user changes from root to another. */
+export function keepCapabilities(keep: boolean): void {
+  check('prctl', rawPrctl(PR_SET_KEEPCAPS, keep ? 1 : 0, 0, 0, 0), 'PR_SET_KEEPCAPS');
+}
+
+export function forbidNewPrivileges(): void {
+  check('prctl', rawPrctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 'PR_SET_NO_NEW_PRIVS');
+}
+
+/** Takes on all of a user's numbers, groups first. Only for a process with one thread. */
+export function becomeUser(uid: number, gid: number, groups: readonly number[]): void {
+  const list = Buffer.alloc(Math.max(4, groups.length * 4));
+  for (const [index, group] of groups.entries()) list.writeUInt32LE(group, index * 4);
+  check('setgroups', rawSetgroups(SYS_setgroups, groups.length, list), groups.join(','));
+  check('setresgid', rawSetIds(SYS_setresgid, gid, gid, gid), gid);
+  check('setresuid', rawSetIds(SYS_setresuid, uid, uid, uid), uid);
+}

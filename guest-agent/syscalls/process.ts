@@ -1,0 +1,248 @@
+import { constants } from 'node:os';
+import koffi from 'koffi';
+import { check, declare, errno } from './libc.ts';
+
+const arm64 = process.arch === 'arm64';
+const SYS_pidfd_send_signal = 424;
+const SYS_pidfd_open = 434;
+const SYS_close_range = 436;
+const SYS_pidfd_getfd = 438;
+const SYS_getcwd = arm64 ? 17 : 79;
+const SYS_keyctl = arm64 ? 219 : 250;
+const KEYCTL_JOIN_SESSION_KEYRING = 1;
+const CLOSE_RANGE_CLOEXEC = 4;
+const LAST_FD = 0xffffffff;
+const PR_SET_DUMPABLE = 4;
+const P_ALL = 0;
+const WEXITED = 4;
+const WNOHANG = 1;
+const CLD_EXITED = 1;
+const SIG_BLOCK = 0;
+const SIG_SETMASK = 2;
+const LOCK_EX_NB = 6;
+
+const rawCloseRange = declare<(nr: number, first: number, last: number, flags: number) => number>(
+  'long syscall(long nr, unsigned int first, unsigned int last, unsigned int flags)',
+);
+const rawPidfdOpen = declare<(nr: number, pid: number, flags: number) => number>(
+  'long syscall(long nr, int pid, unsigned int flags)',
+);
+const rawPidfdGetfd = declare<(nr: number, pidfd: number, fd: number, flags: number) => number>(
+  'long syscall(long nr, int pidfd, int fd, unsigned int flags)',
+);
+const rawPidfdSendSignal = declare<(nr: number, pidfd: number, signal: number, info: null, flags: number) => number>(
+  'long syscall(long nr, int pidfd, int signal, void *info, unsigned int flags)',
+);
+const rawGetcwd = declare<(nr: number, buffer: Buffer, size: number) => number>(
+  'long syscall(long nr, void *buffer, size_t size)',
+);
+const rawKeyctl = declare<(nr: number, operation: number, name: string) => number>(
+  'long syscall(long nr, int operation, const char *name)',
+);
+const rawPrctl = declare<(option: number, a: number, b: number, c: number, d: number) => number>(
+  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+);
+const rawWaitid = declare<(idType: number, id: number, info: Buffer, options: number) => number>(
+  'int waitid(int idType, int id, void *info, int options)',
+);
+const rawSigmask = declare<(how: number, set: Buffer, old: Buffer | null) => number>(
+  'int sigprocmask(int how, const void *set, void *old)',
+);
+const rawSignal = declare<(signal: number, handler: number) => number>('long signal(int signal, long handler)');
+const rawChdir = declare<(path: string) => number>('int chdir(const char *path)');
+const rawFchdir = declare<(fd: number) => number>('int fchdir(int fd)');
+const rawDup2 = declare<(from: number, to: number) => number>('int dup2(int from, int to)');
+const rawExecve = declare<(path: Buffer, argv: Buffer, envp: Buffer) => number>(
+  'int execve(const void *path, const void *argv, const void *envp)',
+);
+const rawExit = declare<(code: number) => void>('void _exit(int code)');
+const rawSetsid = declare<() => number>('int setsid()');
+const rawUmask = declare<(mask: number) => number>('unsigned int umask(unsigned int mask)');
+const rawSocketpair = declare<(domain: number, type: number, protocol: number, pair: Buffer) => number>(
+  'int socketpair(int domain, int type, int protocol, void *pair)',
+);
+const rawFlock = declare<(fd: number, operation: number) => number>('int flock(int fd, int operation)');
+const rawPrlimit = declare<(pid: number, resource: number, next: Buffer | null, old: Buffer | null) => number>(
+  'int prlimit(int pid, int resource, const void *next, void *old)',
+);
+const rawRead = declare<(fd: number, buffer: Buffer, size: number) => number>(
+  'ssize_t read(int fd, void *buffer, size_t size)',
+);
+const rawWrite = declare<(fd: number, buffer: Buffer, size: number) => number>(
+  'ssize_t write(int fd, const void *buffer, size_t size)',
+);
+
+/** Closes all descriptors from `first` to `last`. */
+export function closeRange(first: number, last: number = LAST_FD): void {
+  if (first <= last) check('close_range', rawCloseRange(SYS_close_range, first, last, 0));
+}
+
+/** Lets execve close all descriptors from `first` on. */
+export function closeOnExecFrom(first: number): void {
+  check('close_range', rawCloseRange(SYS_close_range, first, LAST_FD, CLOSE_RANGE_CLOEXEC));
+}
+
+/** A descriptor of the process itself, which no later process with the same number can take. */
+export function pidfdOpen(pid: number): number {
+  return check('pidfd_open', rawPidfdOpen(SYS_pidfd_open, pid, 0), pid);
+}
+
+/** A duplicate (close-on-exec) of the descriptor `fd` of another process. Needs CAP_SYS_PTRACE over a non-dumpable one. */
+export function pidfdGetfd(pidfd: number, fd: number): number {
+  return check('pidfd_getfd', rawPidfdGetfd(SYS_pidfd_getfd, pidfd, fd, 0), fd);
+}
+
+/** Sends `signal`, or does nothing when the process is gone. */
+export function pidfdSendSignal(pidfd: number, signal: number): void {
+  if (rawPidfdSendSignal(SYS_pidfd_send_signal, pidfd, signal, null, 0) === 0) return;
+  if (errno() !== constants.errno.ESRCH) check('pidfd_send_signal', -1, signal);
+}
+
+/** Hides this process's memory and descriptors from everything without CAP_SYS_PTRACE. prctl(2). */
+export function becomeNonDumpable(): void {
+  check('prctl', rawPrctl(PR_SET_DUMPABLE, 0, 0, 0, 0), 'PR_SET_DUMPABLE');
+}
+
+/** prctl(2) as it is. */
+export function prctl(option: number, value: number, subject: string): number {
+  return check('prctl', rawPrctl(option, value, 0, 0, 0), subject);
+}
+
+/** How a child ended: the number that exit(3) or a signal gave it. */
+export interface ReapedChild {
+  pid: number;
+  exitCode: number;
+  signal?: number;
+}
+
+/** Takes one child that has ended off the kernel's list, or undefined when none has. */
+export function reapChild(): ReapedChild | undefined {
+  const info = Buffer.alloc(128); // siginfo_t
+  if (rawWaitid(P_ALL, 0, info, WEXITED | WNOHANG) === -1) return undefined;
+  return reaped(info);
+}
+
+/** Waits for the child `pid`. */
+export function waitForChild(pid: number): ReapedChild | undefined {
+  const info = Buffer.alloc(128);
+  const P_PID = 1;
+  while (rawWaitid(P_PID, pid, info, WEXITED) === -1) if (errno() !== constants.errno.EINTR) return undefined;
+  return reaped(info);
+}
+
+function reaped(info: Buffer): ReapedChild | undefined {
+  const pid = info.readInt32LE(16);
+  if (pid === 0) return undefined;
+  const status = info.readInt32LE(24);
+  if (info.readInt32LE(8) === CLD_EXITED) return { pid, exitCode: status };
+  return { pid, exitCode: 128 + status, signal: status };
+}
+
+/** Blocks all signals and returns the mask there was. */
+export function blockSignals(): Buffer {
+  const old = Buffer.alloc(128);
+  check('sigprocmask', rawSigmask(SIG_BLOCK, Buffer.alloc(128, 0xff), old));
+  return old;
+}
+
+export function setSignalMask(mask: Buffer): void {
+  check('sigprocmask', rawSigmask(SIG_SETMASK, mask, null));
+}
+
+/** Node leaves SIGPIPE and SIGXFSZ ignored, and ignored signals stay so across execve. signal(7). */
+export function resetSignals(): void {
+  for (let signal = 1; signal <= 64; signal++) rawSignal(signal, 0);
+}
+
+export const changeDirectory = (path: string): number => check('chdir', rawChdir(path), path);
+export const changeDirectoryTo = (fd: number, subject: string): number => check('fchdir', rawFchdir(fd), subject);
+export const duplicateTo = (from: number, to: number): number => check('dup2', rawDup2(from, to), to);
+export const newSession = (): number => check('setsid', rawSetsid());
+export const setUmask = (mask: number): number => rawUmask(mask);
+export const exitNow = (code: number): void => rawExit(code);
+
+/** The current directory as the kernel sees it: it begins with `(unreachable)` outside the root. getcwd(2). */
+export function currentDirectory(): string {
+  const buffer = Buffer.alloc(4096);
+  const length = check('getcwd', rawGetcwd(SYS_getcwd, buffer, buffer.length));
+  return buffer.toString('utf8', 0, length - 1);
+}
+
+/** A new session keyring, so that keys of the host are out of reach. @throws SyscallError ENOSYS without keyrings */
+export function joinNewKeyring(name: string): void {
+  check('keyctl', rawKeyctl(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name), name);
+}
+
+/** A connected pair of close-on-exec stream sockets. */
+export function socketPair(): [number, number] {
+  const pair = Buffer.alloc(8);
+  check('socketpair', rawSocketpair(1, 0x80001, 0, pair));
+  return [pair.readInt32LE(0), pair.readInt32LE(4)];
+}
+
+/** Takes the exclusive lock of an open file until it is closed; false when another process has it. */
+export const tryLock = (fd: number): boolean => rawFlock(fd, LOCK_EX_NB) === 0;
+
+/** Reads what there is, waiting for the first byte; 0 at the end. */
+export function readFd(fd: number, buffer: Buffer): number {
+  return check('read', rawRead(fd, buffer, buffer.length), fd);
+}
+
+export function writeFd(fd: number, data: Buffer): number {
+  return check('write', rawWrite(fd, data, data.length), fd);
+}
+
+/** `soft` and `hard`; -1 is unlimited. */
+export interface ResourceLimit {
+  soft: number;
+  hard: number;
+}
+
+/** The limit of this process by its number (RLIMIT_NOFILE is 7). */
+export function getLimit(resource: number): ResourceLimit {
+  const old = Buffer.alloc(16);
+  check('prlimit', rawPrlimit(0, resource, null, old), resource);
+  return { soft: Number(old.readBigInt64LE(0)), hard: Number(old.readBigInt64LE(8)) };
+}
+
+export function setLimit(resource: number, limit: ResourceLimit): void {
+  const next = Buffer.alloc(16);
+  next.writeBigInt64LE(BigInt(limit.soft), 0);
+  next.writeBigInt64LE(BigInt(limit.hard), 8);
+  check('prlimit', rawPrlimit(0, resource, next, null), resource);
+}
+
+/** What execve needs, laid out before the last filter is loaded: nothing is allocated afterwards. */
+export interface NativeCommand {
+  path: Buffer;
+  argv: Buffer;
+  envp: Buffer;
+  /** Keeps the strings alive that `argv` and `envp` point at. */
+  strings: Buffer[];
+}
+
+export function nativeCommand(path: string, args: readonly string[], env: readonly string[]): NativeCommand {
+  const strings: Buffer[] = [];
+  const pointers = (texts: readonly string[]): Buffer => {
+    const array = Buffer.alloc((texts.length + 1) * 8);
+    for (const [index, text] of texts.entries()) {
+      const bytes = terminated(text);
+      strings.push(bytes);
+      array.writeBigUInt64LE(BigInt(koffi.address(bytes)), index * 8);
+    }
+    return array;
+  };
+  return { path: terminated(path), argv: pointers(args), envp: pointers(env), strings };
+}
+
+function terminated(text: string): Buffer {
+  const bytes = Buffer.alloc(Buffer.byteLength(text) + 1);
+  bytes.write(text);
+  return bytes;
+}
+
+/** Becomes another program; comes back only when it cannot, with the errno. execve(2). */
+export function execve(command: NativeCommand): number {
+  rawExecve(command.path, command.argv, command.envp);
+  return errno();
+}
