@@ -73,11 +73,15 @@ function sendBody(request: ClientRequest, { body, stream }: HttpOptions): void {
   stream.pipe(request);
 }
 
-/** A whole body. */
-export async function bytesOf(message: Readable): Promise<Buffer> {
+/** All that a stream says. Unlike `for await`, it leaves the other direction of a duplex open. */
+export function bytesOf(stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of message) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return new Promise((resolve, reject) => {
+    stream.once('end', () => resolve(Buffer.concat(chunks)));
+    stream.once('error', reject);
+    stream.once('close', () => reject(unavailable('the connection was closed before its end')));
+  });
 }
 
 /** Asks and reads the whole answer. @throws EngineError with the server's `message` for every status above 299. */
