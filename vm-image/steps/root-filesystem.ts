@@ -1,4 +1,4 @@
-import { chmod, copyFile, cp, lstat, mkdir, readdir, readlink, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, lstat, mkdir, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Architecture, architectures, libraries, programs } from '../contents.ts';
 import { npmPackage } from './npm-package.ts';
@@ -119,6 +119,24 @@ export async function layOutRoot(
   await chmod(join(home, 'init'), 0o755);
 }
 
+/**
+ * mke2fs copies the times of reading and of change, which nobody can hold still, into the image: debugfs puts the
+ * fixed time over them. The inodes of a fresh file system are used from the first on.
+ */
+async function fixTimes(image: string, inodes: number, epoch: number): Promise<void> {
+  const script = `${image}.debugfs`;
+  const fields = ['atime', 'ctime', 'crtime'].flatMap(time => [`${time} @${epoch}`, `${time}_extra 0`]);
+  const commands = Array.from({ length: inodes }, (_, index) =>
+    fields.map(field => `set_inode_field <${index + 1}> ${field}`),
+  );
+  await writeFile(script, commands.flat().join('\n'));
+  await run('debugfs', ['-w', '-f', script, image], { env: { E2FSPROGS_FAKE_TIME: String(epoch) } });
+  await rm(script);
+}
+
+/** Those before the first file: see `s_first_ino` in ext4(5); the 11th is lost+found. */
+const reservedInodes = 11;
+
 /** Fixed, so that the same files make the same image. */
 const identity = { uuid: 'b0a7b0a7-0000-4000-8000-000000000001', hashSeed: 'b0a7b0a7-0000-4000-8000-000000000002' };
 
@@ -129,34 +147,17 @@ const identity = { uuid: 'b0a7b0a7-0000-4000-8000-000000000001', hashSeed: 'b0a7
 export async function writeRootImage(root: string, output: string, epoch: number): Promise<void> {
   await run('find', [root, '-exec', 'touch', '--no-dereference', `--date=@${epoch}`, '{}', '+']);
   const kilobytes = Number((await run('du', ['-sk', '--apparent-size', root])).split(/\s/)[0]);
+  const entries = (await run('find', [root])).trim().split('\n').length;
+  const inodes = reservedInodes + entries + 64;
   const blocks = Math.ceil((kilobytes * 1.06 + 6 * 1024) / 4);
+  const extended = `hash_seed=${identity.hashSeed},root_owner=0:0,lazy_itable_init=0`;
+  const options = `-q -F -t ext4 -b 4096 -O ^has_journal,^metadata_csum_seed -m 0 -L berth-root -N ${inodes} -U ${identity.uuid} -E ${extended}`;
   const [program, prefix] = process.getuid?.() === 0 ? ['mke2fs', []] : ['fakeroot', ['mke2fs']];
-  await run(
-    program,
-    [
-      ...prefix,
-      ...[
-        '-q',
-        '-F',
-        '-t',
-        'ext4',
-        '-b',
-        '4096',
-        '-O',
-        '^has_journal,^metadata_csum_seed',
-        '-m',
-        '0',
-        '-L',
-        'berth-root',
-      ],
-      ...['-U', identity.uuid, '-E', `hash_seed=${identity.hashSeed},root_owner=0:0,lazy_itable_init=0`, '-N', '4096'],
-      ...['-d', root, output, String(blocks)],
-    ],
-    {
-      env: {
-        SOURCE_DATE_EPOCH: String(epoch),
-        E2FSPROGS_FAKE_TIME: String(epoch),
-      },
+  await run(program, [...prefix, ...options.split(' '), '-d', root, output, String(blocks)], {
+    env: {
+      SOURCE_DATE_EPOCH: String(epoch),
+      E2FSPROGS_FAKE_TIME: String(epoch),
     },
-  );
+  });
+  await fixTimes(output, reservedInodes + entries, epoch);
 }
