@@ -1,0 +1,128 @@
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { quarantine, readJsonFile, syncFolderSync, writeJsonFileSync } from '../../base/json-file.ts';
+import type { Log } from '../../base/log.ts';
+import type { ContainerId } from '../../contracts/brand.ts';
+import type { ContainerConfig, HostConfig, MountPoint, NetworkingConfig } from '../../contracts/docker/containers.ts';
+import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
+import type { SandboxRecord } from '../networks/index.ts';
+import type { ContainerState } from './container-state.ts';
+
+/**
+ * All that is remembered of a container, as `<root>/containers/<id>/container.json`.
+ *
+ * What is durable when: *create* is on the disk (fsync of file and folder) before the client hears of it, and so is a
+ * change the user asks for (rename, update, a stop that holds a restart policy back). The *exit code* is on the disk
+ * before `wait` answers, for it cannot be found out again, unless the container is removed with its end. *Start* is
+ * renamed into place without fsync: a killed engine reads it back from the page cache, and after a power cut nothing
+ * runs any more; only with a restart policy does "it was started" outlive the machine, so there it is synced.
+ * A *removal* syncs the parent folder once the record's folder has left it.
+ */
+export interface ContainerRecord {
+  version: 1;
+  id: ContainerId;
+  /** Without a slash. */
+  name: string;
+  createdAt: string;
+  image: { id: Digest; reference: string; topChainId?: ChainId; os: string };
+  /** Image and request merged. */
+  config: ContainerConfig;
+  /** With every default filled in. */
+  hostConfig: HostConfig;
+  networkingConfig: NetworkingConfig;
+  mounts: MountPoint[];
+  /** Volumes without a name of the user's: they go with `rm -v` and `--rm`. */
+  anonymousVolumes: string[];
+  state: ContainerState;
+  restartCount: number;
+  /** `docker stop` or `kill`: the restart policy holds still until the next start. */
+  manuallyStopped: boolean;
+  /** The network as of the last start; kept while the process lives. */
+  sandbox?: SandboxRecord;
+  /** The published ports as of the last start. */
+  ports?: Record<string, { HostIp: string; HostPort: string }[] | null>;
+}
+
+const fileName = 'container.json';
+
+/** The records' folder, `<root>/containers`. */
+export class RecordStore {
+  readonly #root: string;
+  readonly #quarantine: string;
+  readonly #log: Log;
+
+  constructor(root: string, log: Log) {
+    this.#root = join(root, 'containers');
+    this.#quarantine = join(root, 'quarantine');
+    this.#log = log;
+    mkdirSync(this.#root, { recursive: true, mode: 0o710 });
+  }
+
+  /** `<root>/containers/<id>`: record, log, hosts, resolv.conf, hostname. */
+  directory(id: ContainerId): string {
+    return join(this.#root, id);
+  }
+
+  /** A new container: its folder and record are durable when this returns. */
+  create(record: ContainerRecord): void {
+    mkdirSync(this.directory(record.id), { mode: 0o710 });
+    writeJsonFileSync(this.#path(record.id), record);
+    syncFolderSync(this.#root);
+  }
+
+  /** @param durable false: atomic, and on the disk when the kernel likes */
+  save(record: ContainerRecord, durable: boolean): void {
+    const path = this.#path(record.id);
+    if (durable) {
+      writeJsonFileSync(path, record);
+      return;
+    }
+    const temporary = join(dirname(path), `.${fileName}.tmp`);
+    writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+    renameSync(temporary, path);
+  }
+
+  /** Forgets the container for good; what is left of its folder goes at once or at the next start. */
+  remove(id: ContainerId): void {
+    const gone = join(this.#root, `.removed-${id}`);
+    renameSync(this.directory(id), gone);
+    syncFolderSync(this.#root);
+    rmSync(gone, { recursive: true, force: true });
+  }
+
+  /** All readable records; the others are put aside and told to the log. */
+  load(): ContainerRecord[] {
+    const records: ContainerRecord[] = [];
+    for (const entry of readdirSync(this.#root)) {
+      if (entry.startsWith('.')) rmSync(join(this.#root, entry), { recursive: true, force: true });
+      else records.push(...this.#loadOne(entry as ContainerId));
+    }
+    return records;
+  }
+
+  #loadOne(id: ContainerId): ContainerRecord[] {
+    try {
+      const value = readJsonFile(this.#path(id));
+      if (value === undefined) throw new Error('there is no record');
+      return [checkRecord(value, id)];
+    } catch (error) {
+      const where = quarantine(this.directory(id), this.#quarantine);
+      this.#log.error('A container record cannot be read and was put aside', { id, where, error });
+      return [];
+    }
+  }
+
+  #path(id: ContainerId): string {
+    return join(this.#root, id, fileName);
+  }
+}
+
+/** Records of other versions are migrated here, by pure functions. */
+function checkRecord(value: unknown, id: ContainerId): ContainerRecord {
+  const record = value as ContainerRecord;
+  if (record?.version !== 1) throw new Error(`unknown version ${record?.version}`);
+  if (record.id !== id || typeof record.name !== 'string' || !record.config || !record.hostConfig || !record.state) {
+    throw new Error('the record is not whole');
+  }
+  return record;
+}

@@ -1,0 +1,109 @@
+import type { Clock } from '../../base/clock.ts';
+import type { EventMessage } from '../../contracts/docker/events.ts';
+import type { EventNews, EventsService, Filters } from './engine.ts';
+import { matchesLabels, wanted } from './filters.ts';
+import { Queue } from './queue.ts';
+
+/** How many events `--since` can look back on, as in dockerd. */
+const remembered = 256;
+
+/** What happened, told to everybody who listens; the last few are kept. */
+export class Events implements EventsService {
+  readonly #past: EventMessage[] = [];
+  readonly #listeners = new Set<(message: EventMessage) => void>();
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
+  emit(news: EventNews): void {
+    const message = toMessage(news, this.#clock.now());
+    this.#past.push(message);
+    if (this.#past.length > remembered) this.#past.shift();
+    for (const listener of this.#listeners) listener(message);
+  }
+
+  subscribe(options: {
+    since?: Date;
+    until?: Date;
+    filters: Filters;
+    signal: AbortSignal;
+  }): AsyncIterable<EventMessage> {
+    const { since, until, filters, signal } = options;
+    let timer: NodeJS.Timeout | undefined;
+    const stop = (): void => queue.end();
+    const listener = (message: EventMessage): void => {
+      if (eventMatches(message, filters)) queue.push(message);
+    };
+    const queue = new Queue<EventMessage>(() => {
+      this.#listeners.delete(listener);
+      signal.removeEventListener('abort', stop);
+      clearTimeout(timer);
+    });
+    for (const message of this.#past) if (isWithin(message, since, until)) listener(message);
+    const leftMs = until ? until.getTime() - this.#clock.now().getTime() : undefined;
+    if (signal.aborted || (leftMs !== undefined && leftMs <= 0)) queue.end();
+    else this.#listen(listener, signal, stop);
+    if (leftMs !== undefined && leftMs > 0) timer = setTimeout(stop, Math.min(leftMs, 2 ** 31 - 1));
+    return queue;
+  }
+
+  #listen(listener: (message: EventMessage) => void, signal: AbortSignal, stop: () => void): void {
+    this.#listeners.add(listener);
+    signal.addEventListener('abort', stop, { once: true });
+  }
+}
+
+const isWithin = (message: EventMessage, since: Date | undefined, until: Date | undefined): boolean => {
+  const at = message.timeNano / 1e6;
+  if (!since && !until) return false;
+  return (!since || at >= since.getTime()) && (!until || at <= until.getTime());
+};
+
+/** The document of an event; the first three fields are for clients before API 1.52. */
+function toMessage(news: EventNews, now: Date): EventMessage {
+  const ms = now.getTime();
+  const legacy =
+    news.type === 'container' || news.type === 'image'
+      ? { status: news.action, id: news.id, ...(news.attributes.image ? { from: news.attributes.image } : {}) }
+      : {};
+  return {
+    ...legacy,
+    Type: news.type,
+    Action: news.action,
+    Actor: { ID: news.id, Attributes: { ...news.attributes } },
+    scope: 'local',
+    time: Math.floor(ms / 1000),
+    timeNano: ms * 1e6,
+  };
+}
+
+/** Values of one key are alternatives, keys must all agree (moby daemon/events/filter.go). */
+export function eventMatches(message: EventMessage, filters: Filters): boolean {
+  const { ID: id, Attributes: attributes } = message.Actor;
+  const among = (key: string, values: readonly (string | undefined)[]): boolean => {
+    const wishes = wanted(filters, key);
+    return wishes.length === 0 || wishes.some(wish => values.includes(wish));
+  };
+  const about = (type: string): boolean => {
+    const wishes = wanted(filters, type);
+    if (wishes.length === 0) return true;
+    const names = [id, attributes.name, type === 'image' ? attributes.image : undefined, attributes[type]];
+    const fits = wishes.some(
+      wish => names.includes(wish) || (message.Type === type && wish !== '' && id.startsWith(wish)),
+    );
+    return fits && (message.Type === type || attributes[type] !== undefined);
+  };
+  return (
+    among('type', [message.Type]) &&
+    among('event', [message.Action, message.Action.split(':', 1)[0]]) &&
+    among('scope', [message.scope]) &&
+    matchesLabels(wanted(filters, 'label'), attributes) &&
+    ['container', 'image', 'network', 'volume', 'daemon', 'plugin'].every(about)
+  );
+}

@@ -1,0 +1,71 @@
+import { conflict, EngineError, internal, invalidArgument, messageOf } from '../../contracts/errors.ts';
+import { LaunchError } from '../runtime/index.ts';
+
+/** Exit codes that `docker run` shows for a program that never ran, as dockerd derives them from the message. */
+export function exitCodeOf(message: string): number {
+  const is = (...texts: string[]): boolean => texts.some(text => message.includes(text));
+  if (is('executable file not found', 'no such file or directory', 'system cannot find the file specified')) return 127;
+  if (is('permission denied', 'not a directory', 'is a directory')) return 126;
+  return 128;
+}
+
+const inContainer =
+  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ';
+const inExec = 'OCI runtime exec failed: exec failed: unable to start container process: ';
+
+/** A failed launch in the words that Docker's clients know, with the kind that carries the right status. */
+export function launchFailure(error: unknown, command: string): EngineError {
+  if (!(error instanceof LaunchError))
+    return error instanceof EngineError ? error : internal(messageOf(error), { cause: error });
+  return withKind(`${inContainer}${reason(error, command)}: unknown`, error);
+}
+
+/** The same for `docker exec`. */
+export function execFailure(error: unknown, command: string): EngineError {
+  if (!(error instanceof LaunchError))
+    return error instanceof EngineError ? error : internal(messageOf(error), { cause: error });
+  return withKind(`${inExec}${reason(error, command)}: unknown`, error);
+}
+
+/** dockerd answers 400 for a command that is not there or may not run, 409 for a cgroup that is gone, else 500. */
+function withKind(message: string, cause: LaunchError): EngineError {
+  const code = exitCodeOf(message);
+  if (code === 127 || code === 126) return invalidArgument(message, { cause });
+  return message.includes('no longer running') ? conflict(message, { cause }) : internal(message, { cause });
+}
+
+const goErrors: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  ENOTDIR: 'not a directory',
+  EISDIR: 'is a directory',
+  ENOEXEC: 'exec format error',
+  ELOOP: 'too many levels of symbolic links',
+  ENOMEM: 'cannot allocate memory',
+  ENOSPC: 'no space left on device',
+  EINVAL: 'invalid argument',
+  EBUSY: 'device or resource busy',
+  EROFS: 'read-only file system',
+  ETXTBSY: 'text file busy',
+  EEXIST: 'file exists',
+  E2BIG: 'argument list too long',
+};
+
+/** Go's text of an errno. */
+export const goError = (code: string): string => goErrors[code] ?? code;
+
+function reason(error: LaunchError, command: string): string {
+  const text = goError(error.code);
+  switch (error.step) {
+    case 'execve':
+      if (error.code === 'ENOEXEC') return `exec ${command}: ${text}`;
+      if (error.code === 'ENOENT' && !command.includes('/'))
+        return `exec: "${command}": executable file not found in $PATH`;
+      return error.code === 'ENOENT' ? `exec: "${command}": stat ${command}: ${text}` : `exec: "${command}": ${text}`;
+    case 'chdir':
+      return `chdir to cwd ("${error.subject}") set in config.json failed: ${text}`;
+    default:
+      return `${error.step} ${error.subject}: ${text}`;
+  }
+}
