@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+// Runs one of our TypeScript programs on the Node that package-lock.json pins, whatever Node the machine has:
+// `node scripts/run.mjs scripts/test.ts --long`. Installs the npm packages first when they are missing or old.
+// Plain JavaScript, since it is what an older Node reads.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const project = dirname(dirname(fileURLToPath(import.meta.url)));
+const modules = join(project, 'node_modules');
+
+const installedAt = join(modules, '.package-lock.json');
+const stale = () =>
+  !existsSync(installedAt) || statSync(installedAt).mtimeMs < statSync(join(project, 'package-lock.json')).mtimeMs;
+
+if (stale()) {
+  process.stderr.write('berth: installing npm packages\n');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const done = spawnSync(npm, ['ci', '--no-audit', '--no-fund'], {
+    cwd: project,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    shell: process.platform === 'win32',
+  });
+  if (done.status !== 0) {
+    process.stderr.write('berth: npm ci failed; the lines above say why\n');
+    process.exit(1);
+  }
+}
+
+const pinned = join(modules, '.bin', process.platform === 'win32' ? 'node.cmd' : 'node');
+const node = existsSync(pinned) ? pinned : process.execPath;
+if (node === process.execPath && Number(process.versions.node.split('.')[0]) < 26) {
+  process.stderr.write(`berth: Node 26 or newer is needed here, this is ${process.version}\n`);
+  process.exit(1);
+}
+
+const child = spawn(
+  node,
+  process.argv.slice(2).map((word, index) => (index === 0 ? join(project, word) : word)),
+  {
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+    env: {
+      ...process.env,
+      PATH: `${join(modules, '.bin')}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH}`,
+    },
+  },
+);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
