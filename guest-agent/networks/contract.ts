@@ -1,5 +1,5 @@
-import type { ContainerId, NetworkId } from '../../contracts/brand.ts';
 import type { Log } from '../../base/log.ts';
+import type { ContainerId, NetworkId } from '../../contracts/brand.ts';
 
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 

@@ -27,7 +27,6 @@ export const SOCK_RAW = 3;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_RCVTIMEO = 20;
-export const SO_ATTACH_FILTER = 26;
 const SOCK_CLOEXEC = 0o2000000;
 
 /** socket(2), closed on exec. Returns the descriptor. */

@@ -1,0 +1,3 @@
+/** Masquerading and published ports, in nft tables of our own. */
+export { type Firewall, openFirewall } from './firewall.ts';
+export type { BridgeRules, PortForward } from './ruleset.ts';

@@ -1,0 +1,111 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { invalidArgument } from '../../contracts/errors.ts';
+import type { HostFiles } from './contract.ts';
+
+const standardHosts = [
+  '127.0.0.1\tlocalhost',
+  '::1\tlocalhost ip6-localhost ip6-loopback',
+  'fe00::\tip6-localnet',
+  'ff00::\tip6-mcastprefix',
+  'ff02::1\tip6-allnodes',
+  'ff02::2\tip6-allrouters',
+];
+const publicResolvers = ['8.8.8.8', '8.8.4.4'];
+const systemdStub = '127.0.0.53';
+
+export interface Resolver {
+  servers: string[];
+  search: string[];
+  options: string[];
+}
+
+/** What resolv.conf says; the last `search` or `domain` counts. */
+export function parseResolver(text: string): Resolver {
+  const resolver: Resolver = { servers: [], search: [], options: [] };
+  for (const line of text.split('\n')) {
+    const [word, ...values] = line
+      .replace(/[#;].*$/, '')
+      .trim()
+      .split(/\s+/);
+    if (word === 'nameserver' && values[0]) resolver.servers.push(values[0]);
+    if (word === 'search' || word === 'domain') resolver.search = values;
+    if (word === 'options') resolver.options.push(...values);
+  }
+  return resolver;
+}
+
+const isLoopback = (server: string): boolean => server.startsWith('127.') || server === '::1';
+
+/** What a container asks instead of its host: loopback resolvers cannot be reached from a namespace of its own. */
+export function containerResolver(host: Resolver, wish: Partial<Resolver>): Resolver {
+  const reachable = host.servers.filter(server => !isLoopback(server));
+  return {
+    servers: wish.servers?.length ? wish.servers : reachable.length > 0 ? reachable : publicResolvers,
+    search: wish.search?.length ? wish.search.filter(domain => domain !== '.') : host.search,
+    options: wish.options?.length ? wish.options : host.options,
+  };
+}
+
+export function resolverText({ servers, search, options }: Resolver): string {
+  const lines = servers.map(server => `nameserver ${server}`);
+  if (search.length > 0) lines.push(`search ${search.join(' ')}`);
+  if (options.length > 0) lines.push(`options ${options.join(' ')}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** `name:address` or `name=address` → a line; `host-gateway` is the host as seen from the container. @throws invalid-argument */
+export function extraHostLine(text: string, hostGateway: string): string {
+  const at = text.search(/[:=]/);
+  const name = text.slice(0, at);
+  const address = text.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
+  if (at <= 0 || !address) throw invalidArgument(`bad format for add-host: "${text}"`);
+  if (address === 'host-gateway' && !hostGateway)
+    throw invalidArgument('unable to derive the IP value for host-gateway');
+  return `${address === 'host-gateway' ? hostGateway : address}\t${name}`;
+}
+
+export function hostsText(parts: {
+  extra: readonly string[];
+  addresses: readonly string[];
+  hostname: string;
+  domainname?: string;
+}): string {
+  const names = parts.domainname ? `${parts.hostname}.${parts.domainname} ${parts.hostname}` : parts.hostname;
+  const own = parts.addresses.map(address => `${address}\t${names}`);
+  return `${[...standardHosts, ...parts.extra, ...own].join('\n')}\n`;
+}
+
+/** The host's resolver; behind systemd-resolved's stub stand the real servers. */
+export function readHostResolver(): Resolver {
+  const own = parseResolver(readOr('/etc/resolv.conf', ''));
+  if (!own.servers.includes(systemdStub)) return own;
+  const behind = parseResolver(readOr('/run/systemd/resolve/resolv.conf', ''));
+  return behind.servers.length > 0 ? behind : own;
+}
+
+export const readHostHosts = (): string => readOr('/etc/hosts', `${standardHosts.join('\n')}\n`);
+
+/** Writes the three files that are bound into the container. */
+export function writeHostFiles(
+  directory: string,
+  contents: { hosts: string; resolvConf: string; hostname: string },
+): HostFiles {
+  const files = {
+    hosts: join(directory, 'hosts'),
+    resolvConf: join(directory, 'resolv.conf'),
+    hostname: join(directory, 'hostname'),
+  };
+  writeFileSync(files.hosts, contents.hosts, { mode: 0o644 });
+  writeFileSync(files.resolvConf, contents.resolvConf, { mode: 0o644 });
+  writeFileSync(files.hostname, `${contents.hostname}\n`, { mode: 0o644 });
+  return files;
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return otherwise;
+  }
+}

@@ -1,0 +1,114 @@
+import { forbidden, invalidArgument, unavailable } from '../../contracts/errors.ts';
+import type { Subnet } from './contract.ts';
+import {
+  type Block,
+  blockOf,
+  blockSize,
+  blockText,
+  contains,
+  ipv4Text,
+  overlaps,
+  parseCidr,
+  requireIpv4,
+} from './ipv4.ts';
+
+const firstSixteen = 0xac110000; // 172.17.0.0/16 …
+const lastSixteen = 0xac1f0000; // … 172.31.0.0/16
+const firstTwenty = 0xc0a80000; // 192.168.0.0/20 …
+const lastTwenty = 0xc0a8f000;
+
+function* candidates(): Generator<Block> {
+  for (let base = firstSixteen; base <= lastSixteen; base += 2 ** 16) yield { base, prefixLength: 16 };
+  for (let base = firstTwenty; base <= lastTwenty; base += 2 ** 12) yield { base, prefixLength: 20 };
+}
+
+/** The first of Docker's pools that touches none of `taken` (other networks, the host's routes). @throws unavailable */
+export function chooseSubnet(taken: readonly Block[]): Subnet {
+  for (const block of candidates()) {
+    if (!taken.some(other => overlaps(other, block)))
+      return { subnet: blockText(block), gateway: ipv4Text(block.base + 1) };
+  }
+  throw unavailable('all predefined address pools have been fully subnetted');
+}
+
+/** What a user asked for, checked and completed. @throws invalid-argument, forbidden when it overlaps one of our networks */
+export function completeSubnet(wish: Partial<Subnet>, taken: readonly Block[]): Subnet {
+  if (wish.subnet === undefined) throw invalidArgument('invalid subnet : no subnet specified');
+  const { address, block } = parseCidr(wish.subnet);
+  if (address !== block.base)
+    throw invalidArgument(`invalid network config:\ninvalid subnet ${wish.subnet}: it should be ${blockText(block)}`);
+  if (block.prefixLength > 30) throw invalidArgument(`invalid subnet ${wish.subnet}: it has no room for containers`);
+  if (taken.some(other => overlaps(other, block)))
+    throw forbidden('invalid pool request: Pool overlaps with other one on this address space');
+  const gateway = wish.gateway ? requireIpv4(wish.gateway.split('/')[0] ?? '') : block.base + 1;
+  if (!contains(block, gateway))
+    throw invalidArgument(
+      `invalid network config:\ninvalid gateway ${ipv4Text(gateway)}: parent subnet is ${wish.subnet}`,
+    );
+  if (wish.ipRange !== undefined) requireInside(wish.ipRange, block, wish.subnet);
+  return {
+    subnet: blockText(block),
+    gateway: ipv4Text(gateway),
+    ...(wish.ipRange !== undefined && { ipRange: wish.ipRange }),
+  };
+}
+
+function requireInside(range: string, block: Block, subnet: string): void {
+  const inner = parseCidr(range).block;
+  if (inner.prefixLength < block.prefixLength || !contains(block, inner.base))
+    throw invalidArgument(`invalid network config:\ninvalid ip-range ${range}: parent subnet is ${subnet}`);
+}
+
+/** The addresses of one subnet: who has one is not known here, only which are in use. */
+export class AddressPool {
+  readonly prefixLength: number;
+  readonly #block: Block;
+  readonly #range: Block;
+  readonly #used = new Set<number>();
+
+  constructor({ subnet, gateway, ipRange }: Subnet) {
+    this.#block = parseCidr(subnet).block;
+    this.#range = ipRange ? parseCidr(ipRange).block : this.#block;
+    this.prefixLength = this.#block.prefixLength;
+    this.#used.add(requireIpv4(gateway));
+    this.#used.add(this.#block.base);
+    this.#used.add(this.#block.base + blockSize(this.#block) - 1);
+  }
+
+  /** The lowest free address, or `wanted`. @throws forbidden when it is in use, invalid-argument when it is outside */
+  allocate(wanted?: string): string {
+    if (wanted !== undefined) return this.#take(requireIpv4(wanted));
+    const end = this.#range.base + blockSize(this.#range);
+    for (let address = this.#range.base; address < end; address++) {
+      if (!this.#used.has(address)) return this.#take(address);
+    }
+    throw unavailable("no available IPv4 addresses on this network's address pools");
+  }
+
+  /** Any number of times. */
+  release(address: string): void {
+    this.#used.delete(requireIpv4(address));
+  }
+
+  #take(address: number): string {
+    if (!contains(this.#block, address))
+      throw invalidArgument(`no configured subnet contains IP address ${ipv4Text(address)}`);
+    if (this.#used.has(address)) throw forbidden('Address already in use');
+    this.#used.add(address);
+    return ipv4Text(address);
+  }
+}
+
+/** `02:42:ac:11:00:02` for 172.17.0.2: an address keeps its MAC, so neighbours' caches stay true when it is used again. */
+export const macOf = (address: string): string =>
+  `02:42:${address
+    .split('.')
+    .map(part => Number(part).toString(16).padStart(2, '0'))
+    .join(':')}`;
+
+/** `172.17.0.1/16` (Docker's `bip`) as a subnet. @throws invalid-argument */
+export function subnetOfBridge(cidr: string): Subnet {
+  const { address, block } = parseCidr(cidr);
+  const gateway = address === block.base ? block.base + 1 : address;
+  return { subnet: blockText(blockOf(address, block.prefixLength)), gateway: ipv4Text(gateway) };
+}

@@ -1,0 +1,71 @@
+import { openLibrary } from './libc.ts';
+
+type Context = { readonly context: unique symbol };
+interface Library {
+  run(context: Context, commands: string): number;
+  error(context: Context): string;
+  output(context: Context): string;
+  free(context: Context): void;
+  create(): Context;
+}
+
+let library: Library | undefined;
+
+function load(): Library {
+  const declare = openLibrary('libnftables.so.1');
+  const create = declare<(flags: number) => Context>('void *nft_ctx_new(unsigned int flags)');
+  const bufferError = declare<(context: Context) => number>('int nft_ctx_buffer_error(void *context)');
+  const bufferOutput = declare<(context: Context) => number>('int nft_ctx_buffer_output(void *context)');
+  return {
+    create: () => {
+      const context = create(0);
+      bufferError(context);
+      bufferOutput(context);
+      return context;
+    },
+    run: declare('int nft_run_cmd_from_buffer(void *context, const char *commands)'),
+    error: declare('const char *nft_ctx_get_error_buffer(void *context)'),
+    output: declare('const char *nft_ctx_get_output_buffer(void *context)'),
+    free: declare('void nft_ctx_free(void *context)'),
+  };
+}
+
+/** The kernel or the parser refused a set of nft commands; `commands` are those, for the log. */
+export class NftError extends Error {
+  override readonly name = 'NftError';
+  readonly commands: string;
+
+  constructor(message: string, commands: string) {
+    super(message);
+    this.commands = commands;
+  }
+}
+
+/**
+ * nft(8) in process. It belongs for ever to the network namespace in which it was opened. Synchronous; adding one
+ * element to a map takes about 0.05 ms.
+ */
+export class Nftables {
+  readonly #library: Library;
+  readonly #context: Context;
+
+  /** @throws Error when libnftables is not installed */
+  constructor() {
+    library ??= load();
+    this.#library = library;
+    this.#context = library.create();
+  }
+
+  /** Does all of `commands` (nft's own language) or none of them. Returns what they print. @throws NftError */
+  run(commands: string): string {
+    const result = this.#library.run(this.#context, commands);
+    const failure = this.#library.error(this.#context); // reading a buffer empties it
+    const output = this.#library.output(this.#context);
+    if (result !== 0) throw new NftError(failure.trim().split('\n')[0] ?? 'nft failed', commands);
+    return output;
+  }
+
+  close(): void {
+    this.#library.free(this.#context);
+  }
+}
