@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { Log } from '../../base/log.ts';
+import { EngineError } from '../../contracts/errors.ts';
+import type { Descriptor } from '../../contracts/oci/descriptor.ts';
+import { mediaTypes } from '../../contracts/oci/descriptor.ts';
+import type { Digest } from '../../contracts/oci/digest.ts';
+import type { Reference } from '../../contracts/oci/reference.ts';
+import { Authorizer, type Credentials } from './authentication.ts';
+import { parseChallenges } from './challenge.ts';
+import { endpointsOf, type RegistryEndpoint } from './endpoints.ts';
+import { login } from './login.ts';
+import type { ProxySettings } from './proxy.ts';
+import { isRegistryError, RegistryError } from './registry-error.ts';
+import { digestIn, RepositoryEndpoint } from './repository.ts';
+import { bodyOf, Transport } from './transport.ts';
+
+export interface RegistryOptions {
+  /** Base URLs of mirrors of docker.io, best first. */
+  mirrors?: readonly string[];
+  /** Hosts (with or without port) and CIDR blocks that may speak plain HTTP or show any certificate; loopback always may. */
+  insecureRegistries?: readonly string[];
+  proxies?: ProxySettings;
+  /** PEM texts. */
+  extraCertificates?: readonly string[];
+  userAgent?: string;
+  idleTimeoutMs?: number;
+  log: Log;
+}
+
+/** What a tag or a digest stands for; the bytes where they came along. */
+export interface ResolvedManifest {
+  descriptor: Descriptor;
+  body?: Buffer;
+}
+
+/** A conversation about one repository. Every method may throw `RegistryError` and `cancelled`. */
+export interface Repository {
+  /** Asks what the reference's digest or tag stands for, at the first endpoint that knows. */
+  resolve(reference: Reference, signal: AbortSignal): Promise<ResolvedManifest>;
+  /** The verified bytes of a manifest. */
+  manifest(digest: Digest, signal: AbortSignal): Promise<{ mediaType: string; body: Buffer }>;
+  /** A blob from `offset` on, or from 0 where the registry cannot do that: see the `offset` of the answer. */
+  blob(digest: Digest, offset: number, signal: AbortSignal): Promise<{ offset: number; stream: Readable }>;
+}
+
+/** See the door of this room. */
+export interface Registry {
+  repository(reference: Reference, auth?: Credentials): Repository;
+  /** `POST /auth`: proves credentials. @throws unauthorized, unavailable, in dockerd's words. */
+  login(auth: Credentials, signal?: AbortSignal): Promise<{ Status: string; IdentityToken: string }>;
+  close(): void;
+}
+
+const manifestTypes = [
+  mediaTypes.dockerManifest,
+  mediaTypes.dockerIndex,
+  mediaTypes.ociIndex,
+  mediaTypes.ociManifest,
+].join(', ');
+
+/** @param options see {@link RegistryOptions} */
+export function openRegistry(options: RegistryOptions): Registry {
+  const transport = new Transport({ ...options, userAgent: options.userAgent ?? 'berth/0.1' });
+  return {
+    repository: (reference, auth = {}) => new Conversation(transport, options, reference, auth),
+    login: (auth, signal) => login(transport, options, auth, signal ?? new AbortController().signal),
+    close: () => transport.close(),
+  };
+}
+
+class Conversation implements Repository {
+  readonly #transport: Transport;
+  readonly #options: RegistryOptions;
+  readonly #reference: Reference;
+  readonly #auth: Credentials;
+  #chosen: RepositoryEndpoint | undefined;
+
+  constructor(transport: Transport, options: RegistryOptions, reference: Reference, auth: Credentials) {
+    this.#transport = transport;
+    this.#options = options;
+    this.#reference = reference;
+    this.#auth = auth;
+  }
+
+  async resolve(reference: Reference, signal: AbortSignal): Promise<ResolvedManifest> {
+    return this.#atFirstThatAnswers(signal, endpoint => resolveAt(endpoint, reference, signal));
+  }
+
+  async manifest(digest: Digest, signal: AbortSignal): Promise<{ mediaType: string; body: Buffer }> {
+    return this.#atFirstThatAnswers(signal, endpoint => fetchManifest(endpoint, digest, digest, signal));
+  }
+
+  async blob(digest: Digest, offset: number, signal: AbortSignal): Promise<{ offset: number; stream: Readable }> {
+    return this.#atFirstThatAnswers(signal, endpoint => fetchBlob(endpoint, digest, offset, signal));
+  }
+
+  async #atFirstThatAnswers<T>(signal: AbortSignal, ask: (endpoint: RepositoryEndpoint) => Promise<T>): Promise<T> {
+    if (this.#chosen) return ask(this.#chosen);
+    const endpoints = endpointsOf(this.#reference.domain, this.#options);
+    let spokeTls = false;
+    let failure: unknown = new RegistryError(`no endpoint for ${this.#reference.domain}`);
+    for (const endpoint of endpoints) {
+      if (spokeTls && endpoint.base.startsWith('http:') && !endpoint.mirror) break; // it answered: no way back to plain text
+      try {
+        const candidate = await this.#greet(endpoint, signal);
+        spokeTls ||= endpoint.base.startsWith('https:') && !endpoint.mirror;
+        const answer = await ask(candidate);
+        this.#chosen = candidate;
+        return answer;
+      } catch (error) {
+        if (error instanceof EngineError) throw error;
+        failure = error;
+        this.#options.log.debug('registry endpoint failed', { endpoint: endpoint.base, error: String(error) });
+      }
+    }
+    throw failure;
+  }
+
+  /** The ping that every client begins with: is there a registry, and how does it want to be spoken to? */
+  async #greet(endpoint: RegistryEndpoint, signal: AbortSignal): Promise<RepositoryEndpoint> {
+    const { insecure, base, mirror } = endpoint;
+    const response = await this.#transport.request({ method: 'GET', url: `${base}v2/`, insecure, signal });
+    response.resume();
+    const authorizer = new Authorizer(this.#transport, {
+      credentials: mirror ? {} : this.#auth,
+      scope: `repository:${this.#reference.path}:pull`,
+      insecure,
+      challenges: parseChallenges(response.headers['www-authenticate']),
+    });
+    return new RepositoryEndpoint(this.#transport, endpoint, this.#reference.path, authorizer);
+  }
+}
+
+/** HEAD first: it does not count against Docker Hub's limit, and often the answer is "you have that". */
+async function resolveAt(
+  endpoint: RepositoryEndpoint,
+  reference: Reference,
+  signal: AbortSignal,
+): Promise<ResolvedManifest> {
+  const target = reference.digest ?? reference.tag ?? 'latest';
+  const path = `manifests/${target}`;
+  try {
+    const response = await endpoint.request({ method: 'HEAD', path, headers: { Accept: manifestTypes }, signal });
+    response.resume();
+    const digest = digestIn(response);
+    const size = Number(response.headers['content-length']);
+    if (digest && size > 0) return { descriptor: { mediaType: typeOf(response), digest, size } };
+  } catch (error) {
+    // A HEAD has no body to say what is wrong; what never reached the registry is told as it is.
+    if (
+      !isRegistryError(error) ||
+      error.status === undefined ||
+      error.status === 401 ||
+      error.message.startsWith('Head ')
+    )
+      throw error;
+  }
+  const { mediaType, body, digest } = await fetchManifest(endpoint, target, reference.digest, signal);
+  return { descriptor: { mediaType, digest, size: body.length }, body };
+}
+
+async function fetchManifest(
+  endpoint: RepositoryEndpoint,
+  target: string,
+  expected: Digest | undefined,
+  signal: AbortSignal,
+): Promise<{ mediaType: string; body: Buffer; digest: Digest }> {
+  const headers = { Accept: manifestTypes };
+  const response = await endpoint.request({ method: 'GET', path: `manifests/${target}`, headers, signal });
+  const body = await bodyOf(response);
+  const digest = `sha256:${createHash('sha256').update(body).digest('hex')}` as Digest;
+  if (expected && digest !== expected) {
+    throw new RegistryError(`manifest verification failed for digest ${expected}`);
+  }
+  return { mediaType: typeOf(response), body, digest };
+}
+
+async function fetchBlob(
+  endpoint: RepositoryEndpoint,
+  digest: Digest,
+  offset: number,
+  signal: AbortSignal,
+): Promise<{ offset: number; stream: Readable }> {
+  const headers: Record<string, string> = offset > 0 ? { Range: `bytes=${offset}-` } : {};
+  const response = await endpoint.request({ method: 'GET', path: `blobs/${digest}`, headers, signal });
+  if (response.statusCode !== 206) return { offset: 0, stream: response };
+  const start = Number(/^bytes (\d+)-/.exec(response.headers['content-range'] ?? '')?.[1] ?? offset);
+  if (start === offset) return { offset, stream: response };
+  response.destroy();
+  throw new RegistryError(`the registry answered from byte ${start} instead of ${offset}`);
+}
+
+const typeOf = (response: IncomingMessage): string => (response.headers['content-type'] ?? '').split(';', 1)[0] ?? '';
