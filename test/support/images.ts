@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { chmod, copyFile, link, mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { succeed } from './command.ts';
+
+/** Images that the tests made before are kept here, as docker-archives. */
+const cache = process.env.BERTH_TEST_CACHE ?? join(homedir(), '.cache/berth-test');
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+interface ImageSettings {
+  name: string;
+  config: Record<string, unknown>;
+}
+
+/** Writes a docker-archive (what `docker save` writes) of one layer. */
+async function writeArchive(layer: string, settings: ImageSettings, output: string): Promise<void> {
+  const work = await mkdtemp(join(tmpdir(), 'berth-archive-'));
+  try {
+    const diffId = await digestOf(layer);
+    const config = JSON.stringify({
+      architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+      os: 'linux',
+      created: '2026-01-01T00:00:00Z',
+      config: settings.config,
+      rootfs: { type: 'layers', diff_ids: [`sha256:${diffId}`] },
+      history: [{ created: '2026-01-01T00:00:00Z', created_by: 'made for the tests' }],
+    });
+    const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
+    await writeFile(join(work, configName), config);
+    await mkdir(join(work, diffId));
+    await link(layer, join(work, diffId, 'layer.tar')).catch(() => copyFile(layer, join(work, diffId, 'layer.tar')));
+    const manifest = [{ Config: configName, RepoTags: [settings.name], Layers: [`${diffId}/layer.tar`] }];
+    await writeFile(join(work, 'manifest.json'), JSON.stringify(manifest));
+    await succeed('tar', ['-cf', `${output}.new`, '-C', work, 'manifest.json', configName, diffId]);
+    await rename(`${output}.new`, output);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+const cached = async (file: string, make: (path: string) => Promise<void>): Promise<string> => {
+  const path = join(cache, file);
+  if (!existsSync(path)) {
+    await mkdir(cache, { recursive: true });
+    await make(path);
+  }
+  return path;
+};
+
+async function layOutBusybox(root: string): Promise<void> {
+  for (const folder of ['bin', 'etc', 'tmp', 'root', 'proc', 'sys', 'dev', 'var', 'home'])
+    await mkdir(join(root, folder));
+  await chmod(join(root, 'tmp'), 0o1777);
+  await copyFile('/bin/busybox', join(root, 'bin/busybox'));
+  await chmod(join(root, 'bin/busybox'), 0o755);
+  const applets = (await succeed('/bin/busybox', ['--list'])).trim().split('\n');
+  for (const applet of applets) if (applet !== 'busybox') await symlink('busybox', join(root, 'bin', applet));
+  await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home:/bin/sh\n');
+  await writeFile(join(root, 'etc/group'), 'root:x:0:\nuser:x:1000:\nextra:x:2000:user\n');
+}
+
+/** Debian's static busybox with a link for each applet: `busybox:latest`, 2 MB. */
+export const busyboxArchive = (): Promise<string> =>
+  cached('busybox.tar', async output => {
+    const root = await mkdtemp(join(tmpdir(), 'berth-busybox-'));
+    await layOutBusybox(root);
+    const layer = `${output}.layer.tar`;
+    await succeed('tar', [
+      '-cf',
+      layer,
+      '--sort=name',
+      '--owner=0',
+      '--group=0',
+      '--numeric-owner',
+      '--mtime=@0',
+      '-C',
+      root,
+      '.',
+    ]);
+    await writeArchive(layer, { name: 'busybox:latest', config: { Cmd: ['sh'], Env: ['PATH=/bin'] } }, output);
+    await rm(layer);
+    await rm(root, { recursive: true });
+  });
+
+/** A Debian root by mmdebstrap with python3, curl and ps, some 200 MB: `debian-python:latest`. */
+export const pythonArchive = (): Promise<string> =>
+  cached('debian-python.tar', async output => {
+    const layer = `${output}.layer.tar`;
+    const mirror = process.env.BERTH_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
+    await succeed(
+      'mmdebstrap',
+      [
+        '--variant=minbase',
+        '--include=python3,curl,procps,iproute2,ca-certificates',
+        '--aptopt=APT::Install-Recommends "false"',
+        '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg',
+        // no device nodes: they are the runtime's business
+        '--skip=output/dev',
+        'trixie',
+        layer,
+        mirror,
+      ],
+      { timeoutMs: 600_000 },
+    );
+    const config = { Cmd: ['bash'], Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'] };
+    await writeArchive(layer, { name: 'debian-python:latest', config }, output);
+    await rm(layer);
+  });
+
+/** Size of a file in bytes. */
+export const sizeOf = async (path: string): Promise<number> => (await stat(path)).size;
