@@ -1,0 +1,101 @@
+import { notFound, notImplemented, unavailable } from '../../../contracts/errors.ts';
+import { type Method, nothing, route } from '../../../contracts/route.ts';
+import { type Handler, serve } from '../call.ts';
+import type { Served } from '../router.ts';
+
+/** What Docker says to every swarm command on a single host. */
+const notSwarm =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+
+const swarmMode = 'swarm mode is not part of Berth';
+const builds = 'docker build is not part of Berth yet: builds are coming';
+
+type Endpoint = readonly [method: Method, path: string];
+
+const refuse = (
+  endpoints: readonly Endpoint[],
+  refusal: (path: Readonly<Record<string, string>>) => Error,
+): Served<Handler>[] =>
+  endpoints.map(([method, path]) =>
+    serve(route(method, path, { answer: nothing() }), call => {
+      throw refusal(call.path);
+    }),
+  );
+
+const swarmKinds = ['services', 'nodes', 'secrets', 'configs'];
+
+const swarm: Endpoint[] = [
+  ['GET', '/swarm'],
+  ['POST', '/swarm/leave'],
+  ['POST', '/swarm/update'],
+  ['POST', '/swarm/unlock'],
+  ['GET', '/swarm/unlockkey'],
+  ['GET', '/tasks'],
+  ['GET', '/tasks/{id}'],
+  ['GET', '/tasks/{id}/logs'],
+  ['GET', '/services/{id}/logs'],
+  ...swarmKinds.flatMap((kind): Endpoint[] => [
+    ['GET', `/${kind}`],
+    ['POST', `/${kind}/create`],
+    ['GET', `/${kind}/{id}`],
+    ['DELETE', `/${kind}/{id}`],
+    ['POST', `/${kind}/{id}/update`],
+  ]),
+];
+
+const plugins: Endpoint[] = [
+  ['GET', '/plugins/{name*}/json'],
+  ['DELETE', '/plugins/{name*}'],
+  ['POST', '/plugins/{name*}/enable'],
+  ['POST', '/plugins/{name*}/disable'],
+  ['POST', '/plugins/{name*}/set'],
+  ['POST', '/plugins/{name*}/push'],
+  ['POST', '/plugins/{name*}/upgrade'],
+];
+
+/** Endpoints that are known and not there: each says so in words that help. */
+export const absentRoutes: Served<Handler>[] = [
+  ...refuse(swarm, () => unavailable(notSwarm)),
+  ...refuse(
+    [
+      ['POST', '/swarm/init'],
+      ['POST', '/swarm/join'],
+    ],
+    () => notImplemented(swarmMode),
+  ),
+  ...refuse(plugins, path => notFound(`plugin "${path.name}" not found`)),
+  ...refuse(
+    [
+      ['GET', '/plugins/privileges'],
+      ['POST', '/plugins/pull'],
+      ['POST', '/plugins/create'],
+    ],
+    () => notImplemented('plugins are not part of Berth'),
+  ),
+  ...refuse(
+    [
+      ['POST', '/build'],
+      ['POST', '/build/cancel'],
+      ['POST', '/grpc'],
+      ['POST', '/session'],
+    ],
+    () => notImplemented(builds),
+  ),
+  ...refuse([['POST', '/commit']], () => notImplemented('docker commit is not part of Berth yet')),
+  ...refuse([['POST', '/images/{name*}/push']], () => notImplemented('docker push is not part of Berth yet')),
+  ...refuse([['GET', '/images/search']], () => notImplemented('docker search is not part of Berth yet')),
+  ...refuse([['GET', '/distribution/{name*}/json']], () =>
+    notImplemented('looking at images in a registry is not part of Berth yet'),
+  ),
+  ...refuse([['GET', '/containers/{ref}/attach/ws']], () =>
+    notImplemented('attaching over a web socket is not part of Berth yet'),
+  ),
+  ...refuse(
+    [
+      ['GET', '/containers/{ref}/checkpoints'],
+      ['POST', '/containers/{ref}/checkpoints'],
+      ['DELETE', '/containers/{ref}/checkpoints/{name}'],
+    ],
+    () => notImplemented('checkpoints are not part of Berth'),
+  ),
+];

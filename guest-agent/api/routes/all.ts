@@ -1,0 +1,24 @@
+import type { Handler } from '../call.ts';
+import type { Served } from '../router.ts';
+import { absentRoutes } from './absent.ts';
+import { archiveRoutes } from './archives.ts';
+import { containerRoutes } from './containers.ts';
+import { execRoutes } from './exec.ts';
+import { imageRoutes } from './images.ts';
+import { networkRoutes } from './networks.ts';
+import { pingRoutes } from './ping.ts';
+import { systemRoutes } from './system.ts';
+import { volumeRoutes } from './volumes.ts';
+
+/** Every endpoint that is answered. */
+export const allRoutes: readonly Served<Handler>[] = [
+  ...pingRoutes,
+  ...containerRoutes,
+  ...archiveRoutes,
+  ...execRoutes,
+  ...imageRoutes,
+  ...networkRoutes,
+  ...volumeRoutes,
+  ...systemRoutes,
+  ...absentRoutes,
+];

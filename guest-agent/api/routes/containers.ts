@@ -1,0 +1,94 @@
+import type { ContainerRef } from '../../../contracts/brand.ts';
+import * as routes from '../../../contracts/docker/container-routes.ts';
+import type { WaitCondition } from '../../../contracts/docker/containers.ts';
+import { invalidArgument } from '../../../contracts/errors.ts';
+import type { Container, Engine } from '../../engine/index.ts';
+import { serve } from '../call.ts';
+import { shapeInspect, withEndpointMacAddress } from '../compat.ts';
+
+const conditions: readonly WaitCondition[] = ['not-running', 'next-exit', 'removed'];
+
+const containerOf = (engine: Engine, path: { ref: string }): Container =>
+  engine.containers.getByRef(path.ref as ContainerRef);
+
+/** @throws invalid-argument in Docker's words */
+function parseCondition(given: string | undefined): WaitCondition {
+  if (given === undefined) return 'not-running';
+  const known = conditions.find(condition => condition === given);
+  if (!known) throw invalidArgument(`invalid condition: "${given}"`);
+  return known;
+}
+
+/** `all`, nothing and what is no number mean every line. */
+function parseTail(given: string | undefined): number | undefined {
+  const count = Number(given ?? 'all');
+  return Number.isInteger(count) && count >= 0 ? count : undefined;
+}
+
+const stopOptions = (query: { t?: number; signal?: string }): { signal?: string; timeoutSeconds?: number } => ({
+  signal: query.signal,
+  timeoutSeconds: query.t,
+});
+
+export const containerRoutes = [
+  serve(routes.containerList, ({ query }, engine) => {
+    if (query.limit !== undefined && query.limit < 0) throw invalidArgument('invalid limit');
+    return engine.containers.list({ ...query, limit: query.limit || undefined });
+  }),
+
+  serve(routes.containerCreate, ({ query, body }, engine) => {
+    if (Object.keys(body).length === 0) {
+      throw invalidArgument('config cannot be empty in order to create a container');
+    }
+    return engine.containers.create({ ...query, body: withEndpointMacAddress(body) });
+  }),
+
+  serve(routes.containerInspect, async ({ path, query, version }, engine) =>
+    shapeInspect(await containerOf(engine, path).inspect(query), version),
+  ),
+
+  serve(routes.containerTop, ({ path, query }, engine) => containerOf(engine, path).top(query.ps_args ?? '-ef')),
+
+  serve(routes.containerLogs, ({ path, query, signal }, engine) => {
+    const container = containerOf(engine, path);
+    if (!query.stdout && !query.stderr) {
+      throw invalidArgument('Bad parameters: you must choose at least one stream');
+    }
+    return container.logs({ ...query, tail: parseTail(query.tail) }, signal);
+  }),
+
+  serve(routes.containerChanges, ({ path }, engine) => containerOf(engine, path).changes()),
+
+  serve(routes.containerExport, ({ path }, engine) => containerOf(engine, path).export()),
+
+  serve(routes.containerStats, ({ path, query, signal }, engine) => {
+    const oneShot = query['one-shot'];
+    if (query.stream && oneShot) throw invalidArgument('cannot have stream=true and one-shot=true');
+    return containerOf(engine, path).stats({ stream: query.stream, oneShot }, signal);
+  }),
+
+  serve(routes.containerResize, ({ path, query }, engine) =>
+    containerOf(engine, path).resize(query.h ?? 0, query.w ?? 0),
+  ),
+
+  serve(routes.containerStart, ({ path }, engine) => containerOf(engine, path).start()),
+  serve(routes.containerStop, ({ path, query }, engine) => containerOf(engine, path).stop(stopOptions(query))),
+  serve(routes.containerRestart, ({ path, query }, engine) => containerOf(engine, path).restart(stopOptions(query))),
+  serve(routes.containerKill, ({ path, query }, engine) => containerOf(engine, path).kill(query.signal)),
+  serve(routes.containerUpdate, ({ path, body }, engine) => containerOf(engine, path).update(body)),
+  serve(routes.containerRename, ({ path, query }, engine) => containerOf(engine, path).rename(query.name ?? '')),
+  serve(routes.containerPause, ({ path }, engine) => containerOf(engine, path).pause()),
+  serve(routes.containerUnpause, ({ path }, engine) => containerOf(engine, path).unpause()),
+
+  serve(routes.containerAttach, ({ path, query }, engine) => containerOf(engine, path).attach(query)),
+
+  serve(routes.containerWait, ({ path, query, signal }, engine) => ({
+    later: containerOf(engine, path).wait(parseCondition(query.condition), signal),
+  })),
+
+  serve(routes.containerRemove, ({ path, query }, engine) =>
+    containerOf(engine, path).remove({ force: query.force, volumes: query.v, link: query.link }),
+  ),
+
+  serve(routes.containerPrune, ({ query }, engine) => engine.containers.prune(query.filters)),
+];

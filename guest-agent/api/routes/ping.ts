@@ -1,0 +1,20 @@
+import { Readable } from 'node:stream';
+import { bytes, nothing, route } from '../../../contracts/route.ts';
+import { type Call, serve } from '../call.ts';
+
+/** What clients learn before their first request. An empty builder version keeps them off BuildKit's endpoints. */
+function introduce({ header }: Pick<Call, 'header'>): void {
+  header('Cache-Control', 'no-cache, no-store, must-revalidate');
+  header('Pragma', 'no-cache');
+  header('Builder-Version', '1');
+  header('Swarm', 'inactive');
+}
+
+export const pingRoutes = [
+  serve(route('GET', '/_ping', { answer: bytes('text/plain; charset=utf-8') }), call => {
+    introduce(call);
+    call.header('Content-Length', '2');
+    return Readable.from(['OK']);
+  }),
+  serve(route('HEAD', '/_ping', { answer: nothing(200) }), introduce),
+];

@@ -1,0 +1,13 @@
+import * as routes from '../../../contracts/docker/volume-routes.ts';
+import { serve } from '../call.ts';
+import { shapeVolumePrune } from '../compat.ts';
+
+export const volumeRoutes = [
+  serve(routes.volumeList, ({ query }, engine) => engine.volumes.list(query.filters)),
+  serve(routes.volumeInspect, ({ path }, engine) => engine.volumes.inspect(path.name)),
+  serve(routes.volumeCreate, ({ body }, engine) => engine.volumes.create(body)),
+  serve(routes.volumeRemove, ({ path, query }, engine) => engine.volumes.remove(path.name, query)),
+  serve(routes.volumePrune, ({ query, version }, engine) =>
+    engine.volumes.prune(shapeVolumePrune(query.filters, version)),
+  ),
+];
