@@ -33,7 +33,7 @@ export async function startRegistry(enter: string[] = []): Promise<Registry> {
   await writeFile(
     config,
     `version: 0.1
-log: { level: fatal }
+log: { level: error }
 storage: { filesystem: { rootdirectory: ${directory}/data }, delete: { enabled: true } }
 http: { addr: "127.0.0.1:${port}" }
 `,
@@ -42,7 +42,7 @@ http: { addr: "127.0.0.1:${port}" }
     const [program = '', ...args] = [...enter, ...words];
     return [program, args];
   };
-  const server = spawn(...there(['docker-registry', 'serve', config]), { stdio: ['ignore', 'ignore', 'inherit'] });
+  const server = spawn(...there(['docker-registry', 'serve', config]), { stdio: 'ignore' });
   const ended = new Promise(resolve => server.once('exit', resolve));
   await eventually('the registry answers', () =>
     succeed(...there(['curl', '--silent', '--fail', `http://127.0.0.1:${port}/v2/`])).then(() => true),
