@@ -94,16 +94,20 @@ class FolderContentStore implements ContentStore {
       get offset() {
         return file.size;
       },
+      readPath: file.readPath,
+      growth: () => file.growth.follow(),
       write: chunk => file.write(chunk),
-      restart: () => file.truncate(),
       async suspend() {
+        file.growth.end(new Error('the download was suspended'));
         await file.flushed().finally(() => file.close());
       },
       async finish() {
         const actual = await file.finish();
-        if (actual === digest) return ingested(file, digest, target);
+        const mismatch = actual === digest ? undefined : new DigestMismatchError(digest, actual);
+        file.growth.end(mismatch);
+        if (!mismatch) return ingested(file, digest, target);
         await file.drop();
-        throw new DigestMismatchError(digest, actual);
+        throw mismatch;
       },
     };
   }

@@ -4,6 +4,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from '../../base/json-file.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
+import { Growth } from './growth.ts';
 
 /** The bytes are not those that the digest names. */
 export class DigestMismatchError extends Error {
@@ -32,11 +33,13 @@ export interface IngestedBlob {
 export interface Ingest {
   /** Bytes that are there already. */
   readonly offset: number;
+  /** Where the bytes that are there can be read, until the blob is closed or the ingest suspended. */
+  readonly readPath: string;
+  /** How many of them, ever growing; ends when all are there and verified, throws when that will not be. */
+  growth(): AsyncIterable<number>;
   write(chunk: Buffer): Promise<void>;
   /** @throws DigestMismatchError, after dropping the bytes. */
   finish(): Promise<IngestedBlob>;
-  /** Drops what is there, to begin again. */
-  restart(): Promise<void>;
   /** Stops; the bytes stay for the next time. */
   suspend(): Promise<void>;
 }
@@ -55,10 +58,11 @@ const batchBytes = 1 << 20;
 export class HashedFile {
   readonly path: string;
   readonly #file: FileHandle;
-  #hash: Hash = createHash('sha256');
+  readonly #hash: Hash = createHash('sha256');
   #batch: Buffer[] = [];
   #batched = 0;
   #flushing: Promise<void> = Promise.resolve();
+  readonly growth = new Growth();
   size = 0;
 
   private constructor(path: string, file: FileHandle) {
@@ -73,6 +77,7 @@ export class HashedFile {
     if (size === 0) return hashed;
     for await (const chunk of createReadStream(path, { highWaterMark: batchBytes })) hashed.#hash.update(chunk);
     hashed.size = size;
+    hashed.growth.advance(size);
     return hashed;
   }
 
@@ -94,7 +99,8 @@ export class HashedFile {
     this.#batch = [];
     this.#batched = 0;
     if (batch.length === 0) return;
-    this.#flushing = writeAll(this.#file, batch);
+    const size = this.size;
+    this.#flushing = writeAll(this.#file, batch).then(() => this.growth.advance(size));
     this.#flushing.catch(() => undefined); // seen by the next write
   }
 
@@ -107,13 +113,6 @@ export class HashedFile {
   async flushed(): Promise<void> {
     await this.#flush();
     await this.#flushing;
-  }
-
-  async truncate(): Promise<void> {
-    await this.flushed();
-    await this.#file.truncate(0);
-    this.#hash = createHash('sha256');
-    this.size = 0;
   }
 
   async moveTo(target: string): Promise<void> {
