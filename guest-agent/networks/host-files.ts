@@ -38,8 +38,12 @@ export function parseResolver(text: string): Resolver {
 const isLoopback = (server: string): boolean => server.startsWith('127.') || server === '::1';
 
 /** What a container asks instead of its host: loopback resolvers cannot be reached from a namespace of its own. */
-export function containerResolver(host: Resolver, wish: Partial<Resolver>): Resolver {
-  const reachable = host.servers.filter(server => !isLoopback(server));
+export function containerResolver(
+  host: Resolver,
+  wish: Partial<Resolver>,
+  { loopbackWorks }: { loopbackWorks: boolean },
+): Resolver {
+  const reachable = host.servers.filter(server => loopbackWorks || !isLoopback(server));
   return {
     servers: wish.servers?.length ? wish.servers : reachable.length > 0 ? reachable : publicResolvers,
     search: wish.search?.length ? wish.search.filter(domain => domain !== '.') : host.search,

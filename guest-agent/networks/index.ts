@@ -1,1 +1,4 @@
+/** Every container's network: namespaces, bridges, addresses, published ports, and the files that tell about them. */
 export type * from './contract.ts';
+export { openNetworks } from './networks.ts';
+export { parsePort, toPortMap } from './published-ports.ts';

@@ -1,0 +1,115 @@
+import type { Log } from '../../base/log.ts';
+import { invalidArgument } from '../../contracts/errors.ts';
+import type { Firewall, PortForward } from '../firewall/index.ts';
+import type { RouteConnection } from '../netlink/index.ts';
+import { ensureBridge, outerMtu, removeBridge } from './bridge.ts';
+import type { NetworkRecord, PublishedPort, Subnet } from './contract.ts';
+import { AddressPool } from './ipam.ts';
+import type { Port } from './sandbox.ts';
+
+const option = {
+  masquerade: 'com.docker.network.bridge.enable_ip_masquerade',
+  betweenContainers: 'com.docker.network.bridge.enable_icc',
+  hostAddress: 'com.docker.network.bridge.host_binding_ipv4',
+  mtu: 'com.docker.network.driver.mtu',
+} as const;
+
+/** What all networks of an engine stand on. */
+export interface Ground {
+  host: RouteConnection;
+  firewall: Firewall;
+  log: Log;
+}
+
+/** A bridge in the kernel with its addresses and its table of rules, as a record describes it. Synchronous. */
+export class BridgeNetwork {
+  readonly record: NetworkRecord;
+  readonly bridge: string;
+  readonly subnet: Subnet;
+  readonly addresses: AddressPool;
+  readonly index: number;
+  readonly #ground: Ground;
+  readonly #mtu: number;
+  readonly #forwards = new Map<string, PortForward[]>();
+
+  /** Makes what is missing and repairs the rest. @throws SyscallError, NftError */
+  constructor(record: NetworkRecord, ground: Ground) {
+    const subnet = record.ipam.config[0];
+    if (!subnet || record.bridge === undefined) throw invalidArgument(`network ${record.name} has no subnet`);
+    this.record = record;
+    this.bridge = record.bridge;
+    this.subnet = subnet;
+    this.addresses = new AddressPool(subnet);
+    this.#ground = ground;
+    this.#mtu = Number(record.options[option.mtu]) || outerMtu(ground.host);
+    ground.firewall.ensureBridge({
+      bridge: this.bridge,
+      subnet: subnet.subnet,
+      internal: record.internal,
+      masquerade: record.options[option.masquerade] !== 'false',
+    }); // before the bridge: route_localnet must never be without its guard
+    this.index = ensureBridge(ground.host, { name: this.bridge, subnet, mtu: this.#mtu }, ground.log);
+  }
+
+  get port(): Port {
+    return { bridge: this.index, mtu: this.#mtu, isolated: this.record.options[option.betweenContainers] === 'false' };
+  }
+
+  /** On which of the host's addresses ports are published if the user does not say. */
+  get hostAddress(): string | undefined {
+    return this.record.options[option.hostAddress];
+  }
+
+  /** Where a container sends what is not for its neighbours; an internal network leads nowhere. */
+  get gateway(): string | undefined {
+    return this.record.internal ? undefined : this.subnet.gateway;
+  }
+
+  publish(id: string, address: string, ports: readonly PublishedPort[]): void {
+    const forwards = ports.map(port => ({ ...port, address }));
+    this.#ground.firewall.publish(this.bridge, forwards);
+    if (forwards.length > 0) this.#forwards.set(id, forwards);
+  }
+
+  /** After a restart: remembered now, put in with all others by {@link reconcile}. */
+  remember(id: string, address: string, ports: readonly PublishedPort[]): void {
+    if (ports.length > 0)
+      this.#forwards.set(
+        id,
+        ports.map(port => ({ ...port, address })),
+      );
+  }
+
+  /** By id, any number of times. */
+  withdraw(id: string): void {
+    const forwards = this.#forwards.get(id);
+    if (!forwards) return;
+    this.#forwards.delete(id);
+    try {
+      this.#ground.firewall.withdraw(this.bridge, forwards);
+    } catch (error) {
+      this.#ground.log.warn('published ports were not where they should be', { bridge: this.bridge, error });
+      this.reconcile(); // somebody flushed the rules: say everything anew
+    }
+  }
+
+  /** Makes the kernel's published ports exactly those that we know. */
+  reconcile(): void {
+    this.#ground.firewall.replace(this.bridge, [...this.#forwards.values()].flat());
+  }
+
+  /** Takes bridge and rules away, any number of times. */
+  remove(): void {
+    removeBridge(this.#ground.host, this.bridge);
+    this.#ground.firewall.removeBridge(this.bridge);
+  }
+}
+
+/** The default network's options, in Docker's words. */
+export const defaultBridgeOptions = (bridge: string): Record<string, string> => ({
+  'com.docker.network.bridge.default_bridge': 'true',
+  [option.betweenContainers]: 'true',
+  [option.masquerade]: 'true',
+  [option.hostAddress]: '0.0.0.0',
+  'com.docker.network.bridge.name': bridge,
+});

@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import type { Log } from '../../base/log.ts';
+import { conflict } from '../../contracts/errors.ts';
+import {
+  addAddress,
+  addBridge,
+  changeLink,
+  findLink,
+  type Link,
+  listAddresses,
+  listLinks,
+  listRoutes,
+  macText,
+  type RouteConnection,
+  removeAddress,
+  removeLink,
+} from '../netlink/index.ts';
+import type { Subnet } from './contract.ts';
+import { type Block, blockOf, parseCidr, requireIpv4 } from './ipv4.ts';
+
+const defaultMtu = 1500;
+
+export interface BridgeSpec {
+  name: string;
+  subnet: Subnet;
+  mtu: number;
+}
+
+/** Makes the bridge, or makes it right again, and returns its index. What a former engine left plugged in stays. */
+export function ensureBridge(host: RouteConnection, spec: BridgeSpec, log: Log): number {
+  const { index } = findLink(host, spec.name) ?? makeBridge(host, spec);
+  const { block } = parseCidr(spec.subnet.subnet);
+  const wanted = { index, address: spec.subnet.gateway, prefixLength: block.prefixLength };
+  const present = listAddresses(host).filter(address => address.index === index);
+  const right = present.some(one => one.address === wanted.address && one.prefixLength === wanted.prefixLength);
+  const wrong = present.filter(one => one.address !== wanted.address || one.prefixLength !== wanted.prefixLength);
+  host.request(
+    ...wrong.map(removeAddress),
+    ...(right ? [] : [addAddress(wanted)]),
+    changeLink(index, { up: true, mtu: spec.mtu }),
+  );
+  writeSettings(spec.name, log);
+  return index;
+}
+
+function makeBridge(host: RouteConnection, { name, mtu }: BridgeSpec): Link {
+  const macAddress = `02:42:${macText(randomBytes(4))}`; // fixed, or it would change with every port
+  host.request(addBridge({ name, macAddress, mtu }));
+  const link = findLink(host, name);
+  if (!link) throw conflict(`bridge ${name} disappeared`);
+  return link;
+}
+
+export function removeBridge(host: RouteConnection, name: string): void {
+  if (findLink(host, name)?.kind === 'bridge') host.request(removeLink(name));
+}
+
+/** The host's links that are plugged into a bridge. */
+export const portsOf = (host: RouteConnection, bridge: number): Link[] =>
+  listLinks(host).filter(link => link.master === bridge);
+
+/** The address blocks that the host reaches already, other than through one of `ours` (bridges). */
+export function routedBlocks(host: RouteConnection, ours: readonly string[]): Block[] {
+  const own = new Set(ours.map(name => findLink(host, name)?.index));
+  return listRoutes(host)
+    .filter(route => route.prefixLength > 0 && !own.has(route.index))
+    .map(route => blockOf(requireIpv4(route.destination), route.prefixLength));
+}
+
+/** As large as what leaves the host may be: packets of containers are not to be cut on the way. */
+export function outerMtu(host: RouteConnection): number {
+  const way = listRoutes(host).find(route => route.prefixLength === 0);
+  const mtu = way && findLink(host, way.index)?.mtu;
+  return Math.min(mtu ?? defaultMtu, defaultMtu);
+}
+
+/** `route_localnet` is what lets the host's own 127.0.0.1 be published; the firewall's guard makes it safe (CVE-2020-8558). */
+function writeSettings(bridge: string, log: Log): void {
+  const settings = {
+    'net/ipv4/ip_forward': '1',
+    [`net/ipv4/conf/${bridge}/route_localnet`]: '1',
+    [`net/ipv6/conf/${bridge}/accept_ra`]: '0',
+    [`net/ipv6/conf/${bridge}/disable_ipv6`]: '1',
+  };
+  for (const [name, value] of Object.entries(settings)) {
+    try {
+      writeFileSync(`/proc/sys/${name}`, value);
+    } catch (error) {
+      const harmless = name.includes('ipv6') && (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (!harmless) log.warn(`sysctl ${name.replaceAll('/', '.')} could not be set`, { error });
+    }
+  }
+}

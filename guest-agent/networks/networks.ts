@@ -1,0 +1,350 @@
+import { closeSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { ContainerId, NetworkId } from '../../contracts/brand.ts';
+import { conflict, forbidden } from '../../contracts/errors.ts';
+import { openFirewall } from '../firewall/index.ts';
+import { findLink, RouteConnection, removeLink } from '../netlink/index.ts';
+import { openNetworkNamespaceOf } from '../syscalls/network-namespace.ts';
+import { portsOf } from './bridge.ts';
+import type { Ground } from './bridge-network.ts';
+import type {
+  ConnectRequest,
+  Endpoint,
+  InterfaceStatistics,
+  NetworkRecord,
+  Networks,
+  NetworksOptions,
+  PublishedPort,
+  Sandbox,
+  SandboxRecord,
+} from './contract.ts';
+import { type Holder, plugEndpoints, simpleEndpoint } from './endpoints.ts';
+import {
+  containerResolver,
+  extraHostLine,
+  hostsText,
+  readHostHosts,
+  readHostResolver,
+  resolverText,
+  writeHostFiles,
+} from './host-files.ts';
+import { NetworkList } from './network-list.ts';
+import { PublishedPorts, toPortMap, wantedMappings } from './published-ports.ts';
+import { adoptNamespace, dispose, makeNamespace, type Namespace, namespacePath, plugIn, type Wire } from './sandbox.ts';
+import { SandboxPool } from './sandbox-pool.ts';
+
+/** What one container has now. */
+interface Live {
+  record: SandboxRecord;
+  namespace?: Namespace;
+  wires: Wire[];
+}
+
+const defaultPoolSize = 4;
+
+/** Opens the room in the network namespace of the calling thread. @throws SyscallError, NftError, Error without libnftables */
+export async function openNetworks(options: NetworksOptions): Promise<Networks> {
+  return new KernelNetworks(options);
+}
+
+class KernelNetworks implements Networks {
+  readonly #options: NetworksOptions;
+  readonly #ground: Ground;
+  readonly #networks: NetworkList;
+  readonly #ports = new PublishedPorts();
+  readonly #live = new Map<ContainerId, Live>();
+  readonly #pool: SandboxPool;
+  #reconciled = false;
+
+  constructor(options: NetworksOptions) {
+    this.#options = options;
+    this.#ground = { host: new RouteConnection(), firewall: openFirewall(), log: options.log };
+    this.#networks = new NetworkList(options, this.#ground);
+    this.#pool = new SandboxPool({
+      make: () => this.#makeReady(),
+      size: options.poolSize ?? defaultPoolSize,
+      log: options.log,
+    });
+  }
+
+  list = (): NetworkRecord[] => this.#networks.records.list();
+  get = (ref: string): NetworkRecord => this.#networks.get(ref);
+
+  endpoints(networkId: NetworkId): { id: ContainerId; name: string; endpoint: Endpoint }[] {
+    return [...this.#live.values()].flatMap(({ record }) =>
+      record.endpoints
+        .filter(endpoint => endpoint.networkId === networkId)
+        .map(endpoint => ({ id: record.id, name: record.name, endpoint })),
+    );
+  }
+
+  async create(request: Parameters<Networks['create']>[0]): Promise<NetworkRecord> {
+    return this.#networks.create(request);
+  }
+
+  async remove(ref: string): Promise<void> {
+    const record = this.get(ref);
+    const users = this.endpoints(record.id).map(({ id, name }) => `name:"${name}" id:"${id.slice(0, 12)}"`);
+    if (users.length > 0 && !record.predefined)
+      throw forbidden(
+        `error while removing network: network ${record.name} has active endpoints (${users.join(', ')})`,
+      );
+    await this.#networks.remove(record);
+  }
+
+  async prune(keep: (network: NetworkRecord) => boolean): Promise<string[]> {
+    const unused = this.list().filter(
+      record => !record.predefined && !keep(record) && this.endpoints(record.id).length === 0,
+    );
+    for (const record of unused) await this.#networks.remove(record);
+    return unused.map(record => record.name);
+  }
+
+  async connect(request: ConnectRequest): Promise<Sandbox> {
+    await this.release(request.id);
+    if (!this.#reconciled) await this.reconcile();
+    const ports = this.#ports.take(this.#mappings(request));
+    const live: Live = { record: emptyRecord(request, ports), wires: [] };
+    this.#live.set(request.id, live);
+    try {
+      this.#enter(live, request);
+      live.record.files = this.#writeFiles(request, live.record);
+      if (ports.length > 0) await this.#options.publisher?.publish(request.id, ports);
+      return sandboxOf(live, this.#namespaceOf(live), request.exposed);
+    } catch (error) {
+      await this.release(request.id);
+      throw error;
+    }
+  }
+
+  async reattach(id: ContainerId, saved: SandboxRecord, pid: number): Promise<Sandbox> {
+    const live: Live = { record: saved, wires: [] };
+    if (saved.mode !== 'host' && saved.shares === undefined) {
+      const fd = openNetworkNamespaceOf(pid);
+      try {
+        live.namespace = adoptNamespace(fd);
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
+    }
+    this.#live.set(id, live);
+    for (const endpoint of saved.endpoints) this.#claim(live, endpoint);
+    live.record = { ...saved, ports: saved.ports.flatMap(port => this.#holdAgain(port)) };
+    const outlet = outletOf(saved);
+    if (outlet) this.#bridgeNamed(outlet)?.remember(id, outlet.ipAddress, live.record.ports);
+    if (live.record.ports.length > 0) await this.#options.publisher?.publish(id, live.record.ports);
+    return sandboxOf(live, this.#namespaceOf(live), []);
+  }
+
+  async reconcile(): Promise<void> {
+    this.#reconciled = true;
+    const known = new Set([
+      ...this.#pool.hostInterfaces(),
+      ...[...this.#live.values()].flatMap(({ record }) => record.endpoints.map(endpoint => endpoint.hostInterface)),
+    ]);
+    for (const network of this.#networks.bridges()) {
+      network.reconcile();
+      const strangers = portsOf(this.#ground.host, network.index).filter(
+        link => link.kind === 'veth' && link.name.startsWith('ve') && !known.has(link.name),
+      );
+      for (const link of strangers) this.#removeLeftover(link.name);
+    }
+  }
+
+  async release(id: ContainerId): Promise<void> {
+    const live = this.#live.get(id);
+    if (!live) return;
+    this.#live.delete(id);
+    const { record, namespace, wires } = live;
+    for (const endpoint of record.endpoints.filter(one => one.ipAddress !== '')) {
+      const network = this.#bridgeNamed(endpoint);
+      network?.withdraw(id);
+      network?.addresses.release(endpoint.ipAddress);
+    }
+    if (namespace) dispose(this.#ground.host, namespace, wires, this.#ground.log);
+    this.#ports.giveBack(record.ports);
+    this.#pool.refillLater();
+    if (record.ports.length > 0) await this.#options.publisher?.withdraw(id);
+  }
+
+  statistics(id: ContainerId): Record<string, InterfaceStatistics> {
+    const live = this.#live.get(id);
+    const owner = live?.record.shares ? this.#live.get(live.record.shares) : live;
+    return Object.fromEntries(
+      (owner?.wires ?? []).flatMap(wire => {
+        const link = findLink(this.#ground.host, wire.hostIndex);
+        if (!link) return [];
+        const { rxBytes, rxPackets, rxErrors, rxDropped, txBytes, txPackets, txErrors, txDropped } = link.statistics;
+        const inside = {
+          rxBytes: txBytes, // what the host's end receives, the container's end has sent
+          rxPackets: txPackets,
+          rxErrors: txErrors,
+          rxDropped: txDropped,
+          txBytes: rxBytes,
+          txPackets: rxPackets,
+          txErrors: rxErrors,
+          txDropped: rxDropped,
+        };
+        return [[wire.interfaceName, inside]];
+      }),
+    );
+  }
+
+  async close({ removeAll }: { removeAll: boolean }): Promise<void> {
+    for (const { namespace, wire } of this.#pool.close())
+      dispose(this.#ground.host, namespace, [wire], this.#ground.log);
+    if (removeAll) {
+      for (const id of [...this.#live.keys()]) await this.release(id);
+      for (const network of this.#networks.bridges()) network.remove();
+    } else {
+      for (const { namespace, record } of this.#live.values()) {
+        this.#ports.giveBack(record.ports);
+        namespace?.connection.close();
+        if (namespace) closeSync(namespace.fd);
+      }
+    }
+    this.#live.clear();
+    this.#ground.host.close();
+    this.#ground.firewall.close();
+  }
+
+  #makeReady(): { namespace: Namespace; wire: Wire } {
+    const namespace = makeNamespace();
+    try {
+      const { port } = this.#networks.bridgeOf(this.get('bridge'));
+      return { namespace, wire: plugIn(this.#ground.host, namespace, 'eth0', port) };
+    } catch (error) {
+      dispose(this.#ground.host, namespace, [], this.#ground.log);
+      throw error;
+    }
+  }
+
+  #mappings(request: ConnectRequest): ReturnType<typeof wantedMappings> {
+    if (request.mode.startsWith('container:')) return [];
+    const record = this.get(request.mode);
+    if (record.driver !== 'bridge') return [];
+    const hostIp = this.#networks.bridgeOf(record).hostAddress;
+    return wantedMappings(request).map(mapping => (mapping.hostIp || !hostIp ? mapping : { ...mapping, hostIp }));
+  }
+
+  /** Gives the container its namespace with everything in it; what it has so far is in `live` when this fails. */
+  #enter(live: Live, request: ConnectRequest): void {
+    if (request.mode.startsWith('container:')) {
+      live.record.shares = this.#sharedOwner(request.mode.slice('container:'.length) as ContainerId);
+      return;
+    }
+    const record = this.get(request.mode);
+    if (record.driver !== 'bridge') {
+      if (record.driver === 'null') live.namespace = makeNamespace();
+      live.record.endpoints.push(simpleEndpoint(record));
+      return;
+    }
+    const holder: Holder = { wires: live.wires, endpoints: live.record.endpoints };
+    try {
+      plugEndpoints(
+        request,
+        { networks: this.#networks, host: this.#ground.host, take: () => this.#pool.take() },
+        holder,
+      );
+    } finally {
+      if (holder.namespace) live.namespace = holder.namespace; // also when the next step failed: `release` gives it back
+    }
+    const outlet = outletOf(live.record);
+    if (outlet) this.#bridgeNamed(outlet)?.publish(request.id, outlet.ipAddress, live.record.ports);
+  }
+
+  /** The container whose namespace it really is: sharing may be shared. */
+  #sharedOwner(id: ContainerId): ContainerId {
+    const target = this.#live.get(id);
+    if (!target) throw conflict(`cannot join network of a non running container: ${id}`);
+    return target.record.shares ?? id;
+  }
+
+  #namespaceOf(live: Live): Namespace | undefined {
+    return live.record.shares ? this.#live.get(live.record.shares)?.namespace : live.namespace;
+  }
+
+  #writeFiles(request: ConnectRequest, record: SandboxRecord): SandboxRecord['files'] {
+    const shared = record.shares && this.#live.get(record.shares);
+    if (shared) return shared.record.files;
+    const gateway = this.#options.hostGateway ?? this.get('bridge').ipam.config[0]?.gateway ?? '';
+    const extra = (request.extraHosts ?? []).map(text => extraHostLine(text, gateway));
+    const onHost = this.get(request.mode).driver === 'host';
+    const name = onHost ? request.hostname || hostname() : request.hostname;
+    const addresses = record.endpoints.map(endpoint => endpoint.ipAddress).filter(address => address !== '');
+    const resolver = readHostResolver();
+    const wish = {
+      servers: request.dns?.length ? request.dns : this.#options.dns,
+      search: request.dnsSearch?.length ? request.dnsSearch : this.#options.dnsSearch,
+      options: request.dnsOptions?.length ? request.dnsOptions : this.#options.dnsOptions,
+    };
+    return writeHostFiles(request.directory, {
+      hosts: onHost
+        ? [readHostHosts().trimEnd(), ...extra, ''].join('\n')
+        : hostsText({ extra, addresses, hostname: name, domainname: request.domainname }),
+      resolvConf: resolverText(containerResolver(resolver, wish, { loopbackWorks: onHost })),
+      hostname: name,
+    });
+  }
+
+  #bridgeNamed(endpoint: Endpoint): ReturnType<NetworkList['bridgeOf']> | undefined {
+    return this.#networks.bridges().find(network => network.record.id === endpoint.networkId);
+  }
+
+  /** Takes back what a running container had before the restart. */
+  #claim(live: Live, endpoint: Endpoint): void {
+    if (endpoint.ipAddress === '') return;
+    const { log, host } = this.#ground;
+    try {
+      this.#bridgeNamed(endpoint)?.addresses.allocate(endpoint.ipAddress);
+    } catch (error) {
+      log.warn('a running container has an address that is not free', { address: endpoint.ipAddress, error });
+    }
+    const link = findLink(host, endpoint.hostInterface);
+    const { interfaceName, hostInterface } = endpoint;
+    if (link) live.wires.push({ interfaceName, index: 0, hostInterface, hostIndex: link.index });
+    else log.warn('a running container has lost its link', { id: live.record.id, link: hostInterface });
+  }
+
+  #holdAgain(port: PublishedPort): PublishedPort[] {
+    try {
+      return this.#ports.take([port]);
+    } catch (error) {
+      this.#ground.log.error('a published port was taken by somebody else while the engine was away', {
+        ...port,
+        error,
+      });
+      return [];
+    }
+  }
+
+  #removeLeftover(name: string): void {
+    try {
+      this.#ground.host.request(removeLink(name));
+      this.#ground.log.info('removed a link that belongs to no container', { link: name });
+    } catch (error) {
+      this.#ground.log.warn('a leftover link could not be removed', { link: name, error });
+    }
+  }
+}
+
+function emptyRecord(request: ConnectRequest, ports: PublishedPort[]): SandboxRecord {
+  const files = { hosts: '', resolvConf: '', hostname: '' };
+  return { version: 1, id: request.id, name: request.name, mode: request.mode, endpoints: [], ports, files };
+}
+
+/** The endpoint that leads outside: through it ports are published. */
+const outletOf = (record: SandboxRecord): Endpoint | undefined =>
+  record.endpoints.find(endpoint => endpoint.gateway !== '');
+
+function sandboxOf(live: Live, namespace: Namespace | undefined, exposed: readonly string[] = []): Sandbox {
+  const { record } = live;
+  return {
+    ...(namespace && { namespacePath: namespacePath(namespace) }),
+    endpoints: Object.fromEntries(record.endpoints.map(endpoint => [endpoint.networkName, endpoint])),
+    ports: toPortMap(exposed, record.ports),
+    files: record.files,
+    record,
+  };
+}

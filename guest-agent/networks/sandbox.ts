@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, writeFileSync } from 'node:fs';
+import type { Log } from '../../base/log.ts';
+import {
+  addAddress,
+  addPair,
+  changeLink,
+  disablePort,
+  findLink,
+  isolatePort,
+  RouteConnection,
+  setRoute,
+} from '../netlink/index.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
+import { createNetworkNamespace, inNetworkNamespace } from '../syscalls/network-namespace.ts';
+
+const loopback = 1;
+
+/** A network namespace that lives as long as we hold `fd` or a process is in it. */
+export interface Namespace {
+  fd: number;
+  /** speaks inside of it */
+  connection: RouteConnection;
+}
+
+/** A pair of links: one end in a container, the other a port of a bridge. */
+export interface Wire {
+  interfaceName: string;
+  /** index inside the container */
+  index: number;
+  hostInterface: string;
+  hostIndex: number;
+}
+
+export interface Port {
+  /** index of the bridge */
+  bridge: number;
+  mtu: number;
+  /** containers of this bridge do not reach each other */
+  isolated: boolean;
+}
+
+/** What Docker sets for every container with a network of its own: low ports and ping need no privilege. */
+const namespaceSettings = {
+  'net/ipv4/ip_unprivileged_port_start': '0',
+  'net/ipv4/ping_group_range': '0 2147483647',
+};
+
+/** An empty namespace, its loopback up. About 0.7 ms. @throws SyscallError */
+export function makeNamespace(): Namespace {
+  let connection: RouteConnection | undefined;
+  const fd = createNetworkNamespace(() => {
+    connection = new RouteConnection();
+    connection.request(changeLink(loopback, { up: true }));
+    for (const [name, value] of Object.entries(namespaceSettings)) writeSetting(name, value);
+  });
+  if (!connection) throw new Error('a namespace without a connection');
+  return { fd, connection };
+}
+
+/** Gives a namespace that belongs to running processes the shape of one that we made. */
+export function adoptNamespace(fd: number): Namespace {
+  return { fd, connection: inNetworkNamespace(fd, () => new RouteConnection()) };
+}
+
+/** The path by which the keeper's child enters; good while this process lives. */
+export const namespacePath = ({ fd }: Namespace): string => `/proc/${process.pid}/fd/${fd}`;
+
+/** A new link in the namespace, plugged into a bridge and up, but without addresses. About 0.6 ms. */
+export function plugIn(host: RouteConnection, namespace: Namespace, interfaceName: string, port: Port): Wire {
+  const hostInterface = `ve${randomBytes(6).toString('hex')}`;
+  const peer = { name: interfaceName, namespace: namespace.fd };
+  host.request(addPair({ name: hostInterface, mtu: port.mtu, master: port.bridge, peer }));
+  const hostIndex = indexOf(host, hostInterface);
+  const requests = [changeLink(hostIndex, { up: true, noLinkLocal: true })];
+  if (port.isolated) requests.push(isolatePort(hostIndex));
+  host.request(...requests);
+  const index = indexOf(namespace.connection, interfaceName);
+  inNetworkNamespace(namespace.fd, () => writeSetting(`net/ipv6/conf/${interfaceName}/disable_ipv6`, '1'));
+  namespace.connection.request(changeLink(index, { up: true }));
+  return { interfaceName, index, hostInterface, hostIndex };
+}
+
+/** Makes a plugged link usable: 0.15 ms, the only part on the way of `docker run`. */
+export function configure(
+  { connection }: Namespace,
+  { index }: Wire,
+  settings: { macAddress: string; address: string; prefixLength: number; gateway?: string },
+): void {
+  const { address, prefixLength, gateway, macAddress } = settings;
+  const requests = [changeLink(index, { macAddress }), addAddress({ index, address, prefixLength })];
+  if (gateway) requests.push(setRoute({ destination: '0.0.0.0', prefixLength: 0, gateway, index }));
+  connection.request(...requests);
+}
+
+/**
+ * Cuts a container off at once and lets the kernel take its namespace and links apart by itself, when the last process
+ * has left. (Removing a link by hand costs 28 ms of grace periods.)
+ */
+export function dispose(host: RouteConnection, namespace: Namespace, wires: readonly Wire[], log: Log): void {
+  for (const wire of wires) {
+    try {
+      host.request(disablePort(wire.hostIndex));
+    } catch (error) {
+      if (!isSyscallError(error, 'ENODEV', 'EINVAL', 'EOPNOTSUPP')) log.warn('a port could not be disabled', { error }); // the kernel was faster
+    }
+  }
+  namespace.connection.close();
+  closeSync(namespace.fd);
+}
+
+function indexOf(connection: RouteConnection, name: string): number {
+  const link = findLink(connection, name);
+  if (!link) throw new Error(`link ${name} is gone`);
+  return link.index;
+}
+
+/** Of the namespace that the thread is in. A kernel without the setting (no IPv6) needs none. */
+function writeSetting(name: string, value: string): void {
+  try {
+    writeFileSync(`/proc/sys/${name}`, value);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
