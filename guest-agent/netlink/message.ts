@@ -114,7 +114,7 @@ export const decodeText = (bytes: Buffer): string => bytes.toString('utf8').repl
 
 /** The kernel's answer to a request: errno 0 is yes; `reason` is its own explanation, if it gave one. */
 export function decodeAnswer(message: Message): { errno: number; reason?: string } {
-  const errno = -message.payload.readInt32LE(0);
+  const errno = Math.abs(message.payload.readInt32LE(0));
   if (!(message.flags & NLM_F_ACK_TLVS)) return { errno };
   const echoed = message.flags & NLM_F_CAPPED ? headerBytes : align(message.payload.readUInt32LE(4));
   const said = decodeAttributes(message.payload.subarray(4 + echoed)).get(NLMSGERR_ATTR_MSG);
