@@ -54,17 +54,21 @@ const c = {
     'int linkat(int od, const char *o, int d, const char *p, int flags)',
   ),
   unlinkat: declare<(dir: number, path: CPath, flags: number) => number>('int unlinkat(int d, const char *p, int f)'),
+  renameat: declare<(from: number, old: CPath, to: number, path: CPath) => number>(
+    'int renameat(int od, const char *o, int d, const char *p)',
+  ),
   readlinkat: declare<(dir: number, path: CPath, buffer: Buffer, size: number) => number>(
-    'ssize_t readlinkat(int d, const char *p, void *b, size_t n)',
+    'intptr_t readlinkat(int d, const char *p, void *b, size_t n)',
   ),
   fchownat: declare<(dir: number, path: CPath, uid: number, gid: number, flags: number) => number>(
     'int fchownat(int d, const char *p, uint u, uint g, int f)',
   ),
   fchmod: declare<(fd: number, mode: number) => number>('int fchmod(int fd, uint mode)'),
   chmod: declare<(path: CPath, mode: number) => number>('int chmod(const char *p, uint mode)'),
-  utimensat: declare<(dir: number, path: CPath | null, times: Buffer, flags: number) => number>(
+  utimensat: declare<(dir: number, path: CPath, times: Buffer, flags: number) => number>(
     'int utimensat(int d, const char *p, void *times, int f)',
   ),
+  futimens: declare<(fd: number, times: Buffer) => number>('int futimens(int fd, void *times)'),
   statx: declare<(dir: number, path: CPath, flags: number, mask: number, buffer: Buffer) => number>(
     'int statx(int d, const char *p, int f, uint mask, void *b)',
   ),
@@ -123,6 +127,9 @@ export const linkAt = (fromDir: number, from: ByteString, dir: number, name: Byt
 export const unlinkAt = (dir: number, name: ByteString, flags = 0): void =>
   void check('unlinkat', c.unlinkat(dir, cPath(name), flags), name);
 
+export const renameAt = (fromDir: number, from: ByteString, dir: number, name: ByteString): void =>
+  void check('renameat', c.renameat(fromDir, cPath(from), dir, cPath(name)), from);
+
 const linkBuffer = Buffer.alloc(4096);
 
 export function readLinkAt(dir: number, name: ByteString): ByteString {
@@ -158,8 +165,7 @@ export function setTimesAt(dir: number, name: ByteString, time: FileTime): void 
     times.writeBigInt64LE(BigInt(time.seconds), offset);
     times.writeBigInt64LE(BigInt(time.nanoseconds), offset + 8);
   }
-  const result =
-    name === '' ? c.utimensat(dir, null, times, 0) : c.utimensat(dir, cPath(name), times, AT_SYMLINK_NOFOLLOW);
+  const result = name === '' ? c.futimens(dir, times) : c.utimensat(dir, cPath(name), times, AT_SYMLINK_NOFOLLOW);
   check('utimensat', result, name);
 }
 

@@ -13,10 +13,10 @@ const c = {
     'int lsetxattr(const char *p, const char *n, const void *v, size_t s, int f)',
   ),
   lget: declare<(path: Path, name: string, value: Buffer, size: number) => number>(
-    'ssize_t lgetxattr(const char *p, const char *n, void *v, size_t s)',
+    'intptr_t lgetxattr(const char *p, const char *n, void *v, size_t s)',
   ),
   llist: declare<(path: Path, list: Buffer, size: number) => number>(
-    'ssize_t llistxattr(const char *p, void *l, size_t s)',
+    'intptr_t llistxattr(const char *p, void *l, size_t s)',
   ),
 };
 

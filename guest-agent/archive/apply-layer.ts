@@ -1,0 +1,181 @@
+import { invalidArgument } from '../../contracts/errors.ts';
+import {
+  closeFd,
+  type FileStatus,
+  isCharacterDevice,
+  isDirectory,
+  isRegular,
+  mknodAt,
+  toText,
+} from '../syscalls/file.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
+import { setXattrAt } from '../syscalls/xattr.ts';
+import type { TarEntry } from './tar-format.ts';
+import type { TarSink } from './tar-reader.ts';
+import { FileBody, kindBits, type Place, partsOf, type TreeWriter } from './tree-writer.ts';
+
+/** OCI image specification, layer.md#whiteouts. */
+const whiteoutPrefix = '.wh.';
+const opaqueMarker = '.wh..wh..opq';
+/** What AUFS kept for itself; some old images carry it. */
+const aufsPrefix = '.wh..wh.';
+
+export interface ApplyOptions {
+  /** `overlay`: an image layer, whiteouts become overlayfs's own marks. `plain`: `docker cp`, no name is special. */
+  whiteouts: 'overlay' | 'plain';
+  noOverwriteDirNonDir?: boolean;
+  /** A directory of the root that the archive's names are relative to; hard links too. */
+  below?: string[];
+  /** Owner of everything, whatever the archive says. */
+  owner?: { uid: number; gid: number };
+}
+
+/** Performs the members of an archive on a tree. Give it to a TarReader, then call {@link finish}. */
+export class LayerApplier implements TarSink {
+  readonly #tree: TreeWriter;
+  readonly #options: ApplyOptions;
+  #open: { fd: number; entry: TarEntry; body: FileBody } | undefined;
+  #size = 0;
+
+  constructor(tree: TreeWriter, options: ApplyOptions) {
+    this.#tree = tree;
+    this.#options = options;
+  }
+
+  entry(entry: TarEntry): void {
+    const inner = partsOf(entry.name);
+    const name = inner.at(-1);
+    if (name === undefined) return; // the root itself: its owner decides about it, as with Docker
+    const parts = this.#below(inner);
+    if (this.#options.whiteouts === 'overlay' && name.startsWith(whiteoutPrefix)) {
+      this.#whiteout(parts, name);
+      return;
+    }
+    const owned = this.#options.owner ? { ...entry, ...this.#options.owner } : entry;
+    try {
+      this.#make(owned, parts);
+    } catch (error) {
+      if (!isSyscallError(error, 'EEXIST')) throw error;
+      this.#clear(this.#tree.place(parts), owned);
+      this.#tree.forgetParents();
+      this.#make(owned, parts);
+    }
+  }
+
+  data(chunk: Buffer): void {
+    this.#open?.body.write(chunk);
+  }
+
+  end(): void {
+    if (!this.#open) return;
+    const { fd, entry } = this.#open;
+    this.#open = undefined;
+    this.#tree.finishFile(fd, entry);
+    this.#size += entry.size;
+  }
+
+  /** @returns bytes in the regular files that were made */
+  finish(): number {
+    this.#tree.finish();
+    return this.#size;
+  }
+
+  /** Closes what is open after a failure. Safe at any time. */
+  abandon(): void {
+    if (this.#open) closeFd(this.#open.fd);
+    this.#open = undefined;
+    this.#tree.forgetParents();
+  }
+
+  #make(entry: TarEntry, parts: string[]): void {
+    const place = this.#tree.place(parts);
+    switch (entry.type) {
+      case 'file': {
+        const fd = this.#tree.createFile(place);
+        this.#open = { fd, entry, body: new FileBody(fd, entry) };
+        return;
+      }
+      case 'directory':
+        this.#directory(place, entry, parts);
+        return;
+      case 'symlink':
+        this.#tree.symlink(place, entry);
+        return;
+      case 'hardLink':
+        this.#hardLink(place, entry, parts);
+        return;
+      default:
+        this.#tree.special(place, kindBits[entry.type], entry);
+    }
+  }
+
+  #directory(place: Place, entry: TarEntry, parts: string[]): void {
+    const there = this.#tree.find(place);
+    if (there && !isDirectory(there.mode)) {
+      this.#clear(place, entry);
+      this.#tree.forgetParents();
+      this.#directoryInstead(there, entry, parts);
+      return;
+    }
+    this.#tree.directory(place, entry, parts);
+  }
+
+  /** A directory after a whiteout of the same name in one layer: what the lower layers have there stays hidden. */
+  #directoryInstead(former: FileStatus, entry: TarEntry, parts: string[]): void {
+    const place = this.#tree.place(parts);
+    this.#tree.directory(place, entry, parts);
+    if (this.#options.whiteouts === 'overlay' && isWhiteout(former)) markOpaque(this.#tree.place(parts));
+  }
+
+  #hardLink(place: Place, entry: TarEntry, parts: string[]): void {
+    const target = partsOf(entry.linkName);
+    if (target.length === 0)
+      throw invalidArgument(`invalid hardlink "${toText(entry.name)}" -> "${toText(entry.linkName)}"`);
+    const from = this.#below(target);
+    if (from.join('/') !== parts.join('/')) this.#tree.hardLink(place, from);
+  }
+
+  #below(parts: string[]): string[] {
+    return this.#options.below ? [...this.#options.below, ...parts] : parts;
+  }
+
+  /** Makes room for `entry`. */
+  #clear(place: Place, entry: TarEntry): void {
+    const there = this.#tree.find(place);
+    if (!there) return;
+    if (this.#options.noOverwriteDirNonDir && isDirectory(there.mode) && entry.type !== 'directory') {
+      throw invalidArgument(
+        `cannot overwrite directory "${toText(entry.name)}" with non-directory "${toText(entry.name)}"`,
+      );
+    }
+    if (this.#options.noOverwriteDirNonDir && !isDirectory(there.mode) && entry.type === 'directory') {
+      throw invalidArgument(
+        `cannot overwrite non-directory "${toText(entry.name)}" with directory "${toText(entry.name)}"`,
+      );
+    }
+    if (isRegular(there.mode) && there.links === 1) this.#size -= there.size;
+    this.#tree.remove(place);
+  }
+
+  #whiteout(parts: string[], name: string): void {
+    const place = this.#tree.place(parts);
+    if (name === opaqueMarker) {
+      markOpaque({ directory: place.directory, name: '' });
+      return;
+    }
+    if (name.startsWith(aufsPrefix)) return;
+    const hidden = name.slice(whiteoutPrefix.length);
+    if (hidden === '' || hidden === '.' || hidden === '..') throw invalidArgument(`invalid whiteout "${toText(name)}"`);
+    const target = { directory: place.directory, name: hidden };
+    const there = this.#tree.find(target);
+    if (!there) mknodAt(target.directory, hidden, kindBits.characterDevice);
+    // A whiteout speaks of the layers below only: what this layer itself has of that name stays.
+    else if (isDirectory(there.mode)) markOpaque(target);
+  }
+}
+
+const isWhiteout = (status: FileStatus): boolean =>
+  isCharacterDevice(status.mode) && status.device.major === 0 && status.device.minor === 0;
+
+const markOpaque = ({ directory, name }: Place): void =>
+  setXattrAt(directory, name, 'trusted.overlay.opaque', Buffer.from('y'));

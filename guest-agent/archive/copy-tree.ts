@@ -1,0 +1,70 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { chmodFd, chownAt, closeFd, isDirectory, openAt2, setTimesAt, statAt, toBytes } from '../syscalls/file.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
+import { LayerApplier } from './apply-layer.ts';
+import { absolutePath, inRoot, openRoot } from './path-stat.ts';
+import { TreeWriter } from './tree-writer.ts';
+import { contentsOf, openFound, TreeWalker } from './walk.ts';
+
+const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY;
+
+/** Overlayfs's own marks belong to the layer they are in. */
+const allXattrs = (name: string): boolean => !/^trusted\.overlay\./.test(name);
+
+/**
+ * Copies what is in a directory of an untrusted root into `target`, and gives `target` its owner, mode and time.
+ * Nothing happens when there is no directory at `path`.
+ */
+export function copyTree(request: { root: string; path: string; target: string }): void {
+  const root = openRoot(request.root);
+  try {
+    const source = openSource(root, absolutePath(request.path));
+    if (source === undefined) return;
+    try {
+      copyInto(source, request.target);
+    } finally {
+      closeFd(source);
+    }
+  } finally {
+    closeSync(root);
+  }
+}
+
+function openSource(root: number, path: string): number | undefined {
+  try {
+    return openAt2(root, toBytes(path), directoryFlags, inRoot);
+  } catch (error) {
+    if (isSyscallError(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    throw error;
+  }
+}
+
+function copyInto(source: number, targetPath: string): void {
+  const target = openSync(targetPath, directoryFlags | constants.O_NOFOLLOW);
+  const applier = new LayerApplier(new TreeWriter(target), { whiteouts: 'plain' });
+  try {
+    for (const found of new TreeWalker({ xattrs: allXattrs }).children(source, '.', '')) {
+      const file = found.entry.type === 'file' ? openFound(found) : undefined;
+      try {
+        applier.entry(found.entry);
+        if (file !== undefined) for (const piece of contentsOf(file, found.entry.size)) applier.data(piece);
+        applier.end();
+      } finally {
+        if (file !== undefined) closeFd(file);
+      }
+    }
+    applier.finish();
+    takeOver(source, target);
+  } finally {
+    applier.abandon();
+    closeSync(target);
+  }
+}
+
+function takeOver(source: number, target: number): void {
+  const status = statAt(source, '');
+  if (!isDirectory(status.mode)) return;
+  chownAt(target, '', status.uid, status.gid);
+  chmodFd(target, status.mode & 0o7777);
+  setTimesAt(target, '', status.mtime);
+}

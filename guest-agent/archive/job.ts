@@ -1,0 +1,38 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { WireError } from '../../contracts/errors.ts';
+import type { DiffId } from '../../contracts/oci/digest.ts';
+import type { Compression, UnpackedLayer } from './archive.ts';
+import type { SharedGrowth } from './growing-file.ts';
+
+/** Work for a thread, as it is posted to it. */
+export type Job =
+  | {
+      kind: 'unpackLayer';
+      blob: string;
+      growth?: SharedGrowth;
+      pieces?: MessagePort;
+      compression: Compression;
+      target: string;
+      expectedDiffId?: DiffId;
+    }
+  | { kind: 'pack'; root: string; path: string; rename?: string; contentsOnly: boolean; pieces: MessagePort }
+  | {
+      kind: 'unpack';
+      root: string;
+      path: string;
+      pieces: MessagePort;
+      noOverwriteDirNonDir: boolean;
+      owner?: { uid: number; gid: number };
+    }
+  | { kind: 'copyTree'; root: string; path: string; target: string };
+
+/** What each kind of work answers. */
+export interface JobResults {
+  unpackLayer: UnpackedLayer;
+  pack: undefined;
+  unpack: undefined;
+  copyTree: undefined;
+}
+
+export type ToWorker = { id: number; job: Job } | { id: number; cancel: true };
+export type FromWorker = { id: number; result: JobResults[Job['kind']] } | { id: number; error: WireError };

@@ -1,0 +1,97 @@
+import { closeSync, constants } from 'node:fs';
+import { posix } from 'node:path';
+import { notFound } from '../../contracts/errors.ts';
+import { closeFd, isDirectory, O_PATH, openAt2, toBytes } from '../syscalls/file.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
+import { absolutePath, inRoot, openRoot, statInRoot } from './path-stat.ts';
+import { encodeHeader, endOfArchive, padding } from './tar-writer.ts';
+import { archivedXattrs, contentsOf, type Found, openFound, TreeWalker } from './walk.ts';
+
+export interface PackOptions {
+  path: string;
+  rename?: string;
+  contentsOnly: boolean;
+}
+
+/**
+ * The archive of one path, named as Docker names it: `/etc` gives `etc/…`, `/etc/.` gives `./…`, and `/` gives `/…`.
+ * @throws not-found
+ */
+export function* packPath(rootPath: string, options: PackOptions): Generator<Buffer> {
+  const root = openRoot(rootPath);
+  try {
+    for (const found of findPath(root, options)) yield* packEntry(found);
+    yield endOfArchive();
+  } finally {
+    closeSync(root);
+  }
+}
+
+function* findPath(root: number, { path, rename, contentsOnly }: PackOptions): Generator<Found> {
+  const absolute = absolutePath(path);
+  const walker = new TreeWalker({ xattrs: archivedXattrs });
+  const directory = isDirectoryInRoot(root, absolute);
+  const place = toBytes(directory ? absolute : posix.dirname(absolute));
+  const parent = openAt2(root, place, O_PATH | constants.O_DIRECTORY, inRoot);
+  try {
+    const name = toBytes(rename ?? posix.basename(absolute));
+    if (contentsOnly) yield* walker.children(parent, '.', '');
+    else if (directory) yield* walker.walk(parent, '.', name === '' ? '/' : name);
+    else yield* walker.walk(parent, toBytes(posix.basename(absolute)), name);
+  } finally {
+    closeFd(parent);
+  }
+}
+
+function isDirectoryInRoot(root: number, path: string): boolean {
+  try {
+    return isDirectory(statInRoot(root, path).mode);
+  } catch (error) {
+    if (isSyscallError(error, 'ENOENT', 'ENOTDIR')) throw notFound(path, { cause: error });
+    throw error;
+  }
+}
+
+function* packEntry(found: Found): Generator<Buffer> {
+  const { entry } = found;
+  if (entry.type !== 'file') {
+    yield encodeHeader(entry);
+    return;
+  }
+  const file = openIfThere(found);
+  if (file === undefined) return;
+  try {
+    yield encodeHeader(entry);
+    yield* contentsOf(file, entry.size);
+    yield padding(entry.size);
+  } finally {
+    closeFd(file);
+  }
+}
+
+function openIfThere(found: Found): number | undefined {
+  try {
+    return openFound(found);
+  } catch (error) {
+    if (isSyscallError(error, 'ENOENT', 'ELOOP', 'ENXIO')) return undefined; // gone since we looked
+    throw error;
+  }
+}
+
+const slabBytes = 256 * 1024;
+
+/** Gathers small pieces into large ones, each with a buffer of its own, ready to be handed to another thread. */
+export function* inSlabs(pieces: Iterable<Buffer>): Generator<Buffer> {
+  let slab = Buffer.allocUnsafeSlow(slabBytes);
+  let filled = 0;
+  for (const piece of pieces) {
+    if (filled > 0 && filled + piece.length > slabBytes) {
+      yield slab.subarray(0, filled);
+      slab = Buffer.allocUnsafeSlow(slabBytes);
+      filled = 0;
+    }
+    if (piece.length >= slabBytes / 4 && filled === 0) yield piece;
+    else filled += piece.copy(slab, filled);
+  }
+  if (filled > 0) yield slab.subarray(0, filled);
+}

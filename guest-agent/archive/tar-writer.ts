@@ -1,0 +1,84 @@
+import { encodePaxRecord } from './pax.ts';
+import { blockSize, checksumOf, type EntryType, type TarEntry } from './tar-format.ts';
+
+const typeFlags: Record<EntryType, string> = {
+  file: '0',
+  hardLink: '1',
+  symlink: '2',
+  characterDevice: '3',
+  blockDevice: '4',
+  directory: '5',
+  fifo: '6',
+};
+
+const maximumOctal = { 8: 8 ** 7 - 1, 12: 8 ** 11 - 1 } as const;
+
+/**
+ * The header blocks of a member: ustar, with a pax header before it for what ustar cannot say. Times are whole seconds,
+ * as in Docker's archives, so that the same tree gives the same bytes.
+ */
+export function encodeHeader(entry: TarEntry): Buffer {
+  const records = paxRecords(entry);
+  const plain = ustarBlock(entry, entry.name, typeFlags[entry.type], entry.type === 'file' ? entry.size : 0);
+  if (records.length === 0) return plain;
+  const body = Buffer.concat(records);
+  const name = `PaxHeaders.0/${entry.name.replaceAll(/[^\x21-\x7e]/g, '_').slice(-80)}`;
+  const header = ustarBlock({ ...entry, mode: 0o644, linkName: '', uid: 0, gid: 0 }, name, 'x', body.length);
+  return Buffer.concat([header, body, padding(body.length), plain]);
+}
+
+/** Zero bytes up to the next block after `size` bytes. */
+export const padding = (size: number): Buffer => Buffer.alloc((blockSize - (size % blockSize)) % blockSize);
+
+/** Two zero blocks. */
+export const endOfArchive = (): Buffer => Buffer.alloc(2 * blockSize);
+
+function paxRecords(entry: TarEntry): Buffer[] {
+  const records: Buffer[] = [];
+  const bytes = (key: string, value: string): void => {
+    records.push(encodePaxRecord(key, Buffer.from(value, 'latin1')));
+  };
+  if (!fitsName(entry.name)) bytes('path', entry.name);
+  if (entry.linkName.length > 100 || !isAscii(entry.linkName)) bytes('linkpath', entry.linkName);
+  if (entry.size > maximumOctal[12]) bytes('size', String(entry.size));
+  if (entry.uid > maximumOctal[8]) bytes('uid', String(entry.uid));
+  if (entry.gid > maximumOctal[8]) bytes('gid', String(entry.gid));
+  if (entry.mtime.seconds < 0 || entry.mtime.seconds > maximumOctal[12]) bytes('mtime', String(entry.mtime.seconds));
+  for (const [name, value] of [...entry.xattrs].sort(([left], [right]) => (left < right ? -1 : 1))) {
+    records.push(encodePaxRecord(`SCHILY.xattr.${name}`, value));
+  }
+  return records;
+}
+
+const isAscii = (text: string): boolean => /^[\x01-\x7f]*$/.test(text);
+const fitsName = (name: string): boolean => isAscii(name) && (name.length <= 100 || splitName(name) !== undefined);
+
+/** ustar keeps a long name in two fields, parted at a slash. */
+function splitName(name: string): { prefix: string; rest: string } | undefined {
+  const slash = name.indexOf('/', name.length - 101);
+  if (slash <= 0 || slash > 155 || slash === name.length - 1) return undefined;
+  return { prefix: name.slice(0, slash), rest: name.slice(slash + 1) };
+}
+
+function ustarBlock(entry: TarEntry, name: string, typeFlag: string, size: number): Buffer {
+  const block = Buffer.alloc(blockSize);
+  const split = name.length > 100 ? splitName(name) : undefined;
+  const number = (value: number, offset: number, width: 8 | 12): void => {
+    const fitting = value < 0 || value > maximumOctal[width] ? 0 : value;
+    block.write(`${fitting.toString(8).padStart(width - 1, '0')}\0`, offset, 'latin1');
+  };
+  block.write((split?.rest ?? name).slice(0, 100), 0, 'latin1');
+  number(entry.mode, 100, 8);
+  number(entry.uid, 108, 8);
+  number(entry.gid, 116, 8);
+  number(size, 124, 12);
+  number(entry.mtime.seconds, 136, 12);
+  block.write(typeFlag, 156, 'latin1');
+  block.write(entry.linkName.slice(0, 100), 157, 'latin1');
+  block.write('ustar\x0000', 257, 'latin1');
+  number(entry.device.major, 329, 8);
+  number(entry.device.minor, 337, 8);
+  if (split) block.write(split.prefix, 345, 'latin1');
+  block.write(`${checksumOf(block).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return block;
+}

@@ -1,0 +1,107 @@
+import { constants, createReadStream, openSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { parentPort } from 'node:worker_threads';
+import { invalidArgument, notFound, toWire } from '../../contracts/errors.ts';
+import { closeFd, O_PATH, openAt2, toBytes } from '../syscalls/file.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
+import { LayerApplier } from './apply-layer.ts';
+import type { UnpackedLayer } from './archive.ts';
+import { copyTree } from './copy-tree.ts';
+import { growingFile } from './growing-file.ts';
+import type { FromWorker, Job, JobResults, ToWorker } from './job.ts';
+import { decompressed, explained, readArchive, toStream } from './layer-stream.ts';
+import { inSlabs, packPath } from './pack-path.ts';
+import { absolutePath, inRoot, openRoot } from './path-stat.ts';
+import { receivePieces, sendPieces } from './port-stream.ts';
+import { TreeWriter } from './tree-writer.ts';
+
+type JobOf<K extends Job['kind']> = Job & { kind: K };
+type Performer<K extends Job['kind']> = (job: JobOf<K>, signal: AbortSignal) => Promise<JobResults[K]>;
+
+function sourceOf(job: JobOf<'unpackLayer'>, signal: AbortSignal): Readable {
+  if (job.pieces) return toStream(receivePieces(job.pieces));
+  if (job.growth) return toStream(growingFile(job.blob, job.growth, signal));
+  return createReadStream(job.blob, { highWaterMark: 1024 * 1024 });
+}
+
+async function unpackLayer(job: JobOf<'unpackLayer'>, signal: AbortSignal): Promise<UnpackedLayer> {
+  const root = openSync(job.target, constants.O_RDONLY | constants.O_DIRECTORY);
+  const applier = new LayerApplier(new TreeWriter(root), { whiteouts: 'overlay' });
+  try {
+    const diffId = await readArchive(decompressed(sourceOf(job, signal), job.compression), applier, signal);
+    const size = applier.finish();
+    if (job.expectedDiffId && job.expectedDiffId !== diffId) {
+      throw invalidArgument(`wrong diff id calculated on extraction "${diffId}", expected "${job.expectedDiffId}"`);
+    }
+    return { diffId, size };
+  } finally {
+    applier.abandon();
+    closeFd(root);
+  }
+}
+
+async function pack(job: JobOf<'pack'>): Promise<undefined> {
+  await sendPieces(job.pieces, inSlabs(packPath(job.root, job)), { transfer: true });
+}
+
+async function unpack(job: JobOf<'unpack'>, signal: AbortSignal): Promise<undefined> {
+  const root = openRoot(job.root);
+  const { noOverwriteDirNonDir, owner } = job;
+  const path = absolutePath(job.path);
+  const below = toBytes(path)
+    .split('/')
+    .filter(part => part !== '' && part !== '.');
+  const applier = new LayerApplier(new TreeWriter(root), { whiteouts: 'plain', noOverwriteDirNonDir, owner, below });
+  try {
+    assertDirectory(root, path);
+    await readArchive(decompressed(toStream(receivePieces(job.pieces)), 'none'), applier, signal);
+    applier.finish();
+  } finally {
+    applier.abandon();
+    job.pieces.close();
+    closeFd(root);
+  }
+}
+
+function assertDirectory(root: number, path: string): void {
+  try {
+    closeFd(openAt2(root, toBytes(path), O_PATH | constants.O_DIRECTORY, inRoot));
+  } catch (error) {
+    if (isSyscallError(error, 'ENOENT')) throw notFound(path, { cause: error });
+    if (isSyscallError(error, 'ENOTDIR'))
+      throw invalidArgument('extraction point is not a directory', { cause: error });
+    throw error;
+  }
+}
+
+const performers: { [K in Job['kind']]: Performer<K> } = {
+  unpackLayer,
+  pack,
+  unpack,
+  copyTree: async job => {
+    copyTree(job);
+    return undefined;
+  },
+};
+
+const running = new Map<number, AbortController>();
+
+async function perform(id: number, job: Job): Promise<void> {
+  const controller = new AbortController();
+  running.set(id, controller);
+  let answer: FromWorker;
+  try {
+    const performer = performers[job.kind] as Performer<Job['kind']>;
+    answer = { id, result: await performer(job, controller.signal) };
+  } catch (error) {
+    answer = { id, error: toWire(explained(error)) };
+  } finally {
+    running.delete(id);
+  }
+  parentPort?.postMessage(answer);
+}
+
+parentPort?.on('message', (message: ToWorker) => {
+  if ('cancel' in message) running.get(message.id)?.abort();
+  else void perform(message.id, message.job);
+});
