@@ -13,21 +13,19 @@ export const readinessPortName = 'berth.ready';
 export const bootPhases = ['kernel', 'root', 'data', 'agent', 'ready'] as const;
 export type BootPhase = (typeof bootPhases)[number];
 
-/** One line of the readiness port. */
-export interface BootLine {
-  phase: BootPhase;
-  /** Seconds since the guest's kernel started. */
-  t: number;
-}
+/** One line of the readiness port: a step is reached, or the guest gives up and says why. */
+export type BootLine =
+  | { phase: BootPhase /** Seconds since the guest's kernel started. */; t: number }
+  | { phase: 'failed'; t: number; message: string };
 
-/** The line as a {@link BootLine}, or undefined when it is anything else (a torn line, a message for people). */
+/** The line as a {@link BootLine}, or undefined when it is anything else (a torn line, a phase of a newer image). */
 export function parseBootLine(line: string): BootLine | undefined {
   try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value !== 'object' || value === null) return undefined;
-    const { phase, t } = value as { phase?: unknown; t?: unknown };
+    const { phase, t, message } = (JSON.parse(line) ?? {}) as { phase?: unknown; t?: unknown; message?: unknown };
+    if (typeof t !== 'number') return undefined;
+    if (phase === 'failed') return { phase, t, message: String(message ?? 'no reason given') };
     const known = bootPhases.find(each => each === phase);
-    return known && typeof t === 'number' ? { phase: known, t } : undefined;
+    return known && { phase: known, t };
   } catch {
     return undefined;
   }

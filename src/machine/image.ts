@@ -15,7 +15,7 @@ export interface ImageFile {
 
 /** `image.json`, written by vm-image. */
 export interface ImageManifest {
-  version: string;
+  version: number;
   arch: Arch;
   digest: string;
   kernel: string;

@@ -113,7 +113,7 @@ export class Machine {
       const image = await steps.run(
         'image',
         () => readImage(imageFolder, arch),
-        ({ manifest }) => manifest.version,
+        ({ manifest }) => `Linux ${manifest.kernel}, ${manifest.digest.slice(0, 12)}`,
       );
       const { accelerated } = await steps.run(
         'accelerator',

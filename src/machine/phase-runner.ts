@@ -54,7 +54,8 @@ export class PhaseRunner {
           while (!reached.has(phase)) {
             const line = await lines.next();
             if (line.done) throw new Error('the machine ended');
-            for (const each of startPhases.slice(0, startPhases.indexOf(line.value.phase) + 1)) reached.add(each);
+            if (line.value.phase === 'failed') throw new Error(line.value.message);
+            for (const each of upTo(line.value.phase)) reached.add(each);
           }
         });
       }
@@ -89,3 +90,6 @@ export class PhaseRunner {
     return words.length > 0 ? `\nThe machine's last words:\n  ${words.join('\n  ')}` : '';
   }
 }
+
+/** A step implies those before it: an initramfs may be too small to speak. */
+const upTo = (phase: StartPhase): readonly StartPhase[] => startPhases.slice(0, startPhases.indexOf(phase) + 1);
