@@ -1,1 +1,2 @@
 export * from './contract.ts';
+export { keeperProgram, openRuntime, type RuntimeOptions } from './runtime.ts';

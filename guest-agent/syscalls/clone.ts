@@ -49,7 +49,8 @@ function makeMemoryForkable(retry = true): void {
     if (rawMadvise(start, end - start, MADV_DOFORK) === 0 || errno() === constants.errno.ENOMEM) continue;
     if (!retry) throw new SyscallError('madvise', errno(), start.toString(16));
     spans = undefined; // a new mapping that it stops at
-    return makeMemoryForkable(false);
+    makeMemoryForkable(false);
+    return;
   }
 }
 

@@ -4,26 +4,10 @@ import { check, declare } from './libc.ts';
  * Mounts by descriptor (fsopen(2), open_tree(2), move_mount(2), mount_setattr(2)): what is prepared is in no mount table
  * until it is moved to a target that was opened beforehand, so no path is resolved twice.
  */
-export const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
 const AT_RECURSIVE = 0x8000;
 
-export const MS_REC = 0x4000;
-export const MS_PRIVATE = 1 << 18;
-export const MS_SLAVE = 1 << 19;
-export const MS_SHARED = 1 << 20;
-export const MS_UNBINDABLE = 1 << 17;
 const MNT_DETACH = 2;
-
-export const MOUNT_ATTR_RDONLY = 0x1;
-export const MOUNT_ATTR_NOSUID = 0x2;
-export const MOUNT_ATTR_NODEV = 0x4;
-export const MOUNT_ATTR_NOEXEC = 0x8;
-/** The field of access times (mask 0x70): relative is 0. */
-export const MOUNT_ATTR_ATIME = 0x70;
-export const MOUNT_ATTR_NOATIME = 0x10;
-export const MOUNT_ATTR_STRICTATIME = 0x20;
-export const MOUNT_ATTR_NODIRATIME = 0x80;
 
 const FSOPEN_CLOEXEC = 1;
 const FSMOUNT_CLOEXEC = 1;

@@ -1,14 +1,5 @@
 import { check, declare } from './libc.ts';
 
-export const CLONE_NEWTIME = 0x80;
-export const CLONE_NEWNS = 0x20000;
-export const CLONE_NEWCGROUP = 0x2000000;
-export const CLONE_NEWUTS = 0x4000000;
-export const CLONE_NEWIPC = 0x8000000;
-export const CLONE_NEWUSER = 0x10000000;
-export const CLONE_NEWPID = 0x20000000;
-export const CLONE_NEWNET = 0x40000000;
-
 const rawSetns = declare<(fd: number, type: number) => number>('int setns(int fd, int type)');
 const rawUnshare = declare<(flags: number) => number>('int unshare(int flags)');
 const rawSethostname = declare<(name: string, length: number) => number>(

@@ -66,10 +66,10 @@ const rawPrlimit = declare<(pid: number, resource: number, next: Buffer | null, 
   'int prlimit(int pid, int resource, const void *next, void *old)',
 );
 const rawRead = declare<(fd: number, buffer: Buffer, size: number) => number>(
-  'ssize_t read(int fd, void *buffer, size_t size)',
+  'long read(int fd, void *buffer, size_t size)',
 );
 const rawWrite = declare<(fd: number, buffer: Buffer, size: number) => number>(
-  'ssize_t write(int fd, const void *buffer, size_t size)',
+  'long write(int fd, const void *buffer, size_t size)',
 );
 
 /** Closes all descriptors from `first` to `last`. */
@@ -106,6 +106,44 @@ export function becomeNonDumpable(): void {
 /** prctl(2) as it is. */
 export function prctl(option: number, value: number, subject: string): number {
   return check('prctl', rawPrctl(option, value, 0, 0, 0), subject);
+}
+
+const F_DUPFD_CLOEXEC = 1030;
+const rawFcntl = declare<(fd: number, command: number, argument: number) => number>(
+  'int fcntl(int fd, int command, long argument)',
+);
+
+/** A close-on-exec duplicate of a descriptor. */
+export const duplicate = (fd: number): number => check('fcntl', rawFcntl(fd, F_DUPFD_CLOEXEC, 3), fd);
+
+const PIDFD_GET_INFO = 0xc040ff0b;
+const PIDFD_INFO_EXIT = 8;
+const PIDFD_INFO_SIZE = 64;
+const POLLIN = 1;
+const rawPoll = declare<(fds: Buffer, count: number, timeoutMs: number) => number>(
+  'int poll(void *fds, unsigned long count, int timeoutMs)',
+);
+const rawIoctl = declare<(fd: number, request: number, argument: Buffer) => number>(
+  'int ioctl(int fd, unsigned long request, void *argument)',
+);
+
+/** True once the process behind the pidfd has ended. */
+export function pidfdEnded(pidfd: number): boolean {
+  const entry = Buffer.alloc(8); // struct pollfd
+  entry.writeInt32LE(pidfd, 0);
+  entry.writeInt16LE(POLLIN, 4);
+  return rawPoll(entry, 1, 0) === 1;
+}
+
+/** How a process that somebody else has reaped ended, or undefined where the kernel does not tell (before Linux 6.15). */
+export function pidfdExit(pidfd: number): Omit<ReapedChild, 'pid'> | undefined {
+  const info = Buffer.alloc(PIDFD_INFO_SIZE); // struct pidfd_info
+  info.writeBigUInt64LE(BigInt(PIDFD_INFO_EXIT), 0);
+  if (rawIoctl(pidfd, PIDFD_GET_INFO, info) === -1) return undefined;
+  if ((info.readBigUInt64LE(0) & BigInt(PIDFD_INFO_EXIT)) === 0n) return undefined;
+  const status = info.readInt32LE(PIDFD_INFO_SIZE - 4);
+  const signal = status & 0x7f;
+  return signal === 0 ? { exitCode: status >> 8 } : { exitCode: 128 + signal, signal };
 }
 
 /** How a child ended: the number that exit(3) or a signal gave it. */
@@ -191,6 +229,17 @@ export function readFd(fd: number, buffer: Buffer): number {
 export function writeFd(fd: number, data: Buffer): number {
   return check('write', rawWrite(fd, data, data.length), fd);
 }
+
+const AT_FDCWD = -100;
+const AT_EACCESS = 0x200;
+const X_OK = 1;
+const rawFaccessat = declare<(dirfd: number, path: string, mode: number, flags: number) => number>(
+  'int faccessat(int dirfd, const char *path, int mode, int flags)',
+);
+
+/** 0 when the effective user may execute `path`, else the errno. */
+export const executeAccess = (path: string): number =>
+  rawFaccessat(AT_FDCWD, path, X_OK, AT_EACCESS) === 0 ? 0 : errno();
 
 /** `soft` and `hard`; -1 is unlimited. */
 export interface ResourceLimit {

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { errnoName } from '../syscalls/errno.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
+import { closeRange, exitNow, setUmask, writeFd } from '../syscalls/process.ts';
+import { perform } from './perform.ts';
+import type { ChildReport, LaunchFailure, LaunchStep } from './protocol.ts';
+
+/** What the steps of one child share. */
+export interface Child {
+  /** Socket to the keeper. */
+  readonly report: number;
+  /** Pidfd of the container that an exec joins, or -1. */
+  readonly container: number;
+  /** The container's root, open as a path. */
+  root: number;
+  /** The three standard streams, to be put in their places at the end. */
+  stdio: [number, number, number];
+  /** The true null device, open as a path; -1 until it is needed. */
+  nullDevice: number;
+  /** A mounted read-only empty directory to copy; -1 until the first. */
+  emptyDirectory: number;
+  warn(message: string): void;
+}
+
+/**
+ * The life of the forked child: it never returns. Its first act is to let go of everything that the keeper holds for
+ * others; then it reads its plan, which the keeper never does.
+ */
+export function runChild(options: { report: number; container: number; plan: string; failAtStep?: number }): void {
+  const { report, container } = options;
+  try {
+    closeAllBut([report, container]);
+    setUmask(0);
+    const child: Child = {
+      report,
+      container,
+      root: -1,
+      stdio: [0, 1, 2],
+      nullDevice: -1,
+      emptyDirectory: -1,
+      warn: message => say(report, { warning: message }),
+    };
+    const steps = JSON.parse(readFileSync(options.plan, 'utf8')) as LaunchStep[];
+    runSteps(child, steps, options.failAtStep);
+  } catch (error) {
+    trySay(report, { failure: toFailure('prepare', error) });
+  }
+  exitNow(127);
+}
+
+function runSteps(child: Child, steps: LaunchStep[], failAtStep: number | undefined): void {
+  for (const [index, step] of steps.entries()) {
+    try {
+      if (index === failAtStep) throw Object.assign(new Error('asked to fail'), { code: 'EINJECTED' });
+      perform(child, step);
+    } catch (error) {
+      trySay(child.report, { failure: toFailure(step.op, error) });
+      return;
+    }
+  }
+}
+
+function closeAllBut(keep: number[]): void {
+  let first = 3; // the standard streams are replaced at the end, so that no new descriptor takes their numbers
+  for (const fd of keep.filter(fd => fd >= first).sort((a, b) => a - b)) {
+    closeRange(first, fd - 1);
+    first = fd + 1;
+  }
+  closeRange(first);
+}
+
+/** Tells the keeper; blocks until it is written. */
+export function say(report: number, message: ChildReport): void {
+  writeFd(report, Buffer.from(`${JSON.stringify(message)}\n`));
+}
+
+function trySay(report: number, message: ChildReport): void {
+  try {
+    say(report, message);
+  } catch {
+    // The keeper is gone: there is nobody to tell.
+  }
+}
+
+function toFailure(step: string, error: unknown): LaunchFailure {
+  if (isSyscallError(error)) return { step, code: error.code, subject: error.subject, detail: error.call };
+  const { code, path, message, errno } = error as NodeJS.ErrnoException;
+  const known = code ?? (errno === undefined ? 'EUNKNOWN' : errnoName(Math.abs(errno)));
+  return { step, code: known, subject: path ?? '', detail: message ?? String(error) };
+}

@@ -1,0 +1,91 @@
+import { closeSync, openSync } from 'node:fs';
+import { forkProcess, unforkableMappings } from '../syscalls/clone.ts';
+import { setns } from '../syscalls/namespace.ts';
+import { CLONE_NEWPID } from '../syscalls/namespace-flags.ts';
+import { blockSignals, exitNow, setSignalMask, socketPair } from '../syscalls/process.ts';
+import { runChild } from './child.ts';
+import type { StartMessage } from './protocol.ts';
+
+/** A child on its way to execve. `report` is the keeper's end of its socket. */
+export interface ForkedChild {
+  pid: number;
+  pidfd: number;
+  report: number;
+}
+
+/** The keeper's own, to come back to: joining another changes only where its children are born. setns(2) */
+let ownPidNamespace = -1;
+
+/**
+ * Forks the keeper for `message`; only the parent returns. `container` is the pidfd of the container that an exec joins.
+ * All signals are blocked in between, for in the child libuv's handler would write into the pipe that both share.
+ */
+export function forkChild(message: StartMessage, container: number | undefined): ForkedChild {
+  const [report, childEnd] = socketPair();
+  const cgroup = message.cgroup === undefined ? undefined : openSync(message.cgroup, 'r');
+  const mask = blockSignals();
+  try {
+    enterPidNamespace(message, container);
+    const { pid, pidfd } = forkProcess(message.cloneFlags, cgroup);
+    if (pid === 0) {
+      const { plan, failAtStep } = message;
+      runChild({
+        report: childEnd,
+        container: container ?? -1,
+        plan,
+        ...(failAtStep === undefined ? {} : { failAtStep }),
+      });
+    }
+    return { pid, pidfd, report };
+  } catch (error) {
+    closeSync(report);
+    throw error;
+  } finally {
+    if (ownPidNamespace !== -1) setns(ownPidNamespace, CLONE_NEWPID);
+    setSignalMask(mask);
+    closeSync(childEnd);
+    if (cgroup !== undefined) closeSync(cgroup);
+  }
+}
+
+function enterPidNamespace({ pidNamespace }: StartMessage, container: number | undefined): void {
+  if (container === undefined && pidNamespace === undefined) return;
+  if (ownPidNamespace === -1) ownPidNamespace = openSync('/proc/self/ns/pid', 'r');
+  if (pidNamespace === undefined) {
+    setns(container ?? -1, CLONE_NEWPID, 'container');
+    return;
+  }
+  const namespace = openSync(pidNamespace, 'r');
+  try {
+    setns(namespace, CLONE_NEWPID, pidNamespace);
+  } finally {
+    closeSync(namespace);
+  }
+}
+
+export const canaryExitCode = 42;
+
+/**
+ * Forks a child that allocates through many garbage collections: whether this Node on this kernel can do what the
+ * keeper lives from. Gives its pid, or says what is wrong already.
+ */
+export function forkCanary(): number | string {
+  const missing = unforkableMappings();
+  if (missing > 0) return `${missing} mappings of memory would be missing in a child`;
+  const mask = blockSignals();
+  try {
+    const { pid, pidfd } = forkProcess(0);
+    if (pid === 0) {
+      let kept: number[][] = [];
+      for (let round = 0; round < 20_000; round++) {
+        if (round % 1000 === 0) kept = [];
+        kept.push(new Array<number>(100).fill(round));
+      }
+      exitNow(kept.length > 0 ? canaryExitCode : 1);
+    }
+    closeSync(pidfd);
+    return pid;
+  } finally {
+    setSignalMask(mask);
+  }
+}

@@ -1,0 +1,66 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import type { HeldExit, HeldProcess, StartMessage } from './protocol.ts';
+
+/** One process of a container and all that the keeper holds for it until it is forgotten. */
+export class Held {
+  readonly id: string;
+  readonly container: string | undefined;
+  readonly startedAt: number;
+  /** Another keeper's child. */
+  readonly adopted: boolean;
+  pid = 0;
+  pidfd = -1;
+  terminal = -1;
+  /** Execve has succeeded. */
+  running = false;
+  exit: HeldExit | undefined;
+  #stdinWriter = -1;
+  #readers: number[] = [];
+
+  constructor({ id, container, startedAt }: { id: string; container?: string; startedAt?: number }) {
+    this.id = id;
+    this.container = container;
+    this.startedAt = startedAt ?? Date.now();
+    this.adopted = startedAt !== undefined;
+  }
+
+  /**
+   * Opens FIFOs so that the container never finds its streams broken while the engine is away: a writer for its
+   * standard input, readers (which never read) for its output.
+   */
+  holdStreams({ write, read }: StartMessage['hold']): void {
+    const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
+    for (const path of read) this.#readers.push(openSync(path, O_RDONLY | O_NONBLOCK));
+    if (write === null) return;
+    const reader = openSync(write, O_RDONLY | O_NONBLOCK); // a writer can only be opened when there is a reader
+    this.#stdinWriter = openSync(write, O_WRONLY | O_NONBLOCK);
+    closeSync(reader);
+  }
+
+  closeStdin(): void {
+    if (this.#stdinWriter !== -1) closeSync(this.#stdinWriter);
+    this.#stdinWriter = -1;
+  }
+
+  /** Any number of times. */
+  release(): void {
+    this.closeStdin();
+    for (const fd of [...this.#readers, this.pidfd, this.terminal]) if (fd !== -1) closeSync(fd);
+    this.#readers = [];
+    this.pidfd = -1;
+    this.terminal = -1;
+  }
+
+  describe(): HeldProcess {
+    return {
+      id: this.id,
+      pid: this.pid,
+      pidfd: this.pidfd,
+      startedAt: this.startedAt,
+      ...(this.container === undefined ? {} : { container: this.container }),
+      ...(this.adopted ? { adopted: true } : {}),
+      ...(this.terminal === -1 ? {} : { terminal: this.terminal }),
+      ...(this.exit === undefined ? {} : { exit: this.exit }),
+    };
+  }
+}

@@ -1,0 +1,228 @@
+import { Socket } from 'node:net';
+import { errnoName } from '../syscalls/errno.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
+import {
+  pidfdGetfd,
+  pidfdOpen,
+  pidfdSendSignal,
+  type ReapedChild,
+  reapChild,
+  waitForChild,
+} from '../syscalls/process.ts';
+import { setTerminalSize } from '../syscalls/terminal.ts';
+import { canaryExitCode, type ForkedChild, forkCanary, forkChild } from './fork.ts';
+import { Held } from './held.ts';
+import type {
+  ChildReport,
+  HeldProcess,
+  KeeperEvent,
+  KeeperReply,
+  KeeperRequest,
+  LaunchFailure,
+  StartMessage,
+} from './protocol.ts';
+import { protocolVersion } from './protocol.ts';
+
+const SIGKILL = 9;
+const canaryPatienceMs = 10_000;
+
+type Answer = Omit<KeeperReply, 'reply'>;
+
+/** Parent of all containers: forks, reaps, and remembers how each ended until it is told to forget. */
+export class Keeper {
+  readonly #held = new Map<string, Held>();
+  readonly #byPid = new Map<number, Held>();
+  readonly #tell: (event: KeeperEvent) => void;
+  readonly #canary: Promise<string>;
+  #canaryEnded: (child: ReapedChild) => void = () => undefined;
+
+  constructor(tell: (event: KeeperEvent) => void) {
+    this.#tell = tell;
+    process.on('SIGCHLD', () => this.#reap());
+    this.#canary = this.#runCanary();
+  }
+
+  /** Answers one request; what goes wrong is in the answer. */
+  async answer(request: KeeperRequest): Promise<Answer> {
+    try {
+      return await this.#answer(request);
+    } catch (error) {
+      return { error: toFailure(request.op, error) };
+    }
+  }
+
+  async #answer(request: KeeperRequest): Promise<Answer> {
+    switch (request.op) {
+      case 'hello':
+        return { hello: { version: protocolVersion, pid: process.pid, canary: await this.#canary } };
+      case 'start':
+        return this.#start(request);
+      case 'signal':
+        return this.#with(request.id, held => pidfdSendSignal(held.pidfd, request.signal));
+      case 'list':
+        return { list: [...this.#held.values()].filter(held => held.running).map(held => held.describe()) };
+      case 'adopt':
+        return this.#adopt(request);
+      case 'forget':
+        return this.#with(request.id, held => this.#forget(held));
+      case 'closeStdin':
+        return this.#with(request.id, held => held.closeStdin());
+      case 'resize':
+        return this.#with(request.id, held => {
+          if (held.terminal !== -1) setTerminalSize(held.terminal, request.rows, request.columns);
+        });
+      case 'stop':
+        return this.#stop();
+      default:
+        return { error: { step: 'request', code: 'ENOSYS', subject: '', detail: 'unknown request' } };
+    }
+  }
+
+  #with(id: string, act: (held: Held) => void): Answer {
+    const held = this.#held.get(id);
+    if (held) act(held);
+    return {};
+  }
+
+  async #start(message: StartMessage): Promise<Answer> {
+    if (this.#held.has(message.id)) return { error: failure('start', 'EEXIST', message.id, 'it is held already') };
+    const container = message.container === undefined ? undefined : this.#held.get(message.container);
+    if (message.container !== undefined && (!container || container.exit))
+      return { error: failure('start', 'ESRCH', message.container, 'the container is not running') };
+    const held = new Held(message);
+    this.#held.set(held.id, held);
+    try {
+      held.holdStreams(message.hold);
+      const child = forkChild(message, container?.pidfd);
+      held.pid = child.pid;
+      held.pidfd = child.pidfd;
+      this.#byPid.set(child.pid, held);
+      const { error, warnings } = await this.#followChild(held, child);
+      if (error) return this.#abandon(held, error);
+      held.running = true;
+      const started: HeldProcess = held.describe();
+      delete started.exit; // told as an event, after the reply
+      if (held.exit) setImmediate(() => this.#tellExit(held));
+      return { started, warnings };
+    } catch (error) {
+      return this.#abandon(held, toFailure('fork', error));
+    }
+  }
+
+  /** Listens to the child until execve closes its end, or it fails. */
+  async #followChild(held: Held, child: ForkedChild): Promise<{ error?: LaunchFailure; warnings: string[] }> {
+    const warnings: string[] = [];
+    let error: LaunchFailure | undefined;
+    let ready = false;
+    const socket = new Socket({ fd: child.report, readable: true, writable: true });
+    socket.on('error', () => undefined);
+    onLines(socket, line => {
+      const report = JSON.parse(line) as ChildReport;
+      if ('warning' in report) warnings.push(report.warning);
+      else if ('ready' in report) ready = true;
+      else if ('failure' in report) error = report.failure;
+      else if ('failedErrno' in report) error = lateFailure(report);
+      else {
+        held.terminal = pidfdGetfd(child.pidfd, report.terminal);
+        socket.write('.');
+      }
+    });
+    await new Promise<void>(resolve => socket.on('close', () => resolve()));
+    if (!ready && !error) error = failure('prepare', 'EKILLED', held.id, 'the child died while it was prepared');
+    return { ...(error ? { error } : {}), warnings };
+  }
+
+  #abandon(held: Held, error: LaunchFailure): Answer {
+    if (held.pid !== 0 && !held.exit) {
+      pidfdSendSignal(held.pidfd, SIGKILL);
+      waitForChild(held.pid);
+    }
+    this.#byPid.delete(held.pid);
+    this.#held.delete(held.id);
+    held.release();
+    return { error };
+  }
+
+  #adopt(request: { id: string; pid: number; startedAt: number }): Answer {
+    const held = new Held(request);
+    held.pid = request.pid;
+    held.pidfd = pidfdOpen(request.pid);
+    held.running = true;
+    this.#held.set(held.id, held);
+    return {};
+  }
+
+  #forget(held: Held): void {
+    if (!held.exit && !held.adopted) return;
+    this.#held.delete(held.id);
+    held.release();
+  }
+
+  #reap(): void {
+    for (let child = reapChild(); child; child = reapChild()) {
+      const held = this.#byPid.get(child.pid);
+      if (!held) {
+        this.#canaryEnded(child);
+        continue;
+      }
+      this.#byPid.delete(child.pid);
+      const { exitCode, signal } = child;
+      held.exit = { exitCode, ...(signal === undefined ? {} : { signal }), finishedAt: Date.now() };
+      if (held.running) this.#tellExit(held);
+    }
+  }
+
+  #tellExit(held: Held): void {
+    if (held.exit) this.#tell({ event: 'exit', id: held.id, ...held.exit });
+  }
+
+  async #stop(): Promise<Answer> {
+    for (const held of this.#held.values()) if (!held.exit) pidfdSendSignal(held.pidfd, SIGKILL);
+    for (const pid of this.#byPid.keys()) waitForChild(pid);
+    setTimeout(() => process.exit(0), 20);
+    return {};
+  }
+
+  async #runCanary(): Promise<string> {
+    const pid = forkCanary();
+    if (typeof pid === 'string') return pid;
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const timer = setTimeout(() => {
+      process.kill(pid, SIGKILL);
+      resolve('a forked child hangs');
+    }, canaryPatienceMs);
+    this.#canaryEnded = child => {
+      if (child.pid !== pid) return;
+      clearTimeout(timer);
+      resolve(child.exitCode === canaryExitCode ? 'ok' : `a forked child ended with ${child.exitCode}`);
+    };
+    return promise;
+  }
+}
+
+const failure = (step: string, code: string, subject: string, detail: string): LaunchFailure => ({
+  step,
+  code,
+  subject,
+  detail,
+});
+
+const lateFailure = (report: { failedErrno: string; step: string; subject: string }): LaunchFailure =>
+  failure(report.step, errnoName(Number(report.failedErrno)), report.subject, 'execve');
+
+function toFailure(step: string, error: unknown): LaunchFailure {
+  if (isSyscallError(error)) return failure(step, error.code, error.subject, error.call);
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  return failure(step, code ?? 'EUNKNOWN', path ?? '', message ?? String(error));
+}
+
+/** Calls `take` for each whole line that comes. */
+export function onLines(socket: Socket, take: (line: string) => void): void {
+  let rest = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) take(line);
+  });
+}

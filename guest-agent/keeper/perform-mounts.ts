@@ -1,0 +1,168 @@
+import { fstatSync } from 'node:fs';
+import {
+  AT_FDCWD,
+  chownAt,
+  closeFd,
+  mknodAt,
+  O_PATH,
+  openAt2,
+  RESOLVE_NO_SYMLINKS,
+  symlinkAt,
+  toBytes,
+} from '../syscalls/file.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
+import {
+  attachMount,
+  changeMount,
+  changePropagation,
+  cloneTree,
+  newFilesystem,
+  pivotRootHere,
+  unmount,
+} from '../syscalls/mount.ts';
+import {
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+  MS_REC,
+  MS_SLAVE,
+} from '../syscalls/mount-flags.ts';
+import { changeDirectory, changeDirectoryTo } from '../syscalls/process.ts';
+import type { Child } from './child.ts';
+import type { BindStep, LaunchStep } from './protocol.ts';
+import { ensureInRoot, ensureParent, findInRoot, isDirectory, openInRoot, openPlainDirectory } from './rootfs-path.ts';
+
+type StepOf<Op extends LaunchStep['op']> = Extract<LaunchStep, { op: Op }>;
+
+const nullDeviceNumber = 0x103; // 1:3
+const kernelFilesystems = new Set(['proc', 'sysfs']);
+
+export const setPropagation = (flags: number): void => changePropagation('/', flags);
+
+/** Puts the overlay on a directory that exists outside, which only this namespace sees covered. */
+export function mountRoot(child: Child, step: StepOf<'root'>): void {
+  const target = openAt2(AT_FDCWD, toBytes(step.target), O_PATH, 0);
+  const mount = mountOverlay(step);
+  attachMount(mount, target, step.target);
+  closeFd(target);
+  child.root = mount;
+  child.nullDevice = openNullDevice();
+}
+
+function mountOverlay({ lowerdirs, upperdir, workdir, options }: StepOf<'root'>): number {
+  const rest = [`upperdir=${upperdir}`, `workdir=${workdir}`, ...options];
+  try {
+    return newFilesystem('overlay', [...lowerdirs.map(lower => `lowerdir+=${lower}`), ...rest]);
+  } catch (error) {
+    // Before Linux 6.7 the layers are one option.
+    if (!isSyscallError(error, 'EINVAL') || !error.subject.startsWith('lowerdir+')) throw error;
+    const escaped = lowerdirs.map(lower => lower.replace(/[\\:]/g, '\\$&'));
+    return newFilesystem('overlay', [`lowerdir=${escaped.join(':')}`, ...rest]);
+  }
+}
+
+/** The host's null device, verified: in the container it could be anything by now. */
+function openNullDevice(): number {
+  const fd = openAt2(AT_FDCWD, '/dev/null', O_PATH, RESOLVE_NO_SYMLINKS);
+  const status = fstatSync(fd);
+  if (!status.isCharacterDevice() || status.rdev !== nullDeviceNumber)
+    throw new Error('/dev/null is not the null device');
+  return fd;
+}
+
+/** A new file system of the kernel's. `/proc` and `/sys` must be true directories of the image. */
+export function mountFilesystem(child: Child, step: StepOf<'mount'>): void {
+  let target = ensureInRoot(child.root, step.target, 'directory');
+  if (kernelFilesystems.has(step.type)) {
+    closeFd(target);
+    target = openPlainDirectory(child.root, step.target);
+  }
+  const mount = newFilesystem(step.type, step.options, step.attributes, step.source);
+  attachMount(mount, target, step.target);
+  closeFd(target);
+  closeFd(mount);
+}
+
+/** Something of the host, on a file or directory that is made when the image has none. */
+export function bind(child: Child, step: BindStep): void {
+  const mount = cloneTree(AT_FDCWD, step.source, step.recursive);
+  if (step.set !== 0 || step.clear !== 0)
+    changeMount(mount, { set: step.set, clear: step.clear }, step.setRecursive, step.target);
+  const target = ensureInRoot(child.root, step.target, isDirectory(mount) ? 'directory' : 'file');
+  attachMount(mount, target, step.target);
+  if (step.propagation !== 0) {
+    const flags = step.propagation & ~MS_REC;
+    changeMount(mount, { propagation: flags }, (step.propagation & MS_REC) !== 0, step.target);
+  }
+  closeFd(target);
+  closeFd(mount);
+}
+
+export function remount(child: Child, { target, set }: StepOf<'remount'>): void {
+  const mount = openInRoot(child.root, target);
+  changeMount(mount, { set }, false, target);
+  closeFd(mount);
+}
+
+export function makeDevice(child: Child, step: StepOf<'device'>): void {
+  const { directory, name } = ensureParent(child.root, step.path);
+  const file = toBytes(name);
+  try {
+    mknodAt(directory, file, step.mode, step.major, step.minor);
+    if (step.uid !== 0 || step.gid !== 0) chownAt(directory, file, step.uid, step.gid);
+  } catch (error) {
+    if (!isSyscallError(error, 'EEXIST')) throw error;
+  }
+  closeFd(directory);
+}
+
+export function makeSymlink(child: Child, step: StepOf<'symlink'>): void {
+  const { directory, name } = ensureParent(child.root, step.path);
+  try {
+    symlinkAt(toBytes(step.target), directory, toBytes(name));
+  } catch (error) {
+    if (!isSyscallError(error, 'EEXIST')) throw error;
+  }
+  closeFd(directory);
+}
+
+/** Covers a file with the null device and a directory with an empty read-only one; what is not there needs no cover. */
+export function mask(child: Child, path: string): void {
+  const target = findInRoot(child.root, path);
+  if (target === undefined) return;
+  const cover = isDirectory(target) ? emptyDirectory(child) : cloneTree(child.nullDevice, '', false);
+  attachMount(cover, target, path);
+  closeFd(target);
+  if (cover !== child.emptyDirectory) closeFd(cover);
+}
+
+function emptyDirectory(child: Child): number {
+  if (child.emptyDirectory !== -1) return cloneTree(child.emptyDirectory, '', false);
+  const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  child.emptyDirectory = newFilesystem('tmpfs', ['nr_inodes=1'], attributes);
+  return child.emptyDirectory;
+}
+
+/** Makes a path read-only by binding it on itself. */
+export function protect(child: Child, path: string): void {
+  const target = findInRoot(child.root, path);
+  if (target === undefined) return;
+  const mount = cloneTree(target, '', true);
+  changeMount(mount, { set: MOUNT_ATTR_RDONLY }, true, path);
+  attachMount(mount, target, path);
+  closeFd(target);
+  closeFd(mount);
+}
+
+export const makeReadonlyRoot = (child: Child): void => changeMount(child.root, { set: MOUNT_ATTR_RDONLY }, false, '/');
+
+/** The container's root becomes the root; the host's mounts fall away. pivot_root(2), notes on `pivot_root(".", ".")`. */
+export function pivot(child: Child, { propagation }: StepOf<'pivot'>): void {
+  changeDirectoryTo(child.root, 'root');
+  pivotRootHere();
+  changePropagation('.', MS_SLAVE | MS_REC); // so that the unmount does not reach the host
+  unmount('.');
+  changeDirectory('/');
+  if (propagation !== 0) changePropagation('/', propagation);
+}

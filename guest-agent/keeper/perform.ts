@@ -1,0 +1,102 @@
+import { fchownSync, openSync, writeFileSync } from 'node:fs';
+import { AT_FDCWD, closeFd, openAt2 } from '../syscalls/file.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
+import { bringLoopbackUp, setDomainname, setHostname, setns, unshare } from '../syscalls/namespace.ts';
+import { joinNewKeyring, newSession } from '../syscalls/process.ts';
+import type { Child } from './child.ts';
+import { becomeContainerUser, limitResources, replaceProgram } from './perform-identity.ts';
+import {
+  bind,
+  makeDevice,
+  makeReadonlyRoot,
+  makeSymlink,
+  mask,
+  mountFilesystem,
+  mountRoot,
+  pivot,
+  protect,
+  remount,
+  setPropagation,
+} from './perform-mounts.ts';
+import { setAppArmorProfile, writeSysctls } from './perform-proc.ts';
+import { openTerminal } from './perform-terminal.ts';
+import type { LaunchStep } from './protocol.ts';
+import { ensureInRoot } from './rootfs-path.ts';
+
+type StepOf<Op extends LaunchStep['op']> = Extract<LaunchStep, { op: Op }>;
+
+const performers: { [Op in LaunchStep['op']]: (child: Child, step: StepOf<Op>) => void } = {
+  stdio: openStdio,
+  joinCgroup: (_child, { tasks }) => {
+    for (const file of tasks) writeFileSync(file, '0');
+  },
+  oomScore: setOomScore,
+  enterNamespace: (_child, { path }) => enterNamespace(path),
+  enterContainer: (child, { flags }) => {
+    setns(child.container, flags, 'container');
+    child.root = openAt2(AT_FDCWD, '/', 0o10000000, 0);
+  },
+  unshare: (_child, { flags }) => unshare(flags),
+  newSession: (_child, { keyring }) => startSession(keyring),
+  loopbackUp: bringLoopbackUp,
+  hostname: (_child, { name }) => setHostname(name),
+  domainname: (_child, { name }) => setDomainname(name),
+  propagation: (_child, { flags }) => setPropagation(flags),
+  root: mountRoot,
+  mount: mountFilesystem,
+  bind,
+  remount,
+  terminal: openTerminal,
+  device: makeDevice,
+  symlink: makeSymlink,
+  sysctls: (_child, { values }) => writeSysctls(values),
+  mask: (child, { path }) => mask(child, path),
+  readonlyPath: (child, { path }) => protect(child, path),
+  makeDirectory: (child, { path }) => void closeFd(ensureInRoot(child.root, path, 'directory')),
+  readonlyRoot: makeReadonlyRoot,
+  pivot,
+  apparmor: (_child, { profile }) => setAppArmorProfile(profile),
+  limits: limitResources,
+  user: becomeContainerUser,
+  execve: replaceProgram,
+};
+
+/** Does one step. @throws SyscallError or Node's error of a file call */
+export function perform<Op extends LaunchStep['op']>(child: Child, step: StepOf<Op>): void {
+  const performer = performers[step.op] as (child: Child, step: StepOf<Op>) => void;
+  performer(child, step);
+}
+
+/** Opened by the child itself, as blocking descriptors of its own; then the user's, so that it may reopen `/dev/stdout`. */
+function openStdio(child: Child, step: StepOf<'stdio'>): void {
+  const open = (path: string | null, flags: 'r' | 'w'): number => openSync(path ?? '/dev/null', path ? flags : 'r+');
+  // A FIFO exists already; `r+` would make the container its own reader, `w` truncates nothing there.
+  child.stdio = [open(step.stdin, 'r'), open(step.stdout, 'w'), open(step.stderr, 'w')];
+  for (const [index, path] of [step.stdin, step.stdout, step.stderr].entries()) {
+    const fd = child.stdio[index];
+    if (path && fd !== undefined && step.uid !== 0) fchownSync(fd, step.uid, 0);
+  }
+}
+
+function setOomScore(child: Child, { value }: StepOf<'oomScore'>): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', String(value));
+  } catch (error) {
+    child.warn(`oom_score_adj stays as it is: ${String(error)}`);
+  }
+}
+
+function enterNamespace(path: string): void {
+  const fd = openSync(path, 'r');
+  setns(fd, 0, path);
+  closeFd(fd);
+}
+
+function startSession(keyring: string): void {
+  newSession();
+  try {
+    joinNewKeyring(keyring);
+  } catch (error) {
+    if (!isSyscallError(error, 'ENOSYS', 'EPERM', 'EDQUOT')) throw error;
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * What engine and keeper say to each other: one JSON document a line over a unix socket. Requests carry a number that
+ * their reply repeats; exits come unasked, to every connection. A newer keeper may know more; it never knows less.
+ */
+export const protocolVersion = 1;
+
+/** What the forked child does, in order, until the last step makes it another program. Plain data, made by `runtime`. */
+export type LaunchStep =
+  | { op: 'stdio'; stdin: string | null; stdout: string | null; stderr: string | null; uid: number }
+  | { op: 'joinCgroup'; tasks: string[] }
+  | { op: 'oomScore'; value: number }
+  | { op: 'enterNamespace'; type: string; path: string }
+  /** Joins namespaces (`CLONE_NEW…` bits) of the container that the request names. */
+  | { op: 'enterContainer'; flags: number }
+  | { op: 'unshare'; flags: number }
+  | { op: 'newSession'; keyring: string }
+  | { op: 'loopbackUp' }
+  | { op: 'hostname'; name: string }
+  | { op: 'domainname'; name: string }
+  | { op: 'propagation'; flags: number }
+  /** An overlay as a detached mount, put on `target` of the child's own mount namespace. */
+  | { op: 'root'; target: string; lowerdirs: string[]; upperdir: string; workdir: string; options: string[] }
+  | { op: 'mount'; type: string; source: string; target: string; options: string[]; attributes: number }
+  | BindStep
+  /** A terminal of the container's own devpts, on `console` as well; its master goes to the keeper. */
+  | { op: 'terminal'; rows: number; columns: number; uid: number; console: string | null }
+  /** Changes `MOUNT_ATTR_*` bits of what is mounted on `target`. */
+  | { op: 'remount'; target: string; set: number }
+  | { op: 'device'; path: string; mode: number; major: number; minor: number; uid: number; gid: number }
+  | { op: 'symlink'; path: string; target: string }
+  | { op: 'sysctls'; values: Record<string, string> }
+  | { op: 'mask'; path: string }
+  | { op: 'readonlyPath'; path: string }
+  | { op: 'makeDirectory'; path: string }
+  | { op: 'readonlyRoot' }
+  | { op: 'pivot'; propagation: number }
+  | { op: 'apparmor'; profile: string }
+  | { op: 'limits'; limits: { name: string; resource: number; soft: number; hard: number }[] }
+  | { op: 'user'; uid: number; gid: number; groups: number[]; umask: number; bounding: string[]; cwd: string }
+  | ExecveStep;
+
+export interface BindStep {
+  op: 'bind';
+  source: string;
+  target: string;
+  recursive: boolean;
+  /** `MOUNT_ATTR_*` bits. */
+  set: number;
+  clear: number;
+  /** The bits go for the mounts below as well. */
+  setRecursive: boolean;
+  /** `MS_PRIVATE` and its kin, with `MS_REC`. */
+  propagation: number;
+}
+
+export interface ExecveStep {
+  op: 'execve';
+  args: string[];
+  env: string[];
+  capabilities: { effective: string[]; permitted: string[]; inheritable: string[]; ambient: string[] };
+  noNewPrivileges: boolean;
+  /** `struct sock_filter[]` in base64. */
+  seccompFilter: string | null;
+}
+
+/** What the child may need before it reads its plan. The plan itself is a file that only the child opens. */
+export interface StartMessage {
+  op: 'start';
+  id: string;
+  /** Path of a JSON array of {@link LaunchStep}. */
+  plan: string;
+  /** `CLONE_NEW…` bits. */
+  cloneFlags: number;
+  /** A cgroup v2 directory to be born in. */
+  cgroup?: string;
+  /** The container that an exec joins. */
+  container?: string;
+  /** A PID namespace to be born in, other than that of `container`. */
+  pidNamespace?: string;
+  /** FIFOs that the keeper holds open, so that an engine that dies ends no stream. */
+  hold: { write: string | null; read: string[] };
+  /** Tests only. */
+  failAtStep?: number;
+}
+
+export type KeeperRequest =
+  | { op: 'hello' }
+  | StartMessage
+  | { op: 'signal'; id: string; signal: number }
+  | { op: 'list' }
+  /** A container whose keeper died: it is nobody's child, but can be entered again. */
+  | { op: 'adopt'; id: string; pid: number; startedAt: number }
+  | { op: 'forget'; id: string }
+  | { op: 'closeStdin'; id: string }
+  | { op: 'resize'; id: string; rows: number; columns: number }
+  /** Kills everything, reaps it and ends. */
+  | { op: 'stop' };
+
+/** Descriptors are numbers in the keeper, to be duplicated with pidfd_getfd(2). */
+export interface HeldProcess {
+  id: string;
+  /** The container of an exec. */
+  container?: string;
+  pid: number;
+  pidfd: number;
+  terminal?: number;
+  /** Not a child of this keeper, so nobody will tell its exit. */
+  adopted?: boolean;
+  /** Milliseconds since 1970. */
+  startedAt: number;
+  exit?: HeldExit;
+}
+
+export interface HeldExit {
+  exitCode: number;
+  signal?: number;
+  finishedAt: number;
+}
+
+export interface LaunchFailure {
+  step: string;
+  /** The errno's name. */
+  code: string;
+  subject: string;
+  detail: string;
+}
+
+export interface KeeperReply {
+  reply: number;
+  /** Present when it failed. */
+  error?: LaunchFailure;
+  hello?: { version: number; pid: number; canary: string };
+  started?: HeldProcess;
+  warnings?: string[];
+  list?: HeldProcess[];
+}
+
+export type KeeperEvent = { event: 'exit'; id: string } & HeldExit;
+export type KeeperMessage = KeeperReply | KeeperEvent;
+
+/** A request as it travels. */
+export type NumberedRequest = KeeperRequest & { request: number };
+
+/** What the child says over its socket, one JSON document a line; then the end of the stream when execve succeeded. */
+export type ChildReport =
+  | { failure: LaunchFailure }
+  /** Written when nothing may be allocated any more: three digits. */
+  | { failedErrno: string; step: string; subject: string }
+  | { warning: string }
+  /** The child waits for one byte after this one. */
+  | { terminal: number }
+  | { ready: true };

@@ -1,0 +1,263 @@
+import type { NamespaceType, RuntimeDevice, RuntimeProcess, RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
+import type { ExecveStep, LaunchStep } from '../keeper/protocol.ts';
+import { MS_REC, MS_SLAVE } from '../syscalls/mount-flags.ts';
+import {
+  CLONE_NEWCGROUP,
+  CLONE_NEWIPC,
+  CLONE_NEWNET,
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  CLONE_NEWTIME,
+  CLONE_NEWUTS,
+} from '../syscalls/namespace-flags.ts';
+import type { CgroupJoin, ExecRequest, LaunchRequest, StdioSpec } from './contract.ts';
+import { bindStep, type CgroupLayout, mountSteps, propagationFlags } from './mount-plan.ts';
+
+/** Facts about the host that a plan depends on. */
+export interface PlanContext {
+  cgroups: CgroupLayout;
+  /** An existing directory of the host, on which each container mounts its root in its own namespace. */
+  mountPoint: string;
+}
+
+/** How a process is born, and what it does until it is the container's. */
+export interface LaunchPlan {
+  cloneFlags: number;
+  /** To be born in. */
+  pidNamespace?: string;
+  cgroup?: string;
+  steps: LaunchStep[];
+}
+
+const initTarget = '/sbin/docker-init';
+
+const cloneFlagOf: { [Type in NamespaceType]?: number } = {
+  pid: CLONE_NEWPID,
+  network: CLONE_NEWNET,
+  ipc: CLONE_NEWIPC,
+  uts: CLONE_NEWUTS,
+  mount: CLONE_NEWNS,
+  time: CLONE_NEWTIME,
+};
+
+/** RLIMIT_* in the order of their numbers. getrlimit(2) */
+const limitNames = [
+  'RLIMIT_CPU',
+  'RLIMIT_FSIZE',
+  'RLIMIT_DATA',
+  'RLIMIT_STACK',
+  'RLIMIT_CORE',
+  'RLIMIT_RSS',
+  'RLIMIT_NPROC',
+  'RLIMIT_NOFILE',
+  'RLIMIT_MEMLOCK',
+  'RLIMIT_AS',
+  'RLIMIT_LOCKS',
+  'RLIMIT_SIGPENDING',
+  'RLIMIT_MSGQUEUE',
+  'RLIMIT_NICE',
+  'RLIMIT_RTPRIO',
+  'RLIMIT_RTTIME',
+];
+
+const S_IFIFO = 0o010000;
+const S_IFCHR = 0o020000;
+const S_IFBLK = 0o060000;
+
+const defaultDevices: RuntimeDevice[] = [
+  { type: 'c', path: '/dev/null', major: 1, minor: 3 },
+  { type: 'c', path: '/dev/zero', major: 1, minor: 5 },
+  { type: 'c', path: '/dev/full', major: 1, minor: 7 },
+  { type: 'c', path: '/dev/random', major: 1, minor: 8 },
+  { type: 'c', path: '/dev/urandom', major: 1, minor: 9 },
+  { type: 'c', path: '/dev/tty', major: 5, minor: 0 },
+];
+
+const deviceLinks: readonly (readonly [string, string])[] = [
+  ['/dev/fd', '/proc/self/fd'],
+  ['/dev/stdin', '/proc/self/fd/0'],
+  ['/dev/stdout', '/proc/self/fd/1'],
+  ['/dev/stderr', '/proc/self/fd/2'],
+  ['/dev/core', '/proc/kcore'],
+  ['/dev/ptmx', 'pts/ptmx'],
+];
+
+/** The plan of a container's first process: runtime-spec's lifecycle from "create" to "start" in one go. Pure. */
+export function launchPlan(request: LaunchRequest, context: PlanContext): LaunchPlan {
+  const { spec, stdio } = request;
+  const namespaces = namespacesOf(spec);
+  const { process } = spec;
+  const steps: LaunchStep[] = [
+    ...stdioSteps(stdio, process.user.uid),
+    { op: 'oomScore', value: process.oomScoreAdj ?? 0 },
+    ...namespaces.joined,
+    { op: 'newSession', keyring: request.id.slice(0, 12) },
+    ...(namespaces.flags & CLONE_NEWNET ? [{ op: 'loopbackUp' } as const] : []),
+    ...nameSteps(spec),
+    ...rootSteps(request, context, namespaces.privateCgroups),
+    { op: 'pivot', propagation: propagationFlags(spec.linux.rootfsPropagation ?? '') ?? 0 },
+    ...processSteps(request.init ? { ...process, args: [initTarget, '--', ...process.args] } : process, request),
+  ];
+  return {
+    cloneFlags: namespaces.flags,
+    ...(namespaces.pid === undefined ? {} : { pidNamespace: namespaces.pid }),
+    ...birthplace(request.cgroup),
+    steps,
+  };
+}
+
+/** The plan of another process in a container that runs. Pure. */
+export function execPlan(request: ExecRequest): LaunchPlan {
+  const flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  const { process, stdio } = request;
+  return {
+    cloneFlags: 0,
+    ...birthplace(request.cgroup),
+    steps: [
+      ...stdioSteps(stdio, process.user.uid),
+      { op: 'oomScore', value: process.oomScoreAdj ?? 0 },
+      ...joinSteps(request.cgroup),
+      { op: 'enterContainer', flags },
+      { op: 'newSession', keyring: request.container.slice(0, 12) },
+      ...terminalSteps(stdio, process, null),
+      ...processSteps(process, request),
+    ],
+  };
+}
+
+const birthplace = (cgroup: CgroupJoin): { cgroup?: string } =>
+  cgroup.version === 2 ? { cgroup: cgroup.directory } : {};
+
+const joinSteps = (cgroup: CgroupJoin): LaunchStep[] =>
+  cgroup.version === 1 && cgroup.tasks.length > 0 ? [{ op: 'joinCgroup', tasks: cgroup.tasks }] : [];
+
+interface Namespaces {
+  flags: number;
+  joined: LaunchStep[];
+  pid: string | undefined;
+  privateCgroups: boolean;
+}
+
+function namespacesOf(spec: RuntimeSpec): Namespaces {
+  const found: Namespaces = { flags: CLONE_NEWNS, joined: [], pid: undefined, privateCgroups: false };
+  for (const { type, path } of spec.linux.namespaces) {
+    if (type === 'cgroup' && !path) found.privateCgroups = true;
+    else if (!path) found.flags |= cloneFlagOf[type] ?? 0;
+    else if (type === 'pid') found.pid = path;
+    else if (type !== 'mount') found.joined.push({ op: 'enterNamespace', type, path });
+  }
+  return found;
+}
+
+function nameSteps(spec: RuntimeSpec): LaunchStep[] {
+  return [
+    ...(spec.hostname ? [{ op: 'hostname', name: spec.hostname } as const] : []),
+    ...(spec.domainname ? [{ op: 'domainname', name: spec.domainname } as const] : []),
+  ];
+}
+
+function stdioSteps(stdio: StdioSpec, uid: number): LaunchStep[] {
+  if (stdio.terminal) return [];
+  const { stdin, stdout, stderr } = stdio;
+  return [{ op: 'stdio', stdin, stdout, stderr, uid }];
+}
+
+/** Everything that happens between leaving the host's mounts alone and stepping into the new root. */
+function rootSteps(request: LaunchRequest, context: PlanContext, privateCgroups: boolean): LaunchStep[] {
+  const { spec, rootfs, stdio, cgroup } = request;
+  const { linux } = spec;
+  const { lowerdirs, upperdir, workdir, options = [] } = rootfs;
+  const enterCgroup: LaunchStep[] = [
+    ...joinSteps(cgroup),
+    ...(privateCgroups ? [{ op: 'unshare', flags: CLONE_NEWCGROUP } as const] : []),
+  ];
+  const mounting = { cgroups: context.cgroups, cgroupsPath: linux.cgroupsPath ?? '', privateCgroups, enterCgroup };
+  return [
+    // Mounts of the host still arrive while the container is set up; nothing of it goes back.
+    { op: 'propagation', flags: MS_SLAVE | MS_REC },
+    { op: 'root', target: context.mountPoint, lowerdirs, upperdir, workdir, options },
+    ...mountSteps(spec, mounting),
+    ...initSteps(request),
+    ...deviceSteps(spec),
+    ...terminalSteps(stdio, spec.process, '/dev/console'),
+    ...(Object.keys(linux.sysctl ?? {}).length > 0 ? [{ op: 'sysctls', values: linux.sysctl ?? {} } as const] : []),
+    { op: 'makeDirectory', path: spec.process.cwd },
+    ...(linux.readonlyPaths ?? []).map(path => ({ op: 'readonlyPath', path }) as const),
+    ...(linux.maskedPaths ?? []).map(path => ({ op: 'mask', path }) as const),
+    ...(spec.root.readonly || rootfs.readonly ? [{ op: 'readonlyRoot' } as const] : []),
+  ];
+}
+
+function initSteps({ init }: LaunchRequest): LaunchStep[] {
+  if (!init) return [];
+  return [bindStep({ source: init, destination: initTarget, options: ['ro', 'bind'] })];
+}
+
+/** The devices that every container has, unless it was given the host's `/dev`. */
+function deviceSteps(spec: RuntimeSpec): LaunchStep[] {
+  const devices = spec.mounts.filter(mount => mount.destination === '/dev');
+  if (devices.some(mount => mount.type === 'bind' || mount.options?.some(word => /^r?bind$/.test(word)))) return [];
+  return [
+    ...defaultDevices.map(device => deviceStep(device)),
+    ...deviceLinks.map(([path, target]) => ({ op: 'symlink', path, target }) as const),
+    ...(spec.linux.devices ?? []).map(device => deviceStep(device)),
+  ];
+}
+
+function deviceStep({
+  type,
+  path,
+  major = 0,
+  minor = 0,
+  fileMode = 0o666,
+  uid = 0,
+  gid = 0,
+}: RuntimeDevice): LaunchStep {
+  const kind = type === 'p' ? S_IFIFO : type === 'b' ? S_IFBLK : S_IFCHR;
+  return { op: 'device', path, mode: kind | (fileMode & 0o7777), major, minor, uid, gid };
+}
+
+function terminalSteps(stdio: StdioSpec, process: RuntimeProcess, console: string | null): LaunchStep[] {
+  if (!stdio.terminal) return [];
+  const rows = stdio.size?.rows ?? process.consoleSize?.height ?? 0;
+  const columns = stdio.size?.columns ?? process.consoleSize?.width ?? 0;
+  return [{ op: 'terminal', rows, columns, uid: process.user.uid, console }];
+}
+
+/** What turns a child inside the root into the container's program. */
+function processSteps(process: RuntimeProcess, { seccompFilter }: { seccompFilter?: Buffer }): LaunchStep[] {
+  const { user, capabilities = {}, rlimits = [] } = process;
+  const limits = rlimits.map(({ type, soft, hard }) => ({
+    name: type,
+    resource: limitNames.indexOf(type),
+    soft,
+    hard,
+  }));
+  const execve: ExecveStep = {
+    op: 'execve',
+    args: process.args,
+    env: process.env,
+    capabilities: {
+      effective: capabilities.effective ?? [],
+      permitted: capabilities.permitted ?? [],
+      inheritable: capabilities.inheritable ?? [],
+      ambient: capabilities.ambient ?? [],
+    },
+    noNewPrivileges: process.noNewPrivileges ?? false,
+    seccompFilter: seccompFilter ? seccompFilter.toString('base64') : null,
+  };
+  return [
+    ...(process.apparmorProfile ? [{ op: 'apparmor', profile: process.apparmorProfile } as const] : []),
+    ...(limits.length > 0 ? [{ op: 'limits', limits } as const] : []),
+    {
+      op: 'user',
+      uid: user.uid,
+      gid: user.gid,
+      groups: user.additionalGids ?? [],
+      umask: user.umask ?? 0o022,
+      bounding: capabilities.bounding ?? [],
+      cwd: process.cwd,
+    },
+    execve,
+  ];
+}

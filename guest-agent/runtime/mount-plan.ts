@@ -1,0 +1,208 @@
+import type { RuntimeMount, RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
+import type { BindStep, LaunchStep } from '../keeper/protocol.ts';
+import {
+  MOUNT_ATTR_ATIME,
+  MOUNT_ATTR_NOATIME,
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NODIRATIME,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_RDONLY,
+  MOUNT_ATTR_STRICTATIME,
+  MS_PRIVATE,
+  MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
+  MS_UNBINDABLE,
+} from '../syscalls/mount-flags.ts';
+
+/** How this host has its cgroups: the unified hierarchy, or one mount for each set of controllers. */
+export type CgroupLayout = { version: 2 } | { version: 1; hierarchies: CgroupHierarchy[] };
+
+export interface CgroupHierarchy {
+  /** Its folder below `/sys/fs/cgroup`: `cpu,cpuacct`, `systemd`. */
+  folder: string;
+  /** What selects it when it is mounted: `cpu`, `cpuacct`; `none`, `name=systemd`. */
+  options: string[];
+}
+
+/** mount(8)'s words as bits: to set, to clear, propagation; what is left over goes to the file system. */
+export interface MountOptions {
+  set: number;
+  clear: number;
+  propagation: number;
+  bind: boolean;
+  recursive: boolean;
+  /** `rro`: the mounts below become read-only as well. */
+  setRecursive: boolean;
+  data: string[];
+}
+
+const setters: Record<string, number> = {
+  ro: MOUNT_ATTR_RDONLY,
+  nosuid: MOUNT_ATTR_NOSUID,
+  nodev: MOUNT_ATTR_NODEV,
+  noexec: MOUNT_ATTR_NOEXEC,
+  noatime: MOUNT_ATTR_NOATIME,
+  strictatime: MOUNT_ATTR_STRICTATIME,
+  nodiratime: MOUNT_ATTR_NODIRATIME,
+  relatime: 0,
+};
+const clearers: Record<string, number> = {
+  rw: MOUNT_ATTR_RDONLY,
+  suid: MOUNT_ATTR_NOSUID,
+  dev: MOUNT_ATTR_NODEV,
+  exec: MOUNT_ATTR_NOEXEC,
+  diratime: MOUNT_ATTR_NODIRATIME,
+};
+const propagations: Record<string, number> = {
+  private: MS_PRIVATE,
+  slave: MS_SLAVE,
+  shared: MS_SHARED,
+  unbindable: MS_UNBINDABLE,
+};
+const accessTimes = new Set(['noatime', 'strictatime', 'relatime']);
+const ignored = new Set(['defaults', 'tmpcopyup', 'async', 'nomand', 'mand', 'remount']);
+
+/** A propagation's bits by its name: `rslave`; undefined for other words. */
+export function propagationFlags(word: string): number | undefined {
+  const plain = propagations[word];
+  if (plain !== undefined) return plain;
+  const recursive = word.startsWith('r') ? propagations[word.slice(1)] : undefined;
+  return recursive === undefined ? undefined : recursive | MS_REC;
+}
+
+/** Reads the `options` of a mount. The last word wins. */
+export function parseMountOptions(options: readonly string[] = []): MountOptions {
+  const parsed: MountOptions = {
+    set: 0,
+    clear: 0,
+    propagation: 0,
+    bind: false,
+    recursive: false,
+    setRecursive: false,
+    data: [],
+  };
+  for (const word of options) readOption(word, parsed);
+  return parsed;
+}
+
+function readOption(word: string, into: MountOptions): void {
+  const sets = setters[word];
+  const clears = clearers[word];
+  const propagation = propagationFlags(word);
+  if (word === 'bind' || word === 'rbind') {
+    into.bind = true;
+    into.recursive = word === 'rbind';
+  } else if (word === 'rro') {
+    into.set |= MOUNT_ATTR_RDONLY;
+    into.setRecursive = true;
+  } else if (sets !== undefined) {
+    if (accessTimes.has(word)) into.clear |= MOUNT_ATTR_ATIME;
+    into.set |= sets;
+    into.clear &= accessTimes.has(word) ? ~0 : ~sets;
+  } else if (clears !== undefined) {
+    into.set &= ~clears;
+    into.clear |= clears;
+  } else if (propagation !== undefined) into.propagation = propagation;
+  else if (!ignored.has(word)) into.data.push(word);
+}
+
+/** Facts about the host that the plan needs. */
+export interface MountContext {
+  cgroups: CgroupLayout;
+  /** Absolute path of the container's cgroup, for containers that see the host's hierarchy. */
+  cgroupsPath: string;
+  privateCgroups: boolean;
+  /** Taken just before the first mount that must see the cgroup from inside. */
+  enterCgroup: LaunchStep[];
+}
+
+/** The mounts of a spec in their order. What is read-only but needs mount points inside becomes so last. */
+export function mountSteps(spec: RuntimeSpec, context: MountContext): LaunchStep[] {
+  const steps: LaunchStep[] = [];
+  const last: LaunchStep[] = [];
+  let entered = false;
+  for (const mount of spec.mounts) {
+    if ((mount.type === 'cgroup' || mount.type === 'cgroup2') && !entered) {
+      steps.push(...context.enterCgroup);
+      entered = true;
+    }
+    const { now, later } = stepsOf(mount, context);
+    steps.push(...now);
+    last.push(...later);
+  }
+  if (!entered) steps.push(...context.enterCgroup);
+  return [...steps, ...last];
+}
+
+function stepsOf(mount: RuntimeMount, context: MountContext): { now: LaunchStep[]; later: LaunchStep[] } {
+  const options = parseMountOptions(mount.options);
+  const target = mount.destination;
+  if (mount.type === 'bind' || options.bind) return { now: [bindStep(mount)], later: [] };
+  if (mount.type === 'cgroup' || mount.type === 'cgroup2') return cgroupSteps(target, options, context);
+  const type = mount.type ?? 'none';
+  const late = type === 'tmpfs' && (options.set & MOUNT_ATTR_RDONLY) !== 0;
+  const attributes = late ? options.set & ~MOUNT_ATTR_RDONLY : options.set;
+  const now: LaunchStep = {
+    op: 'mount',
+    type,
+    source: mount.source ?? type,
+    target,
+    options: options.data,
+    attributes,
+  };
+  return { now: [now], later: late ? [{ op: 'remount', target, set: MOUNT_ATTR_RDONLY }] : [] };
+}
+
+/** A bind mount of a spec; private to the container unless it asks for more. */
+export function bindStep(mount: RuntimeMount): BindStep {
+  const options = parseMountOptions(mount.options);
+  return {
+    op: 'bind',
+    source: mount.source ?? '',
+    target: mount.destination,
+    recursive: options.recursive,
+    set: options.set,
+    clear: options.clear,
+    setRecursive: options.setRecursive,
+    propagation: options.propagation === 0 ? MS_PRIVATE | MS_REC : options.propagation,
+  };
+}
+
+function cgroupSteps(
+  target: string,
+  { set }: MountOptions,
+  context: MountContext,
+): { now: LaunchStep[]; later: LaunchStep[] } {
+  const { cgroups } = context;
+  if (cgroups.version === 2)
+    return {
+      now: [{ op: 'mount', type: 'cgroup2', source: 'cgroup', target, options: [], attributes: set }],
+      later: [],
+    };
+  const attributes = set & ~MOUNT_ATTR_RDONLY;
+  const now: LaunchStep[] = [
+    { op: 'mount', type: 'tmpfs', source: 'tmpfs', target, options: ['mode=755'], attributes },
+    ...cgroups.hierarchies.map(hierarchy => hierarchyStep(target, set, hierarchy, context)),
+    ...cgroups.hierarchies.flatMap(({ folder }) => controllerLinks(target, folder)),
+  ];
+  const readonly = (set & MOUNT_ATTR_RDONLY) !== 0;
+  return { now, later: readonly ? [{ op: 'remount', target, set: MOUNT_ATTR_RDONLY }] : [] };
+}
+
+function hierarchyStep(root: string, set: number, hierarchy: CgroupHierarchy, context: MountContext): LaunchStep {
+  const { folder, options } = hierarchy;
+  const target = `${root}/${folder}`;
+  if (context.privateCgroups)
+    return { op: 'mount', type: 'cgroup', source: 'cgroup', target, options, attributes: set };
+  const source = `/sys/fs/cgroup/${folder}${context.cgroupsPath}`;
+  const propagation = MS_PRIVATE | MS_REC;
+  return { op: 'bind', source, target, recursive: false, set, clear: 0, setRecursive: false, propagation };
+}
+
+/** `cpu` and `cpuacct` beside `cpu,cpuacct`. */
+function controllerLinks(root: string, folder: string): LaunchStep[] {
+  if (!folder.includes(',')) return [];
+  return folder.split(',').map(name => ({ op: 'symlink', path: `${root}/${name}`, target: folder }));
+}

@@ -1,0 +1,184 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Log } from '../../base/log.ts';
+import type { HeldExit, HeldProcess, KeeperEvent, StartMessage } from '../keeper/protocol.ts';
+import { parseCgroupLayout } from './cgroup-layout.ts';
+import type { ExecRequest, ExitStatus, LaunchRequest, RunningProcess, Runtime, StdioSpec } from './contract.ts';
+import { LaunchError } from './contract.ts';
+import { KeeperClient } from './keeper-client.ts';
+import { execPlan, type LaunchPlan, launchPlan, type PlanContext } from './launch-plan.ts';
+import { ContainerProcess } from './running-process.ts';
+
+export interface RuntimeOptions {
+  /** A directory of a tmpfs: socket, plans and FIFOs live here. */
+  execRoot: string;
+  /** Argument vector of the keeper: see {@link keeperProgram}. */
+  keeperProgram: string[];
+  log: Log;
+}
+
+/** The argument vector for the keeper in `file`: a Node that can fork, small, and without a debugger to open. */
+export function keeperProgram(file: string, node: string = process.execPath): string[] {
+  const forkable = ['--single-threaded', '--v8-pool-size=0', '--disable-sigusr1'];
+  const small = ['--max-semi-space-size=1', '--no-opt', '--no-maglev'];
+  return [node, ...forkable, ...small, file];
+}
+
+/** Starts the keeper of `execRoot` when none answers, and a new one whenever it dies. @throws Error when that fails */
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const runtime = new KeeperRuntime(options);
+  await runtime.connect();
+  return runtime;
+}
+
+class KeeperRuntime implements Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #log: Log;
+  readonly #context: PlanContext;
+  readonly #processes = new Map<string, ContainerProcess>();
+  /** Exits told before the reply that announces their process was worked off. */
+  readonly #early = new Map<string, HeldExit>();
+  #keeper: KeeperClient | undefined;
+  #reconnecting: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.#log = options.log.child('runtime');
+    const mountPoint = join(options.execRoot, 'rootfs');
+    mkdirSync(mountPoint, { recursive: true, mode: 0o711 });
+    this.#context = { cgroups: parseCgroupLayout(readFileSync('/proc/self/cgroup', 'utf8')), mountPoint };
+  }
+
+  async connect(): Promise<void> {
+    const { execRoot, keeperProgram } = this.#options;
+    const keeper = await KeeperClient.open({ execRoot, program: keeperProgram, log: this.#log });
+    keeper.listen({ exit: event => this.#onExit(event), lost: () => this.#onLost() });
+    this.#keeper = keeper;
+    if (keeper.canary !== 'ok') this.#log.error('the keeper cannot fork here', { reason: keeper.canary });
+  }
+
+  launch(request: LaunchRequest): Promise<RunningProcess> {
+    const plan = launchPlan(request, this.#context);
+    return this.#start(request, join('containers', request.id), plan, {});
+  }
+
+  exec(request: ExecRequest): Promise<RunningProcess> {
+    const { container } = request;
+    return this.#start(request, join('containers', container, `exec-${request.id}`), execPlan(request), { container });
+  }
+
+  async #start(
+    request: LaunchRequest | ExecRequest,
+    folder: string,
+    { steps, ...birth }: LaunchPlan,
+    join_: { container?: string },
+  ): Promise<RunningProcess> {
+    const { id, stdio, failAtStep } = request;
+    const keeper = await this.#connected();
+    const directory = join(this.#options.execRoot, folder);
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
+    const plan = join(directory, 'plan.json');
+    writeFileSync(plan, JSON.stringify(steps), { mode: 0o600 });
+    const hold = holdOf(stdio);
+    const message: StartMessage = { op: 'start', id, plan, ...birth, ...join_, hold };
+    try {
+      const reply = await keeper.request(failAtStep === undefined ? message : { ...message, failAtStep });
+      for (const warning of reply.warnings ?? []) this.#log.warn(warning, { id });
+      if (reply.error || !reply.started) throw toLaunchError(reply.error);
+      return this.#hold(reply.started, keeper);
+    } finally {
+      rmSync(plan, { force: true }); // it holds the environment, and with it secrets
+    }
+  }
+
+  #hold(held: HeldProcess, keeper: KeeperClient): ContainerProcess {
+    const { id } = held;
+    const process = new ContainerProcess(
+      held,
+      fd => keeper.duplicate(fd),
+      () => void this.#keeper?.request({ op: 'closeStdin', id }),
+    );
+    this.#processes.set(id, process);
+    const exit = held.exit ?? this.#early.get(id);
+    this.#early.delete(id);
+    if (exit) process.settle(toStatus(exit));
+    else if (held.adopted) process.watch();
+    return process;
+  }
+
+  async reattach(): Promise<RunningProcess[]> {
+    const keeper = await this.#connected();
+    const { list = [] } = await keeper.request({ op: 'list' });
+    return list.map(held => this.#processes.get(held.id) ?? this.#hold(held, keeper));
+  }
+
+  async forget(id: string): Promise<void> {
+    this.#processes.get(id)?.release();
+    this.#processes.delete(id);
+    this.#early.delete(id);
+    await this.#keeper?.request({ op: 'forget', id });
+  }
+
+  status(): { keeperPid: number; canary: string } {
+    return { keeperPid: this.#keeper?.pid ?? 0, canary: this.#keeper?.canary ?? 'no keeper' };
+  }
+
+  async close({ stopKeeper }: { stopKeeper: boolean }): Promise<void> {
+    this.#closed = true;
+    await this.#reconnecting;
+    if (stopKeeper) await this.#keeper?.request({ op: 'stop' });
+    this.#keeper?.close();
+    for (const process of this.#processes.values()) process.release();
+    this.#processes.clear();
+  }
+
+  async #connected(): Promise<KeeperClient> {
+    await this.#reconnecting;
+    if (!this.#keeper) throw new LaunchError('keeper', 'ECONNREFUSED', this.#options.execRoot, 'no keeper');
+    return this.#keeper;
+  }
+
+  #onExit(event: KeeperEvent): void {
+    const process = this.#processes.get(event.id);
+    if (process) process.settle(toStatus(event));
+    else this.#early.set(event.id, event);
+  }
+
+  /** The containers go on without their keeper; a new one must be able to enter them. */
+  #onLost(): void {
+    this.#keeper = undefined;
+    if (this.#closed) return;
+    this.#log.error('the keeper died; starting another');
+    for (const process of this.#processes.values()) process.watch();
+    this.#reconnecting = this.#replaceKeeper().finally(() => {
+      this.#reconnecting = undefined;
+    });
+  }
+
+  async #replaceKeeper(): Promise<void> {
+    try {
+      await this.connect();
+      for (const { id, pid, alive, startedAt } of this.#processes.values())
+        if (alive) await this.#keeper?.request({ op: 'adopt', id, pid, startedAt: startedAt.getTime() });
+    } catch (error) {
+      this.#log.error('no keeper can be started', { error });
+    }
+  }
+}
+
+function holdOf(stdio: StdioSpec): StartMessage['hold'] {
+  if (stdio.terminal) return { write: null, read: [] };
+  return { write: stdio.stdin, read: [stdio.stdout, stdio.stderr].filter(path => path !== null) };
+}
+
+function toLaunchError(
+  error: { step: string; code: string; subject: string; detail: string } | undefined,
+): LaunchError {
+  const { step, code, subject, detail } = error ?? { step: 'keeper', code: 'EPROTO', subject: '', detail: 'no answer' };
+  return new LaunchError(step, code, subject, detail);
+}
+
+function toStatus({ exitCode, signal, finishedAt }: HeldExit): ExitStatus {
+  return { exitCode, ...(signal === undefined ? {} : { signal }), finishedAt: new Date(finishedAt) };
+}

@@ -1,0 +1,45 @@
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+/**
+ * Bundles every program that runs without this tree into `dist/`: the agent, the keeper, and the worker threads.
+ * koffi stays outside, for it brings a binary. Silent when all is well.
+ */
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Name in `dist/` (without `.mjs`) → entry. */
+const programs: Record<string, string> = {
+  agent: 'guest-agent/main.ts',
+  keeper: 'guest-agent/keeper/main.ts',
+  'archive-worker': 'guest-agent/archive/worker.ts',
+  'pump-worker': 'guest-agent/logs/pump-worker.ts',
+};
+
+// CommonJS packages (ssh2) ask for `require`, which an ES module has not.
+const banner = `import { createRequire as __createRequire } from 'node:module';
+const require = __createRequire(import.meta.url);`;
+
+/** Builds what is there of {@link programs} into `outdir`; the names that were built. */
+export async function buildPrograms(outdir = 'dist', names: string[] = Object.keys(programs)): Promise<string[]> {
+  const entries = Object.entries(programs).filter(
+    ([name, entry]) => names.includes(name) && existsSync(`${root}${entry}`),
+  );
+  await build({
+    absWorkingDir: root,
+    entryPoints: entries.map(([out, entry]) => ({ in: entry, out })),
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node26',
+    external: ['koffi', 'cpu-features', '*.node'],
+    banner: { js: banner },
+    logLevel: 'warning',
+  });
+  return entries.map(([name]) => name);
+}
+
+if (basename(process.argv[1] ?? '') === 'build.ts') await buildPrograms();
