@@ -143,18 +143,17 @@ export class LayerApplier implements TarSink {
   #clear(place: Place, entry: TarEntry): void {
     const there = this.#tree.find(place);
     if (!there) return;
-    if (this.#options.noOverwriteDirNonDir && isDirectory(there.mode) && entry.type !== 'directory') {
-      throw invalidArgument(
-        `cannot overwrite directory "${toText(entry.name)}" with non-directory "${toText(entry.name)}"`,
-      );
-    }
-    if (this.#options.noOverwriteDirNonDir && !isDirectory(there.mode) && entry.type === 'directory') {
-      throw invalidArgument(
-        `cannot overwrite non-directory "${toText(entry.name)}" with directory "${toText(entry.name)}"`,
-      );
-    }
+    if (this.#options.noOverwriteDirNonDir) this.#refuseOtherKind(isDirectory(there.mode), entry);
     if (isRegular(there.mode) && there.links === 1) this.#size -= there.size;
     this.#tree.remove(place);
+  }
+
+  #refuseOtherKind(isDirectoryThere: boolean, entry: TarEntry): void {
+    if (isDirectoryThere === (entry.type === 'directory')) return;
+    const path = toText(`/${this.#below(partsOf(entry.name)).join('/')}`);
+    const below = toText(`/${this.#below([]).join('/')}`);
+    const [there, wanted] = isDirectoryThere ? ['directory', 'non-directory'] : ['non-directory', 'directory'];
+    throw invalidArgument(`cannot overwrite ${there} "${path}" with ${wanted} "${below}"`);
   }
 
   #whiteout(parts: string[], name: string): void {

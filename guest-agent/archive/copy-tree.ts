@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { chmodFd, chownAt, closeFd, isDirectory, openAt2, setTimesAt, statAt, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { LayerApplier } from './apply-layer.ts';
@@ -26,7 +26,7 @@ export function copyTree(request: { root: string; path: string; target: string }
       closeFd(source);
     }
   } finally {
-    closeSync(root);
+    closeFd(root);
   }
 }
 
@@ -40,7 +40,7 @@ function openSource(root: number, path: string): number | undefined {
 }
 
 function copyInto(source: number, targetPath: string): void {
-  const target = openSync(targetPath, directoryFlags | constants.O_NOFOLLOW);
+  const target = openRoot(targetPath);
   const applier = new LayerApplier(new TreeWriter(target), { whiteouts: 'plain' });
   try {
     for (const found of new TreeWalker({ xattrs: allXattrs }).children(source, '.', '')) {
@@ -57,7 +57,7 @@ function copyInto(source: number, targetPath: string): void {
     takeOver(source, target);
   } finally {
     applier.abandon();
-    closeSync(target);
+    closeFd(target);
   }
 }
 

@@ -38,6 +38,7 @@ const pieceBytes = 1024 * 1024;
 
 /** The bytes of a file that another thread's download is still writing. */
 export async function* growingFile(path: string, growth: SharedGrowth, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const aborted = new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
   const file = await open(path, 'r');
   try {
     for (let position = 0; ; ) {
@@ -54,7 +55,7 @@ export async function* growingFile(path: string, growth: SharedGrowth, signal: A
       } else if (Number(seen % 4n) === whole) {
         return;
       } else {
-        await Atomics.waitAsync(growth, 0, seen, 1000).value;
+        await Promise.race([Atomics.waitAsync(growth, 0, seen).value, aborted]);
       }
     }
   } finally {

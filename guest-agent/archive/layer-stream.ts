@@ -35,13 +35,13 @@ export async function readArchive(pieces: AsyncIterable<Buffer>, sink: TarSink, 
 
 /** Errors of zlib, of the disk and of the kernel in words for a person. */
 export function explained(error: unknown): unknown {
-  const code = isSyscallError(error) ? error.code : (error as { code?: string } | undefined)?.code;
+  const code = isSyscallError(error) ? error.code : String((error as { code?: unknown } | undefined)?.code);
   if (code === 'ENOSPC') return unavailable('no space left on device', { cause: error });
   if (code === 'EDQUOT') return unavailable('disk quota exceeded', { cause: error });
   if (code === 'Z_BUF_ERROR') return invalidArgument('unexpected EOF', { cause: error });
   if (code === 'Z_DATA_ERROR')
     return invalidArgument(`invalid gzip data: ${(error as Error).message}`, { cause: error });
-  if (code?.startsWith('ZSTD_'))
+  if (code.startsWith('ZSTD_'))
     return invalidArgument(`invalid zstd data: ${(error as Error).message}`, { cause: error });
   return error;
 }

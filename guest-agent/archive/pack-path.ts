@@ -1,4 +1,4 @@
-import { closeSync, constants } from 'node:fs';
+import { constants } from 'node:fs';
 import { posix } from 'node:path';
 import { notFound } from '../../contracts/errors.ts';
 import { closeFd, isDirectory, O_PATH, openAt2, toBytes } from '../syscalls/file.ts';
@@ -23,7 +23,7 @@ export function* packPath(rootPath: string, options: PackOptions): Generator<Buf
     for (const found of findPath(root, options)) yield* packEntry(found);
     yield endOfArchive();
   } finally {
-    closeSync(root);
+    closeFd(root);
   }
 }
 

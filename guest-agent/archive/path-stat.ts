@@ -1,6 +1,7 @@
-import { constants, openSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { posix } from 'node:path';
 import {
+  AT_FDCWD,
   closeFd,
   type FileStatus,
   isSymlink,
@@ -48,7 +49,8 @@ export function toGoMode(mode: number): number {
 export const inRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
 /** Opens the directory that stands for `/`; a magic link such as `/proc/<pid>/root` is followed, it is ours. */
-export const openRoot = (root: string): number => openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+export const openRoot = (root: string): number =>
+  openAt2(AT_FDCWD, toBytes(root), constants.O_RDONLY | constants.O_DIRECTORY, 0);
 
 /** `path` as seen from `/`, cleaned as Docker does: `.` and `..` go, a trailing `/` or `/.` stays. */
 export function absolutePath(path: string): string {

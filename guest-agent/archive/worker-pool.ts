@@ -47,7 +47,11 @@ export class WorkerPool {
       say({ id, job }, options.transfer);
       options.signal?.addEventListener('abort', cancel, { once: true });
     });
-    return result.finally(() => options.signal?.removeEventListener('abort', cancel)) as Promise<JobResults[K]>;
+    return result
+      .catch(error => {
+        throw options.signal?.aborted ? options.signal.reason : error;
+      })
+      .finally(() => options.signal?.removeEventListener('abort', cancel)) as Promise<JobResults[K]>;
   }
 
   async close(): Promise<void> {

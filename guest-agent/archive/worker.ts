@@ -1,4 +1,4 @@
-import { constants, createReadStream, openSync } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
 import { invalidArgument, notFound, toWire } from '../../contracts/errors.ts';
@@ -25,7 +25,7 @@ function sourceOf(job: JobOf<'unpackLayer'>, signal: AbortSignal): Readable {
 }
 
 async function unpackLayer(job: JobOf<'unpackLayer'>, signal: AbortSignal): Promise<UnpackedLayer> {
-  const root = openSync(job.target, constants.O_RDONLY | constants.O_DIRECTORY);
+  const root = openRoot(job.target);
   const applier = new LayerApplier(new TreeWriter(root), { whiteouts: 'overlay' });
   try {
     const diffId = await readArchive(decompressed(sourceOf(job, signal), job.compression), applier, signal);
