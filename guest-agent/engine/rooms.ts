@@ -34,6 +34,9 @@ export interface EngineOptions {
   /** The engine's own API socket, for containers that bind /var/run/docker.sock in the machine. */
   apiSocket: string;
   serverVersion: string;
+  /** What the API room speaks, for `docker version`. */
+  apiVersion: string;
+  minimumApiVersion: string;
   log: Log;
   clock: Clock;
 }

@@ -1,0 +1,79 @@
+import { closeSync, constants, openSync, readdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ChainId } from '../../contracts/oci/digest.ts';
+import type { Snapshots } from '../snapshots/index.ts';
+import { openAt2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, toBytes } from '../syscalls/file.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
+
+/** The texts by which names of users and groups become numbers; empty when the container has none. */
+export interface AccountFiles {
+  passwd: string;
+  group: string;
+}
+
+const longestFile = 4 * 1024 * 1024;
+
+/** Reads /etc/passwd and /etc/group as a process with this root would see them; no link leads out. */
+export function readAccountFiles(rootPath: string): AccountFiles {
+  const root = openSync(rootPath, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return { passwd: readInRoot(root, 'etc/passwd'), group: readInRoot(root, 'etc/group') };
+  } finally {
+    closeSync(root);
+  }
+}
+
+function readInRoot(root: number, path: string): string {
+  const file = findInRoot(root, path);
+  if (file === undefined) return '';
+  try {
+    const buffer = Buffer.alloc(longestFile);
+    let length = 0;
+    for (let read = 1; read > 0 && length < longestFile; length += read) {
+      read = readSync(file, buffer, length, Math.min(65_536, longestFile - length), null);
+    }
+    return buffer.toString('utf8', 0, length);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Without blocking: an image may have a FIFO by that name. */
+function findInRoot(root: number, path: string): number | undefined {
+  try {
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+    return openAt2(root, toBytes(path), flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+  } catch (error) {
+    if (isSyscallError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Containers whose image says the same and that changed nothing in /etc share one reading: no mount per start. */
+export class AccountCache {
+  readonly #byImage = new Map<ChainId, AccountFiles>();
+  readonly #snapshots: Snapshots;
+
+  constructor(snapshots: Snapshots) {
+    this.#snapshots = snapshots;
+  }
+
+  /** The files of a container that does not run. */
+  read(id: string, image: ChainId | undefined): AccountFiles {
+    const shared = image !== undefined && !this.#hasOwnEtc(id) ? image : undefined;
+    const known = shared && this.#byImage.get(shared);
+    if (known) return known;
+    const root = this.#snapshots.open(id);
+    try {
+      const files = readAccountFiles(root.path);
+      if (shared) this.#byImage.set(shared, files);
+      return files;
+    } finally {
+      root.close();
+    }
+  }
+
+  #hasOwnEtc(id: string): boolean {
+    return readdirSync(join(this.#snapshots.rootfs(id).upperdir)).some(name => name === 'etc');
+  }
+}

@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto';
+import { cpus, hostname } from 'node:os';
+import type { ContainerId } from '../../contracts/brand.ts';
+import type {
+  ContainerConfig,
+  ContainerCreateBody,
+  ContainerCreateResponse,
+  HostConfig,
+} from '../../contracts/docker/containers.ts';
+import { invalidArgument, notFound } from '../../contracts/errors.ts';
+import type { Image } from '../images/index.ts';
+import { commandOf, mergeConfig } from './config.ts';
+import { ContainerActor } from './container.ts';
+import type { ContainerRecord } from './container-record.ts';
+import type { EngineContext } from './context.ts';
+import { checkHostConfig, completeHostConfig } from './host-config.ts';
+import { type ChosenMounts, chooseMounts } from './mounts.ts';
+import { checkName, inventName } from './names.ts';
+
+export interface CreateRequest {
+  name?: string;
+  body: ContainerCreateBody;
+  platform?: string;
+}
+
+/**
+ * POST /containers/create: checked, with its writable layer and its record on the disk before it answers.
+ * Whatever fails takes back what was done before.
+ */
+export async function createContainer(
+  request: CreateRequest,
+  context: EngineContext,
+): Promise<ContainerCreateResponse> {
+  const { HostConfig: asked = {}, NetworkingConfig: networking = {}, ...config } = request.body;
+  const image = findImage(config.Image ?? '', request.platform, context);
+  checkConfig(config);
+  checkHostConfig(asked, { cpus: cpus().length });
+  const id = randomBytes(32).toString('hex') as ContainerId;
+  const merged = checkCommand(mergeConfig(config, (image.config.config ?? {}) as ContainerConfig));
+  const hostConfig = completeHostConfig(asked, { cgroupVersion: context.rooms.cgroups.version });
+  const name = takeName(request.name, id, context);
+  try {
+    const record = await prepare(
+      {
+        id,
+        name,
+        config: withHostname(merged, hostConfig, id),
+        hostConfig,
+        networking,
+        image,
+        reference: config.Image ?? '',
+      },
+      context,
+    );
+    const container = new ContainerActor(record, context);
+    context.index.add(container);
+    container.emit('create');
+    return { Id: id, Warnings: warningsOf(asked, context) };
+  } catch (error) {
+    context.index.free(name, id);
+    throw error;
+  }
+}
+
+interface Draft {
+  id: ContainerId;
+  name: string;
+  config: ContainerConfig;
+  hostConfig: HostConfig;
+  networking: NonNullable<ContainerCreateBody['NetworkingConfig']>;
+  image: Image;
+  reference: string;
+}
+
+/** Layer, volumes, record; in this order, for a record promises the others. */
+async function prepare(draft: Draft, context: EngineContext): Promise<ContainerRecord> {
+  const { rooms } = context;
+  await rooms.snapshots.prepare(draft.id, draft.image.topChainId);
+  let chosen: ChosenMounts | undefined;
+  try {
+    chosen = await chooseMounts(draft, context);
+    const record = toRecord(draft, chosen);
+    context.records.create(record);
+    return record;
+  } catch (error) {
+    await rooms.snapshots.remove(draft.id);
+    for (const name of chosen?.anonymousVolumes ?? []) await rooms.volumes.remove(name, { force: true, inUse: [] });
+    throw error;
+  }
+}
+
+const toRecord = (draft: Draft, chosen: ChosenMounts): ContainerRecord => ({
+  version: 1,
+  id: draft.id,
+  name: draft.name,
+  createdAt: new Date().toISOString(),
+  image: {
+    id: draft.image.id,
+    reference: draft.reference,
+    topChainId: draft.image.topChainId,
+    os: draft.image.config.os ?? 'linux',
+  },
+  config: draft.config,
+  hostConfig: draft.hostConfig,
+  networkingConfig: draft.networking,
+  mounts: chosen.mounts,
+  anonymousVolumes: chosen.anonymousVolumes,
+  state: { status: 'created' },
+  restartCount: 0,
+  manuallyStopped: false,
+});
+
+/** @throws not-found `No such image: x:latest`, or when the platform is another */
+function findImage(name: string, platform: string | undefined, { rooms }: EngineContext): Image {
+  if (name === '') throw invalidArgument('config cannot be empty in order to create a container');
+  const image = rooms.images.get(name);
+  if (!platform) return image;
+  const [os, architecture, variant] = platform.split('/');
+  const { config } = image;
+  const fits =
+    (!os || os === config.os) &&
+    (!architecture || architecture === config.architecture) &&
+    (!variant || !config.variant || variant === config.variant);
+  if (fits) return image;
+  const actual = [config.os, config.architecture, config.variant].filter(Boolean).join('/');
+  throw notFound(
+    `image with reference ${name} was found but its platform (${actual}) does not match the specified platform (${platform})`,
+  );
+}
+
+/** @throws invalid-argument in Docker's words */
+function checkConfig(config: ContainerConfig): void {
+  if (config.WorkingDir && !config.WorkingDir.startsWith('/')) {
+    throw invalidArgument(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
+  }
+  for (const variable of config.Env ?? []) {
+    if (variable === '' || variable.startsWith('=')) throw invalidArgument(`invalid environment variable: ${variable}`);
+  }
+}
+
+function checkCommand(config: ContainerConfig): ContainerConfig {
+  if (commandOf(config).length === 0) throw invalidArgument('no command specified');
+  return config;
+}
+
+/** Docker's default: the first twelve digits of the id; on the host's network, the host's own name. */
+function withHostname(config: ContainerConfig, host: HostConfig, id: ContainerId): ContainerConfig {
+  if (host.NetworkMode?.startsWith('container:') && config.Hostname) {
+    throw invalidArgument('conflicting options: hostname and the network mode');
+  }
+  if (config.Hostname) return config;
+  const own = host.NetworkMode === 'host' || host.UTSMode === 'host' ? hostname() : id.slice(0, 12);
+  return { ...config, Hostname: own };
+}
+
+function takeName(wanted: string | undefined, id: ContainerId, { index }: EngineContext): string {
+  const name = wanted ? checkName(wanted) : inventName(candidate => index.isTaken(candidate));
+  index.reserve(name, id);
+  return name;
+}
+
+/** Docker's notices about limits that this kernel does not have, and ours about what is not there yet. */
+function warningsOf(host: HostConfig, { rooms }: EngineContext): string[] {
+  const features = rooms.cgroups.features();
+  const warnings: string[] = [];
+  if (host.Memory && !features.memoryLimit) {
+    warnings.push(
+      'Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.',
+    );
+  }
+  if (host.Memory && host.MemorySwap !== -1 && !features.swapLimit) {
+    warnings.push(
+      'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
+    );
+  }
+  if (host.OomKillDisable && !features.oomKillDisable) {
+    warnings.push('Your kernel does not support OomKillDisable. OomKillDisable discarded.');
+  }
+  if (host.Init) warnings.push('An init process (--init) is not there yet: the command runs as PID 1.');
+  return warnings;
+}

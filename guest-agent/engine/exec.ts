@@ -1,0 +1,274 @@
+import { randomBytes } from 'node:crypto';
+import { constants, mkdirSync, openSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { ReadStream } from 'node:tty';
+import type { ExecId } from '../../contracts/brand.ts';
+import type { ExecCreateBody, ExecInspect } from '../../contracts/docker/exec.ts';
+import { conflict, invalidArgument, notFound } from '../../contracts/errors.ts';
+import type { RuntimeProcess } from '../../contracts/oci/runtime-spec.ts';
+import type { OutputChunk } from '../logs/index.ts';
+import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
+import { readAccountFiles } from './account-files.ts';
+import { chosenCapabilities } from './capabilities.ts';
+import { environmentOf, withVariables } from './config.ts';
+import type { ContainerActor } from './container.ts';
+import type { EngineContext } from './context.ts';
+import { parseDetachKeys } from './detach-keys.ts';
+import type { AttachSession, Exec } from './engine.ts';
+import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
+import { execDirectory, type Live, seccompFilterFor } from './launch.ts';
+import { execFailure, exitCodeOf } from './launch-error.ts';
+import { capabilitySets, privilegedCapabilities, withHome } from './runtime-spec.ts';
+import { Streams } from './streams.ts';
+import { resolveUser } from './user.ts';
+
+/** How long a finished exec can still be inspected, as dockerd keeps them. */
+const rememberedMs = 5 * 60_000;
+
+/** Every exec that was created and is not yet forgotten. */
+export class ExecIndex {
+  readonly #execs = new Map<string, ExecActor>();
+
+  add(exec: ExecActor): void {
+    this.#execs.set(exec.id, exec);
+  }
+
+  /** @throws not-found */
+  get(id: string): ExecActor {
+    const exec = this.#execs.get(id);
+    if (!exec) throw notFound(`No such exec instance: ${id}`);
+    return exec;
+  }
+
+  delete(id: string): void {
+    this.#execs.delete(id);
+  }
+}
+
+/** POST /containers/{ref}/exec. @throws conflict when nothing runs there, invalid-argument without a command */
+export function createExec(container: ContainerActor, body: ExecCreateBody, context: EngineContext): { Id: string } {
+  if (container.status === 'paused') {
+    throw conflict(`Container ${container.id} is paused, unpause the container before exec`);
+  }
+  if (!container.live) throw conflict(`container ${container.id} is not running`);
+  const [command] = body.Cmd ?? [];
+  if (command === undefined) throw invalidArgument('No exec command specified');
+  parseDetachKeys(body.DetachKeys || 'ctrl-p,ctrl-q');
+  const exec = new ExecActor(container, body, context);
+  context.execs.add(exec);
+  container.execIds.add(exec.id);
+  container.emit(`exec_create: ${(body.Cmd ?? []).join(' ')}`, { execID: exec.id });
+  return { Id: exec.id };
+}
+
+type ExecState =
+  | { status: 'created' }
+  | { status: 'starting' }
+  | { status: 'running'; process: RunningProcess }
+  | { status: 'exited'; exitCode: number };
+
+/** A further process in a running container. Nothing of it survives the engine but the process itself. */
+export class ExecActor implements Exec {
+  readonly id = randomBytes(32).toString('hex') as ExecId;
+  readonly #container: ContainerActor;
+  readonly #body: ExecCreateBody;
+  readonly #context: EngineContext;
+  readonly #streams = new Streams();
+  #state: ExecState = { status: 'created' };
+
+  constructor(container: ContainerActor, body: ExecCreateBody, context: EngineContext) {
+    this.#container = container;
+    this.#body = body;
+    this.#context = context;
+  }
+
+  inspect(): ExecInspect {
+    const body = this.#body;
+    const [entrypoint = '', ...args] = body.Cmd ?? [];
+    const state = this.#state;
+    return {
+      ID: this.id,
+      Running: state.status === 'running',
+      ExitCode: state.status === 'exited' ? state.exitCode : null,
+      ProcessConfig: {
+        tty: body.Tty ?? false,
+        entrypoint,
+        arguments: args,
+        privileged: body.Privileged ?? false,
+        ...(body.User ? { user: body.User } : {}),
+      },
+      OpenStdin: body.AttachStdin ?? false,
+      OpenStderr: body.AttachStderr ?? false,
+      OpenStdout: body.AttachStdout ?? false,
+      CanRemove: state.status === 'exited',
+      ContainerID: this.#container.id,
+      DetachKeys: '',
+      Pid: state.status === 'running' ? state.process.pid : 0,
+    };
+  }
+
+  async start(options: {
+    detach: boolean;
+    terminal: boolean;
+    size?: { rows: number; columns: number };
+  }): Promise<AttachSession | undefined> {
+    this.#assertStartable();
+    this.#state = { status: 'starting' };
+    const size = options.size ?? consoleSizeOf(this.#body);
+    const session = options.detach ? undefined : this.#attach();
+    try {
+      await this.#launch(size);
+      return session;
+    } catch (error) {
+      const failure = execFailure(error, this.#body.Cmd?.[0] ?? '');
+      this.#finish(exitCodeOf(failure.message));
+      if (!session) throw failure;
+      return failedSession(session, failure.message);
+    }
+  }
+
+  async resize(rows: number, columns: number): Promise<void> {
+    if (this.#state.status !== 'running') throw conflict(`exec process is not running`);
+    this.#state.process.resize(rows, columns);
+  }
+
+  #assertStartable(): void {
+    if (this.#state.status === 'exited') throw conflict(`Error: Exec command ${this.id} has already run`);
+    if (this.#state.status !== 'created') throw conflict(`Error: Exec command ${this.id} is already running`);
+    if (this.#container.status === 'paused') {
+      throw conflict(`Container ${this.#container.id} is paused, unpause the container before exec`);
+    }
+    this.#container.running();
+  }
+
+  /** Before the launch: what the process says first is not lost. */
+  #attach(): AttachSession {
+    const body = this.#body;
+    return this.#streams.attach({
+      stdin: body.AttachStdin ?? false,
+      stdout: body.AttachStdout ?? false,
+      stderr: body.AttachStderr ?? false,
+      terminal: body.Tty ?? false,
+      detachKeys: body.DetachKeys,
+      endsInput: true,
+      onDetach: () => this.#container.emit('exec_detach', { execID: this.id }),
+    });
+  }
+
+  async #launch(size: { rows: number; columns: number } | undefined): Promise<void> {
+    const live = this.#container.running();
+    const directory = join(execDirectory(this.#context.options.execRoot, this.#container.id), this.id);
+    const description = this.#describe(live);
+    const stdio = this.#stdio(directory, description, size);
+    this.#container.emit(`exec_start: ${(this.#body.Cmd ?? []).join(' ')}`, { execID: this.id });
+    const process = await this.#context.rooms.runtime.exec({
+      id: this.id,
+      container: this.#container.id,
+      containerPid: live.process.pid,
+      process: description,
+      stdio,
+      cgroup: live.cgroup.join(),
+      seccompFilter: this.#body.Privileged
+        ? undefined
+        : seccompFilterFor(this.#container.record, description.capabilities?.bounding ?? []),
+    });
+    this.#state = { status: 'running', process };
+    const { input, done } = openExecStreams(process, stdio, chunk => this.#streams.broadcast(chunk));
+    this.#streams.opened(input);
+    void this.#watch(process, done, directory);
+  }
+
+  /** The exit is told when the output has ended: whoever reads the stream to its end finds the exit code. */
+  async #watch(process: RunningProcess, outputDone: Promise<void>, directory: string): Promise<void> {
+    const status = await process.exited;
+    await outputDone;
+    this.#finish(status.exitCode);
+    this.#container.emit('exec_die', { execID: this.id, exitCode: String(status.exitCode) });
+    rmSync(directory, { recursive: true, force: true });
+    await this.#context.rooms.runtime.forget(this.id);
+  }
+
+  #finish(exitCode: number): void {
+    this.#state = { status: 'exited', exitCode };
+    this.#streams.ended();
+    setTimeout(() => {
+      this.#context.execs.delete(this.id);
+      this.#container.execIds.delete(this.id);
+    }, rememberedMs).unref();
+  }
+
+  #describe(live: Live): RuntimeProcess {
+    const { config, hostConfig } = this.#container.record;
+    const body = this.#body;
+    const files = readAccountFiles(`/proc/${live.process.pid}/root`);
+    const user = resolveUser(body.User || config.User || '', files.passwd, files.group);
+    const privileged = body.Privileged ?? hostConfig.Privileged ?? false;
+    const chosen = chosenCapabilities({ add: hostConfig.CapAdd ?? [], drop: hostConfig.CapDrop ?? [], privileged });
+    const environment = environmentOf({ ...config, Tty: body.Tty }, config.Hostname ?? '');
+    return {
+      terminal: body.Tty ?? false,
+      user: { uid: user.uid, gid: user.gid, additionalGids: [...new Set([user.gid, ...user.additionalGids])] },
+      args: body.Cmd ?? [],
+      env: withHome(withVariables(environment, body.Env ?? []), user.home),
+      cwd: body.WorkingDir || config.WorkingDir || '/',
+      capabilities: privileged ? privilegedCapabilities(user.uid) : capabilitySets(chosen, user.uid),
+      noNewPrivileges: (hostConfig.SecurityOpt ?? []).some(option => /^no-new-privileges([=:]true)?$/.test(option)),
+      oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
+    };
+  }
+
+  #stdio(directory: string, process: RuntimeProcess, size: { rows: number; columns: number } | undefined): StdioSpec {
+    if (this.#body.Tty) return { terminal: true, ...(size ? { size } : {}) };
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const owner = { uid: process.user.uid, gid: process.user.gid };
+    return {
+      terminal: false,
+      ...this.#context.rooms.logs.createFifos(directory, owner, this.#body.AttachStdin ?? false),
+    };
+  }
+}
+
+const consoleSizeOf = (body: ExecCreateBody): { rows: number; columns: number } | undefined => {
+  const [rows = 0, columns = 0] = body.ConsoleSize ?? [];
+  return rows > 0 && columns > 0 ? { rows, columns } : undefined;
+};
+
+/** dockerd has taken the connection over by then: the reason comes as the process's output. */
+function failedSession(session: AttachSession, message: string): AttachSession {
+  async function* output(): AsyncGenerator<OutputChunk> {
+    yield { stream: 'stdout', data: Buffer.from(`${message}\r\n`), time: new Date() };
+  }
+  return { ...session, output: output() };
+}
+
+/** The engine's ends of an exec's FIFOs or terminal; `done` resolves when all output has been read. */
+function openExecStreams(
+  process: RunningProcess,
+  stdio: StdioSpec,
+  onChunk: (chunk: OutputChunk) => void,
+): { input: InputSink | undefined; done: Promise<void> } {
+  if (stdio.terminal) {
+    const reader = new ReadStream(process.openTerminal());
+    return { input: openTerminalInput(process.openTerminal()), done: pump(reader, 'stdout', onChunk) };
+  }
+  const outputs = (['stdout', 'stderr'] as const).map(stream => {
+    const path = stdio[stream];
+    if (path === null) return Promise.resolve();
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return pump(new Socket({ fd, readable: true, writable: false }), stream, onChunk);
+  });
+  const input = stdio.stdin ? openFifoInput(stdio.stdin, () => process.closeStdin()) : undefined;
+  return { input, done: Promise.all(outputs).then(() => undefined) };
+}
+
+/** A terminal ends with EIO when its last program is gone: that is its end of file. */
+function pump(source: Readable, stream: 'stdout' | 'stderr', onChunk: (chunk: OutputChunk) => void): Promise<void> {
+  return new Promise(resolve => {
+    source.on('data', (data: Buffer) => onChunk({ stream, data, time: new Date() }));
+    source.on('error', () => source.destroy());
+    source.on('close', () => resolve());
+    source.on('end', () => source.destroy());
+  });
+}

@@ -1,0 +1,174 @@
+import type { HostConfig } from '../../contracts/docker/containers.ts';
+import type { RestartPolicy } from '../../contracts/docker/host-config.ts';
+import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import { normalizeCapability } from './capabilities.ts';
+import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmBytes } from './default-spec.ts';
+import { portMappings } from './network-request.ts';
+import { checkResources, type MachineLimits } from './resources.ts';
+
+/** The name under which `docker info` and `--runtime` know our runtime; `runc` is understood as the same. */
+export const runtimeName = 'berth';
+
+/** Every default that Docker fills in, so that inspect shows what holds. */
+export function completeHostConfig(host: HostConfig, options: { cgroupVersion: 1 | 2 }): HostConfig {
+  const privileged = host.Privileged ?? false;
+  return {
+    ...host,
+    NetworkMode: !host.NetworkMode || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode,
+    RestartPolicy: {
+      Name: host.RestartPolicy?.Name || 'no',
+      MaximumRetryCount: host.RestartPolicy?.MaximumRetryCount ?? 0,
+    },
+    LogConfig: { Type: host.LogConfig?.Type || 'json-file', Config: host.LogConfig?.Config ?? {} },
+    ShmSize: host.ShmSize || defaultShmBytes,
+    IpcMode: host.IpcMode || 'private',
+    CgroupnsMode: host.CgroupnsMode || (options.cgroupVersion === 2 && !privileged ? 'private' : 'host'),
+    Runtime: host.Runtime || runtimeName,
+    PidsLimit: host.PidsLimit && host.PidsLimit > 0 ? host.PidsLimit : undefined,
+    MemorySwap: swapOf(host),
+    MaskedPaths: host.MaskedPaths ?? (privileged ? undefined : [...defaultMaskedPaths]),
+    ReadonlyPaths: host.ReadonlyPaths ?? (privileged ? undefined : [...defaultReadonlyPaths]),
+  };
+}
+
+/** With a memory limit alone, as much swap again (moby adaptContainerSettings). */
+function swapOf(host: HostConfig): number | undefined {
+  return host.Memory && !host.MemorySwap ? host.Memory * 2 : host.MemorySwap;
+}
+
+/** @throws invalid-argument in Docker's words */
+export function checkRestartPolicy(policy: RestartPolicy): void {
+  const { Name: name = '', MaximumRetryCount: retries = 0 } = policy;
+  switch (name) {
+    case 'always':
+    case 'unless-stopped':
+    case 'no':
+      if (retries === 0) return;
+      throw invalidArgument(
+        `invalid restart policy: maximum retry count can only be used with 'on-failure'${retries < 0 ? ' and cannot be negative' : ''}`,
+      );
+    case 'on-failure':
+      if (retries < 0) throw invalidArgument('invalid restart policy: maximum retry count cannot be negative');
+      return;
+    case '':
+      if (retries === 0) return;
+      throw invalidArgument("invalid restart policy: maximum retry count can only be used with 'on-failure'");
+    default:
+      throw invalidArgument(
+        `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+      );
+  }
+}
+
+/** All that can be said of a host config without looking at the machine. @throws in Docker's words */
+export function checkHostConfig(host: HostConfig, machine: MachineLimits): void {
+  checkRestartPolicy(host.RestartPolicy ?? {});
+  if (host.AutoRemove && host.RestartPolicy?.Name && host.RestartPolicy.Name !== 'no') {
+    throw invalidArgument("can't create 'AutoRemove' container with restart policy");
+  }
+  checkResources(host, machine);
+  checkNumbers(host);
+  checkModes(host);
+  for (const capability of [...(host.CapAdd ?? []), ...(host.CapDrop ?? [])]) normalizeCapability(capability);
+  for (const option of host.SecurityOpt ?? []) checkSecurityOption(option);
+  for (const entry of host.ExtraHosts ?? []) checkExtraHost(entry);
+  checkUlimits(host);
+  portMappings(host);
+  checkNotYet(host);
+}
+
+function checkNumbers(host: HostConfig): void {
+  const score = host.OomScoreAdj ?? 0;
+  if (score < -1000 || score > 1000) {
+    throw invalidArgument(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
+  }
+  if ((host.ShmSize ?? 0) < 0) throw invalidArgument('SHM size can not be less than 0');
+}
+
+const isContainer = (mode: string): boolean => mode.startsWith('container:') && mode.length > 'container:'.length;
+
+function checkModes(host: HostConfig): void {
+  const {
+    PidMode = '',
+    IpcMode = '',
+    UTSMode = '',
+    UsernsMode = '',
+    CgroupnsMode = '',
+    Isolation = '',
+    Runtime = '',
+  } = host;
+  if (PidMode !== '' && PidMode !== 'host' && !isContainer(PidMode))
+    throw invalidArgument(`invalid PID mode: ${PidMode}`);
+  if (!['', 'none', 'host', 'private', 'shareable'].includes(IpcMode) && !isContainer(IpcMode)) {
+    throw invalidArgument(`invalid IPC mode: ${IpcMode}`);
+  }
+  if (UTSMode !== '' && UTSMode !== 'host') throw invalidArgument(`invalid UTS mode: ${UTSMode}`);
+  if (UsernsMode !== '' && UsernsMode !== 'host') throw invalidArgument(`invalid user namespace mode: ${UsernsMode}`);
+  if (!['', 'host', 'private'].includes(CgroupnsMode)) {
+    throw invalidArgument(`invalid cgroup namespace mode: ${CgroupnsMode}`);
+  }
+  if (Isolation !== '' && Isolation !== 'default') throw invalidArgument(`invalid isolation "${Isolation}" on linux`);
+  if (!['', runtimeName, 'runc', 'io.containerd.runc.v2'].includes(Runtime)) {
+    throw invalidArgument(`unknown or invalid runtime name: ${Runtime}`);
+  }
+}
+
+function checkSecurityOption(option: string): void {
+  if (option === 'no-new-privileges' || option === 'disable') return;
+  const parts = /^([^=:]+)[=:](.*)$/s.exec(option);
+  if (!parts) throw invalidArgument(`invalid --security-opt 1: "${option}"`);
+  const [, key, value = ''] = parts;
+  switch (key) {
+    case 'seccomp':
+      if (value !== 'unconfined' && value !== 'builtin') checkProfile(value);
+      return;
+    case 'no-new-privileges':
+    case 'writable-cgroups':
+      if (!['true', 'false'].includes(value)) throw invalidArgument(`invalid --security-opt 2: "${option}"`);
+      return;
+    case 'label':
+    case 'apparmor':
+      return;
+    default:
+      throw invalidArgument(`invalid --security-opt 2: "${option}"`);
+  }
+}
+
+function checkProfile(text: string): void {
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    throw invalidArgument(`Decoding seccomp profile failed: ${String(cause)}`, { cause });
+  }
+}
+
+function checkExtraHost(entry: string): void {
+  if (!/^[^:=]+[:=].+$/.test(entry)) throw invalidArgument(`bad format for add-host: "${entry}"`);
+}
+
+const ulimitNames =
+  'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(' ');
+
+function checkUlimits(host: HostConfig): void {
+  for (const { Name: name = '', Soft: soft = 0, Hard: hard = 0 } of host.Ulimits ?? []) {
+    if (!ulimitNames.includes(name)) throw invalidArgument(`invalid ulimit type: ${name}`);
+    if (hard !== -1 && (soft === -1 || soft > hard)) {
+      throw invalidArgument(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
+    }
+  }
+}
+
+/** What is not there yet says so by name, instead of being dropped. */
+function checkNotYet(host: HostConfig): void {
+  if (host.Links?.length) throw notImplemented('--link is not there yet: put both containers on one network instead');
+  const [request] = host.DeviceRequests ?? [];
+  if (request) {
+    const capabilities = `[${(request.Capabilities ?? []).map(list => `[${list.join(' ')}]`).join(' ')}]`;
+    throw invalidArgument(
+      `could not select device driver "${request.Driver ?? ''}" with capabilities: ${capabilities}`,
+    );
+  }
+  if (host.StorageOpt && Object.keys(host.StorageOpt).length > 0) {
+    throw invalidArgument("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+  }
+}

@@ -1,0 +1,268 @@
+import { join } from 'node:path';
+import type {
+  ContainerConfigDocument,
+  ContainerInspect,
+  ContainerStateDocument,
+  EndpointDocument,
+  HostConfig,
+  HostConfigDocument,
+  NetworkSettings,
+} from '../../contracts/docker/containers.ts';
+import type { EndpointSettings } from '../../contracts/docker/networks.ts';
+import type { Endpoint } from '../networks/index.ts';
+import { commandOf } from './config.ts';
+import type { ContainerActor } from './container.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { type ContainerState, isAlive, type Status } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+
+/** Go's zero time. */
+export const zeroTime = '0001-01-01T00:00:00Z';
+
+/** `GET /containers/{ref}/json`. */
+export async function toInspect(
+  container: ContainerActor,
+  context: EngineContext,
+  options: { size: boolean },
+): Promise<ContainerInspect> {
+  const { record, live } = container;
+  const directory = context.records.directory(record.id);
+  const [path = '', ...args] = commandOf(record.config);
+  const file = (name: string): string => (record.sandbox ? join(directory, name) : '');
+  return {
+    Id: record.id,
+    Created: record.createdAt,
+    Path: path,
+    Args: args,
+    State: stateDocument(record.state, container.status),
+    Image: record.image.id,
+    ResolvConfPath: file('resolv.conf'),
+    HostnamePath: file('hostname'),
+    HostsPath: file('hosts'),
+    LogPath: record.hostConfig.LogConfig?.Type === 'json-file' ? join(directory, `${record.id}-json.log`) : '',
+    Name: `/${record.name}`,
+    RestartCount: record.restartCount,
+    Driver: 'overlay2',
+    Platform: record.image.os,
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: container.execIds.size > 0 ? [...container.execIds] : null,
+    HostConfig: hostConfigDocument(record.hostConfig),
+    GraphDriver: graphDriver(record, context),
+    ...(options.size ? await sizesOf(record, context) : {}),
+    Mounts: record.mounts,
+    Config: configDocument(record),
+    NetworkSettings: networkSettings(record, live !== undefined),
+  };
+}
+
+/** Bytes of the writable layer, and of it with the image. */
+export async function sizesOf(
+  record: ContainerRecord,
+  { rooms }: EngineContext,
+): Promise<{ SizeRw: number; SizeRootFs: number }> {
+  const own = await rooms.snapshots.size(record.id);
+  return { SizeRw: own, SizeRootFs: own + (rooms.images.find(record.image.id)?.size ?? 0) };
+}
+
+export function stateDocument(state: ContainerState, status: Status): ContainerStateDocument {
+  const alive = isAlive(state);
+  const over = 'finishedAt' in state ? state : undefined;
+  const failure = 'failure' in state ? state.failure : undefined;
+  return {
+    Status: status,
+    Running: alive || state.status === 'restarting',
+    Paused: state.status === 'paused',
+    Restarting: state.status === 'restarting',
+    OOMKilled: over?.oomKilled ?? false,
+    Dead: state.status === 'dead',
+    Pid: alive ? state.pid : 0,
+    ExitCode: failure?.exitCode ?? over?.exitCode ?? 0,
+    Error: failure?.error ?? over?.error ?? '',
+    StartedAt: alive ? state.startedAt : (over?.startedAt ?? zeroTime),
+    FinishedAt: over?.finishedAt ?? zeroTime,
+  };
+}
+
+function graphDriver(record: ContainerRecord, { rooms }: EngineContext): ContainerInspect['GraphDriver'] {
+  const rootfs = rooms.snapshots.rootfs(record.id);
+  return {
+    Name: 'overlay2',
+    Data: {
+      ID: record.id,
+      LowerDir: rootfs.lowerdirs.join(':'),
+      UpperDir: rootfs.upperdir,
+      WorkDir: rootfs.workdir,
+    },
+  };
+}
+
+function configDocument({ config }: ContainerRecord): ContainerConfigDocument {
+  const { Healthcheck, StopSignal, StopTimeout, Shell, ExposedPorts, NetworkDisabled, MacAddress } = config;
+  return {
+    Hostname: config.Hostname ?? '',
+    Domainname: config.Domainname ?? '',
+    User: config.User ?? '',
+    AttachStdin: config.AttachStdin ?? false,
+    AttachStdout: config.AttachStdout ?? false,
+    AttachStderr: config.AttachStderr ?? false,
+    ...(ExposedPorts && Object.keys(ExposedPorts).length > 0 ? { ExposedPorts } : {}),
+    Tty: config.Tty ?? false,
+    OpenStdin: config.OpenStdin ?? false,
+    StdinOnce: config.StdinOnce ?? false,
+    Env: config.Env ?? [],
+    Cmd: config.Cmd ?? null,
+    ...(Healthcheck ? { Healthcheck } : {}),
+    Image: config.Image ?? '',
+    Volumes: config.Volumes && Object.keys(config.Volumes).length > 0 ? config.Volumes : null,
+    WorkingDir: config.WorkingDir ?? '',
+    Entrypoint: config.Entrypoint ?? null,
+    ...(NetworkDisabled ? { NetworkDisabled } : {}),
+    ...(MacAddress ? { MacAddress } : {}),
+    OnBuild: null,
+    Labels: config.Labels ?? {},
+    ...(StopSignal ? { StopSignal } : {}),
+    ...(StopTimeout === undefined ? {} : { StopTimeout }),
+    ...(Shell?.length ? { Shell } : {}),
+  };
+}
+
+/** Docker's defaults of what nobody set, in Docker's order. */
+const emptyHostConfig: HostConfigDocument = {
+  Binds: null,
+  ContainerIDFile: '',
+  LogConfig: { Type: 'json-file', Config: {} },
+  NetworkMode: 'bridge',
+  PortBindings: {},
+  RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
+  AutoRemove: false,
+  VolumeDriver: '',
+  VolumesFrom: null,
+  ConsoleSize: [0, 0],
+  CapAdd: null,
+  CapDrop: null,
+  CgroupnsMode: 'host',
+  Dns: [],
+  DnsOptions: [],
+  DnsSearch: [],
+  ExtraHosts: null,
+  GroupAdd: null,
+  IpcMode: 'private',
+  Cgroup: '',
+  Links: null,
+  OomScoreAdj: 0,
+  PidMode: '',
+  Privileged: false,
+  PublishAllPorts: false,
+  ReadonlyRootfs: false,
+  SecurityOpt: null,
+  UTSMode: '',
+  UsernsMode: '',
+  ShmSize: 0,
+  Runtime: '',
+  Isolation: '',
+  CpuShares: 0,
+  Memory: 0,
+  NanoCpus: 0,
+  CgroupParent: '',
+  BlkioWeight: 0,
+  BlkioWeightDevice: [],
+  BlkioDeviceReadBps: [],
+  BlkioDeviceWriteBps: [],
+  BlkioDeviceReadIOps: [],
+  BlkioDeviceWriteIOps: [],
+  CpuPeriod: 0,
+  CpuQuota: 0,
+  CpuRealtimePeriod: 0,
+  CpuRealtimeRuntime: 0,
+  CpusetCpus: '',
+  CpusetMems: '',
+  Devices: [],
+  DeviceCgroupRules: null,
+  DeviceRequests: null,
+  MemoryReservation: 0,
+  MemorySwap: 0,
+  MemorySwappiness: null,
+  OomKillDisable: false,
+  PidsLimit: null,
+  Ulimits: [],
+  CpuCount: 0,
+  CpuPercent: 0,
+  IOMaximumIOps: 0,
+  IOMaximumBandwidth: 0,
+  MaskedPaths: null,
+  ReadonlyPaths: null,
+};
+
+const isSet = (value: unknown): boolean =>
+  value !== undefined && !(typeof value === 'object' && value !== null && Object.keys(value).length === 0);
+
+export const hostConfigDocument = (host: HostConfig): HostConfigDocument => ({
+  ...emptyHostConfig,
+  ...Object.fromEntries(Object.entries(host).filter(([, value]) => isSet(value))),
+});
+
+/** The network as of the last start; addresses only while it runs. */
+export function networkSettings(record: ContainerRecord, running: boolean): NetworkSettings {
+  const networks = networkDocuments(record, running);
+  const bridge = networks.bridge;
+  return {
+    Bridge: '',
+    SandboxID: running ? record.id : '',
+    SandboxKey: '',
+    Ports: running ? (record.ports ?? {}) : {},
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0,
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    EndpointID: bridge?.EndpointID ?? '',
+    Gateway: bridge?.Gateway ?? '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    IPAddress: bridge?.IPAddress ?? '',
+    IPPrefixLen: bridge?.IPPrefixLen ?? 0,
+    IPv6Gateway: '',
+    MacAddress: bridge?.MacAddress ?? '',
+    Networks: networks,
+  };
+}
+
+/** By name: what it is connected to, or will be at its start. */
+export function networkDocuments(record: ContainerRecord, running: boolean): Record<string, EndpointDocument> {
+  const mode = record.hostConfig.NetworkMode || 'bridge';
+  if (mode.startsWith('container:')) return {};
+  const asked = record.networkingConfig.EndpointsConfig ?? {};
+  const held = running ? (record.sandbox?.endpoints ?? []) : [];
+  const names = new Set([
+    ...(held.length > 0 ? [] : [mode]),
+    ...held.map(endpoint => endpoint.networkName),
+    ...Object.keys(asked),
+  ]);
+  const entries = [...names].map(name => {
+    const endpoint = held.find(candidate => candidate.networkName === name);
+    return [name, endpointDocument(asked[name], endpoint)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function endpointDocument(asked: EndpointSettings | undefined, held: Endpoint | undefined): EndpointDocument {
+  return {
+    IPAMConfig: asked?.IPAMConfig ?? null,
+    Links: asked?.Links ?? null,
+    Aliases: asked?.Aliases ?? null,
+    MacAddress: held?.macAddress ?? asked?.MacAddress ?? '',
+    DriverOpts: asked?.DriverOpts ?? null,
+    GwPriority: asked?.GwPriority ?? 0,
+    NetworkID: held?.networkId ?? '',
+    EndpointID: held?.endpointId ?? '',
+    Gateway: held?.gateway ?? '',
+    IPAddress: held?.ipAddress ?? '',
+    IPPrefixLen: held?.prefixLength ?? 0,
+    IPv6Gateway: '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    DNSNames: null,
+  };
+}

@@ -1,0 +1,143 @@
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { release as kernelRelease } from 'node:os';
+import { join } from 'node:path';
+import type { ContainerId } from '../../contracts/brand.ts';
+import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
+import type { Cgroup } from '../cgroups/index.ts';
+import type { ContainerOutput } from '../logs/index.ts';
+import type { Sandbox } from '../networks/index.ts';
+import { compileSeccomp, type RunningProcess, type StdioSpec } from '../runtime/index.ts';
+import type { ContainerRecord } from './container-record.ts';
+import type { EngineContext } from './context.ts';
+import { chooseDevices, deviceNumbers } from './devices.ts';
+import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
+import { mountsFor } from './mounts.ts';
+import { connectRequestOf } from './network-request.ts';
+import { toLinuxResources } from './resources.ts';
+import { cgroupsPathOf, toRuntimeSpec } from './runtime-spec.ts';
+import { sharedNamespaces } from './shared-namespaces.ts';
+import { resolveGroups, resolveUser } from './user.ts';
+
+/** All that exists only while the container's process does. */
+export interface Live {
+  process: RunningProcess;
+  output: ContainerOutput;
+  cgroup: Cgroup;
+  sandbox: Sandbox;
+  input: InputSink | undefined;
+}
+
+export interface LaunchOptions {
+  consoleSize?: { rows: number; columns: number };
+}
+
+/** `<execRoot>/containers/<id>`: plan, FIFOs and what else ends with the run. On a tmpfs. */
+export const execDirectory = (execRoot: string, id: string): string => join(execRoot, 'containers', id);
+
+/**
+ * Takes all that a run needs and starts it: network, cgroup, FIFOs, the process, its output. When it throws, what was
+ * taken is still there: the caller gives it back by {@link release}, which needs nothing but the id.
+ */
+export async function launch(record: ContainerRecord, context: EngineContext, options: LaunchOptions): Promise<Live> {
+  const { rooms } = context;
+  const execDir = execDirectory(context.options.execRoot, record.id);
+  mkdirSync(execDir, { recursive: true, mode: 0o700 });
+  const connecting = rooms.networks.connect(connectRequestOf(record, context));
+  const accounts = rooms.snapshots && context.accounts.read(record.id, record.image.topChainId);
+  const user = resolveUser(record.config.User ?? '', accounts.passwd, accounts.group);
+  const additionalGids = resolveGroups(record.hostConfig.GroupAdd ?? [], accounts.group);
+  const sandbox = await connecting;
+  const cgroupsPath = cgroupsPathOf(record.id, record.hostConfig.CgroupParent || context.options.cgroupParent);
+  const chosen = chooseDevices(record.hostConfig);
+  const spec = toRuntimeSpec(record, {
+    cgroupVersion: rooms.cgroups.version,
+    cgroupsPath,
+    rootPath: '/',
+    user,
+    additionalGids,
+    hostname: record.config.Hostname ?? '',
+    networkNamespace: sandbox.namespacePath,
+    ...sharedNamespaces(record, context),
+    mounts: mountsFor(record, sandbox, context),
+    resources: toLinuxResources(record.hostConfig, deviceNumbers),
+    devices: chosen.devices,
+    deviceRules: chosen.rules,
+    furtherMaskedPaths: [],
+    consoleSize: options.consoleSize,
+  });
+  const { cgroup } = rooms.cgroups.create(cgroupsPath, spec.linux.resources ?? {});
+  const stdio = stdioFor(record, execDir, spec, context);
+  const process = await rooms.runtime.launch({
+    id: record.id,
+    spec,
+    rootfs: rooms.snapshots.rootfs(record.id),
+    stdio,
+    cgroup: cgroup.join(),
+    seccompFilter: seccompFilterFor(record, spec.process.capabilities?.bounding ?? []),
+  });
+  return { process, cgroup, sandbox, ...openStreams(record, process, stdio, context) };
+}
+
+/** The FIFOs or the terminal of a container's first process. */
+function stdioFor(record: ContainerRecord, execDir: string, spec: RuntimeSpec, context: EngineContext): StdioSpec {
+  if (record.config.Tty) {
+    const size = spec.process.consoleSize;
+    return { terminal: true, ...(size ? { size: { rows: size.height, columns: size.width } } : {}) };
+  }
+  const owner = { uid: spec.process.user.uid, gid: spec.process.user.gid };
+  return { terminal: false, ...context.rooms.logs.createFifos(execDir, owner, record.config.OpenStdin ?? false) };
+}
+
+/** Output and input of a running process; also for one that an earlier engine started. */
+export function openStreams(
+  record: ContainerRecord,
+  process: RunningProcess,
+  stdio: StdioSpec,
+  context: EngineContext,
+): { output: ContainerOutput; input: InputSink | undefined } {
+  const log = { id: record.id, directory: context.records.directory(record.id), config: logConfigOf(record) };
+  if (stdio.terminal) {
+    const output = context.rooms.logs.open({ ...log, source: { terminalFd: process.openTerminal() } });
+    return { output, input: record.config.OpenStdin ? openTerminalInput(process.openTerminal()) : undefined };
+  }
+  const source = { stdout: stdio.stdout ?? '', stderr: stdio.stderr ?? '' };
+  const output = context.rooms.logs.open({ ...log, source });
+  return { output, input: stdio.stdin ? openFifoInput(stdio.stdin, () => process.closeStdin()) : undefined };
+}
+
+export function logConfigOf(record: ContainerRecord): {
+  type: 'json-file' | 'none' | 'local';
+  options: Record<string, string>;
+} {
+  const { Type, Config } = record.hostConfig.LogConfig ?? {};
+  return { type: Type === 'none' || Type === 'local' ? Type : 'json-file', options: Config ?? {} };
+}
+
+/** The filter of `--security-opt seccomp=…`; a privileged container has none. */
+export function seccompFilterFor(record: ContainerRecord, capabilities: string[]): Buffer | undefined {
+  const option = (record.hostConfig.SecurityOpt ?? []).find(text => /^seccomp[=:]/.test(text));
+  const value = option?.slice('seccomp='.length);
+  if (value === 'unconfined' || (record.hostConfig.Privileged && value === undefined)) return undefined;
+  const profile = value === undefined || value === 'builtin' ? 'default' : JSON.parse(value);
+  return compileSeccomp(profile, { capabilities, kernel: kernelRelease() });
+}
+
+/** Gives back whatever a run holds, by its id alone and any number of times; each part even if another fails. */
+export async function release(record: ContainerRecord, context: EngineContext): Promise<void> {
+  const { rooms, options, log } = context;
+  const path = cgroupsPathOf(record.id, record.hostConfig.CgroupParent || options.cgroupParent);
+  const results = await Promise.allSettled([
+    rooms.cgroups.open(path).remove(),
+    rooms.networks.release(record.id),
+    rooms.runtime.forget(record.id),
+  ]);
+  rmSync(execDirectory(options.execRoot, record.id), { recursive: true, force: true });
+  for (const result of results) {
+    if (result.status === 'rejected') log.error('Could not release', { id: record.id, error: result.reason });
+  }
+}
+
+/** Whether the kernel gives this machine an own id per boot; records of another boot hold nothing that still runs. */
+export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+export type { ContainerId };

@@ -1,0 +1,201 @@
+import type { ContainerRef } from '../../contracts/brand.ts';
+import type {
+  NetworkConnectBody,
+  NetworkContainer,
+  NetworkCreateBody,
+  NetworkCreateResponse,
+  NetworkDisconnectBody,
+  NetworkInspect,
+  NetworkPruneReport,
+} from '../../contracts/docker/networks.ts';
+import { conflict, invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import type { NetworkRecord } from '../networks/index.ts';
+import type { EngineContext } from './context.ts';
+import type { Filters, NetworksService } from './engine.ts';
+import {
+  assertFilters,
+  booleanFilter,
+  keepsLabels,
+  matchesExactly,
+  matchesLabels,
+  parseMoment,
+  wanted,
+} from './filters.ts';
+
+const listFilters = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
+const pruneFilters = ['label', 'label!', 'until'];
+
+/** Docker's network documents over the networks room. */
+export class NetworkService implements NetworksService {
+  readonly #context: EngineContext;
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+  }
+
+  async list(filters: Filters): Promise<NetworkInspect[]> {
+    assertFilters(filters, listFilters);
+    return this.#context.rooms.networks
+      .list()
+      .filter(network => this.#matches(network, filters))
+      .map(network => toDocument(network, {}));
+  }
+
+  async inspect(ref: string): Promise<NetworkInspect> {
+    const network = this.#context.rooms.networks.get(ref);
+    const containers = this.#context.rooms.networks.endpoints(network.id).map(({ id, name, endpoint }) => {
+      const document: NetworkContainer = {
+        Name: name,
+        EndpointID: endpoint.endpointId,
+        MacAddress: endpoint.macAddress,
+        IPv4Address: endpoint.ipAddress ? `${endpoint.ipAddress}/${endpoint.prefixLength}` : '',
+        IPv6Address: '',
+      };
+      return [id, document] as const;
+    });
+    return toDocument(network, Object.fromEntries(containers));
+  }
+
+  async create(body: NetworkCreateBody): Promise<NetworkCreateResponse> {
+    if (!body.Name) throw invalidArgument('network name is required');
+    if (body.ConfigOnly || body.ConfigFrom?.Network) throw notImplemented('config-only networks are not there yet');
+    const { IPAM: ipam } = body;
+    const config = ipam?.Config?.map(({ Subnet, Gateway, IPRange }) => ({
+      ...(Subnet ? { subnet: Subnet } : {}),
+      ...(Gateway ? { gateway: Gateway } : {}),
+      ...(IPRange ? { ipRange: IPRange } : {}),
+    }));
+    const network = await this.#context.rooms.networks.create({
+      name: body.Name,
+      driver: body.Driver || 'bridge',
+      internal: body.Internal,
+      attachable: body.Attachable,
+      enableIPv6: body.EnableIPv6,
+      ipam: { driver: ipam?.Driver || 'default', options: ipam?.Options, config },
+      options: body.Options,
+      labels: body.Labels,
+    });
+    this.#emit('create', network);
+    return { Id: network.id, Warning: '' };
+  }
+
+  async remove(ref: string): Promise<void> {
+    const network = this.#context.rooms.networks.get(ref);
+    await this.#context.rooms.networks.remove(ref);
+    this.#emit('destroy', network);
+  }
+
+  async prune(filters: Filters): Promise<NetworkPruneReport> {
+    assertFilters(filters, pruneFilters);
+    const [until] = wanted(filters, 'until').map(text => parseMoment(text, new Date()));
+    const { networks } = this.#context.rooms;
+    const before = networks.list();
+    const inUse = this.#namesInUse();
+    const removed = await networks.prune(
+      network =>
+        inUse.has(network.name) ||
+        inUse.has(network.id) ||
+        !keepsLabels(filters, network.labels) ||
+        (until !== undefined && new Date(network.createdAt) > until),
+    );
+    for (const network of before) if (removed.includes(network.name)) this.#emit('destroy', network);
+    return { NetworksDeleted: removed };
+  }
+
+  /** A container that does not run is connected at its next start. */
+  async connect(ref: string, body: NetworkConnectBody): Promise<void> {
+    const network = this.#context.rooms.networks.get(ref);
+    const container = this.#context.index.getByRef((body.Container ?? '') as ContainerRef);
+    if (container.live)
+      throw notImplemented('connecting a running container to a network is not there yet: stop it first');
+    if (network.driver !== 'bridge') {
+      throw conflict(
+        `container cannot be connected to ${network.name} network: only bridge networks can be joined later`,
+      );
+    }
+    await container.changeNetworks(asked => ({ ...asked, [network.name]: body.EndpointConfig ?? {} }));
+    this.#emit('connect', network, { container: container.id });
+  }
+
+  async disconnect(ref: string, body: NetworkDisconnectBody): Promise<void> {
+    const network = this.#context.rooms.networks.get(ref);
+    const container = this.#context.index.getByRef((body.Container ?? '') as ContainerRef);
+    if (container.live)
+      throw notImplemented('disconnecting a running container from a network is not there yet: stop it first');
+    const { EndpointsConfig: asked = {} } = container.record.networkingConfig;
+    if (!(network.name in asked))
+      throw conflict(`container ${container.id} is not connected to network ${network.name}`);
+    await container.changeNetworks(({ [network.name]: _gone, ...rest }) => rest);
+    this.#emit('disconnect', network, { container: container.id });
+  }
+
+  #matches(network: NetworkRecord, filters: Filters): boolean {
+    const dangling = booleanFilter(filters, 'dangling');
+    const ids = wanted(filters, 'id');
+    const names = wanted(filters, 'name');
+    const types = wanted(filters, 'type');
+    return (
+      (dangling === undefined || dangling === (!network.predefined && !this.#isUsed(network))) &&
+      (ids.length === 0 || ids.some(id => network.id.startsWith(id))) &&
+      (names.length === 0 || names.some(name => network.name.includes(name) || network.id.startsWith(name))) &&
+      matchesExactly(filters, 'driver', network.driver) &&
+      matchesExactly(filters, 'scope', 'local') &&
+      matchesLabels(wanted(filters, 'label'), network.labels) &&
+      (types.length === 0 || types.includes(network.predefined ? 'builtin' : 'custom'))
+    );
+  }
+
+  #isUsed(network: NetworkRecord): boolean {
+    const inUse = this.#namesInUse();
+    return inUse.has(network.name) || inUse.has(network.id);
+  }
+
+  /** Of running containers: Docker prunes networks of the others. */
+  #namesInUse(): Set<string> {
+    const running = this.#context.index.all().filter(container => container.live);
+    return new Set(
+      running.flatMap(({ record }) => [
+        record.hostConfig.NetworkMode ?? '',
+        ...(record.sandbox?.endpoints ?? []).map(endpoint => endpoint.networkName),
+      ]),
+    );
+  }
+
+  #emit(action: string, network: NetworkRecord, more: Record<string, string> = {}): void {
+    const attributes = { name: network.name, type: network.driver, ...more };
+    this.#context.events.emit({ type: 'network', action, id: network.id, attributes });
+  }
+}
+
+function toDocument(network: NetworkRecord, containers: Record<string, NetworkContainer>): NetworkInspect {
+  const { ipam } = network;
+  return {
+    Name: network.name,
+    Id: network.id,
+    Created: network.createdAt,
+    Scope: 'local',
+    Driver: network.driver,
+    EnableIPv4: network.enableIPv4,
+    EnableIPv6: network.enableIPv6,
+    IPAM: {
+      Driver: ipam.driver,
+      Options: Object.keys(ipam.options).length > 0 ? ipam.options : null,
+      Config:
+        network.driver === 'bridge'
+          ? ipam.config.map(({ subnet, gateway, ipRange }) => ({
+              Subnet: subnet,
+              ...(ipRange ? { IPRange: ipRange } : {}),
+              Gateway: gateway,
+            }))
+          : null,
+    },
+    Internal: network.internal,
+    Attachable: network.attachable,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: containers,
+    Options: network.options,
+    Labels: network.labels,
+  };
+}

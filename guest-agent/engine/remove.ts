@@ -1,0 +1,37 @@
+import { rmSync } from 'node:fs';
+import { messageOf } from '../../contracts/errors.ts';
+import type { ContainerRecord } from './container-record.ts';
+import type { EngineContext } from './context.ts';
+import { execDirectory } from './launch.ts';
+
+/**
+ * Takes away what a stopped container has on disk. The record goes first: a crash in between leaves a snapshot without
+ * a record, which the next start sweeps, and never a record without its snapshot.
+ */
+export async function removeResources(
+  record: ContainerRecord,
+  volumes: boolean,
+  context: EngineContext,
+): Promise<void> {
+  context.records.remove(record.id);
+  await context.rooms.snapshots.remove(record.id);
+  rmSync(execDirectory(context.options.execRoot, record.id), { recursive: true, force: true });
+  if (!volumes) return;
+  for (const name of record.anonymousVolumes) await removeVolume(name, record, context);
+}
+
+/** A volume that another container took over by --volumes-from stays. */
+async function removeVolume(
+  name: string,
+  record: ContainerRecord,
+  { rooms, index, log }: EngineContext,
+): Promise<void> {
+  const inUse = index
+    .all()
+    .filter(other => other.id !== record.id && other.record.mounts.some(mount => mount.Name === name))
+    .map(other => other.id);
+  if (inUse.length > 0) return;
+  await rooms.volumes.remove(name, { force: true, inUse: [] }).catch(error => {
+    log.warn('An anonymous volume stays', { name, id: record.id, error: messageOf(error) });
+  });
+}

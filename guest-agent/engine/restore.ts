@@ -1,0 +1,118 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { messageOf } from '../../contracts/errors.ts';
+import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
+import { ContainerActor } from './container.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { isAlive } from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import { execDirectory, type Live, openStreams } from './launch.ts';
+import { startsWithEngine } from './restart-policy.ts';
+import { cgroupsPathOf } from './runtime-spec.ts';
+
+/** A process that nobody can tell the end of: it went with the machine, or with the keeper. */
+const lostExitCode = 255;
+
+/**
+ * The engine's start: loads every record, takes over what still runs, writes down what ended meanwhile, gives back what
+ * belongs to nobody, and starts what its restart policy wants up. Returns the containers to start.
+ */
+export async function restore(context: EngineContext): Promise<ContainerActor[]> {
+  const { rooms, index, records } = context;
+  const processes = new Map((await rooms.runtime.reattach()).map(process => [process.id, process]));
+  const toStart: ContainerActor[] = [];
+  for (const record of records.load()) {
+    const container = new ContainerActor(record, context);
+    index.add(container);
+    const next = await restoreOne(container, processes.get(record.id), context).catch(error => {
+      context.log.error('A container could not be taken over', { id: record.id, error });
+    });
+    if (next === 'start') toStart.push(container);
+    if (next === 'remove') void container.remove({ force: true, volumes: true, link: false }).catch(() => undefined);
+  }
+  await rooms.networks.reconcile();
+  await sweep(processes, context);
+  return toStart;
+}
+
+type Next = 'start' | 'remove' | 'stay';
+
+async function restoreOne(
+  container: ContainerActor,
+  process: RunningProcess | undefined,
+  context: EngineContext,
+): Promise<Next> {
+  const { record } = container;
+  if (isAlive(record.state) && process) {
+    container.adopt(await takeOver(record, process, context));
+    return 'stay';
+  }
+  if (process) process.signal(9); // started, and never acknowledged: its end is not the client's business
+  const everStarted = record.state.status !== 'created';
+  const left = leftBehind(record);
+  if (isAlive(record.state)) {
+    container.adoptExit({
+      exitCode: lostExitCode,
+      finishedAt: new Date(),
+      cause: 'the engine was not there when it ended',
+    });
+  }
+  await container.releaseNow();
+  if (record.hostConfig.AutoRemove && everStarted) return 'remove';
+  const { Name = 'no', MaximumRetryCount = 0 } = record.hostConfig.RestartPolicy ?? {};
+  return startsWithEngine({ Name, MaximumRetryCount }, { ...left, everStarted }) ? 'start' : 'stay';
+}
+
+function leftBehind(record: ContainerRecord): { exitCode: number; manuallyStopped: boolean; restartCount: number } {
+  const { state, manuallyStopped, restartCount } = record;
+  return { exitCode: 'exitCode' in state ? state.exitCode : lostExitCode, manuallyStopped, restartCount };
+}
+
+/** The keeper still has the process, or its exit: everything around it is opened again. */
+async function takeOver(record: ContainerRecord, process: RunningProcess, context: EngineContext): Promise<Live> {
+  const { rooms, options } = context;
+  if (!record.sandbox) throw new Error('the record does not say what network it has');
+  const sandbox = await rooms.networks.reattach(record.id, record.sandbox, process.pid);
+  const parent = record.hostConfig.CgroupParent || options.cgroupParent;
+  const cgroup = rooms.cgroups.open(cgroupsPathOf(record.id, parent));
+  return { process, cgroup, sandbox, ...openStreams(record, process, stdioOf(record, options.execRoot), context) };
+}
+
+function stdioOf(record: ContainerRecord, execRoot: string): StdioSpec {
+  if (record.config.Tty) return { terminal: true };
+  const directory = execDirectory(execRoot, record.id);
+  const stdin = join(directory, 'stdin');
+  return {
+    terminal: false,
+    stdin: existsSync(stdin) ? stdin : null,
+    stdout: join(directory, 'stdout'),
+    stderr: join(directory, 'stderr'),
+  };
+}
+
+/** Takes away what has no record: layers, cgroups, run folders, processes. Each even if another fails. */
+async function sweep(processes: ReadonlyMap<string, RunningProcess>, context: EngineContext): Promise<void> {
+  const { rooms, index, options, log } = context;
+  const known = new Set<string>(index.all().map(container => container.id));
+  const attempt = async (what: string, id: string, work: () => Promise<void>): Promise<void> => {
+    await work().catch(error => log.warn(`A left-over ${what} stays`, { id, error: messageOf(error) }));
+  };
+  for (const [id, process] of processes) {
+    if (known.has(id)) continue;
+    process.signal(9);
+    await attempt('process', id, () => rooms.runtime.forget(id));
+  }
+  for (const id of rooms.snapshots.ids()) {
+    if (!known.has(id)) await attempt('layer', id, () => rooms.snapshots.remove(id));
+  }
+  for (const id of rooms.cgroups.list(options.cgroupParent).map(name => basename(name))) {
+    const running = index.all().some(container => container.id === id && container.live);
+    if (!running && /^[0-9a-f]{64}$/.test(id)) {
+      await attempt('cgroup', id, () => rooms.cgroups.open(`${options.cgroupParent}/${id}`).remove());
+    }
+  }
+  const runs = join(options.execRoot, 'containers');
+  for (const id of existsSync(runs) ? readdirSync(runs) : []) {
+    if (!known.has(id)) rmSync(join(runs, id), { recursive: true, force: true });
+  }
+}
