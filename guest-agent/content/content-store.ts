@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { notFound } from '../../contracts/errors.ts';
 import { type Digest, hexOf, isDigest } from '../../contracts/oci/digest.ts';
-import { DigestMismatchError, HashedFile, type Ingest, type IngestedBlob, ingested, type Spool } from './ingest.ts';
+import {
+  DigestMismatchError,
+  HashedFile,
+  type Ingest,
+  type IngestedBlob,
+  ingested,
+  type Spool,
+  spooled,
+} from './ingest.ts';
 import { type Lease, Leases } from './leases.ts';
 
 /** See the door of this room. */
@@ -119,7 +127,7 @@ class FolderContentStore implements ContentStore {
       discard: () => file.drop(),
       finish: async () => {
         const digest = await file.finish();
-        return ingested(file, digest, this.pathOf(digest));
+        return spooled(file, digest, this.pathOf(digest));
       },
     };
   }

@@ -153,3 +153,34 @@ export function ingested(file: HashedFile, digest: Digest, target: string): Inge
     close: () => (committed ? file.close() : file.drop()),
   };
 }
+
+/** The blob in `file`, which is closed now: an archive may have more files than a process may have open. */
+export async function spooled(file: HashedFile, digest: Digest, target: string): Promise<IngestedBlob> {
+  await file.close();
+  let path = file.path;
+  return {
+    digest,
+    size: file.size,
+    get readPath() {
+      return path;
+    },
+    async commit() {
+      await syncFile(path);
+      await rename(path, target);
+      await syncFolder(dirname(target));
+      path = target;
+    },
+    async close() {
+      if (path !== target) await rm(path, { force: true });
+    },
+  };
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,160 @@
+import { readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { type Extract, extract } from 'tar-stream';
+import { invalidArgument } from '../../contracts/errors.ts';
+import type { ContentStore, IngestedBlob } from '../content/index.ts';
+import { compressionOfBytes } from './layer-transfers.ts';
+
+type Entry = Extract extends AsyncIterable<infer Source> ? Source : never;
+
+/** An archive with more files is no image. */
+const mostEntries = 16_384;
+const longestLinkChain = 8;
+/** Nobody needs a manifest or a configuration longer than this, in bytes. */
+const longestDocument = 16 << 20;
+
+/**
+ * The files of an archive, each in a temporary file of the content store. Their names are only keys here: no path
+ * of the archive ever becomes a path on disk.
+ */
+export class ArchiveFiles {
+  readonly #files = new Map<string, IngestedBlob>();
+  readonly #links = new Map<string, string>();
+
+  static async read(source: Readable, content: ContentStore, signal: AbortSignal): Promise<ArchiveFiles> {
+    const files = new ArchiveFiles();
+    try {
+      await files.#readAll(await unpackedTar(source, signal), content, signal);
+      return files;
+    } catch (error) {
+      await files.close();
+      signal.throwIfAborted();
+      throw tarError(error);
+    }
+  }
+
+  /** By name; links inside the archive are followed. */
+  find(name: string): IngestedBlob | undefined {
+    let path = normalised(name);
+    for (let hops = 0; hops < longestLinkChain; hops++) {
+      const file = this.#files.get(path);
+      if (file) return file;
+      const target = this.#links.get(path);
+      if (target === undefined) return undefined;
+      path = target;
+    }
+    return undefined;
+  }
+
+  /** @throws invalid-argument as Go says it when there is no such file. */
+  get(name: string): IngestedBlob {
+    const file = this.find(name);
+    if (!file) throw invalidArgument(`open ${normalised(name)}: no such file or directory`);
+    return file;
+  }
+
+  /** The bytes of a small file. */
+  async readDocument(name: string): Promise<Buffer> {
+    const file = this.get(name);
+    if (file.size > longestDocument) throw invalidArgument(`${normalised(name)} is too long`);
+    return readFile(file.readPath);
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files.values()) await file.close();
+  }
+
+  async #readAll(tar: Readable, content: ContentStore, signal: AbortSignal): Promise<void> {
+    const entries = extract();
+    const feeding = pipeline(tar, entries, { signal });
+    feeding.catch(() => undefined);
+    let count = 0;
+    for await (const entry of entries) {
+      if (++count > mostEntries) throw invalidArgument('invalid archive: too many entries');
+      await this.#keep(entry, content);
+    }
+    await feeding;
+    if (count === 0) throw invalidArgument('unexpected EOF');
+  }
+
+  async #keep(entry: Entry, content: ContentStore): Promise<void> {
+    const { header } = entry;
+    const path = normalised(header.name);
+    if (header.type === 'symlink') {
+      this.#links.set(path, normalised(posix.join(posix.dirname(path), header.linkname ?? '')));
+    } else if (header.type === 'link') {
+      this.#links.set(path, normalised(header.linkname ?? ''));
+    } else if (header.type === 'file' || header.type === 'contiguous-file') {
+      await this.#files.get(path)?.close();
+      this.#files.set(path, await spoolOf(entry, content));
+      return;
+    }
+    entry.resume();
+  }
+}
+
+const normalised = (name: string): string => posix.join('/', name).slice(1).replace(/\/$/, '');
+
+async function spoolOf(entry: Entry, content: ContentStore): Promise<IngestedBlob> {
+  const spool = await content.spool();
+  try {
+    for await (const chunk of entry as AsyncIterable<Buffer>) await spool.write(chunk);
+    return await spool.finish();
+  } catch (error) {
+    await spool.discard();
+    throw error;
+  }
+}
+
+/** The tar in `source`, whatever it is packed with. */
+async function unpackedTar(source: Readable, signal: AbortSignal): Promise<Readable> {
+  const start = await firstChunk(source, signal);
+  const compression = compressionOfBytes(start);
+  if (compression === 'none') return source;
+  const unpacker = compression === 'gzip' ? createGunzip() : createZstdDecompress();
+  source.on('error', error => unpacker.destroy(error));
+  return source.pipe(unpacker);
+}
+
+/** Looks at the first bytes and puts them back. */
+async function firstChunk(source: Readable, signal: AbortSignal): Promise<Buffer> {
+  const enough = 4;
+  let start: Buffer = Buffer.alloc(0);
+  while (start.length < enough && !source.readableEnded) {
+    signal.throwIfAborted();
+    const chunk: Buffer | null = source.read();
+    if (chunk) start = Buffer.concat([start, chunk]);
+    else if (!(await moreOf(source))) break;
+  }
+  if (start.length > 0) source.unshift(start);
+  return start;
+}
+
+const moreOf = (source: Readable): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    const done = (result: () => void) => () => {
+      for (const [event, listener] of listeners) source.off(event, listener);
+      result();
+    };
+    const listeners: [string, (...values: unknown[]) => void][] = [
+      ['readable', done(() => resolve(source.readableLength > 0))],
+      ['end', done(() => resolve(false))],
+      ['error', error => done(() => reject(error))()],
+      ['close', done(() => resolve(false))],
+    ];
+    for (const [event, listener] of listeners) source.on(event, listener);
+  });
+
+/** Go's words for an archive that is none. */
+function tarError(error: unknown): unknown {
+  const text = error instanceof Error ? error.message : String(error);
+  if (/invalid tar header/i.test(text)) return invalidArgument('archive/tar: invalid tar header', { cause: error });
+  if (/unexpected end|premature close/i.test(text)) return invalidArgument('unexpected EOF', { cause: error });
+  if (/incorrect header check|invalid|corrupt/i.test(text) && (error as { code?: string }).code?.startsWith('Z_')) {
+    return invalidArgument(`gzip: invalid header`, { cause: error });
+  }
+  return error;
+}

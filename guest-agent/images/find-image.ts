@@ -1,0 +1,105 @@
+import { type EngineError, invalidArgument, unavailable } from '../../contracts/errors.ts';
+import type { Descriptor } from '../../contracts/oci/descriptor.ts';
+import type { Digest } from '../../contracts/oci/digest.ts';
+import type { ImageConfig, ImageManifest, Platform } from '../../contracts/oci/image-spec.ts';
+import type { ContentStore, Lease } from '../content/index.ts';
+import type { Repository, ResolvedManifest } from '../registry/index.ts';
+import { digestOf } from './chain-ids.ts';
+import { type DownloadOptions, download } from './download.ts';
+import { chooseManifest, type ManifestDocument, parseConfig, parseManifest } from './manifests.ts';
+
+/** What a registry says about an image: all of it but its layers. */
+export interface FoundImage {
+  /** The digest of the configuration. */
+  id: Digest;
+  config: ImageConfig;
+  manifest: ImageManifest;
+  /** Of the manifest. */
+  descriptor: Descriptor;
+}
+
+export interface Finding {
+  repository: Repository;
+  content: ContentStore;
+  /** Guards what is stored until the image has its record. */
+  lease: Lease;
+  platform: Platform;
+  download: DownloadOptions;
+}
+
+/** Nobody needs a configuration longer than this, in bytes. */
+const longestConfig = 8 << 20;
+
+/** Follows what a tag resolved to down to the manifest and configuration for the platform; keeps both. */
+export async function findImage(resolved: ResolvedManifest, finding: Finding): Promise<FoundImage> {
+  const first = await fetchManifest(resolved, finding);
+  if (first.document.kind === 'manifest') return withConfig(first.document.manifest, first.descriptor, finding);
+  const chosen = chooseManifest(first.document.index, finding.platform);
+  const second = await fetchManifest({ descriptor: chosen }, finding);
+  if (second.document.kind === 'index') throw invalidArgument('an index inside an index is not supported');
+  return withConfig(second.document.manifest, second.descriptor, finding);
+}
+
+async function fetchManifest(
+  { descriptor, body: known }: ResolvedManifest,
+  { repository, content, lease, download }: Finding,
+): Promise<{ document: ManifestDocument; descriptor: Descriptor }> {
+  const { digest } = descriptor;
+  lease.protect(digest);
+  if (content.has(digest)) return parsed(await content.read(digest), descriptor.mediaType, digest);
+  const fetched = known ? undefined : await repository.manifest(digest, download.signal);
+  const body = known ?? fetched?.body ?? Buffer.alloc(0);
+  const result = parsed(body, fetched?.mediaType ?? descriptor.mediaType, digest);
+  await content.put(body);
+  return result;
+}
+
+function parsed(body: Buffer, mediaType: string, digest: Digest) {
+  const document = parseManifest(body, mediaType);
+  const own = document.kind === 'index' ? document.index.mediaType : document.manifest.mediaType;
+  return { document, descriptor: { mediaType: own ?? mediaType, digest, size: body.length } };
+}
+
+async function withConfig(manifest: ImageManifest, descriptor: Descriptor, finding: Finding): Promise<FoundImage> {
+  const config = parseConfig(await configBytes(manifest.config, finding));
+  if (config.rootfs.diff_ids.length !== manifest.layers.length) {
+    throw invalidArgument("layers from manifest don't match image configuration");
+  }
+  return { id: manifest.config.digest, config, manifest, descriptor };
+}
+
+async function configBytes(descriptor: Descriptor, finding: Finding): Promise<Buffer> {
+  const { repository, content, lease, download: options } = finding;
+  const { digest, size } = descriptor;
+  lease.protect(digest);
+  if (content.has(digest)) return content.read(digest);
+  if (size > longestConfig) throw configError(new Error(`a configuration of ${size} bytes is refused`), options);
+  const memory = new MemorySink();
+  await download(repository, descriptor, memory, options).catch(error => {
+    options.signal.throwIfAborted();
+    throw configError(error, options);
+  });
+  const body = memory.bytes();
+  if (digestOf(body) !== digest) throw unavailable(`image config verification failed for digest ${digest}`);
+  await content.put(body);
+  return body;
+}
+
+const configError = (cause: Error, { attempts }: DownloadOptions): EngineError =>
+  unavailable(`error pulling image configuration: download failed after attempts=${attempts}: ${cause.message}`, {
+    cause,
+  });
+
+class MemorySink {
+  readonly #chunks: Buffer[] = [];
+  offset = 0;
+
+  async write(chunk: Buffer): Promise<void> {
+    this.#chunks.push(chunk);
+    this.offset += chunk.length;
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+}

@@ -1,0 +1,56 @@
+import type { Log } from '../../base/log.ts';
+import { EngineError } from '../../contracts/errors.ts';
+import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
+import type { ContentStore } from '../content/index.ts';
+import type { LayerInfo, Snapshots } from '../snapshots/index.ts';
+import type { Holds } from './holds.ts';
+import type { ImageIndex } from './image-index.ts';
+
+export interface GarbageRooms {
+  index: ImageIndex;
+  content: ContentStore;
+  snapshots: Snapshots;
+  layerHolds: Holds<ChainId>;
+  log: Log;
+}
+
+/** Removes layers and blobs that no image names, no pull holds and no container stands on. Returns the layers that went, uppermost first. */
+export async function sweepGarbage(rooms: GarbageRooms): Promise<{ layers: LayerInfo[] }> {
+  const layers = await sweepLayers(rooms);
+  const named = new Set<Digest>();
+  for (const { id, manifest, layers: blobs } of rooms.index.state.images.values()) {
+    named.add(id);
+    if (manifest) named.add(manifest.digest);
+    for (const blob of blobs) named.add(blob.digest);
+  }
+  await rooms.content.sweep(named);
+  return { layers };
+}
+
+async function sweepLayers({ index, snapshots, layerHolds, log }: GarbageRooms): Promise<LayerInfo[]> {
+  const isNamed = (chainId: ChainId): boolean => index.layer(chainId) !== undefined || layerHolds.has(chainId);
+  const removed: LayerInfo[] = [];
+  for (const layer of uppermostFirst(snapshots.layers().filter(({ chainId }) => !isNamed(chainId)))) {
+    if (isNamed(layer.chainId)) continue; // a pull took hold of it meanwhile
+    try {
+      await snapshots.removeLayer(layer.chainId);
+      removed.push(layer);
+    } catch (error) {
+      if (error instanceof EngineError && error.kind === 'conflict') continue; // a container stands on it
+      log.warn('a layer could not be removed', { layer: layer.chainId, error });
+    }
+  }
+  return removed;
+}
+
+/** A layer before the one that it stands on. */
+export function uppermostFirst(layers: readonly LayerInfo[]): LayerInfo[] {
+  const byId = new Map(layers.map(layer => [layer.chainId, layer]));
+  const depth = (layer: LayerInfo): number => {
+    let count = 0;
+    for (let below = layer.parent && byId.get(layer.parent); below; below = below.parent && byId.get(below.parent))
+      count++;
+    return count;
+  };
+  return [...layers].sort((a, b) => depth(b) - depth(a));
+}

@@ -1,0 +1,106 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { quarantine, readJsonFile, writeJsonFile } from '../../base/json-file.ts';
+import type { Log } from '../../base/log.ts';
+import { Mailbox } from '../../base/mailbox.ts';
+import { type ChainId, type Digest, isDigest } from '../../contracts/oci/digest.ts';
+import { parseReference, type Reference, toText } from '../../contracts/oci/reference.ts';
+import type { ImageRecord, LayerBlob } from './image.ts';
+
+/** What there is, as data. Replaced as a whole, never changed. */
+export interface IndexState {
+  readonly images: ReadonlyMap<Digest, ImageRecord>;
+  /** Whole reference → image. */
+  readonly references: ReadonlyMap<string, Digest>;
+}
+
+interface IndexDocument {
+  version: 1;
+  images: Record<string, ImageRecord>;
+  references: Record<string, Digest>;
+}
+
+/** A change of the index, made on copies. */
+export interface IndexDraft {
+  images: Map<Digest, ImageRecord>;
+  references: Map<string, Digest>;
+}
+
+/**
+ * Which images there are, and what they are called: one file, `references.json`, replaced atomically, so that a
+ * tag never names an image that is not there. Memory follows the disk, never the other way round.
+ */
+export class ImageIndex {
+  readonly #path: string;
+  readonly #mailbox = new Mailbox();
+  #state: IndexState;
+
+  private constructor(path: string, state: IndexState) {
+    this.#path = path;
+    this.#state = state;
+  }
+
+  /** A file that cannot be read is put aside. */
+  static open(root: string, log: Log): ImageIndex {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    const path = join(root, 'references.json');
+    try {
+      return new ImageIndex(path, toState(readJsonFile(path)));
+    } catch (error) {
+      const where = quarantine(path, join(root, 'quarantine'));
+      log.error('the list of images could not be read and was put aside', { where, error });
+      return new ImageIndex(path, toState(undefined));
+    }
+  }
+
+  get state(): IndexState {
+    return this.#state;
+  }
+
+  /** The names of an image, tags first, each kind sorted. */
+  namesOf(id: Digest): Reference[] {
+    const names: Reference[] = [];
+    for (const [text, target] of this.#state.references) if (target === id) names.push(parseReference(text));
+    const rank = (name: Reference): string => (name.digest ? '1' : '0') + toText(name);
+    return names.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  }
+
+  /** How the layer is kept, whichever image it belongs to. */
+  layer(chainId: ChainId): LayerBlob | undefined {
+    for (const { layers } of this.#state.images.values()) {
+      const layer = layers.find(candidate => candidate.chainId === chainId);
+      if (layer) return layer;
+    }
+    return undefined;
+  }
+
+  /** Runs `change` after all changes before it, and saves what it made; what it returns comes back once that is durable. */
+  update<T>(change: (draft: IndexDraft) => T): Promise<T> {
+    return this.#mailbox.run(async () => {
+      const draft: IndexDraft = {
+        images: new Map(this.#state.images),
+        references: new Map(this.#state.references),
+      };
+      const result = change(draft);
+      await writeJsonFile(this.#path, toDocument(draft));
+      this.#state = draft;
+      return result;
+    });
+  }
+}
+
+function toState(value: unknown): IndexState {
+  if (value === undefined) return { images: new Map(), references: new Map() };
+  const document = value as IndexDocument;
+  if (document.version !== 1) throw new Error(`unknown version ${String(document.version)}`);
+  const images = new Map<Digest, ImageRecord>();
+  for (const [id, record] of Object.entries(document.images)) if (isDigest(id)) images.set(id, record);
+  const known = Object.entries(document.references).filter(([, id]) => images.has(id));
+  return { images, references: new Map(known) };
+}
+
+const toDocument = ({ images, references }: IndexState): IndexDocument => ({
+  version: 1,
+  images: Object.fromEntries(images),
+  references: Object.fromEntries(references),
+});

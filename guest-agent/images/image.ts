@@ -1,0 +1,86 @@
+import type { Compression, Descriptor } from '../../contracts/oci/descriptor.ts';
+import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
+import type { ImageConfig } from '../../contracts/oci/image-spec.ts';
+import { familiarName, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
+import { chainIdsOf } from './chain-ids.ts';
+
+/** An image of this engine; a snapshot that never changes. */
+export interface Image {
+  /** The digest of its configuration. */
+  id: Digest;
+  config: ImageConfig;
+  /** The configuration's very bytes. */
+  configText: string;
+  /** Its tags. */
+  references: Reference[];
+  /** `busybox@sha256:…`: what registries call it. */
+  repoDigests: string[];
+  /** The same, as references. */
+  digestReferences: Reference[];
+  /** Of each layer with all below it, lowest first. */
+  chainIds: ChainId[];
+  /** The uppermost; an image without layers has none. */
+  topChainId: ChainId | undefined;
+  /** Bytes of all layers, unpacked. */
+  size: number;
+  createdAt: Date;
+  /** When a tag was last given to it. */
+  taggedAt: Date | undefined;
+  /** What the registry that it came from calls it; absent for a loaded image. */
+  manifest: Descriptor | undefined;
+  /** The packed layers as they are kept, lowest first. */
+  layers: LayerBlob[];
+}
+
+/** A packed layer in the content store. */
+export interface LayerBlob extends Descriptor {
+  compression: Compression;
+  /** Of the layer that it holds, with all below it. */
+  chainId: ChainId;
+}
+
+/** What is saved of an image; everything else follows from its configuration. */
+export interface ImageRecord {
+  id: Digest;
+  layers: LayerBlob[];
+  manifest?: Descriptor;
+  /** RFC 3339. */
+  taggedAt?: string;
+}
+
+/** `null` in JSON is a date that nobody knows. */
+export const createdAtOf = (config: ImageConfig): Date => {
+  const date = new Date(config.created ?? 0);
+  return Number.isNaN(date.getTime()) ? new Date(0) : date;
+};
+
+/** The image that a record, its configuration and the names for it make. */
+export function toImage(
+  record: ImageRecord,
+  configText: string,
+  names: readonly Reference[],
+  layerSize: (chainId: ChainId) => number,
+): Image {
+  const config = JSON.parse(configText) as ImageConfig;
+  const chainIds = chainIdsOf(config.rootfs.diff_ids);
+  const digestReferences = names.filter(name => name.digest);
+  return {
+    id: record.id,
+    config,
+    configText,
+    references: names.filter(name => !name.digest),
+    repoDigests: digestReferences.map(name => `${familiarName(name)}@${name.digest}`),
+    digestReferences,
+    chainIds,
+    topChainId: chainIds.at(-1),
+    size: chainIds.reduce((sum, chainId) => sum + layerSize(chainId), 0),
+    createdAt: createdAtOf(config),
+    taggedAt: record.taggedAt ? new Date(record.taggedAt) : undefined,
+    manifest: record.manifest,
+    layers: record.layers,
+  };
+}
+
+/** True when both belong to one repository. */
+export const sameRepository = (a: Reference, b: Reference): boolean =>
+  toText(repositoryOf(a)) === toText(repositoryOf(b));

@@ -1,0 +1,236 @@
+import type { Readable } from 'node:stream';
+import { type Clock, systemClock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { HistoryItem, ImageDeleteItem } from '../../contracts/docker/images.ts';
+import { invalidArgument } from '../../contracts/errors.ts';
+import { type ChainId, type Digest, hexOf } from '../../contracts/oci/digest.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
+import { parseReference, type Reference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
+import type { Archive } from '../archive/index.ts';
+import type { ContentStore } from '../content/index.ts';
+import type { Registry } from '../registry/index.ts';
+import type { Snapshots } from '../snapshots/index.ts';
+import { sweepGarbage } from './garbage.ts';
+import { historyOf } from './history.ts';
+import { Holds } from './holds.ts';
+import { type Image, toImage } from './image.ts';
+import { ImageIndex } from './image-index.ts';
+import { booleanFilter, filterImages, type ImageFilters, noSuchImage } from './list.ts';
+import { Loader } from './load.ts';
+import type { Progress } from './progress.ts';
+import { Puller, type PullOptions } from './pull.ts';
+import { type ContainerUse, planRemoval, untaggedItems } from './remove.ts';
+import { saveImages } from './save.ts';
+
+export interface ImagesOptions {
+  /** Where `references.json` lives. */
+  root: string;
+  content: ContentStore;
+  snapshots: Snapshots;
+  archive: Archive;
+  registry: Registry;
+  /** What to choose from an index when nobody says. */
+  platform: Platform;
+  log: Log;
+  clock?: Clock;
+  /** Docker's `max-concurrent-downloads`: 3. */
+  downloads?: number;
+  /** Docker's `max-download-attempts`: 5. */
+  attempts?: number;
+  retryDelayMs?: number;
+}
+
+/** Who uses an image; asked at the moment of removal. */
+export type UsesOf = (imageId: Digest) => readonly ContainerUse[];
+
+/** See the door of this room. Images and lists are snapshots; errors are in dockerd's words. */
+export interface Images {
+  pull(reference: Reference, options: PullOptions): Promise<Image>;
+  /** Reads a docker-archive or an OCI layout, packed or not. Resolves to the names (or ids) that were loaded. */
+  load(tar: Readable, options: { quiet: boolean; progress: Progress; signal?: AbortSignal }): Promise<Image[]>;
+  /** A docker-archive that is an OCI layout too. @throws not-found before the first byte. */
+  save(names: readonly string[]): Readable;
+  /** By reference, id, or a prefix of an id. @throws invalid-argument for what can be neither. */
+  find(name: string): Image | undefined;
+  /** @throws not-found `No such image: x:latest` */
+  get(name: string): Image;
+  list(filters?: ImageFilters): Image[];
+  tag(name: string, target: Reference): Promise<void>;
+  remove(name: string, options: { force: boolean; noprune?: boolean; inUse: UsesOf }): Promise<ImageDeleteItem[]>;
+  prune(filters: ImageFilters, inUse: UsesOf): Promise<{ deleted: ImageDeleteItem[]; spaceReclaimed: number }>;
+  history(name: string): HistoryItem[];
+  /** Bytes of the layer alone. */
+  layerSize(chainId: ChainId): number;
+  /** Bytes of the layers that other images use too. */
+  sharedSize(image: Image): number;
+  diskUsage(): { layersBytes: number; blobsBytes: number };
+  /** Removes what no image and no container uses. */
+  sweep(): Promise<void>;
+}
+
+/** Opens the room, and sweeps what a crash left. */
+export async function openImages(options: ImagesOptions): Promise<Images> {
+  const images = new ImageStore(options, ImageIndex.open(options.root, options.log));
+  await images.sweep();
+  return images;
+}
+
+class ImageStore implements Images {
+  readonly #options: ImagesOptions;
+  readonly #index: ImageIndex;
+  readonly #layerHolds = new Holds<ChainId>();
+  readonly #puller: Puller;
+  readonly #loader: Loader;
+  readonly #configTexts = new Map<Digest, string>();
+
+  constructor(options: ImagesOptions, index: ImageIndex) {
+    this.#options = options;
+    this.#index = index;
+    const rooms = { ...options, clock: options.clock ?? systemClock, index, layerHolds: this.#layerHolds };
+    this.#puller = new Puller(rooms);
+    this.#loader = new Loader(rooms);
+  }
+
+  async pull(reference: Reference, options: PullOptions): Promise<Image> {
+    return this.#image(await this.#puller.pull(withDefaultTag(reference), options));
+  }
+
+  async load(tar: Readable, options: { quiet: boolean; progress: Progress; signal?: AbortSignal }): Promise<Image[]> {
+    const ids = await this.#loader.load(tar, options);
+    return ids.map(id => this.#image(id));
+  }
+
+  save(names: readonly string[]): Readable {
+    return saveImages(names, { content: this.#options.content, get: name => this.get(name) });
+  }
+
+  find(name: string): Image | undefined {
+    const id = this.#findByReference(name) ?? this.#findById(name);
+    return id && this.#image(id);
+  }
+
+  get(name: string): Image {
+    return this.find(name) ?? noSuchImage(name);
+  }
+
+  list(filters: ImageFilters = {}): Image[] {
+    const images = [...this.#index.state.images.keys()].map(id => this.#image(id));
+    return filterImages(images, filters, name => this.find(name), new Date());
+  }
+
+  async tag(name: string, target: Reference): Promise<void> {
+    const { id } = this.get(name);
+    if (target.digest) throw invalidArgument('refusing to create a tag with a digest reference');
+    await this.#index.update(draft => {
+      const record = draft.images.get(id) ?? noSuchImage(name);
+      draft.references.set(toText(withDefaultTag(target)), id);
+      draft.images.set(id, { ...record, taggedAt: new Date().toISOString() });
+    });
+  }
+
+  async remove(
+    name: string,
+    options: { force: boolean; noprune?: boolean; inUse: UsesOf },
+  ): Promise<ImageDeleteItem[]> {
+    const image = this.get(name);
+    const reference = this.#findByReference(name) ? this.#referenceOf(name, image) : undefined;
+    const removal = planRemoval({
+      image,
+      name: reference ? { typed: name, reference } : undefined,
+      force: options.force,
+      uses: options.inUse(image.id),
+    });
+    await this.#index.update(draft => {
+      for (const gone of removal.untag) draft.references.delete(toText(gone));
+      if (removal.deleteImage) draft.images.delete(image.id);
+    });
+    const untagged = untaggedItems(removal.untag);
+    if (!removal.deleteImage) return untagged;
+    this.#configTexts.delete(image.id);
+    const { layers } = await this.#sweep();
+    return [...untagged, { Deleted: image.id }, ...layers.map(layer => ({ Deleted: layer.chainId }))];
+  }
+
+  async prune(filters: ImageFilters, inUse: UsesOf): Promise<{ deleted: ImageDeleteItem[]; spaceReclaimed: number }> {
+    const danglingOnly = booleanFilter('dangling', filters.dangling) ?? true;
+    const { dangling: _, ...others } = filters;
+    const before = this.#spaceInUse();
+    const deleted: ImageDeleteItem[] = [];
+    for (const image of this.list(others)) {
+      if (danglingOnly && image.references.length > 0) continue;
+      if (inUse(image.id).length > 0) continue;
+      const names = [...image.references, ...image.digestReferences].map(toText);
+      for (const name of names.length > 0 ? names : [image.id]) {
+        if (this.find(name)) deleted.push(...(await this.remove(name, { force: false, inUse })));
+      }
+    }
+    await this.#sweep();
+    return { deleted, spaceReclaimed: Math.max(0, before - this.#spaceInUse()) };
+  }
+
+  history(name: string): HistoryItem[] {
+    return historyOf(this.get(name), chainId => this.layerSize(chainId));
+  }
+
+  layerSize(chainId: ChainId): number {
+    return this.#options.snapshots.hasLayer(chainId) ? this.#options.snapshots.layerSize(chainId) : 0;
+  }
+
+  sharedSize(image: Image): number {
+    const others = [...this.#index.state.images.values()].filter(({ id }) => id !== image.id);
+    const shared = new Set(others.flatMap(({ layers }) => layers.map(({ chainId }) => chainId)));
+    return image.chainIds.filter(id => shared.has(id)).reduce((sum, id) => sum + this.layerSize(id), 0);
+  }
+
+  diskUsage(): { layersBytes: number; blobsBytes: number } {
+    const layers = [...this.#index.state.images.values()].flatMap(record => record.layers);
+    const chainIds = new Set(layers.map(({ chainId }) => chainId));
+    const blobs = new Map(layers.map(({ digest, size }) => [digest, size]));
+    return {
+      layersBytes: [...chainIds].reduce((sum, chainId) => sum + this.layerSize(chainId), 0),
+      blobsBytes: [...blobs.values()].reduce((sum, size) => sum + size, 0),
+    };
+  }
+
+  async sweep(): Promise<void> {
+    await this.#sweep();
+  }
+
+  #sweep() {
+    const { content, snapshots, log } = this.#options;
+    return sweepGarbage({ index: this.#index, content, snapshots, log, layerHolds: this.#layerHolds });
+  }
+
+  #spaceInUse(): number {
+    const { layersBytes, blobsBytes } = this.diskUsage();
+    return layersBytes + blobsBytes;
+  }
+
+  #image(id: Digest): Image {
+    const record = this.#index.state.images.get(id) ?? noSuchImage(id);
+    const text = this.#configTexts.get(id) ?? this.#options.content.readSync(id).toString('utf8');
+    this.#configTexts.set(id, text);
+    return toImage(record, text, this.#index.namesOf(id), chainId => this.layerSize(chainId));
+  }
+
+  /** The image that a tag or a digest names. With both, the digest counts. */
+  #findByReference(name: string): Digest | undefined {
+    if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) return undefined;
+    const reference = withDefaultTag(parseReference(name));
+    return this.#index.state.references.get(toText(reference.digest ? { ...reference, tag: undefined } : reference));
+  }
+
+  #referenceOf(name: string, image: Image): Reference {
+    const reference = withDefaultTag(parseReference(name));
+    const wanted = toText(reference.digest ? { ...reference, tag: undefined } : reference);
+    return [...image.references, ...image.digestReferences].find(own => toText(own) === wanted) ?? reference;
+  }
+
+  /** The one image whose id begins so; several are as good as none, as in dockerd. */
+  #findById(name: string): Digest | undefined {
+    const prefix = name.replace(/^sha256:/, '');
+    if (!/^[0-9a-f]{1,64}$/.test(prefix)) return undefined;
+    const matches = [...this.#index.state.images.keys()].filter(id => hexOf(id).startsWith(prefix));
+    return matches.length === 1 ? matches[0] : undefined;
+  }
+}

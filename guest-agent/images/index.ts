@@ -1,0 +1,24 @@
+/**
+ * Images: pulled from a registry, loaded from an archive, named by tags, taken apart into layers.
+ *
+ * The life of an image: `pull` (or `load`) brings its manifest, configuration and layers into the content store, and
+ * unpacks each layer into a snapshot while it still arrives. Only when all of that is durable does `references.json`
+ * name the image, in one atomic step, so a crash leaves either no image or a whole one. `tag` and `remove` change
+ * names; an image goes with its last name, and what only it used (blobs, snapshots) is swept at once.
+ *
+ * The packed layers are kept in the form in which they came, although unpacked they are there too. Docker's overlay2
+ * store throws them away and packs them again, byte by byte the same, for `push` and `save`; that needs a record of
+ * every tar header, and time. Kept, `save` and `push` are copies with the digests that everybody knows already, at
+ * the price of about 40 % more disk for what came compressed. Docker's containerd store decides the same.
+ *
+ * Nobody counts references: blobs and layers that no record names are garbage, unless a pull holds them (leases) or
+ * a container stands on them (`snapshots` refuses then).
+ */
+export { chainIdsOf, digestOf } from './chain-ids.ts';
+export type { Image, LayerBlob } from './image.ts';
+export { type Images, type ImagesOptions, openImages } from './images.ts';
+export type { ImageFilters } from './list.ts';
+export { formatPlatform, ownPlatform, parsePlatform, suitability, toArchitecture } from './platform.ts';
+export { humanSize, type Progress, progressBar } from './progress.ts';
+export type { PullOptions } from './pull.ts';
+export type { ContainerUse } from './remove.ts';

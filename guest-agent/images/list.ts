@@ -1,0 +1,114 @@
+import { invalidArgument, notFound } from '../../contracts/errors.ts';
+import { familiar, familiarName, parseReference, type Reference } from '../../contracts/oci/reference.ts';
+import type { Image } from './image.ts';
+import { pathMatch } from './name-patterns.ts';
+
+/** Key → wanted values, as every list and prune request carries them. */
+export type ImageFilters = Readonly<Record<string, readonly string[]>>;
+
+const known = ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until'];
+
+/**
+ * The images that pass, newest first. With a `reference` filter each shows only the names that match.
+ * @throws invalid-argument for a filter that nobody knows.
+ */
+export function filterImages(
+  images: readonly Image[],
+  filters: ImageFilters,
+  find: (name: string) => Image | undefined,
+  now: Date,
+): Image[] {
+  const unknown = Object.keys(filters).find(key => !known.includes(key));
+  if (unknown) throw invalidArgument(`invalid filter '${unknown}'`);
+  const before = earliest(filters.before, find);
+  const since = latest(filters.since, find);
+  const until = timeFilter(filters.until, now);
+  const dangling = booleanFilter('dangling', filters.dangling);
+  const patterns = filters.reference ?? [];
+  return images
+    .filter(image => !before || image.createdAt < before)
+    .filter(image => !since || image.createdAt > since)
+    .filter(image => !until || image.createdAt <= until)
+    .filter(image => matchesLabels(image, filters))
+    .filter(image => dangling === undefined || isDangling(image, dangling))
+    .flatMap(image => withMatchingNames(image, patterns))
+    .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+}
+
+/** What has no tag is dangling; only what has no name at all is not "not dangling" (as dockerd has it). */
+const isDangling = (image: Image, wanted: boolean): boolean =>
+  wanted ? image.references.length === 0 : image.references.length + image.repoDigests.length > 0;
+
+function withMatchingNames(image: Image, patterns: readonly string[]): Image[] {
+  if (patterns.length === 0) return [image];
+  const matches = (name: Reference): boolean =>
+    patterns.some(pattern => pathMatch(pattern, familiar(name)) || pathMatch(pattern, familiarName(name)));
+  const references = image.references.filter(matches);
+  const digestReferences = image.digestReferences.filter(matches);
+  if (references.length + digestReferences.length === 0) return [];
+  const repoDigests = digestReferences.map(familiar);
+  return [{ ...image, references, digestReferences, repoDigests }];
+}
+
+/** `label=key`, `label=key=value`; `label!=` for what must not be there. */
+export function matchesLabels(image: Image, filters: ImageFilters): boolean {
+  const labels = image.config.config?.Labels ?? {};
+  const has = (wanted: string): boolean => {
+    const equals = wanted.indexOf('=');
+    if (equals === -1) return wanted in labels;
+    return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
+  };
+  return (filters.label ?? []).every(has) && !(filters['label!'] ?? []).some(has);
+}
+
+/** @throws invalid-argument in Docker's words. */
+export function booleanFilter(name: string, values: readonly string[] | undefined): boolean | undefined {
+  if (!values || values.length === 0) return undefined;
+  const [value = ''] = values;
+  if (values.length > 1) throw invalidArgument(`invalid filter '${name}=[${values.join(' ')}]'`);
+  if (['1', 'true', 't', 'T', 'TRUE', 'True'].includes(value)) return true;
+  if (['0', 'false', 'f', 'F', 'FALSE', 'False'].includes(value)) return false;
+  throw invalidArgument(`invalid filter '${name}=[${value}]'`);
+}
+
+const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `until`: a Go duration back from now, seconds since 1970, or RFC 3339. @throws invalid-argument. */
+export function timeFilter(values: readonly string[] | undefined, now: Date): Date | undefined {
+  const [value, ...others] = values ?? [];
+  if (value === undefined) return undefined;
+  if (others.length > 0) throw invalidArgument('more than one until filter specified');
+  if (/^\d+(\.\d+)?$/.test(value)) return new Date(Number(value) * 1000);
+  if (/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value)) {
+    let back = 0;
+    for (const [, amount, unit = 's'] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+      back += Number(amount) * (durationUnits[unit] ?? 0);
+    }
+    return new Date(now.getTime() - back);
+  }
+  const date = new Date(value);
+  if (Number.isNaN(date.getTime())) throw invalidArgument(`failed to parse value as time or duration: "${value}"`);
+  return date;
+}
+
+function earliest(names: readonly string[] | undefined, find: (name: string) => Image | undefined): Date | undefined {
+  return dates(names, find).sort((a, b) => a.getTime() - b.getTime())[0];
+}
+
+function latest(names: readonly string[] | undefined, find: (name: string) => Image | undefined): Date | undefined {
+  return dates(names, find).sort((a, b) => b.getTime() - a.getTime())[0];
+}
+
+const dates = (names: readonly string[] = [], find: (name: string) => Image | undefined): Date[] =>
+  names.map(name => (find(name) ?? noSuchImage(name)).createdAt);
+
+/** Docker completes the name before it complains. */
+export function noSuchImage(name: string): never {
+  throw notFound(`No such image: ${completed(name)}`);
+}
+
+function completed(name: string): string {
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) return name;
+  const reference = parseReference(name);
+  return familiar(reference.tag || reference.digest ? reference : { ...reference, tag: 'latest' });
+}

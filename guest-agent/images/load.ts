@@ -1,0 +1,154 @@
+import type { Readable } from 'node:stream';
+import { cancelled, invalidArgument } from '../../contracts/errors.ts';
+import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
+import { familiar, toText } from '../../contracts/oci/reference.ts';
+import type { Lease } from '../content/index.ts';
+import { ArchiveFiles } from './archive-files.ts';
+import { type ArchivedImage, imagesIn } from './archived-images.ts';
+import { chainIdsOf } from './chain-ids.ts';
+import type { LayerBlob } from './image.ts';
+import { compressionIn, registrationFailed } from './layer-transfers.ts';
+import { layerMessage, type Progress, shortId } from './progress.ts';
+import type { PullRooms } from './pull.ts';
+
+export interface LoadOptions {
+  /** Only the names, no progress. */
+  quiet: boolean;
+  progress: Progress;
+  signal?: AbortSignal;
+}
+
+/** One image on its way in. */
+interface Load {
+  files: ArchiveFiles;
+  lease: Lease;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+const nobodyCancels = new AbortController().signal;
+const layersAtOnce = 3;
+
+/** Takes images out of archives. Each image of an archive comes in as a whole or not at all. */
+export class Loader {
+  readonly #rooms: Omit<PullRooms, 'registry'>;
+
+  constructor(rooms: Omit<PullRooms, 'registry'>) {
+    this.#rooms = rooms;
+  }
+
+  /** Resolves to the ids of what was loaded. @throws invalid-argument for what is no image archive. */
+  async load(tar: Readable, { quiet, progress, signal = nobodyCancels }: LoadOptions): Promise<Digest[]> {
+    const { content } = this.#rooms;
+    const lease = content.lease();
+    let files: ArchiveFiles | undefined;
+    try {
+      files = await ArchiveFiles.read(tar, content, signal);
+      const ids: Digest[] = [];
+      const load = { files, lease, signal, progress: quiet ? () => undefined : progress };
+      for (const image of await imagesIn(files, this.#rooms.platform)) {
+        await this.#loadOne(image, load);
+        await this.#name(image, progress);
+        ids.push(image.id);
+      }
+      return ids;
+    } catch (error) {
+      if (signal.aborted) throw cancelled('context canceled', { cause: error });
+      throw error;
+    } finally {
+      await files?.close();
+      lease.release();
+    }
+  }
+
+  async #loadOne(image: ArchivedImage, load: Load): Promise<void> {
+    const { content, index, layerHolds } = this.#rooms;
+    const chainIds = chainIdsOf(image.config.rootfs.diff_ids);
+    if (chainIds.length !== image.layers.length) {
+      throw invalidArgument(
+        `invalid manifest, layers length mismatch: expected ${chainIds.length}, got ${image.layers.length}`,
+      );
+    }
+    const letGo = layerHolds.take(chainIds);
+    try {
+      load.lease.protect(image.id);
+      if (!content.has(image.id)) await content.put(image.configBytes);
+      const layers = await this.#layers(image, chainIds, load);
+      await index.update(draft => {
+        const known = draft.images.get(image.id);
+        if (!known) draft.images.set(image.id, { id: image.id, layers });
+      });
+    } finally {
+      letGo();
+    }
+  }
+
+  /** A few side by side; they are committed lowest first. */
+  async #layers(image: ArchivedImage, chainIds: ChainId[], load: Load): Promise<LayerBlob[]> {
+    const layers: Promise<LayerBlob>[] = [];
+    for (const position of chainIds.keys()) {
+      const parentReady = layers.at(-1) ?? Promise.resolve();
+      await (layers[position - layersAtOnce] ?? Promise.resolve()).catch(() => undefined);
+      const layer = this.#layer(image, { chainIds, position, parentReady }, load);
+      layer.catch(() => undefined); // seen below
+      layers.push(layer);
+    }
+    await Promise.allSettled(layers);
+    return Promise.all(layers);
+  }
+
+  async #layer(
+    image: ArchivedImage,
+    place: { chainIds: ChainId[]; position: number; parentReady: Promise<unknown> },
+    { files, lease, progress, signal }: Load,
+  ): Promise<LayerBlob> {
+    const { content, snapshots, index } = this.#rooms;
+    const { chainIds, position, parentReady } = place;
+    const chainId = chainIds[position];
+    const diffId = image.config.rootfs.diff_ids[position];
+    const source = image.layers[position];
+    if (!chainId || !diffId || !source) throw invalidArgument('invalid manifest: a layer is missing');
+    const kept = snapshots.hasLayer(chainId) ? index.layer(chainId) : undefined;
+    if (kept && content.has(kept.digest)) return kept;
+    const file = files.get(source.name);
+    const id = shortId(diffId);
+    const total = file.size;
+    progress(layerMessage(id, { action: 'Loading layer', current: 0, total }));
+    const compression = await compressionIn(file.readPath, { mediaType: '' });
+    const draft = await snapshots.prepareLayer(chainId, chainIds[position - 1]);
+    try {
+      const request = { blob: file.readPath, compression, target: draft.directory, expectedDiffId: diffId, signal };
+      const { size } = await this.#rooms.archive.unpackLayer(request).catch(error => {
+        throw registrationFailed(error);
+      });
+      lease.protect(file.digest);
+      if (!content.has(file.digest)) await file.commit();
+      await parentReady;
+      await draft.commit(size);
+    } catch (error) {
+      await draft.abort();
+      throw error;
+    }
+    progress(layerMessage(id, { action: 'Loading layer', current: total, total }));
+    return { mediaType: source.mediaType(compression), digest: file.digest, size: total, compression, chainId };
+  }
+
+  async #name({ id, references }: ArchivedImage, progress: Progress): Promise<void> {
+    const { index } = this.#rooms;
+    for (const reference of references) {
+      const name = toText(reference);
+      const former = index.state.references.get(name);
+      if (former && former !== id) {
+        const text = `The image ${familiar(reference)} already exists, renaming the old one with ID ${former} to empty string\n`;
+        progress({ stream: text });
+      }
+      await index.update(draft => {
+        const record = draft.images.get(id);
+        if (record) draft.images.set(id, { ...record, taggedAt: new Date().toISOString() });
+        draft.references.set(name, id);
+      });
+      progress({ stream: `Loaded image: ${familiar(reference)}\n` });
+    }
+    if (references.length === 0) progress({ stream: `Loaded image ID: ${id}\n` });
+  }
+}

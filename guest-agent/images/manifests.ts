@@ -1,0 +1,79 @@
+import { invalidArgument, notFound } from '../../contracts/errors.ts';
+import { type Descriptor, isIndexType, isManifestType } from '../../contracts/oci/descriptor.ts';
+import { type DiffId, isDigest } from '../../contracts/oci/digest.ts';
+import type { ImageConfig, ImageIndex, ImageManifest, Platform } from '../../contracts/oci/image-spec.ts';
+import { bestFor, formatPlatform } from './platform.ts';
+
+/** Far more than any image has; overlayfs takes 500. */
+const mostLayers = 512;
+
+/** A document of a registry or an archive, with every digest and size in it checked for shape. */
+export type ManifestDocument = { kind: 'index'; index: ImageIndex } | { kind: 'manifest'; manifest: ImageManifest };
+
+/** Reads a manifest or an index. @throws invalid-argument for what is neither. */
+export function parseManifest(body: Buffer, mediaType: string): ManifestDocument {
+  const document = parseJson(body, 'manifest');
+  const type = typeof document.mediaType === 'string' ? document.mediaType : mediaType;
+  if (isIndexType(type) || (!isManifestType(type) && Array.isArray(document.manifests))) {
+    const manifests = descriptors(document.manifests);
+    return { kind: 'index', index: { ...(document as unknown as ImageIndex), manifests } };
+  }
+  if (document.schemaVersion === 1) {
+    throw invalidArgument(
+      'Docker Image Format v1 and Docker Image manifest version 2, schema 1 are no longer supported. ' +
+        'Suggest the author of the image to upgrade it to the OCI Format',
+    );
+  }
+  const config = document.config;
+  if (!isDescriptor(config)) throw invalidArgument(`unsupported manifest media type: ${type}`);
+  const layers = descriptors(document.layers);
+  if (layers.length > mostLayers) throw invalidArgument('max depth exceeded');
+  return { kind: 'manifest', manifest: { ...(document as unknown as ImageManifest), config, layers } };
+}
+
+/** The manifest for a platform. @throws not-found in Docker's words. */
+export function chooseManifest(index: ImageIndex, platform: Platform): Descriptor {
+  const [only, ...others] = index.manifests;
+  const fallback = others.length === 0 && only && !only.platform ? only : undefined;
+  const chosen = bestFor(index.manifests, platform) ?? fallback;
+  if (chosen) return chosen;
+  throw notFound(`no matching manifest for ${formatPlatform(platform)} in the manifest list entries`);
+}
+
+/** Reads an image's configuration. @throws invalid-argument when it is none. */
+export function parseConfig(body: Buffer): ImageConfig {
+  const document = parseJson(body, 'image configuration') as unknown as ImageConfig;
+  const diffIds: unknown = document.rootfs?.diff_ids ?? [];
+  if (!isDiffIds(diffIds)) {
+    throw invalidArgument('invalid image configuration: rootfs.diff_ids is not a list of digests');
+  }
+  if (typeof document.rootfs !== 'object' || document.rootfs === null) {
+    throw invalidArgument('invalid image JSON, no RootFS key');
+  }
+  if (diffIds.length > mostLayers) throw invalidArgument('max depth exceeded');
+  return { ...document, rootfs: { ...document.rootfs, diff_ids: diffIds } };
+}
+
+const isDiffIds = (value: unknown): value is DiffId[] =>
+  Array.isArray(value) && value.every(diffId => typeof diffId === 'string' && isDigest(diffId));
+
+function parseJson(body: Buffer, what: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch (error) {
+    throw invalidArgument(`invalid ${what}: ${(error as Error).message}`, { cause: error });
+  }
+  throw invalidArgument(`invalid ${what}: not an object`);
+}
+
+function descriptors(value: unknown): Descriptor[] {
+  const list = value ?? [];
+  if (!Array.isArray(list) || !list.every(isDescriptor)) throw invalidArgument('invalid manifest: bad descriptor');
+  return list;
+}
+
+function isDescriptor(value: unknown): value is Descriptor {
+  const { digest, size } = (value ?? {}) as Record<string, unknown>;
+  return typeof digest === 'string' && isDigest(digest) && typeof size === 'number' && size >= 0;
+}

@@ -1,0 +1,18 @@
+/** Go's `path.Match`: `*` and `?` stop at a slash, `[a-z]` and `[^a-z]` are classes, `\` quotes. */
+export function pathMatch(pattern: string, text: string): boolean {
+  let source = '';
+  for (let at = 0; at < pattern.length; at++) {
+    const char = pattern.charAt(at);
+    const classEnd = char === '[' ? pattern.indexOf(']', at + 2) : -1;
+    if (char === '*') source += '[^/]*';
+    else if (char === '?') source += '[^/]';
+    else if (char === '\\') source += quoted(pattern.charAt(++at));
+    else if (classEnd > 0) {
+      source += `[${pattern.slice(at + 1, classEnd).replaceAll('\\', '\\\\')}]`;
+      at = classEnd;
+    } else source += quoted(char);
+  }
+  return new RegExp(`^${source}$`, 'u').test(text);
+}
+
+const quoted = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&');

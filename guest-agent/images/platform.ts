@@ -1,0 +1,70 @@
+import { invalidArgument } from '../../contracts/errors.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
+
+const architectures: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  'x86-64': 'amd64',
+  x64: 'amd64',
+  aarch64: 'arm64',
+  i386: '386',
+  i686: '386',
+  ia32: '386',
+  armhf: 'arm',
+  armel: 'arm',
+};
+const known = ['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x', 'riscv64', 'mips64le', 'loong64', 'ppc64', 'mips64'];
+
+/** `text` in the words of Go, which OCI uses. */
+export const toArchitecture = (text: string): string => architectures[text.toLowerCase()] ?? text.toLowerCase();
+
+/** The platform that this process runs on. */
+export const ownPlatform = (): Platform => normalise({ os: 'linux', architecture: toArchitecture(process.arch) });
+
+/** Reads `linux/arm64/v8`, `linux` or `arm64`; what is not said is `own`'s. @throws invalid-argument. */
+export function parsePlatform(text: string, own: Platform): Platform {
+  const parts = text.toLowerCase().split('/');
+  if (parts.length > 3 || parts.some(part => !/^[a-z0-9._-]+$/.test(part))) {
+    throw invalidArgument(`${JSON.stringify(text)} is an invalid OS/Architecture specifier`);
+  }
+  const [first = '', second, variant] = parts;
+  if (second) return normalise({ os: first, architecture: toArchitecture(second), ...(variant ? { variant } : {}) });
+  const architecture = toArchitecture(first);
+  if (known.includes(architecture)) return normalise({ os: 'linux', architecture });
+  if (first !== 'linux' && first !== 'windows' && first !== 'darwin') {
+    throw invalidArgument(`${JSON.stringify(text)}: unknown operating system or architecture: invalid argument`);
+  }
+  return { ...own, os: first };
+}
+
+/** arm without a variant means v7, arm64's only variant is v8 and goes without saying, amd64's v1 too. */
+function normalise({ os, architecture, variant }: Platform): Platform {
+  if (architecture === 'arm') return { os, architecture, variant: variant ?? 'v7' };
+  if (architecture === 'arm64' && variant === 'v8') return { os, architecture };
+  if (architecture === 'amd64' && variant === 'v1') return { os, architecture };
+  return variant ? { os, architecture, variant } : { os, architecture };
+}
+
+/** `linux/arm/v7` */
+export const formatPlatform = ({ os, architecture, variant }: Platform): string =>
+  [os, architecture, ...(variant ? [variant] : [])].join('/');
+
+/** How well `offer` serves `wanted`: 0 not at all, higher is better. A newer 32-bit ARM runs what is for an older one. */
+export function suitability(offer: Platform, wanted: Platform): number {
+  const have = normalise({ ...offer, architecture: toArchitecture(offer.architecture) });
+  const want = normalise(wanted);
+  if (have.os !== want.os || have.architecture !== want.architecture) return 0;
+  if ((have.variant ?? '') === (want.variant ?? '')) return 100;
+  const level = levelOf(have.variant);
+  return level <= levelOf(want.variant) ? 10 + level : 0;
+}
+
+const levelOf = (variant: string | undefined): number => (variant ? Number(variant.replace(/^v/, '')) || 99 : 1);
+
+/** The best offer for `wanted`, the first of equals. */
+export function bestFor<T extends { platform?: Platform }>(offers: readonly T[], wanted: Platform): T | undefined {
+  const rated = offers
+    .filter(offer => offer.platform !== undefined)
+    .map(offer => ({ offer, rate: offer.platform ? suitability(offer.platform, wanted) : 0 }))
+    .filter(({ rate }) => rate > 0);
+  return rated.sort((a, b) => b.rate - a.rate)[0]?.offer;
+}

@@ -1,0 +1,22 @@
+import { EngineError, notFound, unavailable } from '../../contracts/errors.ts';
+import { familiar, familiarName, type Reference } from '../../contracts/oci/reference.ts';
+import { isRegistryError } from '../registry/index.ts';
+
+/** What dockerd says when a pull of `reference` fails. */
+export function pullError(error: unknown, reference: Reference): unknown {
+  if (error instanceof EngineError || !isRegistryError(error)) return error;
+  const name = familiarName(reference);
+  switch (error.code) {
+    case 'DENIED':
+      return notFound(
+        `pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`,
+        { cause: error },
+      );
+    case 'MANIFEST_UNKNOWN':
+      return notFound(`manifest for ${familiar(reference)} not found: ${error.message}`, { cause: error });
+    case 'NAME_UNKNOWN':
+      return notFound(`repository ${name} not found: ${error.message}`, { cause: error });
+    default:
+      return unavailable(error.message, { cause: error });
+  }
+}

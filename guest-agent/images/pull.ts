@@ -1,0 +1,184 @@
+import type { AuthConfig } from '../../contracts/docker/common.ts';
+import { cancelled, internal } from '../../contracts/errors.ts';
+import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
+import { familiar, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
+import type { Lease } from '../content/index.ts';
+import type { Registry, Repository } from '../registry/index.ts';
+import { chainIdsOf } from './chain-ids.ts';
+import { defaultAttempts, defaultRetryDelayMs } from './download.ts';
+import { type FoundImage, findImage } from './find-image.ts';
+import type { Holds } from './holds.ts';
+import type { ImageRecord, LayerBlob } from './image.ts';
+import type { ImageIndex } from './image-index.ts';
+import { LayerTransfers, type TransferRooms } from './layer-transfers.ts';
+import { parseConfig } from './manifests.ts';
+import { suitability } from './platform.ts';
+import { layerMessage, type Progress, shortId, throttled } from './progress.ts';
+import { pullError } from './pull-errors.ts';
+
+export interface PullOptions {
+  /** Absent: the engine's own. */
+  platform?: Platform;
+  auth?: Partial<AuthConfig>;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+export interface PullRooms extends TransferRooms {
+  registry: Registry;
+  index: ImageIndex;
+  /** Layers that no record names yet. */
+  layerHolds: Holds<ChainId>;
+  platform: Platform;
+}
+
+/** One pull: who asks, and what guards its blobs until they have a record. */
+interface Pull extends PullOptions {
+  reference: Reference;
+  repository: Repository;
+  lease: Lease;
+}
+
+/**
+ * Brings images from registries. An image is named only when all of it is there and durable; what a pull that failed
+ * or was cancelled has finished (whole layers, parts of downloads) stays for the next, and goes with a later sweep.
+ */
+export class Puller {
+  readonly #rooms: PullRooms;
+  readonly #transfers: LayerTransfers;
+
+  constructor(rooms: PullRooms) {
+    this.#rooms = rooms;
+    this.#transfers = new LayerTransfers(rooms);
+  }
+
+  /** Brings the image that `reference` (with tag or digest) stands for in its registry. @throws in dockerd's words. */
+  async pull(reference: Reference, options: PullOptions): Promise<Digest> {
+    const lease = this.#rooms.content.lease();
+    const repository = this.#rooms.registry.repository(reference, options.auth);
+    try {
+      return await this.#pull({ ...options, reference, repository, lease });
+    } catch (error) {
+      if (options.signal.aborted) throw cancelled('context canceled', { cause: error });
+      throw pullError(error, reference);
+    } finally {
+      lease.release();
+    }
+  }
+
+  async #pull(pull: Pull): Promise<Digest> {
+    const { reference, progress } = pull;
+    const resolved = await pull.repository.resolve(reference, pull.signal);
+    const { digest } = resolved.descriptor;
+    const canonical = { ...repositoryOf(reference), digest };
+    progress({ status: `Pulling from ${reference.path}`, id: reference.digest ? toText(reference) : reference.tag });
+    const id = this.#knownAs(canonical, pull.platform);
+    const record = id ? this.#rooms.index.state.images.get(id) : undefined;
+    const isNew = record
+      ? await this.#name(reference, canonical, record)
+      : await this.#bring(canonical, await findImage(resolved, this.#finding(pull)), pull);
+    progress({ status: `Digest: ${digest}` });
+    const outcome = isNew ? 'Downloaded newer image for' : 'Image is up to date for';
+    progress({ status: `Status: ${outcome} ${familiar(reference)}` });
+    return this.#rooms.index.state.references.get(toText(reference)) ?? digest;
+  }
+
+  /** The image that we have under that digest already, if it is whole and one for the wanted platform. */
+  #knownAs(canonical: Reference, platform: Platform | undefined): Digest | undefined {
+    const id = this.#rooms.index.state.references.get(toText(canonical));
+    const config = id && this.#wholeConfig(id);
+    if (!id || !config) return undefined;
+    return !platform || suitability(config, platform) > 0 ? id : undefined;
+  }
+
+  /** The configuration of an image of which nothing is missing. */
+  #wholeConfig(id: Digest) {
+    const { index, content, snapshots } = this.#rooms;
+    if (!index.state.images.has(id) || !content.has(id)) return undefined;
+    const config = parseConfig(content.readSync(id));
+    return chainIdsOf(config.rootfs.diff_ids).every(chainId => snapshots.hasLayer(chainId)) ? config : undefined;
+  }
+
+  #finding({ repository, lease, platform, signal }: Pull) {
+    const { content, clock, attempts = defaultAttempts, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
+    const download = { clock, attempts, retryDelayMs, signal, tell: () => undefined };
+    return { repository, content, lease, platform: platform ?? this.#rooms.platform, download };
+  }
+
+  /** Brings the layers that are missing, then names the image. Resolves to whether the name means something new now. */
+  async #bring(canonical: Reference, found: FoundImage, pull: Pull): Promise<boolean> {
+    const { index, layerHolds, snapshots } = this.#rooms;
+    const known = this.#wholeConfig(found.id) ? index.state.images.get(found.id) : undefined;
+    if (known) return this.#name(pull.reference, canonical, known);
+    const chainIds = chainIdsOf(found.config.rootfs.diff_ids);
+    const letGo = layerHolds.take(chainIds);
+    try {
+      const layers = await this.#layers(found, chainIds, pull);
+      if (!chainIds.every(chainId => snapshots.hasLayer(chainId))) throw internal('a layer vanished during the pull');
+      return await this.#name(pull.reference, canonical, { id: found.id, layers, manifest: found.descriptor });
+    } finally {
+      letGo();
+    }
+  }
+
+  async #layers(found: FoundImage, chainIds: ChainId[], pull: Pull): Promise<LayerBlob[]> {
+    const failed = new AbortController();
+    const signal = AbortSignal.any([pull.signal, failed.signal]);
+    const layers: Promise<LayerBlob>[] = [];
+    let parentReady: Promise<unknown> = Promise.resolve();
+    for (const [position, chainId] of chainIds.entries()) {
+      const layer = this.#layer(
+        found,
+        { chainId, position, parentReady, parent: chainIds[position - 1] },
+        { ...pull, signal },
+      );
+      layer.catch(error => failed.abort(error)); // one missing layer makes the others useless
+      layers.push(layer);
+      parentReady = layer;
+    }
+    await Promise.allSettled(layers);
+    if (failed.signal.aborted) throw failed.signal.reason;
+    return Promise.all(layers);
+  }
+
+  async #layer(
+    found: FoundImage,
+    place: { chainId: ChainId; position: number; parent: ChainId | undefined; parentReady: Promise<unknown> },
+    { progress, signal, repository, lease }: Pull,
+  ): Promise<LayerBlob> {
+    const descriptor = found.manifest.layers[place.position];
+    const diffId = found.config.rootfs.diff_ids[place.position];
+    if (!descriptor || !diffId) throw internal(`layer ${place.position} is missing`);
+    const id = shortId(descriptor.digest);
+    lease.protect(descriptor.digest);
+    const kept = this.#kept(place.chainId);
+    if (kept) {
+      lease.protect(kept.digest);
+      progress(layerMessage(id, { action: 'Already exists' }));
+      return kept;
+    }
+    progress(layerMessage(id, { action: 'Pulling fs layer' }));
+    const tell = throttled(news => progress(layerMessage(id, news)));
+    return this.#transfers.obtain({ ...place, diffId, descriptor, repository }, { signal, tell });
+  }
+
+  /** The blob of a layer that is unpacked already, whichever image it came with. */
+  #kept(chainId: ChainId): LayerBlob | undefined {
+    const { index, content, snapshots } = this.#rooms;
+    if (!snapshots.hasLayer(chainId)) return undefined;
+    const kept = index.layer(chainId) ?? this.#transfers.made(chainId);
+    return kept && content.has(kept.digest) ? kept : undefined;
+  }
+
+  #name(reference: Reference, canonical: Reference, record: ImageRecord): Promise<boolean> {
+    return this.#rooms.index.update(draft => {
+      const isNew = draft.references.get(toText(reference)) !== record.id;
+      const taggedAt = isNew || !record.taggedAt ? new Date().toISOString() : record.taggedAt;
+      draft.images.set(record.id, { ...record, taggedAt });
+      draft.references.set(toText(reference), record.id);
+      draft.references.set(toText(canonical), record.id);
+      return isNew;
+    });
+  }
+}

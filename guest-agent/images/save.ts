@@ -1,0 +1,164 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Pack, pack } from 'tar-stream';
+import { type Descriptor, mediaTypes } from '../../contracts/oci/descriptor.ts';
+import { type Digest, hexOf } from '../../contracts/oci/digest.ts';
+import type { ImageManifest } from '../../contracts/oci/image-spec.ts';
+import { familiar, familiarName, parseReference, type Reference, toText } from '../../contracts/oci/reference.ts';
+import type { ContentStore } from '../content/index.ts';
+import { ociLayerType } from './archived-images.ts';
+import { digestOf } from './chain-ids.ts';
+import type { Image } from './image.ts';
+
+export interface SaveRooms {
+  content: ContentStore;
+  /** @throws not-found */
+  get(name: string): Image;
+}
+
+/** An image with the names under which it is saved, and its manifest as bytes. */
+interface SavedImage {
+  image: Image;
+  references: Reference[];
+  manifest: Buffer;
+}
+
+interface TarFile {
+  name: string;
+  time: Date;
+  bytes?: Buffer;
+  blob?: Digest;
+}
+
+const epoch = new Date(0);
+const blobName = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
+
+/**
+ * An archive that both worlds read: an OCI layout (`index.json`) with Docker's `manifest.json` and `repositories`
+ * beside it, as dockerd writes it since 25. Layers go in as they are kept, packed or not: every reader looks.
+ */
+export function saveImages(names: readonly string[], rooms: SaveRooms): Readable {
+  const saved = savedImages(names, rooms);
+  const tar = pack();
+  void write(tar, saved, rooms.content).catch(error => tar.destroy(error));
+  return Readable.from(tar, { objectMode: false });
+}
+
+/** An image that is asked for by several names is saved once; asked for by id, without a name. */
+function savedImages(names: readonly string[], { get }: SaveRooms): SavedImage[] {
+  const byId = new Map<Digest, SavedImage>();
+  for (const name of names) {
+    const image = get(name);
+    const saved = byId.get(image.id) ?? { image, references: [], manifest: manifestOf(image) };
+    byId.set(image.id, saved);
+    const wanted = referenceIn(name, image);
+    for (const reference of wanted) if (!saved.references.includes(reference)) saved.references.push(reference);
+  }
+  return [...byId.values()];
+}
+
+/** A tag means itself, a repository without a tag all its tags. */
+function referenceIn(name: string, image: Image): Reference[] {
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) return [];
+  const typed = parseReference(name);
+  const text = toText(typed.tag ? typed : { ...typed, tag: 'latest' });
+  return image.references.filter(reference => toText(reference) === text);
+}
+
+function manifestOf(image: Image): Buffer {
+  const layers: Descriptor[] = image.layers.map(({ digest, size, compression }) => ({
+    mediaType: ociLayerType(compression),
+    digest,
+    size,
+  }));
+  const manifest: ImageManifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: { mediaType: mediaTypes.ociConfig, digest: image.id, size: Buffer.byteLength(image.configText) },
+    layers,
+  };
+  return Buffer.from(JSON.stringify(manifest));
+}
+
+async function write(tar: Pack, images: readonly SavedImage[], content: ContentStore): Promise<void> {
+  for (const name of ['blobs/', 'blobs/sha256/']) {
+    await new Promise<void>((resolve, reject) => {
+      const done = (error?: Error | null): void => (error ? reject(error) : resolve());
+      tar.entry({ name, type: 'directory', mode: 0o755, mtime: epoch }, done);
+    });
+  }
+  const written = new Set<string>();
+  for (const file of filesOf(images)) {
+    if (written.has(file.name)) continue;
+    written.add(file.name);
+    await writeFile(tar, file, content);
+  }
+  tar.finalize();
+}
+
+function filesOf(images: readonly SavedImage[]): TarFile[] {
+  const files: TarFile[] = images.flatMap(({ image, manifest }) => [
+    ...image.layers.map(({ digest }) => ({ name: blobName(digest), time: image.createdAt, blob: digest })),
+    { name: blobName(image.id), time: image.createdAt, bytes: Buffer.from(image.configText) },
+    { name: blobName(digestOf(manifest)), time: image.createdAt, bytes: manifest },
+  ]);
+  const document = (name: string, value: unknown): TarFile => ({
+    name,
+    time: epoch,
+    bytes: Buffer.from(JSON.stringify(value)),
+  });
+  const named = images.some(({ references }) => references.length > 0);
+  return [
+    ...files,
+    document('index.json', indexOf(images)),
+    document('manifest.json', images.map(dockerManifest)),
+    document('oci-layout', { imageLayoutVersion: '1.0.0' }),
+    ...(named ? [document('repositories', repositoriesOf(images))] : []),
+  ];
+}
+
+async function writeFile(tar: Pack, file: TarFile, content: ContentStore): Promise<void> {
+  const size = file.blob ? content.sizeOf(file.blob) : (file.bytes?.length ?? 0);
+  const entry = tar.entry({ name: file.name, size, mode: 0o644, mtime: file.time });
+  await pipeline(file.blob ? content.stream(file.blob) : Readable.from([file.bytes ?? Buffer.alloc(0)]), entry);
+}
+
+function indexOf(images: readonly SavedImage[]) {
+  const manifests = images.flatMap(({ manifest, references }) => {
+    const descriptor = { mediaType: mediaTypes.ociManifest, digest: digestOf(manifest), size: manifest.length };
+    if (references.length === 0) return [descriptor];
+    return references.map(reference => ({
+      ...descriptor,
+      annotations: {
+        'io.containerd.image.name': toText(reference),
+        'org.opencontainers.image.ref.name': reference.tag ?? '',
+      },
+    }));
+  });
+  return { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+}
+
+function dockerManifest({ image, references }: SavedImage) {
+  const sources = image.layers.map(({ digest, size, compression }, position) => [
+    image.config.rootfs.diff_ids[position],
+    { mediaType: ociLayerType(compression), size, digest },
+  ]);
+  return {
+    Config: blobName(image.id),
+    RepoTags: references.length > 0 ? references.map(familiar) : null,
+    Layers: image.layers.map(({ digest }) => blobName(digest)),
+    LayerSources: Object.fromEntries(sources),
+  };
+}
+
+function repositoriesOf(images: readonly SavedImage[]): Record<string, Record<string, string>> {
+  const repositories: Record<string, Record<string, string>> = {};
+  for (const { image, references } of images) {
+    const top = image.layers.at(-1)?.digest ?? image.id;
+    for (const reference of references) {
+      const tags = repositories[familiarName(reference)] ?? {};
+      repositories[familiarName(reference)] = { ...tags, [reference.tag ?? '']: hexOf(top) };
+    }
+  }
+  return repositories;
+}
