@@ -36,6 +36,8 @@ const IFLA_INFO_DATA = 2;
 const IFLA_BR_MCAST_SNOOPING = 23;
 const VETH_INFO_PEER = 1;
 const IFLA_BRPORT_STATE = 1;
+const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_FLUSH = 24;
 const IFLA_BRPORT_ISOLATED = 33;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const ADDR_GEN_MODE_NONE = 1;
@@ -150,11 +152,25 @@ export function changeLink(link: LinkRef, change: LinkChange): Request {
   };
 }
 
-/** No frame passes a bridge's port any more; costs no grace period in the kernel, unlike taking it off. */
-export const disablePort = (index: number): Request => portRequest(index, [[IFLA_BRPORT_STATE, u8(portDisabled)]]);
+/**
+ * No frame passes a bridge's port any more, and the bridge forgets who lived behind it: another may have the same
+ * addresses at once. Costs no grace period in the kernel, unlike taking the port off.
+ */
+export const disablePort = (index: number): Request =>
+  portRequest(index, [
+    [IFLA_BRPORT_STATE, u8(portDisabled)],
+    [IFLA_BRPORT_FLUSH, Buffer.alloc(0)],
+  ]);
 
-/** Isolated ports of a bridge reach its other ports, but not each other. */
-export const isolatePort = (index: number): Request => portRequest(index, [[IFLA_BRPORT_ISOLATED, u8(1)]]);
+/**
+ * How a bridge treats a port. Frames may go back where they came from (hairpin): with br_netfilter, a container that
+ * visits its own published port is answered inside the bridge. Isolated ports do not reach each other.
+ */
+export const configurePort = (index: number, { isolated }: { isolated: boolean }): Request =>
+  portRequest(index, [
+    [IFLA_BRPORT_MODE, u8(1)],
+    [IFLA_BRPORT_ISOLATED, u8(isolated ? 1 : 0)],
+  ]);
 
 export function removeLink(link: LinkRef): Request {
   return { ...changeLink(link, {}), type: RTM_DELLINK };

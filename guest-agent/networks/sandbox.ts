@@ -5,9 +5,9 @@ import {
   addAddress,
   addPair,
   changeLink,
+  configurePort,
   disablePort,
   findLink,
-  isolatePort,
   RouteConnection,
   setRoute,
 } from '../netlink/index.ts';
@@ -72,9 +72,7 @@ export function plugIn(host: RouteConnection, namespace: Namespace, interfaceNam
   const peer = { name: interfaceName, namespace: namespace.fd };
   host.request(addPair({ name: hostInterface, mtu: port.mtu, master: port.bridge, peer }));
   const hostIndex = indexOf(host, hostInterface);
-  const requests = [changeLink(hostIndex, { up: true, noLinkLocal: true })];
-  if (port.isolated) requests.push(isolatePort(hostIndex));
-  host.request(...requests);
+  host.request(changeLink(hostIndex, { up: true, noLinkLocal: true }), configurePort(hostIndex, port));
   const index = indexOf(namespace.connection, interfaceName);
   inNetworkNamespace(namespace.fd, () => writeSetting(`net/ipv6/conf/${interfaceName}/disable_ipv6`, '1'));
   namespace.connection.request(changeLink(index, { up: true }));
