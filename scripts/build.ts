@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 
 /**
  * Bundles every program that runs without this tree into `dist/`: the agent, the keeper, and the worker threads.
- * koffi stays outside, for it brings a binary. Silent when all is well.
+ * koffi stays outside, for it brings a binary. Silent when all is well. Names as arguments build only those.
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -42,4 +42,7 @@ export async function buildPrograms(outdir = 'dist', names: string[] = Object.ke
   return entries.map(([name]) => name);
 }
 
-if (basename(process.argv[1] ?? '') === 'build.ts') await buildPrograms();
+if (basename(process.argv[1] ?? '') === 'build.ts') {
+  const names = process.argv.slice(2);
+  await buildPrograms('dist', names.length > 0 ? names : undefined);
+}

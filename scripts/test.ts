@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { ensureTestPackages } from '../test/support/packages.ts';
+
+const project = dirname(import.meta.dirname);
+
+/** A part of the tests, with the time that it may take on two cores. */
+interface Suite {
+  name: string;
+  folder: string;
+  budgetSeconds: number;
+}
+
+const suites: Suite[] = [
+  { name: 'unit', folder: 'test/unit', budgetSeconds: 120 },
+  { name: 'linux', folder: 'test/linux', budgetSeconds: 420 },
+  { name: 'docker', folder: 'test/docker-api', budgetSeconds: 600 },
+  { name: 'machine', folder: 'test/machine', budgetSeconds: 900 },
+];
+
+interface Report {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+}
+
+interface Outcome extends Report {
+  suite: Suite;
+  seconds: number;
+  ok: boolean;
+}
+
+async function runSuite(suite: Suite, long: boolean): Promise<Outcome> {
+  const work = await mkdtemp(join(tmpdir(), 'berth-test-'));
+  const output = join(work, 'report.json');
+  const started = performance.now();
+  const args = ['run', suite.folder, '--reporter=default', '--reporter=json', `--outputFile.json=${output}`];
+  const vitest = spawn(join(project, 'node_modules/.bin/vitest'), args, {
+    cwd: project,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, BERTH_TEST_LONG: long ? '1' : '' },
+  });
+  const code = await new Promise(resolve => vitest.once('close', resolve));
+  const none: Report = { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0 };
+  const report = await readFile(output, 'utf8').then(
+    text => JSON.parse(text) as Report,
+    () => none,
+  );
+  await rm(work, { recursive: true, force: true });
+  return { ...report, suite, ok: code === 0, seconds: (performance.now() - started) / 1000 };
+}
+
+function tell({ suite, seconds, numPassedTests, numFailedTests, numPendingTests, ok }: Outcome): void {
+  const late = seconds > suite.budgetSeconds ? ' OVER BUDGET' : '';
+  process.stdout.write(
+    `${ok ? 'ok  ' : 'FAIL'} ${suite.name}: ${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped, ` +
+      `${seconds.toFixed(0)} of ${suite.budgetSeconds} s${late}\n`,
+  );
+}
+
+const long = process.argv.includes('--long');
+const wanted = process.argv.slice(2).filter(word => !word.startsWith('-'));
+const chosen = suites.filter(suite => wanted.length === 0 || wanted.includes(suite.name));
+await ensureTestPackages();
+const outcomes: Outcome[] = [];
+for (const suite of chosen) {
+  outcomes.push(await runSuite(suite, long));
+}
+for (const outcome of outcomes) tell(outcome);
+const sum = (key: keyof Report): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
+const broken = outcomes.filter(outcome => !outcome.ok).length;
+const failed = Math.max(sum('numFailedTests'), broken);
+process.stdout.write(`${sum('numPassedTests')} passed, ${failed} failed, ${sum('numPendingTests')} skipped\n`);
+process.exit(failed > 0 ? 1 : 0);

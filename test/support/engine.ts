@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type CommandResult, command, succeed } from './command.ts';
+import { eventually } from './eventually.ts';
+
+/** An engine that a test can talk to with the `docker` command. */
+export interface TestEngine {
+  socket: string;
+  docker(...args: string[]): Promise<string>;
+  /** Like `docker`, for commands that may fail. */
+  tryDocker(args: string[], options?: Parameters<typeof command>[2]): Promise<CommandResult>;
+  /** What the engine wrote to its own log. */
+  log(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export interface NativeEngine extends TestEngine {
+  root: string;
+  execRoot: string;
+  bridge: string;
+  pid(): number;
+  /** Ends the agent with SIGKILL; containers and keeper go on. */
+  kill(): Promise<void>;
+  /** Starts an agent on the same root again. */
+  restart(): Promise<void>;
+}
+
+const project = dirname(dirname(import.meta.dirname));
+
+/** The `docker` command on a socket. */
+export function dockerOn(socket: string): Pick<TestEngine, 'docker' | 'tryDocker'> {
+  const env = { DOCKER_HOST: `unix://${socket}`, DOCKER_CLI_HINTS: 'false' };
+  return {
+    docker: (...args) => succeed('docker', args, { env, timeoutMs: 180_000 }),
+    tryDocker: (args, options = {}) =>
+      command('docker', args, { timeoutMs: 180_000, ...options, env: { ...env, ...options.env } }),
+  };
+}
+
+let engines = 0;
+
+/** Starts `berth engine` on this host with everything of its own. Needs root and Linux. */
+export async function startNativeEngine(config: Record<string, unknown> = {}): Promise<NativeEngine> {
+  const work = await mkdtemp(join(tmpdir(), 'berth-engine-'));
+  const root = join(work, 'root');
+  const execRoot = `/run/berth-test-${process.pid}-${++engines}`;
+  const bridge = `bt${process.pid % 100000}x${engines}`;
+  const socket = join(work, 'docker.sock');
+  const logFile = join(work, 'engine.log');
+  const configFile = join(work, 'daemon.json');
+  await mkdir(root);
+  await writeFile(configFile, JSON.stringify(config));
+  let child: ChildProcess;
+  const start = async (): Promise<void> => {
+    const output = openSync(logFile, 'a');
+    const args = ['engine', '--root', root, '--exec-root', execRoot, '--host', `unix://${socket}`, '--bridge', bridge];
+    child = spawn(join(project, 'bin/berth'), [...args, '--config', configFile], { stdio: ['ignore', output, output] });
+    await eventually('the engine answers', async () => {
+      if (child.exitCode !== null) throw new Error(`the engine ended:\n${await readFile(logFile, 'utf8')}`);
+      return succeed('docker', ['-H', `unix://${socket}`, 'version', '--format', '{{.Server.Version}}']);
+    });
+  };
+  const ended = (): Promise<unknown> =>
+    child.exitCode === null && child.signalCode === null
+      ? new Promise(resolve => child.once('exit', resolve))
+      : Promise.resolve();
+  const agentPid = async (): Promise<number> =>
+    Number((await succeed('pgrep', ['-P', String(child.pid)])).trim().split('\n')[0]);
+  await start();
+  return {
+    ...dockerOn(socket),
+    socket,
+    root,
+    execRoot,
+    bridge,
+    pid: () => child.pid ?? 0,
+    log: () => readFile(logFile, 'utf8'),
+    kill: async () => {
+      process.kill(await agentPid(), 'SIGKILL');
+      await ended();
+    },
+    restart: start,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await ended();
+      await rm(work, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What a container engine could leave behind on a host, as lines to compare with before. */
+export async function traces(): Promise<string[]> {
+  const shell = `
+    cat /proc/mounts | grep -E 'overlay|berth|nsfs' | cut -d' ' -f2
+    find /sys/fs/cgroup -type d -path '*berth*' 2>/dev/null
+    ip -o link | awk -F': ' '{print "link " $2}' | sed 's/@.*//'
+    nft list tables 2>/dev/null
+    ls -d /run/berth* /run/netns/* 2>/dev/null`;
+  return (await succeed('sh', ['-c', `{ ${shell}\n} || true`])).split('\n').filter(Boolean).sort();
+}
