@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { errnoName } from '../syscalls/errno.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
-import { closeRange, exitNow, setUmask, writeFd } from '../syscalls/process.ts';
+import { exitNow, setUmask, writeFd } from '../syscalls/process.ts';
+import { leaveDescriptors } from './descriptors.ts';
 import { perform } from './perform.ts';
 import type { ChildReport, LaunchFailure, LaunchStep } from './protocol.ts';
 
@@ -29,7 +30,7 @@ export interface Child {
 export function runChild(options: { report: number; container: number; plan: string; failAtStep?: number }): void {
   const { report, container } = options;
   try {
-    closeAllBut([report, container]);
+    leaveDescriptors([report, container]);
     setUmask(0);
     const child: Child = {
       report,
@@ -58,15 +59,6 @@ function runSteps(child: Child, steps: LaunchStep[], failAtStep: number | undefi
       return;
     }
   }
-}
-
-function closeAllBut(keep: number[]): void {
-  let first = 3; // the standard streams are replaced at the end, so that no new descriptor takes their numbers
-  for (const fd of keep.filter(fd => fd >= first).sort((a, b) => a - b)) {
-    closeRange(first, fd - 1);
-    first = fd + 1;
-  }
-  closeRange(first);
 }
 
 /** Tells the keeper; blocks until it is written. */

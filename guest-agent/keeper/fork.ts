@@ -4,6 +4,7 @@ import { setns } from '../syscalls/namespace.ts';
 import { CLONE_NEWPID } from '../syscalls/namespace-flags.ts';
 import { blockSignals, exitNow, setSignalMask, socketPair } from '../syscalls/process.ts';
 import { runChild } from './child.ts';
+import { findWakers, leaveDescriptors } from './descriptors.ts';
 import type { StartMessage } from './protocol.ts';
 
 /** A child on its way to execve. `report` is the keeper's end of its socket. */
@@ -21,6 +22,7 @@ let ownPidNamespace = -1;
  * All signals are blocked in between, for in the child libuv's handler would write into the pipe that both share.
  */
 export function forkChild(message: StartMessage, container: number | undefined): ForkedChild {
+  findWakers();
   const [report, childEnd] = socketPair();
   const cgroup = message.cgroup === undefined ? undefined : openSync(message.cgroup, 'r');
   const mask = blockSignals();
@@ -70,12 +72,14 @@ export const canaryExitCode = 42;
  * keeper lives from. Gives its pid, or says what is wrong already.
  */
 export function forkCanary(): number | string {
+  findWakers();
   const missing = unforkableMappings();
   if (missing > 0) return `${missing} mappings of memory would be missing in a child`;
   const mask = blockSignals();
   try {
     const { pid, pidfd } = forkProcess(0);
     if (pid === 0) {
+      leaveDescriptors([]);
       let kept: number[][] = [];
       for (let round = 0; round < 20_000; round++) {
         if (round % 1000 === 0) kept = [];

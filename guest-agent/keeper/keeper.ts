@@ -134,8 +134,9 @@ export class Keeper {
 
   #abandon(held: Held, error: LaunchFailure): Answer {
     if (held.pid !== 0 && !held.exit) {
-      pidfdSendSignal(held.pidfd, SIGKILL);
-      waitForChild(held.pid);
+      const ended = waitForChild(held.pid);
+      if (ended && error.code === 'EKILLED')
+        error.detail += `, with ${ended.signal ? `signal ${ended.signal}` : ended.exitCode}`;
     }
     this.#byPid.delete(held.pid);
     this.#held.delete(held.id);

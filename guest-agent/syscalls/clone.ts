@@ -75,13 +75,13 @@ export interface ForkResult {
  * Signals should be blocked: libuv's handlers are still there in the child. @throws SyscallError
  */
 export function forkProcess(flags: number, cgroupFd?: number): ForkResult {
-  makeMemoryForkable();
   cloneArgs.fill(0);
   const intoCgroup = cgroupFd === undefined ? 0n : CLONE_INTO_CGROUP;
   cloneArgs.writeBigUInt64LE(BigInt(flags | CLONE_PIDFD) | intoCgroup, 0);
   cloneArgs.writeBigUInt64LE(BigInt(koffi.address(pidfdOut)), 8);
   cloneArgs.writeBigUInt64LE(SIGCHLD, 32);
   cloneArgs.writeBigUInt64LE(BigInt(cgroupFd ?? 0), 80);
+  makeMemoryForkable(); // last: what V8 maps after this would be missing in the child
   const pid = rawClone3(SYS_clone3, cloneArgs, CLONE_ARGS_SIZE);
   if (pid === 0) return { pid: 0, pidfd: -1 };
   return { pid: check('clone3', pid, flags), pidfd: pidfdOut.readInt32LE(0) };
