@@ -1,0 +1,237 @@
+import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { systemClock } from '../base/clock.ts';
+import { createLog, type Log, type LogLevel } from '../base/log.ts';
+import { messageOf } from '../contracts/errors.ts';
+import type { MachineSettings } from '../contracts/guest.ts';
+import { type Api, apiVersion, minimumApiVersion, openApi } from './api/index.ts';
+import { openArchive } from './archive/index.ts';
+import { openCgroups } from './cgroups/index.ts';
+import { openContentStore } from './content/index.ts';
+import { type Control, openControl } from './control/index.ts';
+import { type Engine, openEngine, type Rooms } from './engine/index.ts';
+import { openImages, ownPlatform } from './images/index.ts';
+import { openLogs } from './logs/index.ts';
+import { openNetworks } from './networks/index.ts';
+import { openRegistry } from './registry/index.ts';
+import { keeperProgram, openRuntime } from './runtime/index.ts';
+import { openSnapshots } from './snapshots/index.ts';
+import { tryLock } from './syscalls/process.ts';
+import { openVolumes } from './volumes/index.ts';
+
+/** The agent's version; `docker version` shows it as the engine's. */
+const version = '0.1.0';
+/** What containers may take to end when the engine ends, in seconds. */
+const endGraceSeconds = 15;
+
+const usage = `usage: agent --root DIR --exec-root DIR --host unix://PATH
+             [--bridge NAME] [--bip CIDR] [--config FILE] [--machine FILE] [--log-level LEVEL]`;
+
+/** Where the agent lives and what it serves. */
+interface Flags {
+  root: string;
+  execRoot: string;
+  socketPath: string;
+  bridge: string;
+  bip?: string;
+  logLevel: LogLevel;
+  /** What the host of our machine says. Absent: we run natively. */
+  machine?: MachineSettings;
+  /** Keys of Docker's daemon.json. */
+  config: DaemonConfig;
+}
+
+interface DaemonConfig {
+  'registry-mirrors'?: string[];
+  'insecure-registries'?: string[];
+  dns?: string[];
+  'dns-search'?: string[];
+  'dns-opts'?: string[];
+  'max-concurrent-downloads'?: number;
+  'max-download-attempts'?: number;
+  bip?: string;
+  bridge?: string;
+}
+
+/** @throws Error that says what is wrong, for a person */
+function readFlags(args: string[]): Flags {
+  const { values } = parseArgs({
+    args,
+    options: {
+      root: { type: 'string' },
+      'exec-root': { type: 'string' },
+      host: { type: 'string' },
+      bridge: { type: 'string' },
+      bip: { type: 'string' },
+      config: { type: 'string' },
+      machine: { type: 'string' },
+      'log-level': { type: 'string', default: 'info' },
+    },
+  });
+  const { root, 'exec-root': execRoot, host } = values;
+  if (!root || !execRoot || !host?.startsWith('unix://')) throw new Error(usage);
+  const machine = values.machine ? (readJson(values.machine) as MachineSettings) : undefined;
+  const config: DaemonConfig = {
+    ...machine?.engine,
+    ...(values.config ? (readJson(values.config) as DaemonConfig) : {}),
+  };
+  return {
+    root,
+    execRoot,
+    socketPath: host.slice('unix://'.length),
+    bridge: values.bridge ?? config.bridge ?? 'berth0',
+    bip: values.bip ?? config.bip,
+    logLevel: values['log-level'] as LogLevel,
+    machine,
+    config,
+  };
+}
+
+const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
+
+/** The other programs: beside this file when bundled, else in their rooms. */
+function programFile(bundled: string, source: string): string {
+  const here = fileURLToPath(import.meta.url);
+  return join(dirname(here), here.endsWith('.ts') ? source : bundled);
+}
+
+/** Two engines on one root would destroy each other's records. The lock goes with the process. */
+function lockRoot(root: string): void {
+  mkdirSync(root, { recursive: true, mode: 0o711 });
+  const lock = openSync(join(root, 'engine.lock'), 'a', 0o600);
+  if (!tryLock(lock)) throw new Error(`another engine runs on ${root}`);
+}
+
+/** The proxies and certificates of the host, for what this process fetches and the `info` document tells. */
+function applyProxy({ machine }: Flags): void {
+  const { http, https, no } = machine?.proxy ?? {};
+  if (http) process.env.HTTP_PROXY = http;
+  if (https) process.env.HTTPS_PROXY = https;
+  if (no) process.env.NO_PROXY = no;
+}
+
+/** Every room, in the order of the floors. */
+async function openRooms(flags: Flags, publisher: Control['publisher'] | undefined, log: Log): Promise<Rooms> {
+  const { root, execRoot, config } = flags;
+  const archive = openArchive({ workerFile: programFile('archive-worker.mjs', 'archive/worker.ts'), log });
+  const snapshots = await openSnapshots({ root: join(root, 'snapshots'), log });
+  const registry = openRegistry({
+    mirrors: config['registry-mirrors'],
+    insecureRegistries: config['insecure-registries'],
+    proxies: { httpProxy: process.env.HTTP_PROXY, httpsProxy: process.env.HTTPS_PROXY, noProxy: process.env.NO_PROXY },
+    ...(flags.machine?.certificates ? { extraCertificates: [flags.machine.certificates] } : {}),
+    userAgent: `berth/${version}`,
+    log,
+  });
+  const images = await openImages({
+    root: join(root, 'images'),
+    content: openContentStore(join(root, 'content')),
+    snapshots,
+    archive,
+    registry,
+    platform: ownPlatform(),
+    downloads: config['max-concurrent-downloads'],
+    attempts: config['max-download-attempts'],
+    log,
+  });
+  const [runtime, networks, volumes] = await Promise.all([
+    openRuntime({ execRoot, keeperProgram: keeperProgram(programFile('keeper.mjs', 'keeper/main.ts')), log }),
+    openNetworks({
+      root: join(root, 'networks'),
+      execRoot,
+      bridge: { name: flags.bridge, ...(flags.bip ? { cidr: flags.bip } : {}) },
+      publisher,
+      dns: config.dns ?? flags.machine?.resolvers,
+      dnsSearch: config['dns-search'],
+      dnsOptions: config['dns-opts'],
+      log,
+    }),
+    openVolumes({ root: join(root, 'volumes'), copier: archive, log }),
+  ]);
+  const logs = openLogs({ workerFile: programFile('pump-worker.mjs', 'logs/pump-worker.ts'), log });
+  return { archive, snapshots, registry, images, runtime, networks, volumes, logs, cgroups: openCgroups({}) };
+}
+
+/** Engines side by side differ in their bridges, and so in their cgroups. */
+const cgroupParentOf = (bridge: string): string => (bridge === 'berth0' ? '/berth' : `/berth-${bridge}`);
+
+interface Agent {
+  api: Api;
+  engine: Engine;
+  rooms: Rooms;
+  control: Control | undefined;
+}
+
+async function start(flags: Flags, log: Log, shutdown: (graceSeconds: number) => Promise<void>): Promise<Agent> {
+  const { execRoot, root, socketPath, machine } = flags;
+  mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  const control = machine && (await openControl({ settings: machine, execRoot, version, shutdown, log }));
+  const rooms = await openRooms(flags, control?.publisher, log);
+  const engine = await openEngine(rooms, {
+    root,
+    execRoot,
+    cgroupParent: cgroupParentOf(flags.bridge),
+    machine: machine !== undefined,
+    apiSocket: socketPath,
+    serverVersion: version,
+    apiVersion,
+    minimumApiVersion,
+    log,
+    clock: systemClock,
+  });
+  mkdirSync(dirname(socketPath), { recursive: true });
+  const api = await openApi({ engine, socketPath, version, log });
+  control?.ready();
+  return { api, engine, rooms, control };
+}
+
+/** The orderly end: containers stop, and nothing of theirs is left in the kernel. */
+async function end({ api, engine, rooms, control }: Agent, flags: Flags, graceSeconds: number): Promise<void> {
+  await engine.close({ stopContainers: true, graceSeconds });
+  await api.close();
+  await rooms.networks.close({ removeAll: true });
+  await rooms.runtime.close({ stopKeeper: true });
+  await Promise.all([rooms.logs.close(), rooms.archive.close()]);
+  rooms.registry.close();
+  await rooms.cgroups.open(cgroupParentOf(flags.bridge)).remove();
+  await control?.close();
+  rmSync(flags.socketPath, { force: true });
+  rmSync(join(flags.execRoot, 'engine.pid'), { force: true });
+  rmSync(join(flags.execRoot, 'containers'), { recursive: true, force: true });
+}
+
+async function main(): Promise<void> {
+  const flags = readFlags(process.argv.slice(2));
+  const log = createLog({ level: flags.logLevel });
+  process.on('unhandledRejection', error => log.error('An error that nobody handled', { error }));
+  lockRoot(flags.root);
+  applyProxy(flags);
+  let agent: Agent | undefined;
+  let ending: Promise<void> | undefined;
+  const shutdown = (graceSeconds: number): Promise<void> => {
+    ending ??= (async () => {
+      log.info('The engine ends', { graceSeconds });
+      if (agent) await end(agent, flags, graceSeconds);
+      process.exit(0);
+    })();
+    return ending;
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      shutdown(endGraceSeconds).catch(error => {
+        log.error('The engine did not end in order', { error });
+        process.exit(1);
+      });
+    });
+  }
+  agent = await start(flags, log, shutdown);
+  writeFileSync(join(flags.execRoot, 'engine.pid'), `${process.pid}\n`);
+  log.info('The engine answers', { socket: flags.socketPath, version });
+}
+
+main().catch(error => {
+  process.stderr.write(`berth engine: ${messageOf(error)}\n`);
+  process.exit(1);
+});
