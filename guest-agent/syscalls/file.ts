@@ -39,6 +39,11 @@ function cPath(name: ByteString): CPath {
   return Buffer.from(`${name}\0`, 'latin1');
 }
 
+/** A function of koffi's that can also run in another thread. */
+type Asynchronous<F extends (argument: number) => number> = F & {
+  async(argument: number, done: (error: Error | null, result: number) => void): void;
+};
+
 const c = {
   openat2: declare<(nr: number, dir: number, path: CPath, how: Buffer, size: number) => number>(
     'long syscall(long nr, int dir, const char *path, void *how, size_t size)',
@@ -72,7 +77,7 @@ const c = {
   statx: declare<(dir: number, path: CPath, flags: number, mask: number, buffer: Buffer) => number>(
     'int statx(int d, const char *p, int f, uint mask, void *b)',
   ),
-  syncfs: declare<(fd: number) => number>('int syncfs(int fd)'),
+  syncfs: declare<Asynchronous<(fd: number) => number>>('int syncfs(int fd)'),
   close: declare<(fd: number) => number>('int close(int fd)'),
   ioctl: declare<(fd: number, request: number, argument: Buffer) => number>(
     'int ioctl(int fd, ulong request, void *argument)',
@@ -214,8 +219,18 @@ export function findStatAt(dir: number, name: ByteString): FileStatus | undefine
   }
 }
 
-/** Writes everything of the file system that `fd` is on to the disk. Blocks: call it in a worker, or for little. */
-export const syncFileSystem = (fd: number): void => void check('syncfs', c.syncfs(fd), fd);
+/** Writes everything of the file system that `path` is on to the disk, in a thread of koffi's. @throws SyscallError */
+export async function syncFileSystemOf(path: string): Promise<void> {
+  const fd = openAt2(AT_FDCWD, toBytes(path), constants.O_RDONLY, 0);
+  try {
+    const result = await new Promise<number>((resolve, reject) =>
+      c.syncfs.async(fd, (error, value) => (error ? reject(error) : resolve(value))),
+    );
+    if (result === -1) throw new SyscallError('syncfs', 5, path); // errno stays in koffi's thread; EIO is the usual one
+  } finally {
+    closeFd(fd);
+  }
+}
 
 const FS_IOC_GETFLAGS = 0x80086601;
 const FS_IOC_SETFLAGS = 0x40086602;

@@ -2,16 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toGoMode } from '../../../guest-agent/archive/path-stat.ts';
 import { canRun, descriptorCount, newArchive, tarOf, temporaryFolder } from './fixture.ts';
 
 describe.skipIf(!canRun)('docker cp', () => {
   const archive = newArchive();
-  let folder = temporaryFolder();
+  let folder: ReturnType<typeof temporaryFolder>;
   const at = (path: string): string => join(folder.path, path);
   beforeEach(() => {
-    folder[Symbol.dispose]();
     folder = temporaryFolder();
     mkdirSync(at('root/etc/sub'), { recursive: true });
     mkdirSync(at('outside'));
@@ -22,10 +21,8 @@ describe.skipIf(!canRun)('docker cp', () => {
     symlinkSync('/etc/motd', at('root/to-file'));
     writeFileSync(at('outside/secret'), 'untouched');
   });
-  afterAll(async () => {
-    await archive.close();
-    folder[Symbol.dispose]();
-  });
+  afterEach(() => folder[Symbol.dispose]());
+  afterAll(() => archive.close());
 
   const names = async (path: string, more: { contentsOnly?: boolean; rename?: string } = {}): Promise<string> => {
     const bytes = Buffer.concat(await archive.pack({ root: at('root'), path, ...more }).toArray());

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DiffId } from '../../../contracts/oci/digest.ts';
 import { getXattrAt } from '../../../guest-agent/syscalls/xattr.ts';
 import { canRun, descriptorCount, newArchive, tarOf, temporaryFolder } from './fixture.ts';
@@ -23,19 +23,16 @@ const digest = (bytes: Buffer): DiffId => `sha256:${createHash('sha256').update(
 
 describe.skipIf(!canRun)('unpackLayer', () => {
   const archive = newArchive();
-  let folder = temporaryFolder();
+  let folder: ReturnType<typeof temporaryFolder>;
   const at = (path: string): string => join(folder.path, path);
   beforeEach(() => {
-    folder[Symbol.dispose]();
     folder = temporaryFolder();
     mkdirSync(at('layer'));
     mkdirSync(at('outside'));
     writeFileSync(at('outside/secret'), 'untouched');
   });
-  afterAll(async () => {
-    await archive.close();
-    folder[Symbol.dispose]();
-  });
+  afterEach(() => folder[Symbol.dispose]());
+  afterAll(() => archive.close());
 
   const unpack = (bytes: Buffer, compression: 'none' | 'gzip' | 'zstd' = 'none') => {
     writeFileSync(at('blob'), bytes);

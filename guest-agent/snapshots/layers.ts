@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readJsonFile, syncFolderSync } from '../../base/json-file.ts';
+import type { Log } from '../../base/log.ts';
+import { notFound } from '../../contracts/errors.ts';
+import { type ChainId, hexOf, isDigest } from '../../contracts/oci/digest.ts';
+import { syncFileSystemOf } from '../syscalls/file.ts';
+import type { LayerDraft, LayerInfo } from './snapshots.ts';
+import type { Trash } from './trash.ts';
+
+interface LayerDocument {
+  version: 1;
+  chainId: ChainId;
+  parent?: ChainId;
+  size: number;
+}
+
+/** Committed layers, each a folder `<hex of the chainId>/{layer.json,diff}` that appeared by one rename. */
+export class Layers {
+  readonly #folder: string;
+  readonly #drafts: string;
+  readonly #trash: Trash;
+  readonly #layers = new Map<ChainId, LayerInfo>();
+  #counter = 0;
+
+  constructor(root: string, trash: Trash, log: Log) {
+    this.#folder = join(root, 'layers');
+    this.#drafts = join(root, 'drafts');
+    this.#trash = trash;
+    for (const folder of [this.#folder, this.#drafts]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(this.#drafts)) trash.take(join(this.#drafts, name));
+    for (const name of readdirSync(this.#folder)) this.#load(name, log);
+  }
+
+  #load(name: string, log: Log): void {
+    const folder = join(this.#folder, name);
+    try {
+      const document = readJsonFile(join(folder, 'layer.json'));
+      if (!isLayerDocument(document) || hexOf(document.chainId) !== name) throw new Error('not a layer');
+      const { chainId, parent, size } = document;
+      this.#layers.set(chainId, { chainId, parent, size });
+    } catch (error) {
+      log.warn('removing a layer whose record cannot be read; pull its image again', { layer: name, error });
+      this.#trash.take(folder);
+    }
+  }
+
+  all(): LayerInfo[] {
+    return [...this.#layers.values()];
+  }
+
+  has(chainId: ChainId): boolean {
+    return this.#layers.has(chainId);
+  }
+
+  /** @throws not-found */
+  get(chainId: ChainId): LayerInfo {
+    const layer = this.#layers.get(chainId);
+    if (!layer) throw notFound(`layer does not exist: ${chainId}`);
+    return layer;
+  }
+
+  directory(chainId: ChainId): string {
+    return join(this.#folder, hexOf(chainId), 'diff');
+  }
+
+  /** Directories of a stack, top first. @throws not-found when one of it is missing */
+  stack(top: ChainId | undefined): string[] {
+    const directories: string[] = [];
+    for (let next = top; next !== undefined; next = this.get(next).parent) directories.push(this.directory(next));
+    return directories;
+  }
+
+  draft(chainId: ChainId, parent: ChainId | undefined): LayerDraft {
+    const folder = join(this.#drafts, `${hexOf(chainId)}-${process.pid}-${this.#counter++}`);
+    const directory = join(folder, 'diff');
+    mkdirSync(folder, { mode: 0o700 });
+    mkdirSync(directory);
+    return {
+      directory,
+      commit: size => this.#commit(folder, { version: 1, chainId, parent, size }),
+      abort: async () => this.#trash.take(folder),
+    };
+  }
+
+  async #commit(folder: string, document: LayerDocument): Promise<void> {
+    if (document.parent !== undefined) this.get(document.parent);
+    writeFileSync(join(folder, 'layer.json'), JSON.stringify(document), { mode: 0o600 });
+    // One syncfs in place of ten thousand fsyncs; only then the rename that makes the layer real.
+    await syncFileSystemOf(folder);
+    if (this.has(document.chainId) || existsSync(join(this.#folder, hexOf(document.chainId)))) {
+      this.#trash.take(folder);
+      return;
+    }
+    renameSync(folder, join(this.#folder, hexOf(document.chainId)));
+    syncFolderSync(this.#folder);
+    const { chainId, parent, size } = document;
+    this.#layers.set(chainId, { chainId, parent, size });
+  }
+
+  remove(chainId: ChainId): void {
+    if (!this.#layers.delete(chainId)) return;
+    this.#trash.take(join(this.#folder, hexOf(chainId)));
+  }
+}
+
+function isLayerDocument(value: unknown): value is LayerDocument {
+  if (typeof value !== 'object' || value === null) return false;
+  const { version, chainId, parent, size } = value as Partial<Record<keyof LayerDocument, unknown>>;
+  const parentFits = parent === undefined || (typeof parent === 'string' && isDigest(parent));
+  return version === 1 && typeof chainId === 'string' && isDigest(chainId) && parentFits && typeof size === 'number';
+}

@@ -1,0 +1,50 @@
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../../base/log.ts';
+import { removeTree } from '../syscalls/remove-tree.ts';
+
+/** Trees on their way out: renamed away in an instant, deleted behind the caller's back, and again after a crash. */
+export class Trash {
+  readonly #folder: string;
+  readonly #log: Log;
+  #counter = 0;
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(folder: string, log: Log) {
+    this.#folder = folder;
+    this.#log = log;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(folder)) this.#delete(join(folder, name));
+  }
+
+  /** Takes the tree at `path` away. A path that is not there is fine. */
+  take(path: string): void {
+    const target = join(this.#folder, `${process.pid}-${Date.now()}-${this.#counter++}`);
+    try {
+      renameSync(path, target);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    this.#delete(target);
+  }
+
+  /** Resolves when all that was taken is deleted. */
+  settled(): Promise<void> {
+    return this.#tail;
+  }
+
+  #delete(path: string): void {
+    this.#tail = this.#tail.then(() => rm(path, { recursive: true, force: true })).catch(() => this.#deleteHard(path));
+  }
+
+  /** What containers leave behind may be too deep for paths, or immutable. */
+  #deleteHard(path: string): void {
+    try {
+      removeTree(path);
+    } catch (error) {
+      this.#log.warn('could not delete a removed tree', { path, error });
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ChainId } from '../../../contracts/oci/digest.ts';
+import { openSnapshots, type Snapshots } from '../../../guest-agent/snapshots/index.ts';
+import { canRun, descriptorCount, quiet, temporaryFolder } from '../archive/fixture.ts';
+
+const chain = (digit: string): ChainId => `sha256:${digit.repeat(64)}` as ChainId;
+const base = chain('a');
+const top = chain('b');
+
+describe.skipIf(!canRun)('snapshots', () => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  let snapshots: Snapshots;
+  const at = (path: string): string => join(folder.path, path);
+  const mounts = (): string => readFileSync('/proc/self/mountinfo', 'utf8');
+  const reopen = async (): Promise<Snapshots> => openSnapshots({ root: at('store'), log: quiet });
+  const sh = (script: string): string => execFileSync('sh', ['-ec', script]).toString();
+
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    snapshots = await reopen();
+    const draft = await snapshots.prepareLayer(base, undefined);
+    sh(
+      `cd ${draft.directory}; mkdir -p etc dir/sub; echo hi > etc/motd; echo 1 > dir/one; echo 2 > dir/sub/two; echo x > top`,
+    );
+    await draft.commit(11);
+    const second = await snapshots.prepareLayer(top, base);
+    sh(`cd ${second.directory}; mkdir etc; mknod etc/motd c 0 0; echo new > added`);
+    await second.commit(4);
+  });
+  afterEach(async () => {
+    await expect.poll(() => readdirSync(at('store/trash')).length).toBe(0);
+    folder[Symbol.dispose]();
+  });
+
+  /** Runs a script in the writable root of a container, in mount namespaces that only it sees. */
+  const change = (id: string, script: string): void => {
+    const root = snapshots.open(id, { writable: true });
+    try {
+      sh(`cd ${root.path.replace('self', String(process.pid))}; ${script}`);
+    } finally {
+      root.close();
+    }
+  };
+
+  it('shows the stack of layers as one tree, and leaves no mount and no descriptor', async () => {
+    const before = [mounts(), descriptorCount()];
+    await snapshots.prepare('c1', top);
+    const root = snapshots.open('c1');
+    expect(readFileSync(`${root.path}/top`, 'utf8')).toBe('x\n');
+    expect(existsSync(`${root.path}/etc/motd`)).toBe(false);
+    expect(existsSync(`${root.path}/.dockerenv`)).toBe(true);
+    expect(mounts()).toBe(before[0]);
+    root.close();
+    change('c1', 'echo changed > top; echo a > etc/motd');
+    const again = snapshots.open('c1');
+    expect(readFileSync(`${again.path}/top`, 'utf8')).toBe('changed\n');
+    expect(() => writeFileSync(`${again.path}/top`, 'no')).toThrow('EROFS');
+    again.close();
+    expect([mounts(), descriptorCount()]).toEqual(before);
+  });
+
+  it("tells changes with Docker's kinds, and sizes", async () => {
+    await snapshots.prepare('c1', top);
+    expect(await snapshots.changes('c1')).toEqual([]);
+    change(
+      'c1',
+      `echo 12345 > etc/new; rm added; rm -r dir; mkdir dir; echo 3 > dir/three; chmod 700 etc; chmod 600 top; chmod 644 top
+       mkdir -p opt/deep; ln -s x opt/link; echo hard > h1; ln h1 h2; touch -r h1 -d 2001-01-01 top`,
+    );
+    expect(await snapshots.changes('c1')).toEqual([
+      { path: '/added', kind: 2 },
+      { path: '/dir', kind: 0 },
+      { path: '/dir/one', kind: 2 },
+      { path: '/dir/sub', kind: 2 },
+      { path: '/dir/three', kind: 1 },
+      { path: '/etc', kind: 0 },
+      { path: '/etc/new', kind: 1 },
+      { path: '/h1', kind: 1 },
+      { path: '/h2', kind: 1 },
+      { path: '/opt', kind: 1 },
+      { path: '/opt/deep', kind: 1 },
+      { path: '/opt/link', kind: 1 },
+      { path: '/top', kind: 0 },
+    ]);
+    // new 6, three 2, link 1, hard 5 once, top 2 copied up
+    expect(await snapshots.size('c1')).toBe(6 + 2 + 1 + 5 + 2);
+  });
+
+  it('works without any layer', async () => {
+    await snapshots.prepare('scratch', undefined);
+    const root = snapshots.open('scratch');
+    expect(readdirSync(root.path).sort()).toEqual(['.dockerenv', 'dev', 'etc', 'proc', 'sys']);
+    root.close();
+    expect(await snapshots.changes('scratch')).toEqual([]);
+  });
+
+  it('finds everything again after a restart', async () => {
+    await snapshots.prepare('c1', top);
+    await snapshots.prepare('c2', undefined);
+    const before = snapshots.rootfs('c1');
+    snapshots = await reopen();
+    expect(snapshots.ids().sort()).toEqual(['c1', 'c2']);
+    expect(snapshots.rootfs('c1')).toEqual(before);
+    expect(snapshots.layers().map(layer => [layer.chainId, layer.parent, layer.size])).toEqual([
+      [base, undefined, 11],
+      [top, base, 4],
+    ]);
+    expect(snapshots.layerSize(top)).toBe(4);
+  });
+
+  it('clears away what a crash left: drafts, half-made containers, half-removed trees, torn records', async () => {
+    const draft = await snapshots.prepareLayer(chain('c'), top);
+    writeFileSync(join(draft.directory, 'half'), 'x');
+    mkdirSync(at('store/containers/.c9/upper'), { recursive: true });
+    mkdirSync(at('store/trash/1/upper/x'), { recursive: true });
+    mkdirSync(at(`store/layers/${'d'.repeat(64)}/diff`), { recursive: true });
+    writeFileSync(at(`store/layers/${'d'.repeat(64)}/layer.json`), '{"version":1,"chai');
+    snapshots = await reopen();
+    expect(snapshots.hasLayer(chain('c'))).toBe(false);
+    expect(snapshots.layers()).toHaveLength(2);
+    expect(snapshots.ids()).toEqual([]);
+    expect(readdirSync(at('store/drafts'))).toEqual([]);
+    expect(readdirSync(at('store/containers'))).toEqual([]);
+    expect(readdirSync(at('store/layers'))).toHaveLength(2);
+  });
+
+  it('keeps what is in use, and removes the rest any number of times', async () => {
+    await snapshots.prepare('c1', top);
+    await expect(snapshots.removeLayer(base)).rejects.toMatchObject({ kind: 'conflict' });
+    await expect(snapshots.removeLayer(top)).rejects.toMatchObject({ kind: 'conflict' });
+    await expect(snapshots.prepare('c1', top)).rejects.toMatchObject({ kind: 'conflict' });
+    await expect(snapshots.prepare('c2', chain('f'))).rejects.toMatchObject({ kind: 'not-found' });
+    for (let twice = 0; twice < 2; twice++) {
+      await snapshots.remove('c1');
+      await snapshots.removeLayer(top);
+    }
+    expect(() => snapshots.rootfs('c1')).toThrow('snapshot c1 does not exist');
+    await snapshots.prepare('c1', base);
+    expect(snapshots.layers()).toHaveLength(1);
+  });
+
+  it('lets the first of two drafts of one layer win', async () => {
+    const drafts = await Promise.all([1, 2, 3].map(() => snapshots.prepareLayer(chain('e'), base)));
+    await drafts[0]?.abort();
+    await Promise.all(drafts.slice(1).map(draft => draft.commit(0)));
+    expect(snapshots.hasLayer(chain('e'))).toBe(true);
+    expect(readdirSync(at('store/drafts'))).toEqual([]);
+  });
+
+  it('removes what a container made hard to remove', async () => {
+    await snapshots.prepare('c1', base);
+    const { upperdir } = snapshots.rootfs('c1');
+    sh(`cd ${upperdir}; mkdir locked; echo x > locked/file; chattr +i locked/file locked || true`);
+    // deeper than a path or a process may be
+    sh(`cd ${upperdir}; for i in $(seq 1 700); do mkdir 0123456789 && cd -P 0123456789; done`);
+    await snapshots.remove('c1');
+    expect(snapshots.ids()).toEqual([]);
+  });
+});
