@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { constants, mkdirSync, openSync, rmSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { ReadStream } from 'node:tty';
+import { settledWithin } from '../../base/clock.ts';
 import type { ExecId } from '../../contracts/brand.ts';
 import type { ExecCreateBody, ExecInspect } from '../../contracts/docker/exec.ts';
 import { conflict, invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { RuntimeProcess } from '../../contracts/oci/runtime-spec.ts';
-import type { OutputChunk } from '../logs/index.ts';
+import type { ContainerOutput, OutputChunk } from '../logs/index.ts';
 import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
 import { readAccountFiles } from './account-files.ts';
 import { chosenCapabilities } from './capabilities.ts';
@@ -24,6 +22,8 @@ import { capabilitySets, privilegedCapabilities, withHome } from './runtime-spec
 import { Streams } from './streams.ts';
 import { resolveUser } from './user.ts';
 
+/** A grandchild may hold the output open for ever: after this the exit is told all the same. */
+const outputGraceMs = 2000;
 /** How long a finished exec can still be inspected, as dockerd keeps them. */
 const rememberedMs = 5 * 60_000;
 
@@ -175,15 +175,17 @@ export class ExecActor implements Exec {
         : seccompFilterFor(this.#container.record, description.capabilities?.bounding ?? []),
     });
     this.#state = { status: 'running', process };
-    const { input, done } = openExecStreams(process, stdio, chunk => this.#streams.broadcast(chunk));
-    this.#streams.opened(input);
-    void this.#watch(process, done, directory);
+    const source = stdio.terminal ? { terminalFd: process.openTerminal() } : stdio;
+    const output = this.#context.rooms.logs.openStream(source);
+    output.subscribe(chunk => this.#streams.broadcast(chunk));
+    this.#streams.opened(inputFor(process, stdio));
+    void this.#watch(process, output, directory);
   }
 
   /** The exit is told when the output has ended: whoever reads the stream to its end finds the exit code. */
-  async #watch(process: RunningProcess, outputDone: Promise<void>, directory: string): Promise<void> {
+  async #watch(process: RunningProcess, output: ContainerOutput, directory: string): Promise<void> {
     const status = await process.exited;
-    await outputDone;
+    if (!(await settledWithin(output.ended, outputGraceMs))) output.cut();
     this.#finish(status.exitCode);
     this.#container.emit('exec_die', { execID: this.id, exitCode: String(status.exitCode) });
     rmSync(directory, { recursive: true, force: true });
@@ -243,32 +245,7 @@ function failedSession(session: AttachSession, message: string): AttachSession {
   return { ...session, output: output() };
 }
 
-/** The engine's ends of an exec's FIFOs or terminal; `done` resolves when all output has been read. */
-function openExecStreams(
-  process: RunningProcess,
-  stdio: StdioSpec,
-  onChunk: (chunk: OutputChunk) => void,
-): { input: InputSink | undefined; done: Promise<void> } {
-  if (stdio.terminal) {
-    const reader = new ReadStream(process.openTerminal());
-    return { input: openTerminalInput(process.openTerminal()), done: pump(reader, 'stdout', onChunk) };
-  }
-  const outputs = (['stdout', 'stderr'] as const).map(stream => {
-    const path = stdio[stream];
-    if (path === null) return Promise.resolve();
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    return pump(new Socket({ fd, readable: true, writable: false }), stream, onChunk);
-  });
-  const input = stdio.stdin ? openFifoInput(stdio.stdin, () => process.closeStdin()) : undefined;
-  return { input, done: Promise.all(outputs).then(() => undefined) };
-}
-
-/** A terminal ends with EIO when its last program is gone: that is its end of file. */
-function pump(source: Readable, stream: 'stdout' | 'stderr', onChunk: (chunk: OutputChunk) => void): Promise<void> {
-  return new Promise(resolve => {
-    source.on('data', (data: Buffer) => onChunk({ stream, data, time: new Date() }));
-    source.on('error', () => source.destroy());
-    source.on('close', () => resolve());
-    source.on('end', () => source.destroy());
-  });
+function inputFor(process: RunningProcess, stdio: StdioSpec): InputSink | undefined {
+  if (stdio.terminal) return openTerminalInput(process.openTerminal());
+  return stdio.stdin ? openFifoInput(stdio.stdin, () => process.closeStdin()) : undefined;
 }

@@ -1,6 +1,7 @@
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import type { RestartPolicy } from '../../contracts/docker/host-config.ts';
 import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import { parseLogConfig } from '../logs/index.ts';
 import { normalizeCapability } from './capabilities.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmBytes } from './default-spec.ts';
 import { portMappings } from './network-request.ts';
@@ -74,6 +75,7 @@ export function checkHostConfig(host: HostConfig, machine: MachineLimits): void 
   for (const entry of host.ExtraHosts ?? []) checkExtraHost(entry);
   checkUlimits(host);
   portMappings(host);
+  parseLogConfig(host.LogConfig?.Type, host.LogConfig?.Config);
   checkNotYet(host);
 }
 

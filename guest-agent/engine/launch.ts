@@ -1,10 +1,9 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
-import type { ContainerId } from '../../contracts/brand.ts';
 import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
-import type { ContainerOutput } from '../logs/index.ts';
+import { type ContainerOutput, type LogConfig, parseLogConfig } from '../logs/index.ts';
 import type { Sandbox } from '../networks/index.ts';
 import { compileSeccomp, type RunningProcess, type StdioSpec } from '../runtime/index.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -43,7 +42,7 @@ export async function launch(record: ContainerRecord, context: EngineContext, op
   const execDir = execDirectory(context.options.execRoot, record.id);
   mkdirSync(execDir, { recursive: true, mode: 0o700 });
   const connecting = rooms.networks.connect(connectRequestOf(record, context));
-  const accounts = rooms.snapshots && context.accounts.read(record.id, record.image.topChainId);
+  const accounts = context.accounts.read(record.id, record.image.topChainId);
   const user = resolveUser(record.config.User ?? '', accounts.passwd, accounts.group);
   const additionalGids = resolveGroups(record.hostConfig.GroupAdd ?? [], accounts.group);
   const sandbox = await connecting;
@@ -105,12 +104,9 @@ export function openStreams(
   return { output, input: stdio.stdin ? openFifoInput(stdio.stdin, () => process.closeStdin()) : undefined };
 }
 
-export function logConfigOf(record: ContainerRecord): {
-  type: 'json-file' | 'none' | 'local';
-  options: Record<string, string>;
-} {
+export function logConfigOf(record: ContainerRecord): LogConfig {
   const { Type, Config } = record.hostConfig.LogConfig ?? {};
-  return { type: Type === 'none' || Type === 'local' ? Type : 'json-file', options: Config ?? {} };
+  return parseLogConfig(Type, Config);
 }
 
 /** The filter of `--security-opt seccomp=…`; a privileged container has none. */
@@ -136,8 +132,3 @@ export async function release(record: ContainerRecord, context: EngineContext): 
     if (result.status === 'rejected') log.error('Could not release', { id: record.id, error: result.reason });
   }
 }
-
-/** Whether the kernel gives this machine an own id per boot; records of another boot hold nothing that still runs. */
-export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-
-export type { ContainerId };

@@ -18,7 +18,28 @@ export function readLogs(
   const config = logConfigOf(container.record);
   const directory = records.directory(container.id);
   const output = rooms.logs.read(directory, config, options, container.live?.output, signal);
-  return { terminal: container.record.config.Tty ?? false, output };
+  return { terminal: container.record.config.Tty ?? false, output: printed(output, options) };
+}
+
+/** Each entry with what `--timestamps` and `--details` want before it. */
+async function* printed(output: AsyncIterable<OutputChunk>, options: LogsRequest): AsyncGenerator<OutputChunk> {
+  for await (const chunk of output) {
+    const prefix = (options.timestamps ? `${timeText(chunk)} ` : '') + (options.details ? detailsText(chunk) : '');
+    yield prefix === '' ? chunk : { ...chunk, data: Buffer.concat([Buffer.from(prefix), chunk.data]) };
+  }
+}
+
+/** Nine digits after the point, always (Go's RFC3339NanoFixed). */
+function timeText({ timestamp, time }: OutputChunk): string {
+  const [, whole, digits = ''] = /^(.*?:\d\d)(?:\.(\d+))?Z$/.exec(timestamp ?? time.toISOString()) ?? [];
+  return `${whole}.${digits.padEnd(9, '0')}Z`;
+}
+
+function detailsText({ attributes = {} }: OutputChunk): string {
+  const pairs = Object.entries(attributes).map(
+    ([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`,
+  );
+  return `${pairs.sort().join(',')} `;
 }
 
 /** `docker attach`, and `docker run` before its start. */

@@ -2,6 +2,7 @@
 export class Queue<T> implements AsyncIterableIterator<T> {
   readonly #values: T[] = [];
   #waiting: PromiseWithResolvers<IteratorResult<T>> | undefined;
+  #drained: PromiseWithResolvers<void> | undefined;
   #ended = false;
   #failure: unknown;
   readonly #onReturn: () => void;
@@ -17,17 +18,30 @@ export class Queue<T> implements AsyncIterableIterator<T> {
     else this.#takeWaiting()?.resolve({ value, done: false });
   }
 
+  /** How many values wait for the reader. */
+  get length(): number {
+    return this.#values.length;
+  }
+
+  /** Resolves when the reader has taken everything, or the queue has ended. */
+  drained(): Promise<void> {
+    if (this.#values.length === 0 || this.#ended) return Promise.resolve();
+    this.#drained ??= Promise.withResolvers();
+    return this.#drained.promise;
+  }
+
   end(failure?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#failure = failure;
     this.#onReturn();
+    this.#drained?.resolve();
     if (failure === undefined) this.#takeWaiting()?.resolve({ value: undefined, done: true });
     else this.#takeWaiting()?.reject(failure);
   }
 
   next(): Promise<IteratorResult<T>> {
-    if (this.#values.length > 0) return Promise.resolve({ value: this.#values.shift() as T, done: false });
+    if (this.#values.length > 0) return Promise.resolve({ value: this.#take(), done: false });
     if (this.#ended) return this.#last();
     this.#waiting = Promise.withResolvers();
     return this.#waiting.promise;
@@ -41,6 +55,15 @@ export class Queue<T> implements AsyncIterableIterator<T> {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #take(): T {
+    const value = this.#values.shift() as T;
+    if (this.#values.length === 0) {
+      this.#drained?.resolve();
+      this.#drained = undefined;
+    }
+    return value;
   }
 
   #last(): Promise<IteratorResult<T>> {

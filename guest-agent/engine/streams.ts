@@ -22,6 +22,9 @@ interface Listener {
   queue: Queue<OutputChunk>;
 }
 
+/** Beyond this a client is slow, and the process waits for it rather than our memory fill. */
+const mostWaitingChunks = 16;
+
 /**
  * Everybody who is attached to one process, perhaps before it runs: input waits until it does, output comes once it
  * has any, and all is over when the process is.
@@ -37,8 +40,15 @@ export class Streams {
     this.#sink.resolve(sink);
   }
 
-  broadcast(chunk: OutputChunk): void {
-    for (const listener of this.#listeners) if (listener[chunk.stream]) listener.queue.push(chunk);
+  /** A promise asks the process to wait until a slow client has taken what it was told. */
+  broadcast(chunk: OutputChunk): Promise<void> | undefined {
+    const waits: Promise<void>[] = [];
+    for (const listener of this.#listeners) {
+      if (!listener[chunk.stream]) continue;
+      listener.queue.push(chunk);
+      if (listener.queue.length > mostWaitingChunks) waits.push(listener.queue.drained());
+    }
+    return waits.length > 0 ? Promise.all(waits).then(() => undefined) : undefined;
   }
 
   /** The process is done, or did not even start: every session ends, the next run begins afresh. */
