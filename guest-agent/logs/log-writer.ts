@@ -1,0 +1,100 @@
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Entry } from './entries.ts';
+import { lineEnd, nowNs, type StreamName, toJsonLine, toRfc3339Nano } from './json-line.ts';
+import type { LogFile } from './log-config.ts';
+
+/** Where in a log file one is: which file (its inode), and how many bytes of it count. */
+export interface LogPosition {
+  inode: number;
+  size: number;
+}
+
+/** Appends to a json-file log and puts full files aside. The file is made when there is something to write. */
+export class LogWriter {
+  readonly #file: LogFile;
+  readonly #attributes: Record<string, string> | undefined;
+  #fd = -1;
+  #position: LogPosition = { inode: 0, size: 0 };
+
+  constructor(file: LogFile, attributes?: Record<string, string>) {
+    this.#file = file;
+    this.#attributes = attributes;
+  }
+
+  /** Where the next byte will go; opens the file. */
+  position(): LogPosition {
+    this.#open();
+    return this.#position;
+  }
+
+  /**
+   * Writes entries, all with the present time. Before a full file is put aside, `beforeRotation` hears where in the
+   * stream the last entry ends that is in it (undefined: none of these).
+   */
+  append(stream: StreamName, entries: Entry[], beforeRotation: (end: number | undefined) => void): void {
+    const end = lineEnd(stream, toRfc3339Nano(nowNs()), this.#attributes);
+    let text = '';
+    let written: number | undefined;
+    this.#open();
+    for (const entry of entries) {
+      if (this.#position.size + text.length >= this.#file.maxBytes) {
+        this.#write(text);
+        text = '';
+        if (this.#position.size >= this.#file.maxBytes) {
+          beforeRotation(written);
+          this.#rotate();
+        }
+      }
+      text += toJsonLine(entry.data, end);
+      written = entry.end;
+    }
+    this.#write(text);
+  }
+
+  close(): void {
+    if (this.#fd !== -1) closeSync(this.#fd);
+    this.#fd = -1;
+  }
+
+  #open(): void {
+    if (this.#fd !== -1) return;
+    try {
+      this.#fd = openSync(this.#file.path, 'a', 0o640);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      mkdirSync(dirname(this.#file.path), { recursive: true, mode: 0o710 });
+      this.#fd = openSync(this.#file.path, 'a', 0o640);
+    }
+    const { ino, size } = fstatSync(this.#fd);
+    this.#position = { inode: ino, size };
+  }
+
+  #write(text: string): void {
+    if (text === '') return;
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+    this.#position = { ...this.#position, size: this.#position.size + bytes.length };
+  }
+
+  #rotate(): void {
+    this.close();
+    const { path, maxFiles } = this.#file;
+    for (let number = maxFiles - 1; number > 0; number--)
+      renameIfThere(rotatedPath(path, number - 1), rotatedPath(path, number));
+    // A single file starts anew, as another one: who still reads the old one sees that by its inode.
+    if (maxFiles === 1) rmSync(path, { force: true });
+    this.#open();
+  }
+}
+
+/** `x-json.log`, `x-json.log.1` … the older the higher. */
+export const rotatedPath = (path: string, number: number): string => (number === 0 ? path : `${path}.${number}`);
+
+function renameIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}

@@ -1,0 +1,195 @@
+import { join } from 'node:path';
+import type { Log } from '../../base/log.ts';
+import { Checkpoint, type Offsets, recoverOffsets } from './checkpoint.ts';
+import { type ContainerOutput, Listeners, type OutputListener } from './container-output.ts';
+import { type Entry, EntrySplitter } from './entries.ts';
+import type { StreamName } from './json-line.ts';
+import type { LogFile } from './log-config.ts';
+import { type LogPosition, LogWriter } from './log-writer.ts';
+import type { Pump, PumpedSource, SourceRequest } from './pump.ts';
+import { Spool } from './spool.ts';
+
+/** A descriptor that becomes the pump's. */
+export interface InputStream {
+  fd: number;
+  how: SourceRequest['how'];
+}
+
+/** Between two looks at other containers. */
+const TURN_BYTES = 256 << 10;
+/** At most so much of the log is read again after a crash. */
+const CHECKPOINT_BYTES = 256 << 10;
+
+interface Intake {
+  stream: StreamName;
+  spool: Spool;
+  splitter: EntrySplitter;
+  /** None when there is nothing to pump, only what an earlier engine left in the spool. */
+  source: PumpedSource | undefined;
+  /** The spool's length when it was opened. */
+  size: number;
+  /** Read from the spool so far. */
+  position: number;
+  busy: boolean;
+  /** `over`: the pump has nothing more. `done`: nor has the spool. */
+  state: 'open' | 'over' | 'done';
+}
+
+/** A container's output on its way: pipe → spool → log, with the live listeners beside. */
+export class LoggedOutput implements ContainerOutput {
+  readonly ended: Promise<void>;
+  readonly #intakes: Intake[];
+  readonly #writer: LogWriter;
+  readonly #checkpoint: Checkpoint;
+  readonly #offsets: Offsets;
+  readonly #listeners = new Listeners();
+  readonly #followers = new Set<() => void>();
+  readonly #log: Log;
+  #resolveEnded: () => void = () => {};
+  #agreed: LogPosition = { inode: 0, size: 0 };
+  #closed = false;
+  #cut = false;
+
+  constructor(
+    pump: Pump,
+    directory: string,
+    file: LogFile,
+    streams: Partial<Record<StreamName, InputStream>>,
+    options: { attributes?: Record<string, string>; log: Log },
+  ) {
+    this.ended = new Promise(resolve => {
+      this.#resolveEnded = resolve;
+    });
+    this.#log = options.log;
+    this.#writer = new LogWriter(file, options.attributes);
+    this.#checkpoint = new Checkpoint(join(directory, 'output.checkpoint'));
+    const spools = {
+      stdout: new Spool(join(directory, 'stdout.spool')),
+      stderr: new Spool(join(directory, 'stderr.spool')),
+    };
+    this.#offsets = recoverOffsets(this.#checkpoint.read(), file.path, spools);
+    this.#intakes = (['stdout', 'stderr'] as const).map(stream => ({
+      stream,
+      spool: spools[stream],
+      splitter: new EntrySplitter(this.#offsets[stream]),
+      source: undefined,
+      size: spools[stream].size(),
+      position: this.#offsets[stream],
+      busy: false,
+      state: streams[stream] ? 'open' : 'over',
+    }));
+    for (const intake of this.#intakes) this.#connect(pump, intake, streams[intake.stream]);
+  }
+
+  subscribe(listener: OutputListener): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** Tells each time something has been written to the log. */
+  follow(follower: () => void): () => void {
+    this.#followers.add(follower);
+    return () => this.#followers.delete(follower);
+  }
+
+  /** Nothing will be added to the log any more. */
+  get over(): boolean {
+    return this.#closed;
+  }
+
+  cut(): void {
+    this.#cut = true;
+    for (const { source } of this.#intakes) source?.cut();
+  }
+
+  close(): void {
+    if (this.#cut || this.#closed) return;
+    for (const { source } of this.#intakes) source?.drop();
+    this.#release();
+  }
+
+  #connect(pump: Pump, intake: Intake, input: InputStream | undefined): void {
+    // What an earlier engine left; in a later turn, so that listeners are there.
+    if (!input || intake.size > intake.position) setImmediate(() => this.#advance(intake));
+    if (!input) return;
+    intake.source = pump.add({
+      ...input,
+      spool: intake.spool.path,
+      offset: Math.max(intake.size, intake.position),
+      onData: () => this.#advance(intake),
+      onEnd: error => {
+        if (error) this.#log.error('Output was lost', { stream: intake.stream, error });
+        intake.state = 'over';
+        this.#advance(intake);
+      },
+    });
+  }
+
+  /** Reads a piece of the spool; the next one in another turn, so that nobody waits for one who talks too much. */
+  #advance(intake: Intake): void {
+    if (intake.busy || this.#closed || intake.state === 'done') return;
+    const appended = intake.source?.appended() ?? intake.size;
+    if (intake.position >= appended) {
+      if (intake.state === 'over') this.#finish(intake);
+      return;
+    }
+    const chunk = intake.spool.read(intake.position, Math.min(appended, intake.position + TURN_BYTES));
+    intake.position += chunk.length;
+    this.#record(intake, intake.splitter.push(chunk));
+    intake.source?.processed(intake.position);
+    const waiting = this.#listeners.tell(intake.stream, chunk);
+    intake.busy = true;
+    const next = (): void => {
+      intake.busy = false;
+      this.#advance(intake);
+    };
+    if (waiting) void waiting.then(next);
+    else if (intake.position < appended) setImmediate(next);
+    else next();
+  }
+
+  #record({ stream, spool }: Intake, entries: Entry[]): void {
+    const last = entries.at(-1);
+    if (!last) return;
+    if (!this.#checkpoint.exists) this.#agree();
+    this.#writer.append(stream, entries, end => {
+      this.#offsets[stream] = end ?? this.#offsets[stream];
+      this.#agree();
+    });
+    this.#offsets[stream] = last.end;
+    const { inode, size } = this.#writer.position();
+    if (inode !== this.#agreed.inode || size - this.#agreed.size > CHECKPOINT_BYTES) this.#agree();
+    if (spool.worthDiscarding(last.end)) {
+      this.#agree();
+      spool.discard(last.end);
+    }
+    this.#tellFollowers();
+  }
+
+  #tellFollowers(): void {
+    for (const follower of this.#followers) follower();
+  }
+
+  /** Log and offsets say the same just now. */
+  #agree(): void {
+    this.#agreed = this.#writer.position();
+    this.#checkpoint.write({ ...this.#agreed, offsets: this.#offsets });
+  }
+
+  #finish(intake: Intake): void {
+    intake.state = 'done';
+    this.#record(intake, intake.splitter.finish());
+    if (this.#intakes.some(({ state }) => state !== 'done')) return;
+    for (const { spool } of this.#intakes) spool.remove();
+    this.#checkpoint.remove();
+    this.#release();
+    this.#resolveEnded();
+  }
+
+  #release(): void {
+    this.#closed = true;
+    queueMicrotask(() => this.#tellFollowers());
+    for (const { spool } of this.#intakes) spool.close();
+    this.#checkpoint.close();
+    this.#writer.close();
+  }
+}

@@ -1,0 +1,269 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLog } from '../../../base/log.ts';
+import {
+  type ContainerOutput,
+  type LogConfig,
+  type Logs,
+  type OutputChunk,
+  openLogs,
+} from '../../../guest-agent/logs/index.ts';
+
+const usable = process.platform === 'linux';
+if (!usable) console.log('skipped: the pump needs Linux');
+
+const jsonFile: LogConfig = { type: 'json-file', options: {} };
+const all = { stdout: true, stderr: true, follow: false };
+const never = new AbortController().signal;
+
+describe.skipIf(!usable)('logs', () => {
+  const workerFile = join(import.meta.dirname, '../../../guest-agent/logs/pump-worker.ts');
+  const logs: Logs | undefined = usable ? openLogs({ workerFile, log: createLog() }) : undefined;
+  if (!logs) return;
+  const top = mkdtempSync(join(tmpdir(), 'logs-'));
+  let count = 0;
+  let directory = '';
+  let fifos: { stdout: string; stderr: string };
+  let writers: Record<'stdout' | 'stderr', number>;
+
+  beforeEach(() => {
+    directory = join(top, `container${count++}`);
+    mkdirSync(directory);
+    mkdirSync(`${directory}-exec`);
+    fifos = logs.createFifos(`${directory}-exec`, { uid: 1000, gid: 1000 }, false);
+    writers = openWriters();
+  });
+  afterEach(() => finish());
+  afterAll(async () => {
+    await logs.close();
+    rmSync(top, { recursive: true });
+  });
+
+  /** As a container's process has them: opened while somebody (the keeper) reads. */
+  function openWriters(): Record<'stdout' | 'stderr', number> {
+    const open = (path: string): number => {
+      const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      const writer = openSync(path, 'w');
+      setImmediate(() => setTimeout(() => closeSync(reader), 50));
+      return writer;
+    };
+    return { stdout: open(fifos.stdout), stderr: open(fifos.stderr) };
+  }
+  function finish(): void {
+    for (const fd of Object.values(writers)) closeSync(fd);
+    writers = {} as typeof writers;
+  }
+  const open = (config = jsonFile): ContainerOutput => logs.open({ id: 'abc', directory, source: fifos, config });
+  const say = (text: string, stream: 'stdout' | 'stderr' = 'stdout'): void => {
+    writeSync(writers[stream], text);
+  };
+  const lines = (): { log: string; stream: string }[] =>
+    readFileSync(join(directory, `${directory.split('/').at(-1)}-json.log`), 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map(line => JSON.parse(line));
+  async function read(options: Partial<Parameters<Logs['read']>[2]> = {}, config = jsonFile): Promise<string> {
+    let text = '';
+    for await (const { data } of logs?.read(directory, config, { ...all, ...options }, undefined, never) ?? [])
+      text += data;
+    return text;
+  }
+
+  it('logs lines of both streams, tells them live, and cleans up behind itself', async () => {
+    const output = open();
+    const heard: OutputChunk[] = [];
+    output.subscribe(chunk => void heard.push(chunk));
+    say('one\ntwo & <three>\nhalf');
+    say('err\n', 'stderr');
+    await vi.waitUntil(() => heard.length === 2);
+    expect(heard.map(({ stream, data }) => `${stream}:${data}`).sort()).toEqual([
+      'stderr:err\n',
+      'stdout:one\ntwo & <three>\nhalf',
+    ]);
+    finish();
+    await output.ended;
+    const logged = lines();
+    expect(logged.filter(({ stream }) => stream === 'stdout').map(({ log }) => log)).toEqual([
+      'one\n',
+      'two & <three>\n',
+      'half',
+    ]);
+    expect(logged.find(({ stream }) => stream === 'stderr')?.log).toBe('err\n');
+    const text = readFileSync(join(directory, readdirSync(directory)[0] ?? ''), 'utf8');
+    expect(text).toMatch(
+      /^\{"log":"[^\n]*\\n","stream":"std(out|err)","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z"\}\n/,
+    );
+    expect(text).toContain('two \\u0026 \\u003cthree\\u003e\\n');
+    expect(readdirSync(directory)).toEqual([`${directory.split('/').at(-1)}-json.log`]);
+  });
+
+  it('makes no file for a container that says nothing, also when it is gone before it is opened', async () => {
+    finish();
+    const output = open();
+    await output.ended;
+    expect(readdirSync(directory)).toEqual([]);
+    expect(await read()).toBe('');
+  });
+
+  it('takes what is there as the end when it is cut', async () => {
+    const output = open();
+    say('said\nunfinished');
+    output.cut();
+    output.close();
+    await output.ended;
+    expect(await read()).toBe('said\nunfinished');
+  });
+
+  it('goes on where an earlier one stopped', async () => {
+    const first = open();
+    say('one\ntw');
+    await sleep(50);
+    first.close();
+    say('o\nthree\n');
+    const second = open();
+    finish();
+    await second.ended;
+    expect(await read()).toBe('one\ntwo\nthree\n');
+  });
+
+  it('lets the container wait instead of filling memory or disk, and loses nothing', async () => {
+    const output = open();
+    let release: () => void = () => {};
+    const held = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    let heard = 0;
+    output.subscribe(({ data }) => {
+      heard += data.length;
+      return held;
+    });
+    const first = writers.stdout;
+    writers.stdout = openSync(fifos.stdout, constants.O_WRONLY | constants.O_NONBLOCK);
+    closeSync(first);
+    const line = Buffer.from(`${'x'.repeat(1023)}\n`);
+    let written = 0;
+    for (let idle = 0; idle < 20; ) {
+      try {
+        written += writeSync(writers.stdout, line);
+        idle = 0;
+      } catch {
+        idle++;
+        await sleep(5);
+      }
+    }
+    expect(written).toBeGreaterThan(8 << 20);
+    expect(written).toBeLessThan(12 << 20);
+    release();
+    finish();
+    await output.ended;
+    expect(heard).toBe(written);
+    expect((await read()).length).toBe(written);
+  });
+
+  it('rotates, and reads across files', async () => {
+    const config: LogConfig = { type: 'json-file', options: { 'max-size': '2k', 'max-file': '3' } };
+    const output = open(config);
+    for (let number = 0; number < 100; number++) say(`line ${number}\n`);
+    finish();
+    await output.ended;
+    expect(readdirSync(directory)).toHaveLength(3);
+    const text = await read({}, config);
+    expect(text).toMatch(/line 98\nline 99\n$/);
+    expect(text.split('\n').length).toBeGreaterThan(40);
+    expect(await read({ tail: 40 }, config)).toBe(
+      Array.from({ length: 40 }, (_, index) => `line ${index + 60}\n`).join(''),
+    );
+  });
+
+  it('reads the tail, a stream, a span of time', async () => {
+    const output = open();
+    say('one\ntwo\n');
+    await sleep(60);
+    const middle = new Date();
+    await sleep(10);
+    say('three\n');
+    await sleep(20);
+    say('four\n', 'stderr');
+    await sleep(20);
+    finish();
+    await output.ended;
+    expect(await read({ tail: 2 })).toBe('three\nfour\n');
+    expect(await read({ tail: 0 })).toBe('');
+    expect(await read({ stderr: false, tail: 2 })).toBe('three\n');
+    expect(await read({ since: middle })).toBe('three\nfour\n');
+    expect(await read({ until: middle })).toBe('one\ntwo\n');
+  });
+
+  it('follows through rotations until the end', async () => {
+    const config: LogConfig = { type: 'json-file', options: { 'max-size': '4k', 'max-file': '2' } };
+    const output = open(config);
+    say('first\n');
+    await sleep(30);
+    let text = '';
+    const following = (async () => {
+      for await (const { data } of logs.read(directory, config, { ...all, follow: true }, output, never)) text += data;
+    })();
+    for (let number = 0; number < 200; number++) {
+      say(`line ${number}\n`);
+      if (number % 10 === 0) await sleep(2);
+    }
+    finish();
+    await following;
+    expect(text).toBe(`first\n${Array.from({ length: 200 }, (_, number) => `line ${number}\n`).join('')}`);
+  });
+
+  it('stops following when the client has gone', async () => {
+    const output = open();
+    say('first\n');
+    await sleep(30);
+    const client = new AbortController();
+    const heard: string[] = [];
+    const following = (async () => {
+      for await (const { data } of logs.read(directory, jsonFile, { ...all, follow: true }, output, client.signal))
+        heard.push(String(data));
+    })();
+    await sleep(20);
+    client.abort();
+    await following;
+    expect(heard).toEqual(['first\n']);
+    output.close();
+  });
+
+  it('streams without a log', async () => {
+    const output = logs.openStream(fifos);
+    let text = '';
+    output.subscribe(async ({ data }) => {
+      await sleep(1);
+      text += data;
+    });
+    for (let number = 0; number < 50; number++) say(`${number}\n`);
+    finish();
+    await output.ended;
+    expect(text.split('\n')).toHaveLength(51);
+    expect(existsSync(join(directory, 'stdout.spool'))).toBe(false);
+  });
+
+  it('keeps nothing with the driver none', async () => {
+    const config: LogConfig = { type: 'none', options: {} };
+    const output = open(config);
+    say('gone\n');
+    finish();
+    await output.ended;
+    expect(readdirSync(directory)).toEqual([]);
+    expect(() => logs.read(directory, config, all, undefined, never)).toThrow('does not support reading');
+  });
+});
