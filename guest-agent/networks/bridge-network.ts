@@ -42,12 +42,7 @@ export class BridgeNetwork {
     this.addresses = new AddressPool(subnet);
     this.#ground = ground;
     this.#mtu = Number(record.options[option.mtu]) || outerMtu(ground.host);
-    ground.firewall.ensureBridge({
-      bridge: this.bridge,
-      subnet: subnet.subnet,
-      internal: record.internal,
-      masquerade: record.options[option.masquerade] !== 'false',
-    }); // before the bridge: route_localnet must never be without its guard
+    this.#makeRules(); // before the bridge: route_localnet must never be without its guard
     this.index = ensureBridge(ground.host, { name: this.bridge, subnet, mtu: this.#mtu }, ground.log);
   }
 
@@ -66,9 +61,17 @@ export class BridgeNetwork {
   }
 
   publish(id: string, address: string, ports: readonly PublishedPort[]): void {
+    if (ports.length === 0) return;
     const forwards = ports.map(port => ({ ...port, address }));
-    this.#ground.firewall.publish(this.bridge, forwards);
-    if (forwards.length > 0) this.#forwards.set(id, forwards);
+    const { firewall, log } = this.#ground;
+    try {
+      firewall.publish(this.bridge, forwards);
+    } catch (error) {
+      log.warn('the rules of a bridge are not as they were left, and are made anew', { bridge: this.bridge, error });
+      this.#repair();
+      firewall.publish(this.bridge, forwards);
+    }
+    this.#forwards.set(id, forwards);
   }
 
   /** After a restart: remembered now, put in with all others by {@link reconcile}. */
@@ -80,7 +83,7 @@ export class BridgeNetwork {
       );
   }
 
-  /** By id, any number of times. */
+  /** By id, any number of times; never throws: whoever gives back goes on. */
   withdraw(id: string): void {
     const forwards = this.#forwards.get(id);
     if (!forwards) return;
@@ -88,14 +91,37 @@ export class BridgeNetwork {
     try {
       this.#ground.firewall.withdraw(this.bridge, forwards);
     } catch (error) {
-      this.#ground.log.warn('published ports were not where they should be', { bridge: this.bridge, error });
-      this.reconcile(); // somebody flushed the rules: say everything anew
+      this.#ground.log.warn('published ports were not where they were left', { bridge: this.bridge, error });
+      this.#tryRepair();
     }
   }
 
   /** Makes the kernel's published ports exactly those that we know. */
   reconcile(): void {
     this.#ground.firewall.replace(this.bridge, [...this.#forwards.values()].flat());
+  }
+
+  /** Somebody flushed the rules (`nft flush ruleset`): everything is said anew. */
+  #repair(): void {
+    this.#makeRules();
+    this.reconcile();
+  }
+
+  #tryRepair(): void {
+    try {
+      this.#repair();
+    } catch (error) {
+      this.#ground.log.error('the rules of a bridge cannot be repaired', { bridge: this.bridge, error });
+    }
+  }
+
+  #makeRules(): void {
+    this.#ground.firewall.ensureBridge({
+      bridge: this.bridge,
+      subnet: this.subnet.subnet,
+      internal: this.record.internal,
+      masquerade: this.record.options[option.masquerade] !== 'false',
+    });
   }
 
   /** Takes bridge and rules away, any number of times. */

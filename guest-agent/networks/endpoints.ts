@@ -5,8 +5,8 @@ import type { BridgeNetwork } from './bridge-network.ts';
 import type { ConnectRequest, Endpoint, EndpointRequest, NetworkRecord } from './contract.ts';
 import { macOf } from './ipam.ts';
 import type { NetworkList } from './network-list.ts';
-import { configure, makeNamespace, type Namespace, plugIn, type Wire } from './sandbox.ts';
-import type { ReadySandbox } from './sandbox-pool.ts';
+import type { ReadyPool } from './ready-pool.ts';
+import { configure, type Namespace, plugIn, type Wire, type WiredNamespace } from './sandbox.ts';
 
 /** What a container gets: told bit by bit, so that whatever exists can be given back when the next bit fails. */
 export interface Holder {
@@ -23,18 +23,18 @@ interface Join {
 /** Takes part in all networks of the request: the one of `mode` first, the others by name; the first leads outside. */
 export function plugEndpoints(
   request: ConnectRequest,
-  rooms: { networks: NetworkList; host: RouteConnection; take: () => ReadySandbox },
+  rooms: { networks: NetworkList; host: RouteConnection; wired: ReadyPool<WiredNamespace>; bare: ReadyPool<Namespace> },
   holder: Holder,
 ): void {
   const joins = joinsOf(request, rooms.networks);
   const outlet = joins.find(({ network }) => network.gateway !== undefined);
   const predefined = joins[0]?.network.record.predefined === true;
   if (predefined) {
-    const ready = rooms.take();
+    const ready = rooms.wired.take();
     holder.namespace = ready.namespace;
     holder.wires.push(ready.wire);
   } else {
-    holder.namespace = makeNamespace();
+    holder.namespace = rooms.bare.take();
   }
   for (const [position, join] of joins.entries()) {
     const { namespace } = holder;

@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import { hostname } from 'node:os';
 import type { ContainerId, NetworkId } from '../../contracts/brand.ts';
 import { conflict, forbidden } from '../../contracts/errors.ts';
 import { openFirewall } from '../firewall/index.ts';
@@ -7,6 +6,7 @@ import { findLink, RouteConnection, removeLink } from '../netlink/index.ts';
 import { openNetworkNamespaceOf } from '../syscalls/network-namespace.ts';
 import { portsOf } from './bridge.ts';
 import type { Ground } from './bridge-network.ts';
+import { writeContainerFiles } from './container-files.ts';
 import type {
   ConnectRequest,
   Endpoint,
@@ -19,19 +19,19 @@ import type {
   SandboxRecord,
 } from './contract.ts';
 import { type Holder, plugEndpoints, simpleEndpoint } from './endpoints.ts';
-import {
-  containerResolver,
-  extraHostLine,
-  hostsText,
-  readHostHosts,
-  readHostResolver,
-  resolverText,
-  writeHostFiles,
-} from './host-files.ts';
 import { NetworkList } from './network-list.ts';
 import { PublishedPorts, toPortMap, wantedMappings } from './published-ports.ts';
-import { adoptNamespace, dispose, makeNamespace, type Namespace, namespacePath, plugIn, type Wire } from './sandbox.ts';
-import { SandboxPool } from './sandbox-pool.ts';
+import { ReadyPool } from './ready-pool.ts';
+import {
+  adoptNamespace,
+  dispose,
+  makeNamespace,
+  type Namespace,
+  namespacePath,
+  plugIn,
+  type Wire,
+  type WiredNamespace,
+} from './sandbox.ts';
 
 /** What one container has now. */
 interface Live {
@@ -53,18 +53,17 @@ class KernelNetworks implements Networks {
   readonly #networks: NetworkList;
   readonly #ports = new PublishedPorts();
   readonly #live = new Map<ContainerId, Live>();
-  readonly #pool: SandboxPool;
+  readonly #wired: ReadyPool<WiredNamespace>;
+  readonly #bare: ReadyPool<Namespace>;
   #reconciled = false;
 
   constructor(options: NetworksOptions) {
     this.#options = options;
     this.#ground = { host: new RouteConnection(), firewall: openFirewall(), log: options.log };
     this.#networks = new NetworkList(options, this.#ground);
-    this.#pool = new SandboxPool({
-      make: () => this.#makeReady(),
-      size: options.poolSize ?? defaultPoolSize,
-      log: options.log,
-    });
+    const { poolSize: size = defaultPoolSize, log } = options;
+    this.#wired = new ReadyPool({ make: () => this.#makeWired(), size, log });
+    this.#bare = new ReadyPool({ make: makeNamespace, size: Math.min(size, 2), log });
   }
 
   list = (): NetworkRecord[] => this.#networks.records.list();
@@ -140,7 +139,7 @@ class KernelNetworks implements Networks {
   async reconcile(): Promise<void> {
     this.#reconciled = true;
     const known = new Set([
-      ...this.#pool.hostInterfaces(),
+      ...this.#wired.contents().map(({ wire }) => wire.hostInterface),
       ...[...this.#live.values()].flatMap(({ record }) => record.endpoints.map(endpoint => endpoint.hostInterface)),
     ]);
     for (const network of this.#networks.bridges()) {
@@ -164,7 +163,6 @@ class KernelNetworks implements Networks {
     }
     if (namespace) dispose(this.#ground.host, namespace, wires, this.#ground.log);
     this.#ports.giveBack(record.ports);
-    this.#pool.refillLater();
     if (record.ports.length > 0) await this.#options.publisher?.withdraw(id);
   }
 
@@ -174,26 +172,15 @@ class KernelNetworks implements Networks {
     return Object.fromEntries(
       (owner?.wires ?? []).flatMap(wire => {
         const link = findLink(this.#ground.host, wire.hostIndex);
-        if (!link) return [];
-        const { rxBytes, rxPackets, rxErrors, rxDropped, txBytes, txPackets, txErrors, txDropped } = link.statistics;
-        const inside = {
-          rxBytes: txBytes, // what the host's end receives, the container's end has sent
-          rxPackets: txPackets,
-          rxErrors: txErrors,
-          rxDropped: txDropped,
-          txBytes: rxBytes,
-          txPackets: rxPackets,
-          txErrors: rxErrors,
-          txDropped: rxDropped,
-        };
-        return [[wire.interfaceName, inside]];
+        return link ? [[wire.interfaceName, seenFromInside(link.statistics)]] : [];
       }),
     );
   }
 
   async close({ removeAll }: { removeAll: boolean }): Promise<void> {
-    for (const { namespace, wire } of this.#pool.close())
-      dispose(this.#ground.host, namespace, [wire], this.#ground.log);
+    const { host, firewall, log } = this.#ground;
+    for (const { namespace, wire } of this.#wired.close()) dispose(host, namespace, [wire], log);
+    for (const namespace of this.#bare.close()) dispose(host, namespace, [], log);
     if (removeAll) {
       for (const id of [...this.#live.keys()]) await this.release(id);
       for (const network of this.#networks.bridges()) network.remove();
@@ -205,11 +192,11 @@ class KernelNetworks implements Networks {
       }
     }
     this.#live.clear();
-    this.#ground.host.close();
-    this.#ground.firewall.close();
+    host.close();
+    firewall.close();
   }
 
-  #makeReady(): { namespace: Namespace; wire: Wire } {
+  #makeWired(): WiredNamespace {
     const namespace = makeNamespace();
     try {
       const { port } = this.#networks.bridgeOf(this.get('bridge'));
@@ -236,7 +223,7 @@ class KernelNetworks implements Networks {
     }
     const record = this.get(request.mode);
     if (record.driver !== 'bridge') {
-      if (record.driver === 'null') live.namespace = makeNamespace();
+      if (record.driver === 'null') live.namespace = this.#bare.take();
       live.record.endpoints.push(simpleEndpoint(record));
       return;
     }
@@ -244,7 +231,7 @@ class KernelNetworks implements Networks {
     try {
       plugEndpoints(
         request,
-        { networks: this.#networks, host: this.#ground.host, take: () => this.#pool.take() },
+        { networks: this.#networks, host: this.#ground.host, wired: this.#wired, bare: this.#bare },
         holder,
       );
     } finally {
@@ -268,24 +255,10 @@ class KernelNetworks implements Networks {
   #writeFiles(request: ConnectRequest, record: SandboxRecord): SandboxRecord['files'] {
     const shared = record.shares && this.#live.get(record.shares);
     if (shared) return shared.record.files;
-    const gateway = this.#options.hostGateway ?? this.get('bridge').ipam.config[0]?.gateway ?? '';
-    const extra = (request.extraHosts ?? []).map(text => extraHostLine(text, gateway));
-    const onHost = this.get(request.mode).driver === 'host';
-    const name = onHost ? request.hostname || hostname() : request.hostname;
     const addresses = record.endpoints.map(endpoint => endpoint.ipAddress).filter(address => address !== '');
-    const resolver = readHostResolver();
-    const wish = {
-      servers: request.dns?.length ? request.dns : this.#options.dns,
-      search: request.dnsSearch?.length ? request.dnsSearch : this.#options.dnsSearch,
-      options: request.dnsOptions?.length ? request.dnsOptions : this.#options.dnsOptions,
-    };
-    return writeHostFiles(request.directory, {
-      hosts: onHost
-        ? [readHostHosts().trimEnd(), ...extra, ''].join('\n')
-        : hostsText({ extra, addresses, hostname: name, domainname: request.domainname }),
-      resolvConf: resolverText(containerResolver(resolver, wish, { loopbackWorks: onHost })),
-      hostname: name,
-    });
+    const hostGateway = this.#options.hostGateway ?? this.get('bridge').ipam.config[0]?.gateway ?? '';
+    const onHost = this.get(request.mode).driver === 'host';
+    return writeContainerFiles(request, { addresses, hostGateway, onHost, defaults: this.#options });
   }
 
   #bridgeNamed(endpoint: Endpoint): ReturnType<NetworkList['bridgeOf']> | undefined {
@@ -328,6 +301,18 @@ class KernelNetworks implements Networks {
     }
   }
 }
+
+/** The counters of a wire's end on the host as the container counts: what one end receives, the other has sent. */
+const seenFromInside = (host: InterfaceStatistics): InterfaceStatistics => ({
+  rxBytes: host.txBytes,
+  rxPackets: host.txPackets,
+  rxErrors: host.txErrors,
+  rxDropped: host.txDropped,
+  txBytes: host.rxBytes,
+  txPackets: host.rxPackets,
+  txErrors: host.rxErrors,
+  txDropped: host.rxDropped,
+});
 
 function emptyRecord(request: ConnectRequest, ports: PublishedPort[]): SandboxRecord {
   const files = { hosts: '', resolvConf: '', hostname: '' };

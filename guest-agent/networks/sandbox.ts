@@ -32,6 +32,12 @@ export interface Wire {
   hostIndex: number;
 }
 
+/** A namespace that is plugged into the default bridge already, without an address. */
+export interface WiredNamespace {
+  namespace: Namespace;
+  wire: Wire;
+}
+
 export interface Port {
   /** index of the bridge */
   bridge: number;

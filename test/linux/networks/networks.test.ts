@@ -192,6 +192,16 @@ describe.skipIf(!usable)('containers on a bridge', () => {
     expect(eth0?.rxBytes).toBeLessThan(eth0?.txBytes ?? 0);
   });
 
+  it('work again after somebody has flushed all rules', async () => {
+    const first = await start({ ports: [{ ...web, hostPort: 8300 }] });
+    serving(first.namespace, 80, 'first');
+    const nft = new Nftables();
+    nft.run('flush ruleset');
+    nft.close();
+    await start({ ports: [{ ...web, hostPort: 8301 }] });
+    expect(await visit(world.neighbour, world.hostAddress, 8300)).toMatch(/^first /);
+  });
+
   it('come and go a hundred times on one port and leave nothing', async () => {
     const host = new RouteConnection();
     const nft = new Nftables();
