@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { type Extract, extract } from 'tar-stream';
-import { invalidArgument } from '../../contracts/errors.ts';
+import { invalidArgument, messageOf } from '../../contracts/errors.ts';
 import type { ContentStore, IngestedBlob } from '../content/index.ts';
 import { compressionOfBytes } from './layer-transfers.ts';
 
@@ -69,14 +69,21 @@ export class ArchiveFiles {
 
   async #readAll(tar: Readable, content: ContentStore, signal: AbortSignal): Promise<void> {
     const entries = extract();
-    const feeding = pipeline(tar, entries, { signal });
-    feeding.catch(() => undefined);
+    let failure: unknown;
+    const fed = pipeline(tar, entries, { signal }).catch(error => {
+      failure = error;
+    });
     let count = 0;
-    for await (const entry of entries) {
-      if (++count > mostEntries) throw invalidArgument('invalid archive: too many entries');
-      await this.#keep(entry, content);
+    try {
+      for await (const entry of entries) {
+        if (++count > mostEntries) throw invalidArgument('invalid archive: too many entries');
+        await this.#keep(entry, content);
+      }
+    } catch (error) {
+      if (!/destroyed/i.test(messageOf(error))) throw error;
     }
-    await feeding;
+    await fed;
+    if (failure) throw failure; // which is why the entries ended
     if (count === 0) throw invalidArgument('unexpected EOF');
   }
 
@@ -150,7 +157,7 @@ const moreOf = (source: Readable): Promise<boolean> =>
 
 /** Go's words for an archive that is none. */
 function tarError(error: unknown): unknown {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   if (/invalid tar header/i.test(text)) return invalidArgument('archive/tar: invalid tar header', { cause: error });
   if (/unexpected end|premature close/i.test(text)) return invalidArgument('unexpected EOF', { cause: error });
   if (/incorrect header check|invalid|corrupt/i.test(text) && (error as { code?: string }).code?.startsWith('Z_')) {

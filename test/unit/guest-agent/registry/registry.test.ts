@@ -1,0 +1,187 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLog } from '../../../../base/log.ts';
+import type { Digest } from '../../../../contracts/oci/digest.ts';
+import { parseReference } from '../../../../contracts/oci/reference.ts';
+import { openRegistry, type Registry, type RegistryOptions } from '../../../../guest-agent/registry/index.ts';
+import { type Behaviour, FakeRegistry, refuse } from '../../../fakes/fake-registry.ts';
+
+const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+const signal = new AbortController().signal;
+const log = createLog({ level: 'error' });
+
+describe('registry', () => {
+  let server: FakeRegistry;
+  let other: FakeRegistry;
+  const opened: Registry[] = [];
+  const open = (options: Partial<RegistryOptions> = {}): Registry => {
+    const registry = openRegistry({ log, ...options });
+    opened.push(registry);
+    return registry;
+  };
+  const app = () => parseReference(`${server.host}/app:latest`);
+  const failure = (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => 'no error',
+      error => error.message,
+    );
+
+  beforeEach(async () => {
+    server = await FakeRegistry.start();
+    other = await FakeRegistry.start();
+  });
+  afterEach(async () => {
+    for (const registry of opened.splice(0)) registry.close();
+    await server.stop();
+    await other.stop();
+  });
+
+  /** Docker Hub's way: a token for each repository, from elsewhere. */
+  function demandTokens(life: { seconds: number }): { tokens: () => number } {
+    let issued = 0;
+    other.behaviour = (request, response) => {
+      const { searchParams } = new URL(request.url ?? '', 'http://x');
+      if (
+        request.method === 'GET' &&
+        request.headers.authorization &&
+        request.headers.authorization !== basic('ann:secret')
+      ) {
+        response.writeHead(401);
+        response.end(JSON.stringify({ details: 'incorrect username or password' }));
+        return true;
+      }
+      const token = `${searchParams.get('scope')} ${++issued}`;
+      const more = searchParams.has('offline_token') ? { refresh_token: 'again' } : {};
+      response.end(JSON.stringify({ token, expires_in: life.seconds, ...more }));
+      return true;
+    };
+    const challenge = `Bearer realm="http://${other.host}/token",service="hub",scope="repository:app:pull"`;
+    server.behaviour = (request, response) => {
+      const isCurrent = request.headers.authorization?.endsWith(` ${issued}`) ?? false;
+      if (isCurrent && issued > 0) return false;
+      response.setHeader('WWW-Authenticate', challenge);
+      refuse(response, 401, 'UNAUTHORIZED', 'authentication required');
+      return true;
+    };
+    return { tokens: () => issued };
+  }
+
+  const demandBasic: Behaviour = (request, response) => {
+    if (request.headers.authorization === basic('ann:secret')) return false;
+    response.setHeader('WWW-Authenticate', 'Basic realm="x"');
+    refuse(response, 401, 'UNAUTHORIZED', 'authentication required');
+    return true;
+  };
+
+  it('fetches a token for the repository, and a new one when the registry wants it', async () => {
+    const { tokens } = demandTokens({ seconds: 300 });
+    const pushed = await server.addImage('latest', [{ a: 'one' }]);
+    const repository = open().repository(app(), {});
+    const { descriptor } = await repository.resolve(app(), signal);
+    expect(descriptor.digest).toBe(pushed.manifestDigest);
+    await repository.manifest(descriptor.digest, signal);
+    expect(tokens()).toBe(1);
+    expect(other.requests[0]).toBe('GET /token?scope=repository%3Aapp%3Apull&service=hub');
+    server.behaviour = (old => {
+      let refused = false;
+      return (request, response) => {
+        if (refused) return old(request, response);
+        refused = true;
+        response.setHeader('WWW-Authenticate', `Bearer realm="http://${other.host}/token",error="invalid_token"`);
+        refuse(response, 401, 'UNAUTHORIZED');
+        return true;
+      };
+    })(server.behaviour);
+    await repository.manifest(descriptor.digest, signal);
+    expect(tokens()).toBe(2);
+  });
+
+  it('renews a token before it runs out', async () => {
+    const { tokens } = demandTokens({ seconds: 0.01 });
+    await server.addImage('latest', [{ a: 'one' }]);
+    const repository = open().repository(app(), { username: 'ann', password: 'secret' });
+    const { descriptor } = await repository.resolve(app(), signal);
+    await new Promise(resolve => setTimeout(resolve, 20));
+    await repository.manifest(descriptor.digest, signal);
+    expect(tokens()).toBe(2);
+    expect(other.requests[1]).toMatch(/^POST \/token/); // by the refresh token, not the password
+  });
+
+  it('identifies itself by basic authorization', async () => {
+    await server.addImage('latest', [{ a: 'one' }]);
+    server.behaviour = demandBasic;
+    const known = open().repository(app(), { auth: Buffer.from('ann:secret').toString('base64') });
+    expect((await known.resolve(app(), signal)).descriptor.size).toBeGreaterThan(0);
+    expect(await failure(open().repository(app(), {}).resolve(app(), signal))).toBe(
+      `Head "http://${server.host}/v2/app/manifests/latest": no basic auth credentials`,
+    );
+    expect(await failure(open().repository(app(), { username: 'x', password: 'y' }).resolve(app(), signal))).toBe(
+      'unauthorized: authentication required',
+    );
+  });
+
+  it('does not carry its authorization to another host', async () => {
+    server.behaviour = (request, response) => {
+      if (demandBasic(request, response)) return true;
+      if (!request.url?.includes('/blobs/')) return false;
+      response.writeHead(307, { Location: `http://${other.host}${request.url}` });
+      response.end();
+      return true;
+    };
+    const digest = other.addBlob(Buffer.from('0123456789')) as Digest;
+    const repository = open().repository(app(), { username: 'ann', password: 'secret' });
+    const { offset, stream } = await repository.blob(digest, 4, signal);
+    expect(offset).toBe(4);
+    expect(Buffer.concat(await stream.toArray()).toString()).toBe('456789');
+    expect(other.headers[0]).not.toHaveProperty('authorization');
+    expect(other.headers[0]).toMatchObject({ range: 'bytes=4-' });
+  });
+
+  it('asks a mirror of Docker Hub first, without credentials, and takes manifests only by their digest', async () => {
+    const pushed = await server.addImage('latest', [{ a: 'one' }]);
+    const registry = open({ mirrors: [`http://${other.host}`, `http://${server.host}/`] });
+    const reference = parseReference('busybox:latest');
+    const repository = registry.repository(reference, { username: 'ann', password: 'secret' });
+    const { descriptor } = await repository.resolve(reference, signal);
+    expect(descriptor.digest).toBe(pushed.manifestDigest);
+    expect(server.requests.slice(0, 2)).toEqual(['GET /v2/', 'HEAD /v2/library/busybox/manifests/latest']);
+    expect(server.headers.some(headers => headers.authorization)).toBe(false);
+    const kept = server.manifests.get(descriptor.digest);
+    if (kept) kept.body = Buffer.from('{}');
+    expect(await failure(repository.manifest(descriptor.digest, signal))).toBe(
+      `manifest verification failed for digest ${descriptor.digest}`,
+    );
+  });
+
+  it('goes through a proxy where the environment says so', async () => {
+    const proxied: string[] = [];
+    other.behaviour = (request, response) => {
+      proxied.push(request.url ?? '');
+      refuse(response, 404, 'NAME_UNKNOWN');
+      return true;
+    };
+    const registry = open({ proxies: { httpProxy: `http://${other.host}` }, insecureRegistries: ['registry.invalid'] });
+    const reference = parseReference('registry.invalid/app:latest');
+    await failure(registry.repository(reference, {}).resolve(reference, signal));
+    expect(proxied[0]).toBe('http://registry.invalid/v2/');
+  });
+
+  it('logs in', async () => {
+    server.behaviour = demandBasic;
+    const login = (username: string, password: string) =>
+      open().login({ username, password, serveraddress: server.host });
+    expect(await login('ann', 'secret')).toEqual({ Status: 'Login Succeeded', IdentityToken: '' });
+    await expect(login('ann', 'wrong')).rejects.toMatchObject({
+      kind: 'unauthorized',
+      message: `login attempt to http://${server.host}/v2/ failed with status: 401 Unauthorized`,
+    });
+    demandTokens({ seconds: 60 });
+    expect(await login('ann', 'secret')).toEqual({ Status: 'Login Succeeded', IdentityToken: 'again' });
+    await expect(login('ann', 'wrong')).rejects.toMatchObject({
+      kind: 'unauthorized',
+      message: `Get "http://${server.host}/v2/": unauthorized: incorrect username or password`,
+    });
+    expect(await failure(open().login({ serveraddress: '127.0.0.1:1' }))).toBe(
+      'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+    );
+  });
+});
