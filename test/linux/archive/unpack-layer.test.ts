@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   lstatSync,
@@ -212,7 +213,7 @@ describe.skipIf(!canRun)('unpackLayer', () => {
     writeFileSync(at('blob'), '');
     async function* growth(): AsyncGenerator<number> {
       for (let end = 50_000; end < bytes.length + 50_000; end += 50_000) {
-        writeFileSync(at('blob'), bytes.subarray(0, end));
+        appendFileSync(at('blob'), bytes.subarray(end - 50_000, end));
         yield Math.min(end, bytes.length);
         await new Promise(resolve => setTimeout(resolve, 2));
       }

@@ -1,0 +1,51 @@
+import { invalidArgument } from '../../contracts/errors.ts';
+import type { Volume, VolumeFilters, VolumeUses } from './volumes.ts';
+
+const listFilters = ['dangling', 'driver', 'label', 'name'];
+const pruneFilters = ['label', 'label!', 'all'];
+
+/** @throws invalid-argument in Docker's words */
+export const checkListFilters = (filters: VolumeFilters): void => check(filters, listFilters);
+/** @throws invalid-argument in Docker's words */
+export const checkPruneFilters = (filters: VolumeFilters): void => check(filters, pruneFilters);
+
+function check(filters: VolumeFilters, known: string[]): void {
+  for (const name of Object.keys(filters)) if (!known.includes(name)) throw invalidArgument(`invalid filter '${name}'`);
+}
+
+/** Docker's notions of true and false in a filter. @throws invalid-argument */
+function isTrue(filters: VolumeFilters, name: string): boolean | undefined {
+  const values = filters[name];
+  if (!values || values.length === 0) return undefined;
+  const said = values.map(
+    value => ['1', 'true'].includes(value) || (['0', 'false'].includes(value) ? false : undefined),
+  );
+  const [first] = said;
+  if (first === undefined || said.some(value => value !== first)) {
+    throw invalidArgument(`invalid filter '${name}=[${values.join(' ')}]'`);
+  }
+  return first;
+}
+
+/** `key` or `key=value` against the labels. */
+function hasLabel(volume: Volume, wanted: string): boolean {
+  const cut = wanted.indexOf('=');
+  if (cut === -1) return wanted in volume.labels;
+  return volume.labels[wanted.slice(0, cut)] === wanted.slice(cut + 1);
+}
+
+/** Whether `docker volume ls` with these filters shows the volume. */
+export function matches(volume: Volume, filters: VolumeFilters, uses: VolumeUses): boolean {
+  const dangling = isTrue(filters, 'dangling');
+  if (dangling !== undefined && dangling !== (uses(volume.name).length === 0)) return false;
+  if (filters.driver?.length && !filters.driver.includes(volume.driver)) return false;
+  if (filters.name?.length && !filters.name.some(part => volume.name.includes(part))) return false;
+  return (filters.label ?? []).every(label => hasLabel(volume, label));
+}
+
+/** Whether a prune with these filters may take the volume: anonymous ones, or with `all` any. */
+export function isPrunable(volume: Volume, filters: VolumeFilters): boolean {
+  if (!volume.anonymous && isTrue(filters, 'all') !== true) return false;
+  if ((filters['label!'] ?? []).some(label => hasLabel(volume, label))) return false;
+  return (filters.label ?? []).every(label => hasLabel(volume, label));
+}
