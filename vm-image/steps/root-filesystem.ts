@@ -87,6 +87,8 @@ async function installAgent(architecture: Architecture, cache: string, home: str
     'LICENSE.txt',
     'src/koffi/index.js',
     'src/koffi/index.cjs',
+    'src/koffi/src/static.js',
+    'src/koffi/src/static.cjs',
   ])
     await copyEntry(join(source, name), join(koffi, name));
   const binary = `@koromix/koffi-${architectures[architecture].koffi}`;
