@@ -22,8 +22,12 @@ export interface Live {
   process: RunningProcess;
   output: ContainerOutput;
   cgroup: Cgroup;
-  sandbox: Sandbox;
   input: InputSink | undefined;
+}
+
+/** A run that has just begun, and the network that its record must remember. */
+export interface Launched extends Live {
+  sandbox: Sandbox;
 }
 
 export interface LaunchOptions {
@@ -37,7 +41,11 @@ export const execDirectory = (execRoot: string, id: string): string => join(exec
  * Takes all that a run needs and starts it: network, cgroup, FIFOs, the process, its output. When it throws, what was
  * taken is still there: the caller gives it back by {@link release}, which needs nothing but the id.
  */
-export async function launch(record: ContainerRecord, context: EngineContext, options: LaunchOptions): Promise<Live> {
+export async function launch(
+  record: ContainerRecord,
+  context: EngineContext,
+  options: LaunchOptions,
+): Promise<Launched> {
   const { rooms } = context;
   const execDir = execDirectory(context.options.execRoot, record.id);
   mkdirSync(execDir, { recursive: true, mode: 0o700 });

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { settledWithin } from '../../base/clock.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
 import { ContainerActor } from './container.ts';
@@ -10,6 +11,8 @@ import { execDirectory, type Live, openStreams } from './launch.ts';
 import { startsWithEngine } from './restart-policy.ts';
 import { cgroupsPathOf } from './runtime-spec.ts';
 
+/** How long the keeper may take to tell of an end that /proc shows already. */
+const deathGraceMs = 500;
 /** A process that nobody can tell the end of: it went with the machine, or with the keeper. */
 const lostExitCode = 255;
 
@@ -71,11 +74,25 @@ function leftBehind(record: ContainerRecord): { exitCode: number; manuallyStoppe
 /** The keeper still has the process, or its exit: everything around it is opened again. */
 async function takeOver(record: ContainerRecord, process: RunningProcess, context: EngineContext): Promise<Live> {
   const { rooms, options } = context;
-  if (!record.sandbox) throw new Error('the record does not say what network it has');
-  const sandbox = await rooms.networks.reattach(record.id, record.sandbox, process.pid);
+  await takeOverNetwork(record, process, context);
   const parent = record.hostConfig.CgroupParent || options.cgroupParent;
   const cgroup = rooms.cgroups.open(cgroupsPathOf(record.id, parent));
-  return { process, cgroup, sandbox, ...openStreams(record, process, stdioOf(record, options.execRoot), context) };
+  return { process, cgroup, ...openStreams(record, process, stdioOf(record, options.execRoot), context) };
+}
+
+/** A process that has ended meanwhile, or ends just now, has no namespaces left: its network goes with what nobody claims. */
+async function takeOverNetwork(
+  record: ContainerRecord,
+  process: RunningProcess,
+  context: EngineContext,
+): Promise<void> {
+  if (!record.sandbox) return;
+  try {
+    await context.rooms.networks.reattach(record.id, record.sandbox, process.pid);
+  } catch (error) {
+    if (await settledWithin(process.exited, deathGraceMs)) return;
+    throw error;
+  }
 }
 
 function stdioOf(record: ContainerRecord, execRoot: string): StdioSpec {
