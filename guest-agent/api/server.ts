@@ -8,9 +8,11 @@ import { readBody } from './body.ts';
 import type { Call, Handler } from './call.ts';
 import { type ApiMinor, apiVersion, negotiate } from './compat.ts';
 import { toErrorAnswer } from './errors.ts';
+import { isGrpc, refuseGrpc } from './grpc.ts';
 import { mayUpgrade } from './hijack.ts';
 import { listenOn, type SocketAccess } from './listen.ts';
 import { Router } from './router.ts';
+import { buildRefusal } from './routes/absent.ts';
 import { allRoutes } from './routes/all.ts';
 
 export interface ApiOptions {
@@ -80,7 +82,7 @@ class DockerApi implements Api {
       requestTimeout: 0,
       maxHeaderSize: maximumHeaderBytes,
       requireHostHeader: false,
-      shouldUpgradeCallback: mayUpgrade,
+      shouldUpgradeCallback: request => mayUpgrade(request) || isGrpc(request),
     });
     this.#server.on('connection', connection => this.#remember(connection));
     this.#server.on('request', (request, response) => void this.#handle(request, response));
@@ -110,6 +112,10 @@ class DockerApi implements Api {
   #handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
     if (head.length > 0) socket.unshift(head);
+    if (isGrpc(request)) {
+      refuseGrpc(socket, buildRefusal);
+      return;
+    }
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(request.socket);

@@ -74,6 +74,7 @@ export class FakeContainer implements Container {
     try {
       this.process = new FakeProcess(this.command, this.body.Tty ?? false);
     } catch (error) {
+      this.#end(127);
       throw invalidArgument(`failed to create task for container: ${(error as Error).message}: unknown`);
     }
     for (const join of this.#attached.splice(0)) join(this.process);
@@ -83,9 +84,13 @@ export class FakeContainer implements Container {
 
   async #ended(code: number): Promise<void> {
     await new Promise(setImmediate);
-    this.exitCode = code;
     this.#engine.tell('container', 'die', this.id, { name: this.name, exitCode: String(code) });
-    if (this.body.HostConfig?.AutoRemove) await this.remove({ force: true });
+    this.#end(code);
+  }
+
+  #end(code: number): void {
+    this.exitCode = code;
+    if (this.body.HostConfig?.AutoRemove) this.#engine.forget(this);
     for (const wake of [...this.#waiting]) wake();
   }
 

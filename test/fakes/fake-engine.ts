@@ -46,6 +46,8 @@ const version: VersionDocument = {
   BuildTime: '',
 };
 
+const familiar = (name: string): string => name.replace(/^docker\.io\/(library\/)?/, '');
+
 /** An engine in memory that behaves: containers run small programs, images are names, networks and volumes lists. */
 export class FakeEngine implements Engine {
   readonly #containers = new Map<string, FakeContainer>();
@@ -109,7 +111,8 @@ export class FakeEngine implements Engine {
       })),
     inspect: async name => this.#inspectImage(name),
     history: async () => [{ Id: '<missing>', Created: 0, CreatedBy: 'x', Tags: null, Size: 0, Comment: '' }],
-    pull: async ({ image, tag, auth, progress }) => {
+    pull: async ({ image: reference, tag, auth, progress }) => {
+      const image = familiar(reference);
       if (image === 'secret' && auth?.username !== 'me') {
         throw notFound("pull access denied for secret, repository does not exist or may require 'docker login'");
       }
@@ -125,7 +128,7 @@ export class FakeEngine implements Engine {
     },
     save: async names => Readable.from([Buffer.from(names.join(','))]),
     tag: async (name, { repository, tag }) => {
-      this.#images.set(`${repository}:${tag ?? 'latest'}`, this.#inspectImage(name).Id);
+      this.#images.set(`${familiar(repository)}:${tag ?? 'latest'}`, this.#inspectImage(name).Id);
     },
     remove: async name => {
       const key = this.#inspectImage(name).RepoTags[0] ?? '';
@@ -266,7 +269,7 @@ export class FakeEngine implements Engine {
   }
 
   #inspectImage(name: string): ImageInspect {
-    const tag = name.includes(':') ? name : `${name}:latest`;
+    const tag = familiar(name.includes(':') ? name : `${name}:latest`);
     const Id = this.#images.get(tag);
     if (!Id) throw notFound(`No such image: ${tag}`);
     return {

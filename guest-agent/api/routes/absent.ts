@@ -8,7 +8,8 @@ const notSwarm =
   'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 
 const swarmMode = 'swarm mode is not part of Berth';
-const builds = 'docker build is not part of Berth yet: builds are coming';
+/** Said by every door to a build. */
+export const buildRefusal = 'docker build is not part of Berth yet: builds are coming';
 
 type Endpoint = readonly [method: Method, path: string];
 
@@ -79,7 +80,7 @@ export const absentRoutes: Served<Handler>[] = [
       ['POST', '/grpc'],
       ['POST', '/session'],
     ],
-    () => notImplemented(builds),
+    () => notImplemented(buildRefusal),
   ),
   ...refuse([['POST', '/commit']], () => notImplemented('docker commit is not part of Berth yet')),
   ...refuse([['POST', '/images/{name*}/push']], () => notImplemented('docker push is not part of Berth yet')),

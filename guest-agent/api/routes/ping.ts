@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { bytes, nothing, route } from '../../../contracts/route.ts';
 import { type Call, serve } from '../call.ts';
 
-/** What clients learn before their first request. An empty builder version keeps them off BuildKit's endpoints. */
+/** What clients learn before their first request. Builder version 1 is the classic builder: BuildKit is not there yet. */
 function introduce({ header }: Pick<Call, 'header'>): void {
   header('Cache-Control', 'no-cache, no-store, must-revalidate');
   header('Pragma', 'no-cache');

@@ -1,0 +1,26 @@
+import type { IncomingMessage } from 'node:http';
+import { performServerHandshake } from 'node:http2';
+import type { Duplex } from 'node:stream';
+
+/** gRPC's status code for a method that is not there. */
+const unimplemented = '12';
+
+/** `POST /grpc` as buildx asks for it: HTTP/2 over the hijacked connection. */
+export const isGrpc = (request: IncomingMessage): boolean => /^(\/v[\d.]+)?\/grpc$/.test(request.url ?? '');
+
+/**
+ * Opens the connection and refuses every call on it with `message`. buildx takes a 501 here for an engine without
+ * BuildKit and helps itself: it pulls moby/buildkit and starts it, privileged. Only an engine that opens `/grpc`
+ * is asked to build, so that its refusal can be read (buildx, driver/docker/factory.go).
+ */
+export function refuseGrpc(socket: Duplex, message: string): void {
+  socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+  const session = performServerHandshake(socket);
+  session.on('error', () => socket.destroy());
+  session.on('stream', stream => {
+    stream.on('error', () => undefined);
+    stream.resume();
+    const status = { 'grpc-status': unimplemented, 'grpc-message': encodeURIComponent(message) };
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...status }, { endStream: true });
+  });
+}
