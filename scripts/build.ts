@@ -17,9 +17,10 @@ const programs: Record<string, string> = {
   'pump-worker': 'guest-agent/logs/pump-worker.ts',
 };
 
-// CommonJS packages (ssh2) ask for `require`, which an ES module has not.
+// CommonJS packages (ssh2) ask for `require` and `__dirname`, which an ES module has not.
 const banner = `import { createRequire as __createRequire } from 'node:module';
-const require = __createRequire(import.meta.url);`;
+const require = __createRequire(import.meta.url);
+const __dirname = import.meta.dirname;`;
 
 /** Builds what is there of {@link programs} into `outdir`; the names that were built. */
 export async function buildPrograms(outdir = 'dist', names: string[] = Object.keys(programs)): Promise<string[]> {
