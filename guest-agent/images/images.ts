@@ -14,7 +14,7 @@ import { sweepGarbage } from './garbage.ts';
 import { historyOf } from './history.ts';
 import { Holds } from './holds.ts';
 import { type Image, toImage } from './image.ts';
-import { ImageIndex } from './image-index.ts';
+import { ImageIndex, type IndexState } from './image-index.ts';
 import { booleanFilter, filterImages, type ImageFilters, noSuchImage } from './list.ts';
 import { Loader } from './load.ts';
 import type { Progress } from './progress.ts';
@@ -82,6 +82,7 @@ class ImageStore implements Images {
   readonly #puller: Puller;
   readonly #loader: Loader;
   readonly #configTexts = new Map<Digest, string>();
+  #made: { state: IndexState | undefined; images: Map<Digest, Image> } = { state: undefined, images: new Map() };
 
   constructor(options: ImagesOptions, index: ImageIndex) {
     this.#options = options;
@@ -206,7 +207,16 @@ class ImageStore implements Images {
     return layersBytes + blobsBytes;
   }
 
+  /** Made once for each state of the index: `docker run` and `docker ps` ask often. */
   #image(id: Digest): Image {
+    const { state } = this.#index;
+    if (this.#made.state !== state) this.#made = { state, images: new Map() };
+    const made = this.#made.images.get(id) ?? this.#makeImage(id);
+    this.#made.images.set(id, made);
+    return made;
+  }
+
+  #makeImage(id: Digest): Image {
     const record = this.#index.state.images.get(id) ?? noSuchImage(id);
     const text = this.#configTexts.get(id) ?? this.#options.content.readSync(id).toString('utf8');
     this.#configTexts.set(id, text);

@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
-import { EngineError, unavailable } from '../../contracts/errors.ts';
+import { EngineError, internal, unavailable } from '../../contracts/errors.ts';
 import { type Compression, compressionOf, type Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
 import type { Archive } from '../archive/index.ts';
@@ -27,9 +28,8 @@ export interface TransferRooms {
 /** One layer of an image that is being pulled. */
 export interface WantedLayer {
   chainId: ChainId;
+  /** There already, or obtained by the same caller. */
   parent: ChainId | undefined;
-  /** Resolves when the parent is committed. */
-  parentReady: Promise<unknown>;
   diffId: DiffId;
   descriptor: Descriptor;
   repository: Repository;
@@ -94,8 +94,7 @@ export class LayerTransfers {
     const draft = await this.#rooms.snapshots.prepareLayer(wanted.chainId, wanted.parent);
     try {
       const { blob, size } = await this.#fill(draft.directory, wanted, participant, attempt);
-      await wanted.parentReady;
-      participant.signal.throwIfAborted();
+      await this.#committed(wanted.parent, participant.signal);
       await draft.commit(size);
       this.#made.set(wanted.chainId, blob);
       participant.tell({ action: 'Pull complete' });
@@ -104,6 +103,18 @@ export class LayerTransfers {
       await draft.abort();
       throw error;
     }
+  }
+
+  /** Whoever wants a layer wants its parent too, so the parent's flight is on while anybody waits for this one. */
+  async #committed(parent: ChainId | undefined, signal: AbortSignal): Promise<void> {
+    while (parent && !this.#rooms.snapshots.hasLayer(parent)) {
+      signal.throwIfAborted();
+      const flight = this.#flights.get(parent);
+      if (!flight) throw internal(`layer ${parent} is missing`);
+      await flight.settled();
+      await nextTurn(); // an abandoned flight may be begun again, a failure be heard of by its pull
+    }
+    signal.throwIfAborted();
   }
 
   /** The lock covers the download only: whoever holds it waits for nobody else's layer. */

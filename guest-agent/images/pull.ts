@@ -126,16 +126,10 @@ export class Puller {
     const failed = new AbortController();
     const signal = AbortSignal.any([pull.signal, failed.signal]);
     const layers: Promise<LayerBlob>[] = [];
-    let parentReady: Promise<unknown> = Promise.resolve();
     for (const [position, chainId] of chainIds.entries()) {
-      const layer = this.#layer(
-        found,
-        { chainId, position, parentReady, parent: chainIds[position - 1] },
-        { ...pull, signal },
-      );
+      const layer = this.#layer(found, { chainId, position, parent: chainIds[position - 1] }, { ...pull, signal });
       layer.catch(error => failed.abort(error)); // one missing layer makes the others useless
       layers.push(layer);
-      parentReady = layer;
     }
     await Promise.allSettled(layers);
     if (failed.signal.aborted) throw failed.signal.reason;
@@ -144,7 +138,7 @@ export class Puller {
 
   async #layer(
     found: FoundImage,
-    place: { chainId: ChainId; position: number; parent: ChainId | undefined; parentReady: Promise<unknown> },
+    place: { chainId: ChainId; position: number; parent: ChainId | undefined },
     { progress, signal, repository, lease }: Pull,
   ): Promise<LayerBlob> {
     const descriptor = found.manifest.layers[place.position];

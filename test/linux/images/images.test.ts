@@ -1,0 +1,110 @@
+import { execFileSync } from 'node:child_process';
+import { createReadStream, existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLog } from '../../../base/log.ts';
+import type { JsonMessage } from '../../../contracts/docker/common.ts';
+import { type ChainId, hexOf } from '../../../contracts/oci/digest.ts';
+import { parseReference } from '../../../contracts/oci/reference.ts';
+import { openArchive } from '../../../guest-agent/archive/index.ts';
+import { openContentStore } from '../../../guest-agent/content/index.ts';
+import { type Images, openImages, ownPlatform } from '../../../guest-agent/images/index.ts';
+import { openRegistry } from '../../../guest-agent/registry/index.ts';
+import { openSnapshots } from '../../../guest-agent/snapshots/index.ts';
+import { busyboxArchive } from '../../support/images.ts';
+import { type Registry, startRegistry } from '../../support/registry.ts';
+
+const has = (program: string): boolean => existsSync(`/usr/bin/${program}`);
+const canRun = process.platform === 'linux' && process.getuid?.() === 0 && has('docker-registry') && has('skopeo');
+if (!canRun) console.warn('skipped: needs Linux, root, docker-registry and skopeo');
+
+const log = createLog({ level: 'warn' });
+const workerFile = fileURLToPath(new URL('../../../guest-agent/archive/worker.ts', import.meta.url));
+const signal = new AbortController().signal;
+
+describe.skipIf(!canRun)('images on a real kernel, with a real registry', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-images-'));
+  const client = openRegistry({ log });
+  const archive = openArchive({ workerFile, log });
+  let registry: Registry;
+  let images: Images;
+  let busybox: string;
+
+  const open = async (name: string): Promise<Images> => {
+    const root = join(folder, name);
+    return openImages({
+      root: join(root, 'images'),
+      content: openContentStore(join(root, 'content')),
+      snapshots: await openSnapshots({ root: join(root, 'snapshots'), log }),
+      archive,
+      registry: client,
+      platform: ownPlatform(),
+      log,
+    });
+  };
+  const pull = async (name: string): Promise<JsonMessage[]> => {
+    const messages: JsonMessage[] = [];
+    await images.pull(parseReference(name), { progress: message => messages.push(message), signal });
+    return messages;
+  };
+  const unpacked = (chainId: ChainId | undefined): string =>
+    join(folder, 'first', 'snapshots', 'layers', chainId ? hexOf(chainId) : '', 'diff');
+
+  beforeAll(async () => {
+    busybox = await busyboxArchive();
+    registry = await startRegistry();
+    await registry.push(busybox, 'app:1');
+    images = await open('first');
+  });
+  afterAll(async () => {
+    await registry.stop();
+    await archive.close();
+    client.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('pulls what skopeo pushed', async () => {
+    const messages = await pull(`${registry.host}/app:1`);
+    expect(messages.at(-1)?.status).toBe(`Status: Downloaded newer image for ${registry.host}/app:1`);
+    const { topChainId, size } = images.get(`${registry.host}/app:1`);
+    expect(size).toBeGreaterThan(1_000_000);
+    const root = unpacked(topChainId);
+    expect(readlinkSync(join(root, 'bin/sh'))).toBe('busybox');
+    expect(readFileSync(join(root, 'bin/busybox')).equals(readFileSync('/bin/busybox'))).toBe(true);
+    const again = await pull(`${registry.host}/app:1`);
+    expect(again.at(-1)?.status).toBe(`Status: Image is up to date for ${registry.host}/app:1`);
+  });
+
+  it("says what is not there in dockerd's words", async () => {
+    await expect(pull(`${registry.host}/app:2`)).rejects.toThrow(
+      `manifest for ${registry.host}/app:2 not found: manifest unknown: manifest unknown`,
+    );
+    await expect(pull(`${registry.host}/none`)).rejects.toThrow(
+      `manifest for ${registry.host}/none:latest not found: manifest unknown: manifest unknown`,
+    );
+  });
+
+  it('loads docker-archives and OCI layouts, and saves what skopeo can read', async () => {
+    const quiet = { quiet: true, progress: () => undefined };
+    const [loaded] = await images.load(createReadStream(busybox), quiet);
+    expect(loaded?.id).toBe(images.get(`${registry.host}/app:1`).id);
+    const saved = join(folder, 'saved.tar');
+    writeFileSync(saved, Buffer.concat(await images.save(['busybox', `${registry.host}/app:1`]).toArray()));
+    const layout = join(folder, 'layout.tar');
+    const copy = ['copy', '--quiet', '--insecure-policy', `docker-archive:${saved}:busybox:latest`];
+    execFileSync('skopeo', [...copy, `oci-archive:${layout}:busybox:latest`]);
+    const second = await open('second');
+    const [fromLayout] = await second.load(createReadStream(layout), quiet);
+    expect(fromLayout?.config.rootfs).toEqual(loaded?.config.rootfs);
+  });
+
+  it('removes all that nobody needs', async () => {
+    const { topChainId, id } = images.get('busybox');
+    await images.remove(id, { force: true, inUse: () => [] });
+    expect(images.list()).toEqual([]);
+    expect(existsSync(unpacked(topChainId))).toBe(false);
+    expect(images.diskUsage()).toEqual({ layersBytes: 0, blobsBytes: 0 });
+  });
+});
