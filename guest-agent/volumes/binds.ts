@@ -1,0 +1,231 @@
+import { posix } from 'node:path';
+import type { HostConfig, MountRequest } from '../../contracts/docker/host-config.ts';
+import { EngineError, invalidArgument, messageOf } from '../../contracts/errors.ts';
+import { isBindMode, isPropagation, mergeTmpfsOptions, type Propagation, parseBindMode } from './mount-modes.ts';
+
+/** A mount that a container asks for, checked; the engine makes the volumes and the missing sources. */
+export interface PlannedMount {
+  type: 'bind' | 'volume' | 'tmpfs';
+  /** Of a volume; '' for an anonymous one. */
+  name: string;
+  /** Of a bind. */
+  source: string;
+  /** Absolute and clean. */
+  destination: string;
+  /** As inspect shows it: what stood behind the second colon. */
+  mode: string;
+  rw: boolean;
+  /** '' for all but binds. */
+  propagation: Propagation | '';
+  /** Whether an empty volume takes over what the image has there. */
+  copy: boolean;
+  /** `-v` makes a missing source of a bind, `--mount` does not. */
+  createSource: boolean;
+  recursive: boolean;
+  labels: Record<string, string>;
+  driver: string;
+  driverOptions: Record<string, string>;
+  subpath: string;
+  /** For tmpfs, ready for the runtime. */
+  tmpfsOptions: string[];
+}
+
+/** What a container wants mounted. Structural, so that any Docker document fits. */
+export interface MountWishes {
+  hostConfig: Pick<Partial<HostConfig>, 'Binds' | 'Mounts' | 'Tmpfs' | 'VolumeDriver'>;
+  /** `Volumes` of the image's and the request's config. */
+  volumes: Iterable<string>;
+  /** Of `--volumes-from`, resolved already. */
+  inherited?: PlannedMount[];
+}
+
+export interface BindPolicy {
+  /** True inside our machine, where only some of the guest's own folders may be bound. */
+  machine: boolean;
+  /** Whether a path is there, for the check of `--mount type=bind`. */
+  exists(path: string): boolean;
+}
+
+/** Folders of the guest that a container in the machine may bind. */
+const guestFolders = ['/run', '/var/run', '/sys', '/proc', '/dev', '/lib/modules', '/var/lib/berth'];
+
+/**
+ * The mounts of a new container, in order of destination. A place is taken once: `-v`, `--mount` and `--tmpfs` must not
+ * meet, they win over `--volumes-from`, and a volume of the image only fills a place that is free.
+ * @throws invalid-argument in Docker's words
+ */
+export function planMounts(wishes: MountWishes, policy: BindPolicy): PlannedMount[] {
+  const { hostConfig } = wishes;
+  const driver = hostConfig.VolumeDriver ?? '';
+  const own = [
+    ...(hostConfig.Binds ?? []).map(spec => parseBind(spec, driver, policy)),
+    ...(hostConfig.Mounts ?? []).map(mount => parseMount(mount, policy)),
+    ...Object.entries(hostConfig.Tmpfs ?? {}).map(([destination, options]) => parseTmpfs(destination, options)),
+  ];
+  const taken = new Map<string, PlannedMount>();
+  for (const mount of own) {
+    if (taken.has(mount.destination)) throw invalidArgument(`Duplicate mount point: ${mount.destination}`);
+    taken.set(mount.destination, mount);
+  }
+  const fill = (mount: PlannedMount): unknown => taken.has(mount.destination) || taken.set(mount.destination, mount);
+  wishes.inherited?.forEach(fill);
+  for (const destination of wishes.volumes) fill(planned('volume', posix.normalize(`/${destination}`), { driver }));
+  return [...taken.values()].sort((left, right) => (left.destination < right.destination ? -1 : 1));
+}
+
+function planned(type: PlannedMount['type'], target: string, fields: Partial<PlannedMount>): PlannedMount {
+  return {
+    type,
+    name: '',
+    source: '',
+    destination: posix.normalize(target).replace(/(.)\/$/, '$1'),
+    mode: '',
+    rw: true,
+    propagation: '',
+    copy: type === 'volume',
+    createSource: false,
+    recursive: true,
+    labels: {},
+    driver: '',
+    driverOptions: {},
+    subpath: '',
+    tmpfsOptions: [],
+    ...fields,
+  };
+}
+
+/** `-v`: `/inside`, `source:/inside` or `source:/inside:mode`. @throws invalid-argument */
+export function parseBind(spec: string, driver: string, policy: BindPolicy): PlannedMount {
+  const parts = spec.split(':');
+  const [first = '', second = '', mode = ''] = parts;
+  const malformed = first === '' || parts.length > 3 || (parts.length === 2 && isBindMode(second));
+  if (malformed) throw invalidArgument(`invalid volume specification: '${spec}'`);
+  const { rw, propagation, copy } = parseBindMode(mode);
+  if (parts.length === 3 && mode === '') throw invalidArgument(`invalid mode: ${mode}`);
+  const [source, target] = parts.length === 1 ? ['', first] : [first, second];
+  try {
+    if (!source.startsWith('/')) {
+      checkTarget('volume', target);
+      return planned('volume', target, { name: source, mode, rw, copy: copy ?? true, driver });
+    }
+    if (copy !== undefined) throw mountError('bind', 'field VolumeOptions must not be specified');
+    checkTarget('bind', target);
+    checkSource(source, policy);
+    const bind = { source: cleanSource(source), createSource: true, propagation: propagation ?? 'rprivate' } as const;
+    return planned('bind', target, { ...bind, mode, rw });
+  } catch (error) {
+    if (error instanceof NotShared) throw error;
+    throw invalidArgument(`invalid volume specification: '${spec}': ${messageOf(error)}`);
+  }
+}
+
+/** `--mount`. @throws invalid-argument */
+export function parseMount(mount: MountRequest, policy: BindPolicy): PlannedMount {
+  const type = mount.Type ?? '';
+  const target = mount.Target ?? '';
+  switch (type) {
+    case 'bind':
+      checkTarget(type, target);
+      return mountBind(mount, target, policy);
+    case 'volume':
+      checkTarget(type, target);
+      return mountVolume(mount, target);
+    case 'tmpfs':
+      checkTarget(type, target);
+      return mountTmpfs(mount, target);
+    default:
+      throw mountError(type, 'mount type unknown');
+  }
+}
+
+function mountBind(mount: MountRequest, target: string, policy: BindPolicy): PlannedMount {
+  const { Source: source = '', BindOptions: options, VolumeOptions, ReadOnly } = mount;
+  if (source === '') throw mountError('bind', 'field Source must not be empty');
+  if (VolumeOptions) throw mountError('bind', 'field VolumeOptions must not be specified');
+  const propagation = options?.Propagation || 'rprivate';
+  if (!isPropagation(propagation)) throw mountError('bind', `invalid propagation mode: ${propagation}`);
+  checkSource(source, policy);
+  const createSource = options?.CreateMountpoint === true;
+  if (!createSource && !policy.exists(source)) throw mountError('bind', `bind source path does not exist: ${source}`);
+  const recursive = options?.NonRecursive !== true;
+  return planned('bind', target, { source: cleanSource(source), propagation, createSource, recursive, rw: !ReadOnly });
+}
+
+function mountVolume(mount: MountRequest, target: string): PlannedMount {
+  const { Source: name = '', VolumeOptions: options, BindOptions, ReadOnly } = mount;
+  if (BindOptions) throw mountError('volume', 'field BindOptions must not be specified');
+  if (name === '' && ReadOnly) throw mountError('volume', 'must not set ReadOnly mode when using anonymous volumes');
+  return planned('volume', target, {
+    name,
+    rw: !ReadOnly,
+    copy: options?.NoCopy !== true,
+    labels: { ...options?.Labels },
+    driver: options?.DriverConfig?.Name ?? '',
+    driverOptions: { ...options?.DriverConfig?.Options },
+    subpath: options?.Subpath ?? '',
+  });
+}
+
+function mountTmpfs(mount: MountRequest, target: string): PlannedMount {
+  const { Source, TmpfsOptions: options, BindOptions, VolumeOptions, ReadOnly } = mount;
+  if (BindOptions) throw mountError('tmpfs', 'field BindOptions must not be specified');
+  if (VolumeOptions) throw mountError('tmpfs', 'field VolumeOptions must not be specified');
+  if (Source) throw mountError('tmpfs', 'field Source must not be specified');
+  const wanted = [
+    ...(ReadOnly ? ['ro'] : []),
+    ...(options?.SizeBytes ? [`size=${options.SizeBytes}`] : []),
+    ...(options?.Mode ? [`mode=${options.Mode.toString(8)}`] : []),
+    ...(options?.Options ?? []).map(parts => parts.join('=')),
+  ];
+  return planned('tmpfs', target, { rw: !ReadOnly, tmpfsOptions: mergeTmpfsOptions(wanted) });
+}
+
+/** `--tmpfs /inside:options`. */
+function parseTmpfs(target: string, options: string): PlannedMount {
+  checkTarget('tmpfs', target);
+  const wanted = options.split(',').filter(option => option !== '');
+  const tmpfsOptions = mergeTmpfsOptions(wanted);
+  return planned('tmpfs', target, { mode: options, rw: !tmpfsOptions.includes('ro'), tmpfsOptions });
+}
+
+const mountError = (type: string, why: string): EngineError =>
+  invalidArgument(`invalid mount config for type "${type}": ${why}`);
+
+function checkTarget(type: string, target: string): void {
+  if (target === '') throw mountError(type, 'field Target must not be empty');
+  if (posix.normalize(target).replace(/^\/+$/, '/') === '/') {
+    throw mountError(type, "invalid specification: destination can't be '/'");
+  }
+  if (!target.startsWith('/')) throw mountError(type, `invalid mount path: '${target}' mount path must be absolute`);
+}
+
+/** A folder of the host, which the machine does not see. */
+class NotShared extends EngineError {
+  constructor(source: string) {
+    super(
+      'invalid-argument',
+      `invalid mount config for type "bind": ${source} is on the host, and sharing host folders with the machine is not there yet. ` +
+        'Use a volume, or copy files with docker cp',
+    );
+  }
+}
+
+function checkSource(source: string, { machine }: BindPolicy): void {
+  if (!source.startsWith('/')) {
+    throw mountError('bind', `invalid mount path: '${source}' mount path must be absolute`);
+  }
+  const clean = cleanSource(source);
+  const isGuests = guestFolders.some(folder => clean === folder || clean.startsWith(`${folder}/`));
+  if (machine && !isGuests) throw new NotShared(source);
+}
+
+const cleanSource = (source: string): string => posix.normalize(source).replace(/(.)\/$/, '$1');
+
+/** `--volumes-from`: a container, and perhaps `:ro` or `:rw`. @throws invalid-argument */
+export function parseVolumesFrom(spec: string): { container: string; rw: boolean | undefined } {
+  const [container = '', mode, ...more] = spec.split(':');
+  if (container === '' || more.length > 0) throw invalidArgument(`malformed volumes-from specification: ${spec}`);
+  if (mode === undefined) return { container, rw: undefined };
+  if (!isBindMode(mode)) throw invalidArgument(`invalid mode for volumes-from: ${mode}`);
+  return { container, rw: parseBindMode(mode).rw };
+}
