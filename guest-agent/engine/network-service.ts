@@ -182,10 +182,10 @@ function toDocument(network: NetworkRecord, containers: Record<string, NetworkCo
       Options: Object.keys(ipam.options).length > 0 ? ipam.options : null,
       Config:
         network.driver === 'bridge'
-          ? ipam.config.map(({ subnet, gateway, ipRange }) => ({
+          ? ipam.config.map(({ subnet, gateway, gatewayChosen, ipRange }) => ({
               Subnet: subnet,
               ...(ipRange ? { IPRange: ipRange } : {}),
-              Gateway: gateway,
+              ...(gatewayChosen ? {} : { Gateway: gateway }),
             }))
           : null,
     },

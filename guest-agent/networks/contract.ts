@@ -28,6 +28,8 @@ export interface Subnet {
   /** `172.17.0.0/16` */
   subnet: string;
   gateway: string;
+  /** nobody asked for this gateway: Docker's documents do not show it then, if the subnet was asked for */
+  gatewayChosen?: true;
   /** part of the subnet from which addresses are chosen, like `172.17.5.0/24` */
   ipRange?: string;
 }

@@ -34,7 +34,7 @@ export function chooseSubnet(taken: readonly Block[]): Subnet {
 /** What a user asked for, checked and completed. @throws invalid-argument, forbidden when it overlaps one of our networks */
 export function completeSubnet(wish: Partial<Subnet>, taken: readonly Block[]): Subnet {
   if (wish.subnet === undefined) throw invalidArgument('invalid subnet : no subnet specified');
-  const { address, block } = parseCidr(wish.subnet);
+  const { address, block } = wantedCidr(wish.subnet);
   if (address !== block.base)
     throw invalidArgument(`invalid network config:\ninvalid subnet ${wish.subnet}: it should be ${blockText(block)}`);
   if (block.prefixLength > 30) throw invalidArgument(`invalid subnet ${wish.subnet}: it has no room for containers`);
@@ -49,8 +49,17 @@ export function completeSubnet(wish: Partial<Subnet>, taken: readonly Block[]): 
   return {
     subnet: blockText(block),
     gateway: ipv4Text(gateway),
+    ...(!wish.gateway && { gatewayChosen: true as const }),
     ...(wish.ipRange !== undefined && { ipRange: wish.ipRange }),
   };
+}
+
+function wantedCidr(text: string): ReturnType<typeof parseCidr> {
+  try {
+    return parseCidr(text);
+  } catch (cause) {
+    throw invalidArgument(`invalid network config:\ninvalid subnet ${text}: invalid CIDR block notation`, { cause });
+  }
 }
 
 function requireInside(range: string, block: Block, subnet: string): void {

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import type { ContainerId, NetworkId } from '../../contracts/brand.ts';
-import { conflict, forbidden } from '../../contracts/errors.ts';
+import { conflict, EngineError, forbidden, messageOf } from '../../contracts/errors.ts';
 import { openFirewall } from '../firewall/index.ts';
 import { findLink, RouteConnection, removeLink } from '../netlink/index.ts';
 import { openNetworkNamespaceOf } from '../syscalls/network-namespace.ts';
@@ -19,26 +20,11 @@ import type {
   SandboxRecord,
 } from './contract.ts';
 import { type Holder, plugEndpoints, simpleEndpoint } from './endpoints.ts';
+import { emptyRecord, type Live, outletOf, sandboxOf, seenFromInside } from './live.ts';
 import { NetworkList } from './network-list.ts';
-import { PublishedPorts, toPortMap, wantedMappings } from './published-ports.ts';
+import { PublishedPorts, wantedMappings } from './published-ports.ts';
 import { ReadyPool } from './ready-pool.ts';
-import {
-  adoptNamespace,
-  dispose,
-  makeNamespace,
-  type Namespace,
-  namespacePath,
-  plugIn,
-  type Wire,
-  type WiredNamespace,
-} from './sandbox.ts';
-
-/** What one container has now. */
-interface Live {
-  record: SandboxRecord;
-  namespace?: Namespace;
-  wires: Wire[];
-}
+import { adoptNamespace, dispose, makeNamespace, type Namespace, plugIn, type WiredNamespace } from './sandbox.ts';
 
 const defaultPoolSize = 4;
 
@@ -101,19 +87,24 @@ class KernelNetworks implements Networks {
 
   async connect(request: ConnectRequest): Promise<Sandbox> {
     await this.release(request.id);
-    if (!this.#reconciled) await this.reconcile();
-    const ports = this.#ports.take(this.#mappings(request));
-    const live: Live = { record: emptyRecord(request, ports), wires: [] };
-    this.#live.set(request.id, live);
     try {
-      this.#enter(live, request);
-      live.record.files = this.#writeFiles(request, live.record);
-      if (ports.length > 0) await this.#options.publisher?.publish(request.id, ports);
-      return sandboxOf(live, this.#namespaceOf(live), request.exposed);
+      if (!this.#reconciled) await this.reconcile();
+      return await this.#connectNow(request);
     } catch (error) {
       await this.release(request.id);
-      throw error;
+      const kind = error instanceof EngineError ? error.kind : 'internal';
+      throw new EngineError(kind, `failed to set up container networking: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  async #connectNow(request: ConnectRequest): Promise<Sandbox> {
+    const ports = this.#takePorts(request);
+    const live: Live = { record: emptyRecord(request, ports), wires: [] };
+    this.#live.set(request.id, live);
+    this.#enter(live, request);
+    live.record.files = this.#writeFiles(request, live.record);
+    if (ports.length > 0) await this.#options.publisher?.publish(request.id, ports);
+    return sandboxOf(live, this.#namespaceOf(live), request.exposed);
   }
 
   async reattach(id: ContainerId, saved: SandboxRecord, pid: number): Promise<Sandbox> {
@@ -215,6 +206,20 @@ class KernelNetworks implements Networks {
     return wantedMappings(request).map(mapping => (mapping.hostIp || !hostIp ? mapping : { ...mapping, hostIp }));
   }
 
+  #takePorts(request: ConnectRequest): PublishedPort[] {
+    const mappings = this.#mappings(request);
+    try {
+      return this.#ports.take(mappings);
+    } catch (error) {
+      const endpoint = `${request.name} (${randomBytes(32).toString('hex')})`;
+      throw new EngineError(
+        error instanceof EngineError ? error.kind : 'internal',
+        `driver failed programming external connectivity on endpoint ${endpoint}: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+
   /** Gives the container its namespace with everything in it; what it has so far is in `live` when this fails. */
   #enter(live: Live, request: ConnectRequest): void {
     if (request.mode.startsWith('container:')) {
@@ -300,36 +305,4 @@ class KernelNetworks implements Networks {
       this.#ground.log.warn('a leftover link could not be removed', { link: name, error });
     }
   }
-}
-
-/** The counters of a wire's end on the host as the container counts: what one end receives, the other has sent. */
-const seenFromInside = (host: InterfaceStatistics): InterfaceStatistics => ({
-  rxBytes: host.txBytes,
-  rxPackets: host.txPackets,
-  rxErrors: host.txErrors,
-  rxDropped: host.txDropped,
-  txBytes: host.rxBytes,
-  txPackets: host.rxPackets,
-  txErrors: host.rxErrors,
-  txDropped: host.rxDropped,
-});
-
-function emptyRecord(request: ConnectRequest, ports: PublishedPort[]): SandboxRecord {
-  const files = { hosts: '', resolvConf: '', hostname: '' };
-  return { version: 1, id: request.id, name: request.name, mode: request.mode, endpoints: [], ports, files };
-}
-
-/** The endpoint that leads outside: through it ports are published. */
-const outletOf = (record: SandboxRecord): Endpoint | undefined =>
-  record.endpoints.find(endpoint => endpoint.gateway !== '');
-
-function sandboxOf(live: Live, namespace: Namespace | undefined, exposed: readonly string[] = []): Sandbox {
-  const { record } = live;
-  return {
-    ...(namespace && { namespacePath: namespacePath(namespace) }),
-    endpoints: Object.fromEntries(record.endpoints.map(endpoint => [endpoint.networkName, endpoint])),
-    ports: toPortMap(exposed, record.ports),
-    files: record.files,
-    record,
-  };
 }

@@ -38,7 +38,11 @@ describe('the choice of a subnet', () => {
   });
 
   it('checks what a user asks for', () => {
-    expect(completeSubnet({ subnet: '10.1.0.0/24' }, [])).toEqual({ subnet: '10.1.0.0/24', gateway: '10.1.0.1' });
+    expect(completeSubnet({ subnet: '10.1.0.0/24' }, [])).toEqual({
+      subnet: '10.1.0.0/24',
+      gateway: '10.1.0.1',
+      gatewayChosen: true,
+    });
     expect(completeSubnet({ subnet: '10.1.0.0/24', gateway: '10.1.0.254' }, []).gateway).toBe('10.1.0.254');
     expect(() => completeSubnet({ subnet: '10.1.0.5/24' }, [])).toThrow('it should be 10.1.0.0/24');
     expect(() => completeSubnet({ subnet: '10.1.0.0/24', gateway: '10.2.0.1' }, [])).toThrow(
@@ -47,7 +51,9 @@ describe('the choice of a subnet', () => {
     expect(() => completeSubnet({ subnet: '10.1.0.0/24' }, [block('10.0.0.0/8')])).toThrow(
       'Pool overlaps with other one',
     );
-    expect(() => completeSubnet({ subnet: 'nonsense' }, [])).toThrow('invalid CIDR address: nonsense');
+    expect(() => completeSubnet({ subnet: 'nonsense' }, [])).toThrow(
+      'invalid subnet nonsense: invalid CIDR block notation',
+    );
     expect(subnetOfBridge('10.9.0.7/16')).toEqual({ subnet: '10.9.0.0/16', gateway: '10.9.0.7' });
   });
 });
