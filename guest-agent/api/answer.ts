@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { JsonMessage } from '../../contracts/docker/common.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import type { AnswerKind } from '../../contracts/route.ts';
@@ -85,9 +84,19 @@ async function answerPromised({ response, status }: Exchange, result: { later: P
   response.end(`${JSON.stringify(await result.later)}\n`);
 }
 
-async function answerBytes({ response, contentType }: Exchange, source: Readable): Promise<void> {
+/** An error before the first byte is still told by its status; a client that goes away ends the source. */
+async function answerBytes({ response, contentType }: Exchange, source: Readable | Buffer): Promise<void> {
   if (contentType) response.setHeader('Content-Type', contentType);
-  await pipeline(source, response);
+  if (Buffer.isBuffer(source)) {
+    response.setHeader('Content-Length', source.length);
+    response.end(source);
+    return;
+  }
+  response.once('close', () => source.destroy());
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    if (!(await send(response, chunk))) return;
+  }
+  response.end();
 }
 
 async function answerSession(

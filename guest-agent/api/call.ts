@@ -39,7 +39,7 @@ export type Result<Reply extends Answer> =
         : Reply extends Answer<'output'>
           ? { terminal: boolean; output: AsyncIterable<OutputChunk> }
           : Reply extends Answer<'bytes'>
-            ? Readable
+            ? Readable | Buffer
             : Reply extends Answer<'session'>
               ? AttachSession | undefined
               : unknown;

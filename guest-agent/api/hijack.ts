@@ -22,7 +22,6 @@ function takeOver(request: IncomingMessage, response: ServerResponse): Duplex {
   if (request.headers.upgrade === undefined) {
     socket.removeAllListeners('data');
     socket.removeAllListeners('end');
-    socket.setTimeout(0);
     socket.on('data', () => undefined);
     socket.pause();
     socket.removeAllListeners('data');

@@ -42,7 +42,7 @@ function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch (cause) {
-    throw invalidArgument(`invalid URL escape in ${JSON.stringify(segment)}`, { cause });
+    throw invalidArgument(`invalid URL escape ${JSON.stringify(segment)}`, { cause });
   }
 }
 

@@ -167,7 +167,8 @@ class DockerApi implements Api {
   }
 
   #fail(request: IncomingMessage, response: ServerResponse, route: Route | undefined, error: unknown): void {
-    if (toErrorAnswer(error).unexpected) {
+    const clientLeft = response.destroyed && !response.writableFinished;
+    if (toErrorAnswer(error).unexpected && !clientLeft) {
       this.#log.error('request failed', { method: request.method, url: request.url, error });
     }
     try {

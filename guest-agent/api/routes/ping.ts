@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { bytes, nothing, route } from '../../../contracts/route.ts';
 import { type Call, serve } from '../call.ts';
 
@@ -10,11 +9,12 @@ function introduce({ header }: Pick<Call, 'header'>): void {
   header('Swarm', 'inactive');
 }
 
+const ok = Buffer.from('OK');
+
 export const pingRoutes = [
   serve(route('GET', '/_ping', { answer: bytes('text/plain; charset=utf-8') }), call => {
     introduce(call);
-    call.header('Content-Length', '2');
-    return Readable.from(['OK']);
+    return ok;
   }),
   serve(route('HEAD', '/_ping', { answer: nothing(200) }), introduce),
 ];
