@@ -34,12 +34,14 @@ class Source {
   readonly #highWater: number;
   #offset: number;
   #spool = -1;
-  #watched = true;
+  #watched: boolean;
 
   constructor(description: SourceDescription) {
     this.#description = description;
     this.#shared = new BigInt64Array(description.memory);
     this.#offset = description.offset;
+    // Whoever adds a source watches it; one that a failed thread had paused is added again as it was.
+    this.#watched = Atomics.load(this.#shared, Shared.paused) === 0n;
     this.#highWater = description.spool === undefined ? MEMORY_HIGH_WATER : SPOOL_HIGH_WATER;
   }
 

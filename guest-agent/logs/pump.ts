@@ -1,4 +1,4 @@
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, statSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../../base/log.ts';
 import { newEpoll, newEventFd, watch } from '../syscalls/epoll.ts';
@@ -34,31 +34,32 @@ export interface PumpedSource {
   drop(): void;
 }
 
+/** A pump thread that failed is replaced, but not in a busy loop. */
+const RESTART_MS = 100;
+
+interface Pumped {
+  request: SourceRequest;
+  description: SourceDescription;
+}
+
 /** The main thread's side of the pump thread, which serves all containers. */
 export class Pump {
   readonly #epoll = newEpoll();
   readonly #wake = newEventFd();
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
-  readonly #sources = new Map<number, SourceRequest>();
-  readonly #worker: Worker;
-  readonly #exited: Promise<void>;
+  readonly #sources = new Map<number, Pumped>();
+  readonly #workerFile: string;
+  readonly #log: Log;
   readonly #stopNow = (): void => this.#askToStop();
+  #worker: Worker;
+  #exited: Promise<void> = Promise.resolve();
   #nextKey = WAKE_KEY + 1;
 
   constructor(workerFile: string, log: Log) {
+    this.#workerFile = workerFile;
+    this.#log = log;
     watch(this.#epoll, this.#wake, WAKE_KEY);
-    const data: PumpData = { epoll: this.#epoll, wake: this.#wake, stop: this.#stop.buffer };
-    this.#worker = new Worker(workerFile, {
-      workerData: data,
-      name: 'pump',
-      // Descriptors come from this thread; they are closed in the other.
-      trackUnmanagedFds: false,
-      resourceLimits: { maxYoungGenerationSizeMb: 4 },
-    });
-    this.#worker.on('message', (message: FromPump) => this.#hear(message));
-    this.#worker.on('error', error => log.error('The pump thread failed', { error }));
-    this.#exited = new Promise(resolve => this.#worker.once('exit', () => resolve()));
-    this.#worker.unref();
+    this.#worker = this.#start();
     // Node joins its threads before it goes, and one that is blocked in epoll_wait(2) hears of nothing else.
     process.on('exit', this.#stopNow);
   }
@@ -69,9 +70,9 @@ export class Pump {
     const shared = new BigInt64Array(memory);
     shared[Shared.appended] = shared[Shared.processed] = BigInt(request.offset);
     const { fd, how, spool, offset } = request;
-    this.#sources.set(key, request);
-    const source = { key, fd, how, offset, memory, ...(spool === undefined ? {} : { spool }) };
-    this.#post({ kind: 'add', source }, false);
+    const description = { key, fd, how, offset, memory, ...(spool === undefined ? {} : { spool }) };
+    this.#sources.set(key, { request, description });
+    this.#post({ kind: 'add', source: description }, false);
     watch(this.#epoll, fd, key);
     return this.#sourceOf(key, shared);
   }
@@ -83,6 +84,43 @@ export class Pump {
     this.#sources.clear();
     closeSync(this.#wake);
     closeSync(this.#epoll);
+  }
+
+  #start(): Worker {
+    const data: PumpData = { epoll: this.#epoll, wake: this.#wake, stop: this.#stop.buffer };
+    const worker = new Worker(this.#workerFile, {
+      workerData: data,
+      name: 'pump',
+      // Descriptors come from this thread; they are closed in the other.
+      trackUnmanagedFds: false,
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
+    worker.on('message', (message: FromPump) => this.#hear(message));
+    worker.on('error', error => this.#log.error('The pump thread failed and is started again', { error }));
+    this.#exited = new Promise(resolve =>
+      worker.once('exit', () => {
+        resolve();
+        if (Atomics.load(this.#stop, 0) === 0) setTimeout(() => this.#startAgain(), RESTART_MS);
+      }),
+    );
+    worker.unref();
+    return worker;
+  }
+
+  /** What the failed one did is in the spools' lengths; what it had read for somebody is told already. */
+  #startAgain(): void {
+    if (Atomics.load(this.#stop, 0) !== 0) return;
+    this.#worker = this.#start();
+    for (const { request, description } of this.#sources.values()) {
+      const shared = new BigInt64Array(description.memory);
+      const told = Number(Atomics.load(shared, Shared.appended));
+      const { spool } = description;
+      const size = spool === undefined ? 0 : (statSync(spool, { throwIfNoEntry: false })?.size ?? 0);
+      const offset = Math.max(told, size);
+      Atomics.store(shared, Shared.appended, BigInt(offset));
+      this.#post({ kind: 'add', source: { ...description, offset } });
+      if (spool !== undefined) request.onData(undefined);
+    }
   }
 
   #sourceOf(key: number, shared: BigInt64Array): PumpedSource {
@@ -105,11 +143,11 @@ export class Pump {
   }
 
   #hear({ key, bytes, ended, error }: FromPump): void {
-    const source = this.#sources.get(key);
-    if (!source) return;
+    const request = this.#sources.get(key)?.request;
+    if (!request) return;
     if (ended) this.#sources.delete(key);
-    if (ended) source.onEnd(error);
-    else source.onData(bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    if (ended) request.onEnd(error);
+    else request.onData(bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
   #post(message: ToPump, wake = true): void {

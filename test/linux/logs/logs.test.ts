@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,6 +23,7 @@ import {
   type OutputChunk,
   openLogs,
 } from '../../../guest-agent/logs/index.ts';
+import { openTerminalPeer } from '../../../guest-agent/syscalls/terminal.ts';
 
 const usable = process.platform === 'linux';
 if (!usable) console.log('skipped: the pump needs Linux');
@@ -243,6 +245,37 @@ describe.skipIf(!usable)('logs', () => {
     output.close();
   });
 
+  it('reads a terminal until nobody has its other side', async () => {
+    const master = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
+    const peer = openTerminalPeer(master);
+    const output = logs.open({ id: 'abc', directory, source: { terminalFd: master }, config: jsonFile });
+    let heard = '';
+    output.subscribe(({ stream, data }) => {
+      heard += `${stream}:${data}`;
+    });
+    writeSync(peer, 'prompt$ ');
+    await vi.waitUntil(() => heard === 'stdout:prompt$ ');
+    writeSync(peer, 'exit\n');
+    closeSync(peer);
+    await output.ended;
+    expect(await read()).toBe('prompt$ exit\r\n');
+  });
+
+  it('cuts a terminal that a grandchild holds', async () => {
+    const master = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
+    const peer = openTerminalPeer(master);
+    const output = logs.openStream({ terminalFd: master });
+    let heard = '';
+    output.subscribe(({ data }) => {
+      heard += data;
+    });
+    writeSync(peer, 'still here');
+    output.cut();
+    await output.ended;
+    expect(heard).toBe('still here');
+    closeSync(peer);
+  });
+
   it('streams without a log', async () => {
     const output = logs.openStream(fifos);
     let text = '';
@@ -255,6 +288,26 @@ describe.skipIf(!usable)('logs', () => {
     await output.ended;
     expect(text.split('\n')).toHaveLength(51);
     expect(existsSync(join(directory, 'stdout.spool'))).toBe(false);
+  });
+
+  it('goes on when the pump thread fails', async () => {
+    const flag = join(top, 'failed-once');
+    const failing = join(top, 'failing.mjs');
+    writeFileSync(
+      failing,
+      `import { existsSync, writeFileSync } from 'node:fs';
+       if (!existsSync(${JSON.stringify(flag)})) { writeFileSync(${JSON.stringify(flag)}, ''); throw new Error('once'); }
+       await import(${JSON.stringify(workerFile)});`,
+    );
+    const told: string[] = [];
+    const others = openLogs({ workerFile: failing, log: createLog({ write: line => void told.push(line) }) });
+    const output = others.open({ id: 'abc', directory, source: fifos, config: jsonFile });
+    say('said\n');
+    finish();
+    await output.ended;
+    expect(await read()).toBe('said\n');
+    expect(told.join('')).toContain('started again');
+    await others.close();
   });
 
   it('keeps nothing with the driver none', async () => {
