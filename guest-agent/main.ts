@@ -198,8 +198,8 @@ async function end({ api, engine, rooms, control }: Agent, flags: Flags, graceSe
   await rooms.cgroups.open(cgroupParentOf(flags.bridge)).remove();
   await control?.close();
   rmSync(flags.socketPath, { force: true });
-  rmSync(join(flags.execRoot, 'engine.pid'), { force: true });
-  rmSync(join(flags.execRoot, 'containers'), { recursive: true, force: true });
+  const leftovers = ['engine.pid', 'containers', 'rootfs', 'netns', 'keeper.sock', 'keeper.lock', 'keeper.log'];
+  for (const name of leftovers) rmSync(join(flags.execRoot, name), { recursive: true, force: true });
 }
 
 async function main(): Promise<void> {

@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path';
 import { quarantine, readJsonFile, syncFolderSync, writeJsonFileSync } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
-import type { ContainerConfig, HostConfig, MountPoint, NetworkingConfig } from '../../contracts/docker/containers.ts';
+import type { ContainerConfig, HostConfig, NetworkingConfig } from '../../contracts/docker/containers.ts';
 import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
 import type { SandboxRecord } from '../networks/index.ts';
+import type { PlannedMount } from '../volumes/index.ts';
 import type { ContainerState } from './container-state.ts';
 
 /**
@@ -30,7 +31,8 @@ export interface ContainerRecord {
   /** With every default filled in. */
   hostConfig: HostConfig;
   networkingConfig: NetworkingConfig;
-  mounts: MountPoint[];
+  /** Volumes by their names, in order of destination. */
+  mounts: PlannedMount[];
   /** Volumes without a name of the user's: they go with `rm -v` and `--rm`. */
   anonymousVolumes: string[];
   state: ContainerState;

@@ -302,6 +302,13 @@ export class ContainerActor implements Container {
     this.#context.events.emit({ type: 'container', action, id: this.id, attributes });
   }
 
+  #emitNetworks(action: 'connect' | 'disconnect'): void {
+    for (const { networkId, networkName } of this.#record.sandbox?.endpoints ?? []) {
+      const attributes = { container: this.id, name: networkName, type: 'bridge' };
+      this.#context.events.emit({ type: 'network', action, id: networkId, attributes });
+    }
+  }
+
   /** Boot: a process of an earlier engine is ours again. */
   adopt(live: Live): void {
     this.#watch(live);
@@ -343,6 +350,7 @@ export class ContainerActor implements Container {
       const state = started(live.process.pid, live.process.startedAt.toISOString());
       this.#change({ state, sandbox, ports, manuallyStopped: false, ...change }, this.#outlivesMachine());
       this.#watch(live);
+      this.#emitNetworks('connect');
       this.emit('start');
     } catch (error) {
       throw await this.#startFailed(error);
@@ -387,6 +395,7 @@ export class ContainerActor implements Container {
     this.streams.ended();
     if (oomKilled) this.emit('oom');
     this.emit('die', { exitCode: String(status.exitCode), execDuration: String(Math.floor(ranMs / 1000)) });
+    this.#emitNetworks('disconnect');
     this.#waiters.settle(delayMs === undefined ? ['next-exit', 'not-running'] : ['next-exit'], this.#answer());
     void this.releaseNow();
     if (delayMs !== undefined) this.#restartSoon(delayMs);

@@ -82,7 +82,7 @@ function ownerOf(container: ContainerActor, root: string): { uid: number; gid: n
 
 const isInVolume = (container: ContainerActor, path: string): boolean =>
   container.record.mounts.some(
-    mount => mount.RW && (path === mount.Destination || path.startsWith(`${mount.Destination}/`)),
+    mount => mount.rw && (path === mount.destination || path.startsWith(`${mount.destination}/`)),
   );
 
 /** `docker export`: the whole root file system. */

@@ -14,7 +14,7 @@ import { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import { checkHostConfig, completeHostConfig } from './host-config.ts';
-import { type ChosenMounts, chooseMounts } from './mounts.ts';
+import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
 
 export interface CreateRequest {
@@ -84,7 +84,7 @@ async function prepare(draft: Draft, context: EngineContext): Promise<ContainerR
     return record;
   } catch (error) {
     await rooms.snapshots.remove(draft.id);
-    for (const name of chosen?.anonymousVolumes ?? []) await rooms.volumes.remove(name, { force: true, inUse: [] });
+    await dropVolumes(chosen?.newVolumes ?? [], context);
     throw error;
   }
 }

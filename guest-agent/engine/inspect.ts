@@ -15,6 +15,7 @@ import type { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { type ContainerState, isAlive, type Status } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import { mountPoints } from './mounts.ts';
 
 /** Go's zero time. */
 export const zeroTime = '0001-01-01T00:00:00Z';
@@ -51,7 +52,7 @@ export async function toInspect(
     HostConfig: hostConfigDocument(record.hostConfig),
     GraphDriver: graphDriver(record, context),
     ...(options.size ? await sizesOf(record, context) : {}),
-    Mounts: record.mounts,
+    Mounts: mountPoints(record),
     Config: configDocument(record),
     NetworkSettings: networkSettings(record, live !== undefined),
   };

@@ -1,25 +1,94 @@
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import type { ContainerRef } from '../../contracts/brand.ts';
 import type { ContainerConfig, HostConfig, MountPoint } from '../../contracts/docker/containers.ts';
+import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
 import type { RuntimeMount } from '../../contracts/oci/runtime-spec.ts';
 import type { Sandbox } from '../networks/index.ts';
+import { type PlannedMount, parseVolumesFrom, planMounts } from '../volumes/index.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 
-/** What a container sees besides its image, as decided at its creation. */
+/** What a container sees besides its image, as decided at its creation; volumes have their names. */
 export interface ChosenMounts {
-  mounts: MountPoint[];
+  mounts: PlannedMount[];
+  /** Those that go with the container. */
   anonymousVolumes: string[];
+  /** Those that were not there before, to be taken back when the creation fails. */
+  newVolumes: string[];
 }
 
-export async function chooseMounts(
-  _draft: { config: ContainerConfig; hostConfig: HostConfig },
-  _context: EngineContext,
-): Promise<ChosenMounts> {
-  return { mounts: [], anonymousVolumes: [] };
+interface Wishes {
+  id: string;
+  config: ContainerConfig;
+  hostConfig: HostConfig;
 }
 
-/** The record's mounts and the network's files, parents first. */
+/** Checks what is asked, makes the volumes and lets the empty ones take over what the image has. @throws in Docker's words */
+export async function chooseMounts(wishes: Wishes, context: EngineContext): Promise<ChosenMounts> {
+  const planned = planMounts(
+    {
+      hostConfig: wishes.hostConfig,
+      volumes: Object.keys(wishes.config.Volumes ?? {}),
+      inherited: inheritedMounts(wishes.hostConfig, context),
+    },
+    { machine: context.options.machine, exists: existsSync },
+  );
+  const chosen: ChosenMounts = { mounts: [], anonymousVolumes: [], newVolumes: [] };
+  try {
+    for (const mount of planned) {
+      if (mount.subpath) throw notImplemented('volume subpaths are not there yet');
+      chosen.mounts.push(mount.type === 'volume' ? await ensureVolume(mount, chosen, context) : mount);
+    }
+    await populate(wishes.id, chosen.mounts, context);
+    return chosen;
+  } catch (error) {
+    await dropVolumes(chosen.newVolumes, context);
+    throw error;
+  }
+}
+
+/** A creation that failed leaves no volume behind. */
+export async function dropVolumes(names: readonly string[], { rooms }: EngineContext): Promise<void> {
+  for (const name of names) await rooms.volumes.remove(name, { force: true, inUse: [] });
+}
+
+function inheritedMounts({ VolumesFrom = [] }: HostConfig, { index }: EngineContext): PlannedMount[] {
+  return VolumesFrom.flatMap(spec => {
+    const { container, rw } = parseVolumesFrom(spec);
+    const { mounts } = index.getByRef(container as ContainerRef).record;
+    return mounts
+      .filter(mount => mount.type !== 'tmpfs')
+      .map(mount => ({ ...mount, rw: rw ?? mount.rw, copy: false, createSource: false }));
+  });
+}
+
+async function ensureVolume(mount: PlannedMount, chosen: ChosenMounts, context: EngineContext): Promise<PlannedMount> {
+  const { volumes } = context.rooms;
+  const known = mount.name !== '' && volumes.find(mount.name) !== undefined;
+  const { driver, driverOptions: driverOpts, labels, name } = mount;
+  const volume = await volumes.create({ name, driver, driverOpts, labels });
+  if (name === '') chosen.anonymousVolumes.push(volume.name);
+  if (!known) {
+    chosen.newVolumes.push(volume.name);
+    context.events.emit({ type: 'volume', action: 'create', id: volume.name, attributes: { driver: 'local' } });
+  }
+  return { ...mount, name: volume.name, mode: mount.mode || (name === '' ? '' : 'z'), source: volume.mountpoint };
+}
+
+async function populate(id: string, mounts: readonly PlannedMount[], { rooms }: EngineContext): Promise<void> {
+  const wanting = mounts.filter(mount => mount.type === 'volume' && mount.copy);
+  if (wanting.length === 0) return;
+  const root = rooms.snapshots.open(id);
+  try {
+    for (const mount of wanting) await rooms.volumes.populate(mount.name, root.path, mount.destination);
+  } finally {
+    root.close();
+  }
+}
+
+/** The record's mounts and the network's files, parents first. Sources that `-v` promises are made. */
 export function mountsFor(record: ContainerRecord, sandbox: Sandbox, context: EngineContext): RuntimeMount[] {
-  const own = record.mounts.map(mount => toRuntimeMount(mount, record.hostConfig, context));
+  const own = record.mounts.map(mount => toRuntimeMount(mount, context));
   const taken = new Set(own.map(mount => mount.destination));
   const files: [string, string][] = [
     ['/etc/resolv.conf', sandbox.files.resolvConf],
@@ -34,21 +103,52 @@ export function mountsFor(record: ContainerRecord, sandbox: Sandbox, context: En
 
 const depth = ({ destination }: RuntimeMount): number => destination.split('/').filter(Boolean).length;
 
-function toRuntimeMount(mount: MountPoint, _host: HostConfig, _context: EngineContext): RuntimeMount {
-  const access = mount.RW ? 'rw' : 'ro';
-  if (mount.Type === 'tmpfs') {
-    return {
-      destination: mount.Destination,
-      type: 'tmpfs',
-      source: 'tmpfs',
-      options: ['noexec', 'nosuid', 'nodev', access],
-    };
+function toRuntimeMount(mount: PlannedMount, context: EngineContext): RuntimeMount {
+  const { destination } = mount;
+  const access = mount.rw ? 'rw' : 'ro';
+  switch (mount.type) {
+    case 'tmpfs':
+      return { destination, type: 'tmpfs', source: 'tmpfs', options: mount.tmpfsOptions };
+    case 'volume': {
+      const source = context.rooms.volumes.dataPath(mount.name);
+      return { destination, type: 'bind', source, options: ['rbind', access, 'rprivate'] };
+    }
+    case 'bind': {
+      const bind = mount.recursive ? 'rbind' : 'bind';
+      return {
+        destination,
+        type: 'bind',
+        source: bindSource(mount, context),
+        options: [bind, access, mount.propagation || 'rprivate'],
+      };
+    }
   }
-  const propagation = mount.Propagation || 'rprivate';
-  return {
-    destination: mount.Destination,
-    type: 'bind',
-    source: mount.Source,
-    options: ['rbind', access, propagation],
-  };
+}
+
+/** In the machine the engine's socket is where every tool looks for Docker's. */
+function bindSource(mount: PlannedMount, { options }: EngineContext): string {
+  const isSocket = mount.source === '/var/run/docker.sock' || mount.source === '/run/docker.sock';
+  if (options.machine && isSocket) return options.apiSocket;
+  if (statSync(mount.source, { throwIfNoEntry: false })) return mount.source;
+  if (!mount.createSource) {
+    throw invalidArgument(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
+  }
+  mkdirSync(mount.source, { recursive: true, mode: 0o755 });
+  return mount.source;
+}
+
+/** As inspect and list show them: what `--tmpfs` asked for is in the host config only. */
+export function mountPoints({ mounts, hostConfig }: ContainerRecord): MountPoint[] {
+  return mounts
+    .filter(mount => !(mount.type === 'tmpfs' && hostConfig.Tmpfs && mount.destination in hostConfig.Tmpfs))
+    .map(mount => ({
+      Type: mount.type,
+      ...(mount.type === 'volume' ? { Name: mount.name } : {}),
+      Source: mount.source,
+      Destination: mount.destination,
+      ...(mount.type === 'volume' ? { Driver: mount.driver || 'local' } : {}),
+      Mode: mount.mode,
+      RW: mount.rw,
+      Propagation: mount.propagation,
+    }));
 }

@@ -24,14 +24,17 @@ export async function removeResources(
 async function removeVolume(
   name: string,
   record: ContainerRecord,
-  { rooms, index, log }: EngineContext,
+  { rooms, index, events, log }: EngineContext,
 ): Promise<void> {
   const inUse = index
     .all()
-    .filter(other => other.id !== record.id && other.record.mounts.some(mount => mount.Name === name))
+    .filter(other => other.id !== record.id && other.record.mounts.some(mount => mount.name === name))
     .map(other => other.id);
   if (inUse.length > 0) return;
-  await rooms.volumes.remove(name, { force: true, inUse: [] }).catch(error => {
+  try {
+    await rooms.volumes.remove(name, { force: true, inUse: [] });
+    events.emit({ type: 'volume', action: 'destroy', id: name, attributes: { driver: 'local' } });
+  } catch (error) {
     log.warn('An anonymous volume stays', { name, id: record.id, error: messageOf(error) });
-  });
+  }
 }

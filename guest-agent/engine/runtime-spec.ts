@@ -183,7 +183,7 @@ function hiddenPaths(host: HostConfig, facts: SpecFacts): { maskedPaths: string[
 }
 
 function rootPropagation(record: ContainerRecord): 'rprivate' | 'rslave' | 'rshared' {
-  const wanted = record.mounts.map(mount => mount.Propagation);
+  const wanted = record.mounts.map(mount => mount.propagation);
   if (wanted.some(mode => mode === 'shared' || mode === 'rshared')) return 'rshared';
   return wanted.some(mode => mode === 'slave' || mode === 'rslave') ? 'rslave' : 'rprivate';
 }

@@ -8,6 +8,7 @@ import type { EngineContext } from './context.ts';
 import type { Filters } from './engine.ts';
 import { assertFilters, booleanFilter, matchesExactly, matchesLabels, matchesText, wanted } from './filters.ts';
 import { networkDocuments, sizesOf } from './inspect.ts';
+import { mountPoints } from './mounts.ts';
 import { parsePort } from './network-request.ts';
 
 const accepted = [
@@ -112,7 +113,7 @@ function matchesVolume(record: ContainerRecord, filters: Filters): boolean {
   const wishes = wanted(filters, 'volume');
   return (
     wishes.length === 0 ||
-    record.mounts.some(mount => wishes.includes(mount.Name ?? '') || wishes.includes(mount.Destination))
+    record.mounts.some(mount => wishes.includes(mount.name) || wishes.includes(mount.destination))
   );
 }
 
@@ -153,7 +154,7 @@ export function toSummary(container: ContainerActor, now: Date): ContainerSummar
     Status: statusText(record.state, container.status, now),
     HostConfig: { NetworkMode: record.hostConfig.NetworkMode ?? 'bridge', ...(Annotations ? { Annotations } : {}) },
     NetworkSettings: { Networks: networkDocuments(record, live !== undefined) },
-    Mounts: record.mounts,
+    Mounts: mountPoints(record),
   };
 }
 

@@ -70,7 +70,7 @@ export class VolumeService implements VolumesService {
   }
 
   usersOf(name: string): string[] {
-    const using = this.#context.index.all().filter(({ record }) => record.mounts.some(mount => mount.Name === name));
+    const using = this.#context.index.all().filter(({ record }) => record.mounts.some(mount => mount.name === name));
     return using.map(container => container.id);
   }
 
