@@ -31,13 +31,13 @@ export async function detach(around: Surroundings, args: string[]): Promise<numb
   const shown = showFile(path, text => process.stderr.write(text));
   // Ctrl-C before it is up means: not at all.
   const cancel = (): void => void child.kill('SIGTERM');
-  process.on('SIGINT', cancel);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, cancel);
   const code = await new Promise<number>(resolve => {
     child.on('message', () => resolve(0));
     child.on('exit', status => resolve(status ?? 1));
     child.on('error', () => resolve(1));
   });
-  process.off('SIGINT', cancel);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, cancel);
   shown.finish();
   if (child.connected) child.disconnect();
   child.unref();

@@ -17,6 +17,7 @@ export async function logs(around: Surroundings, options: LogsOptions): Promise<
   let file = openLog(path);
   const stopped = new AbortController();
   process.once('SIGINT', () => stopped.abort());
+  process.stdout.once('error', () => stopped.abort());
   try {
     for (;;) {
       copyRest(file);

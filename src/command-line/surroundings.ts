@@ -18,6 +18,8 @@ export interface Surroundings {
 }
 
 export function surroundings(env: NodeJS.ProcessEnv = process.env): Surroundings {
+  // `berth status | head -1`, or a terminal that was closed: nobody reads on, which is no failure of ours.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   return {
     env,
     home: homeAt(homeFolder(env)),

@@ -25,23 +25,23 @@ export async function up(around: Surroundings, options: UpOptions): Promise<numb
   const log = openHostLog(around);
   const machine = openMachine(around, log);
   machine.onState = state => log.info(`machine ${state.status}`, { ...state });
+  await machine.claim();
   const stop = stopRequests();
-  stop.requested.then(
-    () => machine.stop(),
-    () => undefined,
-  );
-  const began = performance.now();
-  around.tell('starting the machine');
-  await machine.start(progressLines(process.stderr));
   const control = await serveHostControl(around.home, {
     status: () => statusOf(machine),
     stop: () => stop.now(),
   });
-  around.tell(`${seconds(performance.now() - began).padStart(9)}  until the engine answered`);
+  // Also in the middle of a start, which then fails.
+  void stop.requested.then(() => machine.stop());
   try {
+    const began = performance.now();
+    around.tell('starting the machine');
+    await machine.start(progressLines(process.stderr));
+    around.tell(`${seconds(performance.now() - began).padStart(9)}  until the engine answered`);
     await tellUp(around, options);
     return await untilEnd(around, machine, stop.requested);
   } finally {
+    await machine.stop();
     control.close();
     stop.forget();
   }
@@ -77,7 +77,10 @@ export async function tellUp(around: Surroundings, options: UpOptions): Promise<
 async function tellHello(around: Surroundings): Promise<void> {
   const began = performance.now();
   try {
-    const hello = await runHello({ socketPath: around.home.dockerSocket }, join(around.project, 'dist', 'hello.tar'));
+    const hello = await runHello(
+      { socketPath: around.home.dockerSocket },
+      join(around.project, 'dist', `hello-${around.arch}.tar`),
+    );
     if (!hello) return;
     around.tell(hello.output.trimEnd());
     const ms = seconds(performance.now() - began);

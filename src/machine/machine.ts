@@ -69,6 +69,14 @@ export class Machine {
     return this.#running?.exited ?? Promise.resolve({ clean: true, reason: 'the machine is not running' });
   }
 
+  /** Makes this process the machine's owner; a start does it by itself. @throws conflict when another process is. */
+  async claim(): Promise<void> {
+    const { folder, dockerSocket } = this.#options;
+    checkSocketPath(dockerSocket);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#lock ??= await acquireLock(folder);
+  }
+
   /** @throws conflict when another process owns the machine, {@link StartError} for a phase that failed. Nothing is left running then. */
   start(report: (progress: Progress) => void): Promise<void> {
     return this.#mailbox.run(() => this.#startNow(report));
@@ -81,10 +89,7 @@ export class Machine {
   }
 
   async #startNow(report: (progress: Progress) => void): Promise<void> {
-    const { folder, dockerSocket } = this.#options;
-    checkSocketPath(dockerSocket);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#lock ??= await acquireLock(folder);
+    await this.claim();
     this.#setState(beginStart(this.#state, now()));
     this.#stopRequested = new AbortController();
     try {
@@ -108,7 +113,12 @@ export class Machine {
     const { folder, imageFolder, arch, driver, diskGiB } = this.#options;
     const keys = await ensureKeys(join(folder, 'keys.json'));
     const adopted = await driver.find();
-    if (adopted) this.#running = adopted;
+    if (adopted)
+      this.#running = await steps.run(
+        'launch',
+        () => adopted,
+        found => `${found.description}, still running`,
+      );
     else {
       const image = await steps.run(
         'image',
@@ -147,6 +157,7 @@ export class Machine {
   }
 
   async #stopNow(): Promise<void> {
+    if (this.#state.status === 'stopped' && !this.#lock) return;
     this.#setState(beginStop(this.#state, now()));
     if (this.#running) await this.#endGuest(this.#running);
     await this.#giveUp();

@@ -1,4 +1,4 @@
-import { messageOf } from '../../contracts/errors.ts';
+import { cancelled, messageOf } from '../../contracts/errors.ts';
 import type { RunningMachine } from './driver.ts';
 import { isGuestPhase, limitOf, phaseFacts, StartError, type StartPhase, startPhases } from './start-phases.ts';
 
@@ -70,14 +70,14 @@ export class PhaseRunner {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`it took longer than ${limitMs / 1000} s`)), limitMs);
-      this.#signal.addEventListener('abort', () => reject(new Error('the start was cancelled')), { once: true });
+      this.#signal.addEventListener('abort', () => reject(cancelled('the start was cancelled')), { once: true });
       void this.#machine?.exited.then(exit => reject(new Error(exit.reason)));
     });
     try {
-      if (this.#signal.aborted) throw new Error('the start was cancelled');
+      if (this.#signal.aborted) throw cancelled('the start was cancelled');
       return await Promise.race([Promise.resolve().then(work), late]);
     } catch (cause) {
-      if (cause instanceof StartError) throw cause;
+      if (this.#signal.aborted) throw cancelled('the start was cancelled');
       throw new StartError(phase, `${title}: ${messageOf(cause)}${this.#lastWords(phase)}`, { cause });
     } finally {
       clearTimeout(timer);
