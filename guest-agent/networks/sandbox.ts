@@ -79,9 +79,11 @@ export function plugIn(host: RouteConnection, namespace: Namespace, interfaceNam
   host.request(addPair({ name: hostInterface, mtu: port.mtu, master: port.bridge, peer }));
   const hostIndex = indexOf(host, hostInterface);
   host.request(changeLink(hostIndex, { up: true, noLinkLocal: true }), configurePort(hostIndex, port));
-  const index = indexOf(namespace.connection, interfaceName);
   inNetworkNamespace(namespace.fd, () => writeSetting(`net/ipv6/conf/${interfaceName}/disable_ipv6`, '1'));
-  namespace.connection.request(changeLink(index, { up: true }));
+  namespace.connection.request(changeLink(interfaceName, { up: true }));
+  // Asking for a link makes the kernel notice that it is up (Linux 6.8), else its first packets may be lost.
+  const index = indexOf(namespace.connection, interfaceName);
+  indexOf(host, hostInterface);
   return { interfaceName, index, hostInterface, hostIndex };
 }
 

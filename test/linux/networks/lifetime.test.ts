@@ -93,7 +93,7 @@ describe.skipIf(!usable)('networks', () => {
     expect(newcomer.endpoints.bridge?.ipAddress).toBe('172.17.0.3');
 
     await second.release(request.id);
-    expect(await visit(world.neighbour, world.hostAddress, 8080)).toBe('');
+    expect(await visit(world.neighbour, world.hostAddress, 8080, 1)).toBe('');
     server.close();
     for (const fd of [namespace, lostProcess.namespace]) closeSync(fd);
   });
@@ -129,7 +129,7 @@ describe.skipIf(!usable)('networks', () => {
       'failed to bind host port 0.0.0.0:8080/tcp: address already in use',
     );
     expect(await visit(outside, world.hostAddress, 8080)).toMatch(/^one /);
-    expect(await visit(outside, mine.endpoints.bridge?.ipAddress ?? '', 80)).toBe('');
+    expect(await visit(outside, mine.endpoints.bridge?.ipAddress ?? '', 80, 1)).toBe('');
     open.splice(open.indexOf(two), 1);
     await two.close({ removeAll: true });
     expect(findLink(host, 'berth9')).toBeUndefined();
@@ -168,7 +168,7 @@ describe.skipIf(!usable)('networks', () => {
     const servers = [serve(inOne, 80, 'one'), serve(world.neighbour, 7000, 'neighbour')];
     expect(await visit(inTwo, '172.18.0.2', 80)).toBe('one 172.18.0.3');
     expect(await visit(inOne, world.neighbourAddress, 7000)).toBe(`neighbour ${world.hostAddress}`);
-    expect(await visit(inTwo, world.neighbourAddress, 7000)).toBe('');
+    expect(await visit(inTwo, world.neighbourAddress, 7000, 1)).toBe('');
     await expect(first.remove('blue')).rejects.toThrow(
       `error while removing network: network blue has active endpoints (name:"one" id:"${one.record.id.slice(0, 12)}")`,
     );

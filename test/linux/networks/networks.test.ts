@@ -80,7 +80,7 @@ describe.skipIf(!usable)('containers on a bridge', () => {
     expect(await visit(container.namespace, gateway, 8080)).toMatch(/^web /);
     expect(container.ports).toEqual({ '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }] });
     await networks.release(container.request.id);
-    expect(await visit(undefined, '127.0.0.1', 8080)).toBe('');
+    expect(await visit(undefined, '127.0.0.1', 8080, 1)).toBe('');
   });
 
   it('carry datagrams too', async () => {
@@ -95,8 +95,8 @@ describe.skipIf(!usable)('containers on a bridge', () => {
     const container = await start({ ports: [{ ...web, hostPort: 8081, hostIp: '127.0.0.1' }] });
     serving(container.namespace, 80, 'web');
     expect(await visit(undefined, '127.0.0.1', 8081)).toMatch(/^web /);
-    expect(await visit(world.neighbour, world.hostAddress, 8081)).toBe('');
-    expect(await visit(world.neighbour, container.endpoints.bridge?.ipAddress ?? '', 80)).toBe('');
+    expect(await visit(world.neighbour, world.hostAddress, 8081, 1)).toBe('');
+    expect(await visit(world.neighbour, container.endpoints.bridge?.ipAddress ?? '', 80, 1)).toBe('');
     expect(await visit(undefined, container.endpoints.bridge?.ipAddress ?? '', 80)).toMatch(/^web /);
   });
 
@@ -114,8 +114,8 @@ describe.skipIf(!usable)('containers on a bridge', () => {
       `ip route add 127.0.0.1 via ${gateway} dev eth0`,
     ].join('; ');
     await run(attacker, 'sh', ['-c', script]);
-    expect(await visit(attacker, '127.0.0.1', 7100)).toBe('');
-    expect(await visit(attacker, '127.0.0.1', 8082)).toBe('');
+    expect(await visit(attacker, '127.0.0.1', 7100, 1)).toBe('');
+    expect(await visit(attacker, '127.0.0.1', 8082, 1)).toBe('');
     expect(await visit(undefined, '127.0.0.1', 7100)).toMatch(/^secret /);
   });
 

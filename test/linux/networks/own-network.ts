@@ -75,13 +75,18 @@ export function echo(namespace: number, port: number): Socket {
 }
 
 /** What a server says to a visitor from `namespace` (undefined: this host); empty when there is no way. */
-export function visit(namespace: number | undefined, address: string, port: number): Promise<string> {
-  return run(namespace, 'busybox', ['nc', '-w', '1', address, String(port)]);
+export function visit(
+  namespace: number | undefined,
+  address: string,
+  port: number,
+  patienceSeconds = 5,
+): Promise<string> {
+  return run(namespace, 'busybox', ['nc', '-w', String(patienceSeconds), address, String(port)]);
 }
 
 /** A command's output, from inside a namespace; failure is no error. */
 export function run(namespace: number | undefined, command: string, args: string[]): Promise<string> {
-  const start = () => spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'], timeout: 4000 });
+  const start = () => spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'], timeout: 8000 });
   const child = namespace === undefined ? start() : inNetworkNamespace(namespace, start);
   return new Promise(resolve => {
     let output = '';
