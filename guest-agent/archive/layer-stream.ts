@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { invalidArgument, unavailable } from '../../contracts/errors.ts';
+import { invalidArgument, notImplemented, unavailable } from '../../contracts/errors.ts';
 import type { DiffId } from '../../contracts/oci/digest.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import type { Compression } from './archive.ts';
@@ -16,8 +16,34 @@ export function decompressed(source: Readable, compression: Compression): AsyncI
   if (compression === 'none') return source;
   const options = { chunkSize: pieceBytes, readableHighWaterMark: aheadBytes, writableHighWaterMark: aheadBytes };
   const decompressor = compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
-  source.on('error', error => decompressor.destroy(error));
-  return source.pipe(decompressor);
+  pipeline(source, decompressor, () => undefined); // the reader of the decompressor is told of every error
+  return decompressor;
+}
+
+/** Which compression an archive begins with. @throws not-implemented for those that nobody has sent yet */
+export function compressionOf(head: Buffer): Compression {
+  const magic = head.toString('hex', 0, 6);
+  if (magic.startsWith('1f8b')) return 'gzip';
+  if (magic.startsWith('28b52ffd')) return 'zstd';
+  if (magic.startsWith('425a68')) throw notImplemented('archives compressed with bzip2 are not supported');
+  if (magic === 'fd377a585a00') throw notImplemented('archives compressed with xz are not supported');
+  return 'none';
+}
+
+/** An archive of a client, who may have compressed it. */
+export async function* maybeDecompressed(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < 6) {
+    const { value, done } = await iterator.next();
+    if (done) break;
+    head = Buffer.concat([head, value]);
+  }
+  const all = async function* (): AsyncGenerator<Buffer> {
+    if (head.length > 0) yield head;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  };
+  yield* decompressed(toStream(all()), compressionOf(head));
 }
 
 /** Feeds an archive to `sink` and tells the digest of all of its bytes, those after its end included. */

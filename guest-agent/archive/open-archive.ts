@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Log } from '../../base/log.ts';
-import { EngineError } from '../../contracts/errors.ts';
 import type { Archive, PackRequest, UnpackedLayer, UnpackLayerRequest, UnpackRequest } from './archive.ts';
 import { newGrowth, trackGrowth } from './growing-file.ts';
 import { statPath } from './path-stat.ts';
@@ -25,10 +24,8 @@ async function unpackLayer(pool: WorkerPool, request: UnpackLayerRequest): Promi
   const { blob, stream, growth, compression, target, expectedDiffId, signal } = request;
   const job = { kind: 'unpackLayer', blob, compression, target, expectedDiffId } as const;
   if (stream) {
-    const channel = new MessageChannel();
-    const sent = sendPieces(channel.port1, stream, { transfer: false });
-    const done = pool.run({ ...job, pieces: channel.port2 }, { signal, transfer: [channel.port2] });
-    return withSource(done, sent);
+    const pieces = send(stream);
+    return pool.run({ ...job, pieces }, { signal, transfer: [pieces] });
   }
   if (!growth) return pool.run(job, { signal });
   const shared = newGrowth();
@@ -41,21 +38,13 @@ async function unpackLayer(pool: WorkerPool, request: UnpackLayerRequest): Promi
   });
 }
 
-/** The worker's word counts, but when the source itself failed that is the better explanation. */
-async function withSource<T>(done: Promise<T>, sent: Promise<void>): Promise<T> {
-  const source = sent.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  try {
-    return await done;
-  } catch (error) {
-    const cause = await source;
-    throw cause === undefined || isCancelled(cause) ? error : cause;
-  }
+/** Sends a stream along with a job. It is left as it is when the job ends early: a request's body is its server's. */
+function send(stream: Readable): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  const pieces = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+  sendPieces(port1, pieces, { transfer: false }).catch(() => undefined); // the job's reader is told
+  return port2;
 }
-
-const isCancelled = (error: unknown): boolean => error instanceof EngineError && error.kind === 'cancelled';
 
 function pack(pool: WorkerPool, request: PackRequest): Readable {
   const { path, rename, contentsOnly = false } = request;
@@ -70,9 +59,7 @@ function pack(pool: WorkerPool, request: PackRequest): Readable {
 
 async function unpack(pool: WorkerPool, request: UnpackRequest): Promise<void> {
   const { root, path, tar, noOverwriteDirNonDir, copyUIDGID, owner } = request;
-  const channel = new MessageChannel();
-  const sent = sendPieces(channel.port1, tar, { transfer: false });
-  const job = { kind: 'unpack', root, path, noOverwriteDirNonDir, pieces: channel.port2 } as const;
-  const done = pool.run({ ...job, owner: copyUIDGID ? owner : undefined }, { transfer: [channel.port2] });
-  await withSource(done, sent);
+  const pieces = send(tar);
+  const job = { kind: 'unpack', root, path, noOverwriteDirNonDir, pieces } as const;
+  await pool.run({ ...job, owner: copyUIDGID ? owner : undefined }, { transfer: [pieces] });
 }

@@ -9,7 +9,7 @@ import type { UnpackedLayer } from './archive.ts';
 import { copyTree } from './copy-tree.ts';
 import { growingFile } from './growing-file.ts';
 import type { FromWorker, Job, JobResults, ToWorker } from './job.ts';
-import { decompressed, explained, readArchive, toStream } from './layer-stream.ts';
+import { decompressed, explained, maybeDecompressed, readArchive, toStream } from './layer-stream.ts';
 import { inSlabs, packPath } from './pack-path.ts';
 import { absolutePath, inRoot, openRoot } from './path-stat.ts';
 import { receivePieces, sendPieces } from './port-stream.ts';
@@ -36,6 +36,7 @@ async function unpackLayer(job: JobOf<'unpackLayer'>, signal: AbortSignal): Prom
     return { diffId, size };
   } finally {
     applier.abandon();
+    job.pieces?.close();
     closeFd(root);
   }
 }
@@ -54,7 +55,7 @@ async function unpack(job: JobOf<'unpack'>, signal: AbortSignal): Promise<undefi
   const applier = new LayerApplier(new TreeWriter(root), { whiteouts: 'plain', noOverwriteDirNonDir, owner, below });
   try {
     assertDirectory(root, path);
-    await readArchive(decompressed(toStream(receivePieces(job.pieces)), 'none'), applier, signal);
+    await readArchive(maybeDecompressed(receivePieces(job.pieces)), applier, signal);
     applier.finish();
   } finally {
     applier.abandon();

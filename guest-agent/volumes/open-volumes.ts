@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { quarantine, readJsonFile, syncFolder, writeJsonFile } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
 import { Mailbox } from '../../base/mailbox.ts';
+import { SingleFlight } from '../../base/single-flight.ts';
 import { conflict, invalidArgument, notFound, notImplemented } from '../../contracts/errors.ts';
 import { removeTree } from '../syscalls/remove-tree.ts';
 import { checkListFilters, checkPruneFilters, isPrunable, matches } from './filters.ts';
@@ -39,6 +40,7 @@ class LocalVolumes implements Volumes {
   readonly #volumes = new Map<string, Volume>();
   /** One for all: volumes are made and removed rarely, and a prune must not race a create. */
   readonly #mailbox = new Mailbox();
+  readonly #populating = new SingleFlight<string, void>();
 
   constructor({ root, copier, log }: VolumesOptions) {
     this.#root = root;
@@ -163,7 +165,7 @@ class LocalVolumes implements Volumes {
 
   populate(name: string, root: string, path: string): Promise<void> {
     const target = this.dataPath(name);
-    return this.#mailbox.run(async () => {
+    return this.#populating.run(name, async () => {
       if ((await readdir(target)).length === 0) await this.#copier.copyTree({ root, path, target });
     });
   }

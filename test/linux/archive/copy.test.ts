@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toGoMode } from '../../../guest-agent/archive/path-stat.ts';
 import { canRun, descriptorCount, newArchive, tarOf, temporaryFolder } from './fixture.ts';
@@ -90,6 +91,17 @@ describe.skipIf(!canRun)('docker cp', () => {
     expect(readFileSync(at('root/etc/sub/.wh.x'), 'utf8')).toBe('w');
     await into('/etc', tarOf({ name: 'owned', uid: 7, gid: 8 }), { owner: { uid: 3, gid: 4 } });
     expect(statSync(at('root/etc/owned'))).toMatchObject({ uid: 3, gid: 4 });
+  });
+
+  it('takes a compressed archive too, and answers while the client is still sending', async () => {
+    await into('/etc', gzipSync(tarOf({ name: 'zipped', contents: 'z'.repeat(2000) })));
+    expect(readFileSync(at('root/etc/zipped'), 'utf8')).toBe('z'.repeat(2000));
+    const stalled = new PassThrough();
+    stalled.write(tarOf({ name: '../x' }));
+    const request = { root: at('root'), tar: stalled, noOverwriteDirNonDir: false, copyUIDGID: false };
+    await expect(archive.unpack({ ...request, path: '/etc' })).rejects.toThrow('outside of the root');
+    await expect(archive.unpack({ ...request, path: '/nothing' })).rejects.toThrow('/nothing');
+    expect(stalled.destroyed).toBe(false);
   });
 
   it('resolves links in the tree from the root of the container, not from where it unpacks', async () => {

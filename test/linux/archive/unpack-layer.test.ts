@@ -17,6 +17,7 @@ import { Readable } from 'node:stream';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DiffId } from '../../../contracts/oci/digest.ts';
+import { newFilesystem } from '../../../guest-agent/syscalls/mount.ts';
 import { getXattrAt } from '../../../guest-agent/syscalls/xattr.ts';
 import { canRun, descriptorCount, newArchive, tarOf, temporaryFolder } from './fixture.ts';
 
@@ -206,6 +207,31 @@ describe.skipIf(!canRun)('unpackLayer', () => {
       );
     }
     expect(descriptorCount()).toBeLessThanOrEqual(before + 1);
+  });
+
+  it('leaks no descriptor when the compressed bytes are bad', async () => {
+    const before = descriptorCount();
+    for (let round = 0; round < 10; round++) {
+      await expect(unpack(gzipSync(Buffer.alloc(5_000_000, 'not a tar')), 'gzip')).rejects.toThrow(
+        'invalid tar header',
+      );
+      await expect(unpack(Buffer.alloc(5_000_000), 'zstd')).rejects.toThrow('invalid zstd data');
+    }
+    await expect.poll(descriptorCount, { timeout: 2000 }).toBeLessThanOrEqual(before);
+  });
+
+  it('tells a full disk', async () => {
+    const disk = newFilesystem('tmpfs', ['size=1m']);
+    writeFileSync(at('blob'), tarOf({ name: 'big', contents: 'x'.repeat(2_000_000) }));
+    const request = { blob: at('blob'), compression: 'none', target: `/proc/self/fd/${disk}` } as const;
+    try {
+      await expect(archive.unpackLayer(request)).rejects.toMatchObject({
+        kind: 'unavailable',
+        message: 'no space left on device',
+      });
+    } finally {
+      closeSync(disk);
+    }
   });
 
   it('follows a blob that is still growing, and a stream', async () => {

@@ -97,6 +97,20 @@ describe.skipIf(!canRun)('snapshots', () => {
     expect(await snapshots.changes('scratch')).toEqual([]);
   });
 
+  it('stacks more layers than any image has', async () => {
+    let parent = top;
+    for (let index = 0; index < 126; index++) {
+      const next = `sha256:${index.toString(16).padStart(64, '0')}` as ChainId;
+      const draft = await snapshots.prepareLayer(next, parent);
+      writeFileSync(join(draft.directory, `file-${index}`), '');
+      await draft.commit(0);
+      parent = next;
+    }
+    await snapshots.prepare('tall', parent);
+    change('tall', 'rm file-7; test -e file-0; test -e top');
+    expect(await snapshots.changes('tall')).toEqual([{ path: '/file-7', kind: 2 }]);
+  });
+
   it('finds everything again after a restart', async () => {
     await snapshots.prepare('c1', top);
     await snapshots.prepare('c2', undefined);
