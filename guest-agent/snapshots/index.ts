@@ -1,3 +1,20 @@
+/**
+ * The file systems of images and containers, on overlayfs.
+ *
+ *     layers/<hex of chainId>/{layer.json,diff}     committed: appeared by one rename, after one syncfs
+ *     drafts/…                                       being unpacked; removed at start
+ *     containers/<id>/{upper,work,parent}            a writable layer; `parent` is a link to the layer it stands on
+ *     init                                           the lowest layer of all: mount points and /.dockerenv
+ *     trash/…                                        renamed away, being deleted; deleted at start
+ *
+ * The life of a layer: `prepareLayer` gives a directory, the archive unpacks into it, `commit` makes it real or `abort`
+ * forgets it. The life of a container's: `prepare`, then any number of mounts, then `remove`.
+ *
+ * This room mounts nothing where a mount table would see it. `rootfs` says what a container's child shall mount in its
+ * own namespace; `open` is a detached mount for the engine itself, read-only unless asked: then the writable layer is
+ * merely the topmost of the lower ones, which is harmless beside a running container and, unlike the end of a writable
+ * mount, does not sync the disk. What the engine no longer knows shows in `ids()`, for it to remove at its start.
+ */
 export { openSnapshots } from './open-snapshots.ts';
 export type { Change, LayerDraft, LayerInfo, OpenRootfs, RootfsMount, Snapshots } from './snapshots.ts';
 export { changeKinds } from './snapshots.ts';

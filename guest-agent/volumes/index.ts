@@ -1,3 +1,13 @@
+/**
+ * Local volumes, and the rules of `-v`, `--mount` and `--tmpfs`.
+ *
+ * A volume is a folder `<name>/{volume.json,_data}` that appears by one rename and leaves by one. Its record can be torn
+ * or lost without losing the data. `populate` fills an empty volume with what the image has at its place, once.
+ *
+ * `planMounts` is pure: from a container's wishes to checked mounts, with Docker's refusals in Docker's words. The
+ * engine makes what the plan names (volumes without a name, missing sources of `-v`) and turns it into OCI mounts. In
+ * the machine a bind of a host folder is refused there by name: an empty folder in its place would lie.
+ */
 export type { BindPolicy, MountWishes, PlannedMount } from './binds.ts';
 export { parseVolumesFrom, planMounts } from './binds.ts';
 export { mergeTmpfsOptions } from './mount-modes.ts';

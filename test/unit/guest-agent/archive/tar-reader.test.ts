@@ -164,3 +164,34 @@ describe('bad archives are refused', () => {
     expect(read(Buffer.concat([archive(file({ name: 'x' }, 'y')), Buffer.alloc(5000, 'z')]))).toHaveLength(1);
   });
 });
+
+/** A generator of numbers below `limit` that is the same in every run (Lehmer, "minimal standard"). */
+function randomNumbers(seed: number): (limit: number) => number {
+  let state = seed;
+  return limit => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state % limit;
+  };
+}
+
+it('whatever is done to an archive, the reader reads it or refuses it', () => {
+  const random = randomNumbers(42);
+  const outcomes = { read: 0, refused: 0 };
+  for (let round = 0; round < 3000; round++) {
+    const spoilt = Buffer.from(everything);
+    for (let change = random(4); change >= 0; change--) {
+      const header = spoilt.subarray(random(spoilt.length / 512) * 512).subarray(0, 512);
+      header[random(header.length)] = [0, 0xff, 0x30 + random(10), random(256)][random(4)] ?? 0;
+      if (random(4) > 0) header.write(`${checksumOf(header).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    }
+    try {
+      read(spoilt.subarray(0, spoilt.length - random(2) * random(spoilt.length)));
+      outcomes.read++;
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'EngineError', kind: 'invalid-argument' });
+      outcomes.refused++;
+    }
+  }
+  expect(outcomes.read).toBeGreaterThan(100);
+  expect(outcomes.refused).toBeGreaterThan(100);
+});
