@@ -42,13 +42,23 @@ export class Held {
     this.#stdinWriter = -1;
   }
 
+  /** Lets go of a child that never became anything, but not of the streams. */
+  renounce(): void {
+    for (const fd of [this.pidfd, this.terminal]) if (fd !== -1) closeSync(fd);
+    this.pid = 0;
+    this.pidfd = -1;
+    this.terminal = -1;
+    this.exit = undefined;
+  }
+
   /** Any number of times. */
   release(): void {
     this.closeStdin();
-    for (const fd of [...this.#readers, this.pidfd, this.terminal]) if (fd !== -1) closeSync(fd);
+    for (const fd of this.#readers) closeSync(fd);
     this.#readers = [];
-    this.pidfd = -1;
-    this.terminal = -1;
+    const { exit } = this;
+    this.renounce();
+    this.exit = exit;
   }
 
   describe(): HeldProcess {

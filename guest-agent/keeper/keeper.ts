@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { errnoName } from '../syscalls/errno.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import {
@@ -27,6 +28,15 @@ const SIGKILL = 9;
 const canaryPatienceMs = 10_000;
 
 type Answer = Omit<KeeperReply, 'reply'>;
+
+/** How a child's way to execve went. */
+interface Birth {
+  error?: LaunchFailure;
+  warnings: string[];
+}
+
+const { SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSEGV } = constants.signals;
+const crashSignals = new Set<number>([SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSEGV]);
 
 /** Parent of all containers: forks, reaps, and remembers how each ended until it is told to forget. */
 export class Keeper {
@@ -93,11 +103,7 @@ export class Keeper {
     this.#held.set(held.id, held);
     try {
       held.holdStreams(message.hold);
-      const child = forkChild(message, container?.pidfd);
-      held.pid = child.pid;
-      held.pidfd = child.pidfd;
-      this.#byPid.set(child.pid, held);
-      const { error, warnings } = await this.#followChild(held, child);
+      const { error, warnings } = await this.#bear(held, message, container?.pidfd);
       if (error) return this.#abandon(held, error);
       held.running = true;
       const started: HeldProcess = held.describe();
@@ -109,8 +115,25 @@ export class Keeper {
     }
   }
 
+  /** A child that crashes before it is another program has done nothing yet that a second one could not do again. */
+  async #bear(held: Held, message: StartMessage, container: number | undefined, again = true): Promise<Birth> {
+    const child = forkChild(message, container);
+    held.pid = child.pid;
+    held.pidfd = child.pidfd;
+    this.#byPid.set(child.pid, held);
+    const birth = await this.#followChild(held, child);
+    if (birth.error?.code !== 'EKILLED') return birth;
+    this.#waitFor(held);
+    const { exit } = held;
+    birth.error.detail += exit?.signal ? `, by signal ${exit.signal}` : `, with ${exit?.exitCode}`;
+    if (!again || !crashSignals.has(exit?.signal ?? 0)) return birth;
+    console.error(`${new Date().toISOString()} ${held.id}: ${birth.error.detail}; trying again`);
+    held.renounce();
+    return this.#bear(held, message, container, false);
+  }
+
   /** Listens to the child until execve closes its end, or it fails. */
-  async #followChild(held: Held, child: ForkedChild): Promise<{ error?: LaunchFailure; warnings: string[] }> {
+  async #followChild(held: Held, child: ForkedChild): Promise<Birth> {
     const warnings: string[] = [];
     let error: LaunchFailure | undefined;
     let ready = false;
@@ -133,15 +156,19 @@ export class Keeper {
   }
 
   #abandon(held: Held, error: LaunchFailure): Answer {
-    if (held.pid !== 0 && !held.exit) {
-      const ended = waitForChild(held.pid);
-      if (ended && error.code === 'EKILLED')
-        error.detail += `, with ${ended.signal ? `signal ${ended.signal}` : ended.exitCode}`;
-    }
-    this.#byPid.delete(held.pid);
+    this.#waitFor(held);
     this.#held.delete(held.id);
     held.release();
     return { error };
+  }
+
+  /** For a child that has failed and is about to be gone. */
+  #waitFor(held: Held): void {
+    if (held.pid !== 0 && !held.exit) {
+      const ended = waitForChild(held.pid);
+      if (ended) this.#recordExit(held, ended);
+    }
+    this.#byPid.delete(held.pid);
   }
 
   #adopt(request: { id: string; pid: number; startedAt: number }): Answer {
@@ -166,11 +193,14 @@ export class Keeper {
         this.#canaryEnded(child);
         continue;
       }
-      this.#byPid.delete(child.pid);
-      const { exitCode, signal } = child;
-      held.exit = { exitCode, ...(signal === undefined ? {} : { signal }), finishedAt: Date.now() };
+      this.#recordExit(held, child);
       if (held.running) this.#tellExit(held);
     }
+  }
+
+  #recordExit(held: Held, { exitCode, signal }: ReapedChild): void {
+    this.#byPid.delete(held.pid);
+    held.exit = { exitCode, ...(signal === undefined ? {} : { signal }), finishedAt: Date.now() };
   }
 
   #tellExit(held: Held): void {

@@ -13,6 +13,11 @@ import { pidfdGetfd, pidfdOpen } from '../syscalls/process.ts';
 const attempts = 200;
 const pauseMs = 25;
 
+/** The keeper that runs is of an earlier release and holds containers: it cannot be talked to. */
+class OldKeeperError extends Error {
+  override readonly name = 'OldKeeperError';
+}
+
 /** A connection to a living keeper. */
 export class KeeperClient {
   readonly pid: number;
@@ -38,7 +43,10 @@ export class KeeperClient {
     let started = false;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const socket = await tryConnect(path);
-      if (socket) return KeeperClient.#greet(socket);
+      // One that is just dying may still have accepted: then there is no greeting.
+      const client = socket && (await KeeperClient.#greet(socket).catch((error: Error) => error));
+      if (client instanceof KeeperClient) return client;
+      if (client instanceof OldKeeperError) throw client;
       if (!started) startKeeper(options);
       started = true;
       await new Promise(resolve => setTimeout(resolve, pauseMs));
@@ -58,7 +66,7 @@ export class KeeperClient {
       if (client) return client.#take(message);
       if (!('reply' in message) || !message.hello) return;
       if (message.hello.version < protocolVersion)
-        return reject(new Error(`the running keeper speaks version ${message.hello.version}`));
+        return reject(new OldKeeperError(`the running keeper speaks version ${message.hello.version}`));
       client = new KeeperClient(socket, message.hello);
       resolve(client);
     });

@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process';
+import { closeSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { LaunchRequest } from '../../../guest-agent/runtime/index.ts';
+import { launchPlan } from '../../../guest-agent/runtime/launch-plan.ts';
+import { readAvailable, spec, Workshop, whyNot } from './harness.ts';
+
+const reason = whyNot();
+
+describe.skipIf(reason)('a keeper', () => {
+  let shop: Workshop;
+  beforeEach(async () => {
+    shop = await Workshop.open();
+  });
+  afterEach(() => shop.close());
+
+  const keeperPid = (): number => shop.runtime.status().keeperPid;
+
+  /** Everything that a launch could leave behind. */
+  function holdings(): Record<string, unknown> {
+    const pid = keeperPid();
+    return {
+      descriptors: readdirSync(`/proc/${pid}/fd`).length,
+      children: readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'),
+      mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
+      keeperMounts: readFileSync(`/proc/${pid}/mountinfo`, 'utf8'),
+    };
+  }
+
+  it('keeps containers, exits and terminals while the engine is gone', async () => {
+    const requests: LaunchRequest[] = [
+      shop.request(spec(['sleep', '1000'])),
+      shop.request(spec(['sh', '-c', 'sleep 0.3; exit 23'])),
+      shop.request(spec(['cat']), { stdio: { terminal: true, size: { rows: 24, columns: 80 } } }),
+    ];
+    const pid = keeperPid();
+    const engine = spawn(process.execPath, ['test/linux/runtime/fake-engine.ts', shop.execRoot], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    engine.stdin.end(JSON.stringify(requests));
+    await new Promise(resolve => engine.stdout.once('data', resolve));
+    await shop.runtime.close({ stopKeeper: false });
+    engine.kill('SIGKILL');
+    await sleep(600);
+    shop.runtime = await shop.openRuntime();
+    expect(keeperPid()).toBe(pid);
+    const found = await shop.runtime.reattach();
+    expect(found.map(held => held.id)).toEqual(requests.map(request => request.id));
+    const [sleeper, ended, terminal] = found;
+    expect(await ended?.exited).toMatchObject({ exitCode: 23, finishedAt: expect.any(Date) });
+    sleeper?.signal(9);
+    expect(await sleeper?.exited).toMatchObject({ exitCode: 137 });
+    const master = terminal?.openTerminal() ?? -1;
+    writeSync(master, 'still here\n');
+    await sleep(100);
+    terminal?.signal(9);
+    await terminal?.exited;
+    expect(readAvailable(master)).toContain('still here');
+    closeSync(master);
+    for (const { id } of found) await shop.runtime.forget(id);
+    expect(await shop.runtime.reattach()).toEqual([]);
+  });
+
+  it('is replaced when it dies, and its containers go on', async () => {
+    const container = await shop.runtime.launch(
+      shop.request(spec(['sh', '-c', 'while [ ! -e /tmp/stop ]; do sleep 0.05; done; exit 9'])),
+    );
+    const dead = keeperPid();
+    process.kill(dead, 'SIGKILL');
+    await expect.poll(() => [dead, 0].includes(keeperPid()), { timeout: 10_000 }).toBe(false);
+    const exec = await shop.runExec(container, spec(['touch', '/tmp/stop']).process);
+    expect(exec).toMatchObject({ exitCode: 0 });
+    const status = await container.exited;
+    // The kernel tells how a stranger's child ended since Linux 6.15.
+    expect([9, 255]).toContain(status.exitCode);
+    await shop.runtime.forget(container.id);
+  });
+
+  it('lets nothing be left behind by any step that fails', async () => {
+    const made = spec(['true'], ({ linux, process, root }) => {
+      linux.sysctl = { 'net.ipv4.ip_forward': '1' };
+      process.rlimits = [{ type: 'RLIMIT_CORE', soft: 0, hard: 0 }];
+      root.readonly = true;
+    });
+    const change = { stdio: { terminal: true as const, size: { rows: 10, columns: 10 } } };
+    await shop.run(made, change);
+    const before = holdings();
+    const { steps } = launchPlan(shop.request(made, change), { cgroups: { version: 2 }, mountPoint: '/' });
+    for (let step = 0; step < steps.length; step++)
+      await expect(shop.run(made, { ...change, failAtStep: step })).rejects.toMatchObject({ code: 'EINJECTED' });
+    expect(holdings()).toEqual(before);
+    expect(await shop.run(made, change)).toMatchObject({ exitCode: 0 });
+  });
+
+  it('holds after two hundred launches what it held before', async () => {
+    for (let index = 0; index < 5; index++) await shop.run(spec(['true']));
+    const before = holdings();
+    for (let index = 0; index < 200; index++) await shop.run(spec(['true']));
+    expect(holdings()).toEqual(before);
+  });
+
+  it('launches several at once', async () => {
+    const codes = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => shop.run(spec(['sh', '-c', `exit ${index}`]))),
+    );
+    expect(codes.map(({ exitCode }) => exitCode)).toEqual(Array.from({ length: 20 }, (_, index) => index));
+  });
+
+  it('refuses the same name twice and a second keeper', async () => {
+    const request = shop.request(spec(['sleep', '1000']));
+    await shop.runtime.launch(request);
+    await expect(shop.runtime.launch(request)).rejects.toMatchObject({ code: 'EEXIST' });
+    const second = spawn(process.execPath, ['dist/keeper.mjs', shop.execRoot]);
+    expect(await new Promise(resolve => second.on('exit', resolve))).toBe(3);
+  });
+
+  it('cannot be traced, debugged or looked into', () => {
+    const status = readFileSync(`/proc/${keeperPid()}/status`, 'utf8');
+    expect(status).toMatch(/^TracerPid:\t0$/m);
+    expect(readFileSync(`/proc/${keeperPid()}/environ`, 'utf8')).toBe('');
+    process.kill(keeperPid(), 'SIGUSR1');
+    expect(shop.runtime.status().canary).toBe('ok');
+    expect(readFileSync('/proc/net/tcp', 'utf8')).not.toContain(':240D'); // 9229, the inspector's port
+  });
+});
