@@ -1,4 +1,4 @@
-import { SyscallError } from '../syscalls/libc.ts';
+import { isSyscallError, SyscallError } from '../syscalls/libc.ts';
 import {
   AF_NETLINK,
   bindSocket,
@@ -98,6 +98,12 @@ export class RouteConnection {
   }
 
   #receive(): Message[] {
-    return decodeMessages(inbox.subarray(0, receive(this.#fd, inbox)));
+    for (;;) {
+      try {
+        return decodeMessages(inbox.subarray(0, receive(this.#fd, inbox)));
+      } catch (error) {
+        if (!isSyscallError(error, 'EINTR')) throw error;
+      }
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { listLinks, RouteConnection } from '../../../guest-agent/netlink/index.ts';
@@ -10,6 +10,7 @@ import { echo, enterOwnNetwork, newOptions, newRequest, run, serve, visit } from
 const usable = process.platform === 'linux' && process.getuid?.() === 0;
 if (!usable) console.log('skipped: networks need Linux and root');
 
+const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 const web = { containerPort: 80, protocol: 'tcp' as const };
 
 describe.skipIf(!usable)('containers on a bridge', () => {
@@ -190,6 +191,21 @@ describe.skipIf(!usable)('containers on a bridge', () => {
     const { eth0 } = networks.statistics(container.request.id);
     expect(eth0?.txBytes).toBeGreaterThan(100_000);
     expect(eth0?.rxBytes).toBeLessThan(eth0?.txBytes ?? 0);
+  });
+
+  it.each<[string, Partial<ConnectRequest>]>([
+    ['a bad extra host', { extraHosts: ['nonsense'] }],
+    ['an address on the default network', { networks: { bridge: { ipAddress: '172.17.0.9' } } }],
+    ['a network that is not there', { networks: { nosuch: {} } }],
+    ['an address that is impossible', { macAddress: 'ff:ff:ff:ff:ff:ff' }],
+    ['a folder that is not there', { directory: '/nonexistent' }],
+  ])('fail for %s and leave nothing behind', async (_, wrong) => {
+    const before = openDescriptors();
+    const request = newRequest(options.folder, { ports: [{ ...web, hostPort: 8400 }], ...wrong });
+    await expect(networks.connect(request)).rejects.toThrow('failed to set up container networking: ');
+    await eventually('the pool is full again', () => openDescriptors() === before, 2000);
+    const { endpoints } = await start({ ports: [{ ...web, hostPort: 8400 }] });
+    expect(endpoints.bridge?.ipAddress).toBe('172.17.0.2');
   });
 
   it('work again after somebody has flushed all rules', async () => {
