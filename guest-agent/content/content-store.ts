@@ -109,6 +109,10 @@ class FolderContentStore implements ContentStore {
         file.growth.end(new Error('the download was suspended'));
         await file.flushed().finally(() => file.close());
       },
+      async discard() {
+        file.growth.end(new Error('the download was given up'));
+        await file.drop();
+      },
       async finish() {
         const actual = await file.finish();
         const mismatch = actual === digest ? undefined : new DigestMismatchError(digest, actual);

@@ -42,6 +42,8 @@ export interface Ingest {
   finish(): Promise<IngestedBlob>;
   /** Stops; the bytes stay for the next time. */
   suspend(): Promise<void>;
+  /** Stops; the bytes go. */
+  discard(): Promise<void>;
 }
 
 /** The writing of one blob whose digest is known only at its end. */

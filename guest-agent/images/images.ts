@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import type { HistoryItem, ImageDeleteItem } from '../../contracts/docker/images.ts';
+import type { DistributionInspect, HistoryItem, ImageDeleteItem } from '../../contracts/docker/images.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import { type ChainId, type Digest, hexOf } from '../../contracts/oci/digest.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
@@ -10,6 +10,7 @@ import type { Archive } from '../archive/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
+import { inspectDistribution } from './distribution.ts';
 import { sweepGarbage } from './garbage.ts';
 import { historyOf } from './history.ts';
 import { Holds } from './holds.ts';
@@ -19,6 +20,7 @@ import { booleanFilter, filterImages, type ImageFilters, noSuchImage } from './l
 import { Loader } from './load.ts';
 import type { Progress } from './progress.ts';
 import { Puller, type PullOptions } from './pull.ts';
+import { isDiskFull } from './pull-errors.ts';
 import { type ContainerUse, planRemoval, untaggedItems } from './remove.ts';
 import { saveImages } from './save.ts';
 
@@ -59,6 +61,8 @@ export interface Images {
   remove(name: string, options: { force: boolean; noprune?: boolean; inUse: UsesOf }): Promise<ImageDeleteItem[]>;
   prune(filters: ImageFilters, inUse: UsesOf): Promise<{ deleted: ImageDeleteItem[]; spaceReclaimed: number }>;
   history(name: string): HistoryItem[];
+  /** `GET /distribution/{name}/json`: asks the registry, brings nothing. */
+  distribution(reference: Reference, options: Pick<PullOptions, 'auth' | 'signal'>): Promise<DistributionInspect>;
   /** Bytes of the layer alone. */
   layerSize(chainId: ChainId): number;
   /** Bytes of the layers that other images use too. */
@@ -93,11 +97,11 @@ class ImageStore implements Images {
   }
 
   async pull(reference: Reference, options: PullOptions): Promise<Image> {
-    return this.#image(await this.#puller.pull(withDefaultTag(reference), options));
+    return this.#image(await this.#orSweep(this.#puller.pull(withDefaultTag(reference), options)));
   }
 
   async load(tar: Readable, options: { quiet: boolean; progress: Progress; signal?: AbortSignal }): Promise<Image[]> {
-    const ids = await this.#loader.load(tar, options);
+    const ids = await this.#orSweep(this.#loader.load(tar, options));
     return ids.map(id => this.#image(id));
   }
 
@@ -173,6 +177,10 @@ class ImageStore implements Images {
     return historyOf(this.get(name), chainId => this.layerSize(chainId));
   }
 
+  distribution(reference: Reference, options: Pick<PullOptions, 'auth' | 'signal'>): Promise<DistributionInspect> {
+    return inspectDistribution(this.#options.registry, reference, options);
+  }
+
   layerSize(chainId: ChainId): number {
     return this.#options.snapshots.hasLayer(chainId) ? this.#options.snapshots.layerSize(chainId) : 0;
   }
@@ -195,6 +203,14 @@ class ImageStore implements Images {
 
   async sweep(): Promise<void> {
     await this.#sweep();
+  }
+
+  /** On a full disk even what would have helped the next attempt has to go. */
+  #orSweep<T>(work: Promise<T>): Promise<T> {
+    return work.catch(async error => {
+      if (isDiskFull(error)) await this.#sweep();
+      throw error;
+    });
   }
 
   #sweep() {

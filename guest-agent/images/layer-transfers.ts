@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
-import { EngineError, internal, unavailable } from '../../contracts/errors.ts';
+import { EngineError, internal, messageOf, unavailable } from '../../contracts/errors.ts';
 import { type Compression, compressionOf, type Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
 import type { Archive } from '../archive/index.ts';
@@ -11,6 +11,7 @@ import type { Repository } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
 import { defaultAttempts, defaultRetryDelayMs, download } from './download.ts';
 import type { LayerBlob } from './image.ts';
+import { diskFullText, isDiskFull } from './pull-errors.ts';
 import { Semaphore } from './semaphore.ts';
 import { type Participant, SharedWork } from './shared-work.ts';
 
@@ -183,7 +184,7 @@ export class LayerTransfers {
       await download(task.repository, task.descriptor, ingest, { ...task, clock, attempts, retryDelayMs });
     } catch (error) {
       task.stop(error); // before the reader of the file hears that there will be no more
-      await ingest.suspend();
+      await (isDiskFull(error) ? ingest.discard() : ingest.suspend());
       throw error;
     }
     task.tell({ action: 'Verifying Checksum' });
@@ -246,6 +247,6 @@ const verificationFailed = ({ digest }: Descriptor, cause: unknown): EngineError
 /** Docker's words for a layer that could not be unpacked. */
 export function registrationFailed(error: unknown): EngineError {
   const kind = error instanceof EngineError ? error.kind : 'internal';
-  const text = error instanceof Error ? error.message : String(error);
+  const text = isDiskFull(error) ? diskFullText(error) : messageOf(error);
   return new EngineError(kind, `failed to register layer: ${text}`, { cause: error });
 }

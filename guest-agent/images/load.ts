@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { cancelled, invalidArgument } from '../../contracts/errors.ts';
+import { cancelled, invalidArgument, unavailable } from '../../contracts/errors.ts';
 import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
 import { familiar, toText } from '../../contracts/oci/reference.ts';
 import type { Lease } from '../content/index.ts';
@@ -10,6 +10,7 @@ import type { LayerBlob } from './image.ts';
 import { compressionIn, registrationFailed } from './layer-transfers.ts';
 import { layerMessage, type Progress, shortId } from './progress.ts';
 import type { PullRooms } from './pull.ts';
+import { diskFullText, isDiskFull } from './pull-errors.ts';
 
 export interface LoadOptions {
   /** Only the names, no progress. */
@@ -54,6 +55,7 @@ export class Loader {
       return ids;
     } catch (error) {
       if (signal.aborted) throw cancelled('context canceled', { cause: error });
+      if (isDiskFull(error)) throw unavailable(diskFullText(error), { cause: error });
       throw error;
     } finally {
       await files?.close();

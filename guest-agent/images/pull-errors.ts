@@ -4,6 +4,7 @@ import { isRegistryError } from '../registry/index.ts';
 
 /** What dockerd says when a pull of `reference` fails. */
 export function pullError(error: unknown, reference: Reference): unknown {
+  if (isDiskFull(error) && !(error instanceof EngineError)) return unavailable(diskFullText(error), { cause: error });
   if (error instanceof EngineError || !isRegistryError(error)) return error;
   const name = familiarName(reference);
   switch (error.code) {
@@ -19,4 +20,18 @@ export function pullError(error: unknown, reference: Reference): unknown {
     default:
       return unavailable(error.message, { cause: error });
   }
+}
+
+/** Whether something failed because there was no room. */
+export function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code = '' } = error as { code?: unknown };
+  return code === 'ENOSPC' || code === 'EDQUOT' || /no space left/.test(error.message) || isDiskFull(error.cause);
+}
+
+/** What Go says then. */
+export function diskFullText(error: unknown): string {
+  if (error instanceof EngineError && /no space left/.test(error.message)) return error.message;
+  const { path, subject } = error as { path?: string; subject?: string };
+  return `write ${path ?? subject ?? 'layer'}: no space left on device`;
 }

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { createReadStream, existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +23,7 @@ import { openContentStore } from '../../../guest-agent/content/index.ts';
 import { type Images, openImages, ownPlatform } from '../../../guest-agent/images/index.ts';
 import { openRegistry } from '../../../guest-agent/registry/index.ts';
 import { openSnapshots } from '../../../guest-agent/snapshots/index.ts';
+import { eventually } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
 import { type Registry, startRegistry } from '../../support/registry.ts';
 
@@ -98,6 +109,28 @@ describe.skipIf(!canRun)('images on a real kernel, with a real registry', () => 
     const second = await open('second');
     const [fromLayout] = await second.load(createReadStream(layout), quiet);
     expect(fromLayout?.config.rootfs).toEqual(loaded?.config.rootfs);
+  });
+
+  it('says when the disk is full, gives the room back, and works when there is room', async () => {
+    const small = join(folder, 'small');
+    mkdirSync(small);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1500k', 'tmpfs', small]);
+    try {
+      const cramped = await open('small');
+      const progress = (): void => undefined;
+      const attempt = () => cramped.pull(parseReference(`${registry.host}/app:1`), { progress, signal });
+      const free = (): number => statfsSync(small).bfree;
+      const before = free();
+      await expect(attempt()).rejects.toThrow(/no space left on device/);
+      await expect(cramped.load(createReadStream(busybox), { quiet: true, progress })).rejects.toThrow(
+        /no space left on device/,
+      );
+      await eventually('the room is given back', async () => free() >= before - 60 || undefined);
+      execFileSync('mount', ['-o', 'remount,size=20m', small]);
+      expect((await attempt()).size).toBeGreaterThan(1_000_000);
+    } finally {
+      execFileSync('umount', ['-l', small]);
+    }
   });
 
   it('removes all that nobody needs', async () => {

@@ -1,0 +1,42 @@
+import type { DistributionInspect, ImageDescriptor } from '../../contracts/docker/images.ts';
+import { EngineError, unauthorized } from '../../contracts/errors.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
+import { type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
+import { isRegistryError, type Registry } from '../registry/index.ts';
+import { parseConfig, parseManifest } from './manifests.ts';
+import type { PullOptions } from './pull.ts';
+import { pullError } from './pull-errors.ts';
+
+/** Nobody needs a configuration longer than this, in bytes. */
+const longestConfig = 8 << 20;
+
+/** `GET /distribution/{name}/json`: what a registry has under a name, without pulling it. */
+export async function inspectDistribution(
+  registry: Registry,
+  named: Reference,
+  { auth, signal }: Pick<PullOptions, 'auth' | 'signal'>,
+): Promise<DistributionInspect> {
+  const reference = withDefaultTag(named);
+  const repository = registry.repository(reference, auth);
+  try {
+    const { descriptor, body } = await repository.resolve(reference, signal);
+    const bytes = body ?? (await repository.manifest(descriptor.digest, signal)).body;
+    const document = parseManifest(bytes, descriptor.mediaType);
+    if (document.kind === 'index') {
+      const platforms = document.index.manifests.flatMap(({ platform }) => platform ?? []);
+      return { Descriptor: { ...descriptor }, Platforms: platforms.map(toDocument) };
+    }
+    const { digest, size } = document.manifest.config;
+    if (size > longestConfig) return { Descriptor: { ...descriptor }, Platforms: [] };
+    const { stream } = await repository.blob(digest, 0, signal);
+    const config = parseConfig(Buffer.concat(await stream.toArray()));
+    return { Descriptor: { ...descriptor }, Platforms: [toDocument(config)] };
+  } catch (error) {
+    if (isRegistryError(error) && error.status === 401) throw unauthorized(error.message, { cause: error });
+    throw error instanceof EngineError ? error : pullError(error, reference);
+  }
+}
+
+function toDocument({ architecture, os, variant }: Platform): NonNullable<ImageDescriptor['platform']> {
+  return variant ? { architecture, os, variant } : { architecture, os };
+}
