@@ -1,245 +1,76 @@
 import type { Readable } from 'node:stream';
-import { settledWithin } from '../../base/clock.ts';
-import { Mailbox } from '../../base/mailbox.ts';
-import type { ContainerId } from '../../contracts/brand.ts';
 import type {
   ContainerChange,
   ContainerInspect,
   ContainerTop,
   ContainerUpdateBody,
-  ContainerWaitResponse,
 } from '../../contracts/docker/containers.ts';
 import type { ExecCreateBody } from '../../contracts/docker/exec.ts';
 import type { StatsDocument } from '../../contracts/docker/stats.ts';
-import { conflict, EngineError, messageOf, notModified } from '../../contracts/errors.ts';
+import { conflict } from '../../contracts/errors.ts';
 import type { PathStat } from '../archive/index.ts';
 import type { OutputChunk } from '../logs/index.ts';
-import type { ExitStatus } from '../runtime/index.ts';
-import { commandOf } from './config.ts';
+import { ContainerLife } from './container-life.ts';
 import type { ContainerRecord } from './container-record.ts';
-import {
-  assertStartable,
-  type ContainerState,
-  ended,
-  isAlive,
-  lastExitCode,
-  paused,
-  type Status,
-  started,
-  startFailed,
-  unpaused,
-} from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { exportRoot, readArchive, statPath, writeArchive } from './copy.ts';
-import type { AttachRequest, AttachSession, Container, LogsRequest, WaitCondition } from './engine.ts';
+import type { AttachRequest, AttachSession, Container, LogsRequest } from './engine.ts';
 import { createExec } from './exec.ts';
 import { toInspect } from './inspect.ts';
-import { type Live, launch, release } from './launch.ts';
-import { exitCodeOf, launchFailure } from './launch-error.ts';
 import { attachTo, readLogs } from './output.ts';
-import { removeResources } from './remove.ts';
-import { nextRestart } from './restart-policy.ts';
-import { parseSignal } from './signals.ts';
 import { watchStats } from './stats.ts';
-import { Streams } from './streams.ts';
 import { top } from './top.ts';
 import { checkRename, updatedRecord } from './update.ts';
-import { Waiters } from './waiters.ts';
 
 type Asked = NonNullable<ContainerRecord['networkingConfig']['EndpointsConfig']>;
 
-/** A grandchild may hold the output open for ever: after this, the exit is told without waiting for its end. */
-const outputGraceMs = 2000;
-const defaultStopSeconds = 10;
-const SIGKILL = 9;
-
-/**
- * One container: the single writer of its record. What changes it goes through the mailbox; `stop`, `kill` and
- * `wait` watch from outside, so that a stubborn process blocks nobody.
- */
-export class ContainerActor implements Container {
-  readonly id: ContainerId;
-  readonly streams = new Streams();
+/** One container as the API sees it: its life, and what can be asked of it meanwhile. */
+export class ContainerActor extends ContainerLife implements Container {
   readonly execIds = new Set<string>();
   readonly #context: EngineContext;
-  readonly #mailbox = new Mailbox();
-  readonly #waiters = new Waiters();
-  #record: ContainerRecord;
-  #live: Live | undefined;
-  /** Resolves when the end of the present run is in the record. */
-  #exitRecorded: Promise<void> = Promise.resolve();
-  /** Resolves when what the last run held is given back; the next start and the removal wait for it. */
-  #released: Promise<void> = Promise.resolve();
-  #removing = false;
-  #restartTimer: NodeJS.Timeout | undefined;
-  #restartDelayMs = 0;
-  #consoleSize: { rows: number; columns: number } | undefined;
 
   constructor(record: ContainerRecord, context: EngineContext) {
-    this.id = record.id;
-    this.#record = record;
+    super(record, context);
     this.#context = context;
     const [rows = 0, columns = 0] = record.hostConfig.ConsoleSize ?? [];
-    if (rows > 0 && columns > 0) this.#consoleSize = { rows, columns };
-  }
-
-  get record(): ContainerRecord {
-    return this.#record;
+    if (rows > 0 && columns > 0) this.consoleSize = { rows, columns };
   }
 
   get name(): string {
-    return this.#record.name;
-  }
-
-  get live(): Live | undefined {
-    return this.#live;
-  }
-
-  get status(): Status {
-    return this.#removing ? 'removing' : this.#record.state.status;
-  }
-
-  /** @throws conflict in Docker's words when nothing runs */
-  running(): Live {
-    if (!this.#live) throw conflict(`container ${this.id} is not running`);
-    return this.#live;
+    return this.record.name;
   }
 
   async inspect(options: { size: boolean }): Promise<ContainerInspect> {
     return toInspect(this, this.#context, options);
   }
 
-  start(): Promise<void> {
-    return this.#mailbox.run(async () => {
-      assertStartable(this.#record.state);
-      if (this.#removing) throw conflict('container is marked for removal and cannot be started');
-      this.#restartDelayMs = 0;
-      await this.#startNow({ restartCount: 0 });
-    });
-  }
-
-  async stop(options: { signal?: string; timeoutSeconds?: number }): Promise<void> {
-    if (this.#record.state.status === 'restarting') return this.#giveUpRestart();
-    const live = this.#live;
-    if (!live) throw notModified();
-    const { config } = this.#record;
-    const signal = parseSignal(options.signal || config.StopSignal || 'SIGTERM');
-    const seconds = options.timeoutSeconds ?? config.StopTimeout ?? defaultStopSeconds;
-    await this.#holdRestart();
-    await this.#endWith(live, signal, seconds);
-    this.emit('stop');
-  }
-
-  /** Sends `signal`, and SIGKILL once the patience is over (negative: never). Resolves when the exit is recorded. */
-  async #endWith(live: Live, signal: number, seconds: number): Promise<void> {
-    const recorded = this.#exitRecorded;
-    await this.#signalNow(live, signal);
-    if (seconds < 0 || (await settledWithin(recorded, seconds * 1000))) return recorded;
-    await this.#signalNow(live, SIGKILL);
-    return recorded;
-  }
-
-  /** A frozen process would never hear it: it is thawed after a signal that shall end it. */
-  async #signalNow(live: Live, signal: number): Promise<void> {
-    live.process.signal(signal);
-    this.emit('kill', { signal: String(signal) });
-    if (this.#record.state.status !== 'paused') return;
-    await live.cgroup.thaw();
-  }
-
-  async restart(options: { signal?: string; timeoutSeconds?: number }): Promise<void> {
-    await this.stop(options).catch(error => {
-      if (!(error instanceof EngineError && error.kind === 'not-modified')) throw error;
-    });
-    await this.start();
-    this.emit('restart');
-  }
-
-  async kill(text: string | undefined): Promise<void> {
-    const signal = text ? parseSignal(text) : SIGKILL;
-    if (this.#record.state.status === 'restarting') return this.#giveUpRestart();
-    const live = this.#live;
-    if (!live) throw conflict(`cannot kill container: ${this.name}: container ${this.id} is not running`);
-    const stopSignal = parseSignal(this.#record.config.StopSignal || 'SIGTERM');
-    if (signal !== SIGKILL && signal !== stopSignal) {
-      live.process.signal(signal);
-      this.emit('kill', { signal: String(signal) });
-      return;
-    }
-    await this.#holdRestart();
-    const recorded = this.#exitRecorded;
-    await this.#signalNow(live, signal);
-    if (signal === SIGKILL) await recorded;
-  }
-
-  pause(): Promise<void> {
-    return this.#mailbox.run(async () => {
-      const next = paused(this.#record.state, this.id);
-      await this.running().cgroup.freeze();
-      this.#change({ state: next }, false);
-      this.emit('pause');
-    });
-  }
-
-  unpause(): Promise<void> {
-    return this.#mailbox.run(async () => {
-      const next = unpaused(this.#record.state, this.id);
-      await this.running().cgroup.thaw();
-      this.#change({ state: next }, false);
-      this.emit('unpause');
-    });
-  }
-
-  rename(name: string): Promise<void> {
-    return this.#mailbox.run(() => {
-      const oldName = this.name;
-      const newName = checkRename(this, name);
+  async rename(name: string): Promise<void> {
+    const newName = checkRename(this, name);
+    await this.edit(({ name: oldName }) => {
       this.#context.index.reserve(newName, this.id);
-      this.#change({ name: newName }, true);
       this.#context.index.free(oldName, this.id);
       this.emit('rename', { oldName: `/${oldName}` });
+      return { name: newName };
     });
   }
 
-  update(body: ContainerUpdateBody): Promise<{ Warnings: string[] }> {
-    return this.#mailbox.run(() => {
-      const { record, resources } = updatedRecord(this.#record, body);
-      const warnings = this.#live?.cgroup.update(resources) ?? [];
-      this.#change(record, true);
-      this.emit('update');
-      return { Warnings: warnings };
+  async update(body: ContainerUpdateBody): Promise<{ Warnings: string[] }> {
+    let warnings: string[] = [];
+    await this.edit(record => {
+      const updated = updatedRecord(record, body);
+      warnings = this.live?.cgroup.update(updated.resources) ?? [];
+      return updated.record;
     });
+    this.emit('update');
+    return { Warnings: warnings };
   }
 
   async resize(rows: number, columns: number): Promise<void> {
-    this.#consoleSize = { rows, columns };
-    const live = this.#live;
+    this.consoleSize = { rows, columns };
+    const { live } = this;
     if (!live) throw conflict(`cannot resize a stopped container: container ${this.id} is not running`);
-    if (this.#record.config.Tty) live.process.resize(rows, columns);
+    if (this.record.config.Tty) live.process.resize(rows, columns);
     this.emit('resize', { height: String(rows), width: String(columns) });
-  }
-
-  async remove(options: { force: boolean; volumes: boolean; link: boolean }): Promise<void> {
-    if (this.#removing) throw conflict(`removal of container ${this.id} is already in progress`);
-    if (options.link) throw conflict(`Cannot remove link: container ${this.name} has no links`);
-    this.#assertRemovable(options.force);
-    this.#removing = true;
-    try {
-      clearTimeout(this.#restartTimer);
-      const live = this.#live;
-      if (live) await this.#endWith(live, SIGKILL, -1);
-      await this.#mailbox.run(() => this.#removeNow(options.volumes));
-    } catch (error) {
-      this.#removing = false;
-      throw error;
-    }
-  }
-
-  wait(condition: WaitCondition, signal: AbortSignal): Promise<ContainerWaitResponse> {
-    const { status } = this.#record.state;
-    const done = status === 'created' || status === 'exited' || status === 'dead';
-    if (condition === 'not-running' && done && !this.#removing) return Promise.resolve(this.#answer());
-    return this.#waiters.wait(condition, signal);
   }
 
   logs(options: LogsRequest, signal: AbortSignal): { terminal: boolean; output: AsyncIterable<OutputChunk> } {
@@ -289,216 +120,13 @@ export class ContainerActor implements Container {
 
   /** The networks that its next start joins. */
   changeNetworks(change: (asked: Asked) => Asked): Promise<void> {
-    return this.#mailbox.run(() => {
-      const EndpointsConfig = change(this.#record.networkingConfig.EndpointsConfig ?? {});
-      this.#change({ networkingConfig: { ...this.#record.networkingConfig, EndpointsConfig } }, true);
-    });
+    return this.edit(({ networkingConfig }) => ({
+      networkingConfig: { ...networkingConfig, EndpointsConfig: change(networkingConfig.EndpointsConfig ?? {}) },
+    }));
   }
 
-  /** Tells everybody who listens; the attributes are the labels and what `more` adds. */
-  emit(action: string, more: Record<string, string> = {}): void {
-    const { config, image, name } = this.#record;
-    const attributes = { ...config.Labels, image: image.reference, name, ...more };
-    this.#context.events.emit({ type: 'container', action, id: this.id, attributes });
-  }
-
-  #emitNetworks(action: 'connect' | 'disconnect'): void {
-    for (const { networkId, networkName } of this.#record.sandbox?.endpoints ?? []) {
-      const attributes = { container: this.id, name: networkName, type: 'bridge' };
-      this.#context.events.emit({ type: 'network', action, id: networkId, attributes });
-    }
-  }
-
-  /** Boot: a process of an earlier engine is ours again. */
-  adopt(live: Live): void {
-    this.#watch(live);
-  }
-
-  /** Boot: the end that happened while no engine was there, or with the machine. */
-  adoptExit(status: ExitStatus): void {
-    this.#change({ state: this.#endedState(status, 'exited', false) }, true);
-  }
-
-  /** Boot: `--restart always` after a reboot. */
-  startWithEngine(): void {
-    this.#restartSoon(0);
-  }
-
-  /** What the last run held is given back; also at boot, for a container that no longer runs. */
-  releaseNow(): Promise<void> {
-    this.#released = release(this.#record, this.#context);
-    return this.#released;
-  }
-
-  /** The engine ends: nothing starts by itself any more. */
-  async endForEngine(graceSeconds: number): Promise<void> {
-    clearTimeout(this.#restartTimer);
-    const live = this.#live;
-    const signal = parseSignal(this.#record.config.StopSignal || 'SIGTERM');
-    const seconds = Math.min(this.#record.config.StopTimeout ?? graceSeconds, graceSeconds);
-    if (live) await this.#endWith(live, signal, seconds);
-    await this.#mailbox.settled();
-    await this.#released;
-  }
-
-  async #startNow(change: { restartCount: number }): Promise<void> {
-    clearTimeout(this.#restartTimer);
-    await this.#released;
-    try {
-      const live = await launch(this.#record, this.#context, { consoleSize: this.#consoleSize });
-      const { record: sandbox, ports } = live.sandbox;
-      const state = started(live.process.pid, live.process.startedAt.toISOString());
-      this.#change({ state, sandbox, ports, manuallyStopped: false, ...change }, this.#outlivesMachine());
-      this.#watch(live);
-      this.#emitNetworks('connect');
-      this.emit('start');
-    } catch (error) {
-      throw await this.#startFailed(error);
-    }
-  }
-
-  async #startFailed(error: unknown): Promise<EngineError> {
-    const failure = launchFailure(error, commandOf(this.#record.config)[0] ?? '');
-    const exitCode = exitCodeOf(failure.message);
-    this.#change({ state: startFailed(this.#record.state, { exitCode, error: failure.message }) }, false);
-    this.streams.ended();
-    await this.releaseNow();
-    this.emit('die', { exitCode: String(exitCode), execDuration: '0' });
-    if (this.#record.hostConfig.AutoRemove) this.#removeSoon();
-    return failure;
-  }
-
-  #watch(live: Live): void {
-    this.#live = live;
-    this.streams.opened(live.input);
-    live.output.subscribe(chunk => this.streams.broadcast(chunk));
-    const recorded = live.process.exited.then(status => this.#exited(live, status));
-    this.#exitRecorded = recorded.catch(error =>
-      this.#context.log.error('An exit was not recorded', { id: this.id, error }),
-    );
-  }
-
-  async #exited(live: Live, status: ExitStatus): Promise<void> {
-    if (!(await settledWithin(live.output.ended, outputGraceMs))) live.output.cut();
-    await this.#mailbox.run(() => this.#recordExit(live, status));
-  }
-
-  #recordExit(live: Live, status: ExitStatus): void {
-    const oomKilled = status.oomKilled ?? live.cgroup.oomKills() > 0;
-    const delayMs = this.#removing ? undefined : this.#nextRestart(status);
-    const autoRemove = this.#record.hostConfig.AutoRemove ?? false;
-    const state = this.#endedState(status, delayMs === undefined ? 'exited' : 'restarting', oomKilled);
-    const ranMs = this.#ranMs(status);
-    this.#change({ state }, !autoRemove);
-    this.#live = undefined;
-    live.output.close();
-    this.streams.ended();
-    if (oomKilled) this.emit('oom');
-    this.emit('die', { exitCode: String(status.exitCode), execDuration: String(Math.floor(ranMs / 1000)) });
-    this.#emitNetworks('disconnect');
-    this.#waiters.settle(delayMs === undefined ? ['next-exit', 'not-running'] : ['next-exit'], this.#answer());
-    void this.releaseNow();
-    if (delayMs !== undefined) this.#restartSoon(delayMs);
-    else if (autoRemove && !this.#removing) this.#removeSoon();
-  }
-
-  #endedState(status: ExitStatus, next: 'exited' | 'restarting', oomKilled: boolean): ContainerState {
-    const { exitCode, cause } = status;
-    const finishedAt = status.finishedAt.toISOString();
-    return ended(this.#record.state, { exitCode, finishedAt, oomKilled, ...(cause ? { error: cause } : {}) }, next);
-  }
-
-  #ranMs(status: ExitStatus): number {
-    const { state } = this.#record;
-    return isAlive(state) ? status.finishedAt.getTime() - Date.parse(state.startedAt) : 0;
-  }
-
-  #nextRestart(status: ExitStatus): number | undefined {
-    const { hostConfig, restartCount, manuallyStopped } = this.#record;
-    const { Name = 'no', MaximumRetryCount = 0 } = hostConfig.RestartPolicy ?? {};
-    const ranMs = this.#ranMs(status);
-    const delayMs = nextRestart({
-      policy: { Name, MaximumRetryCount },
-      exitCode: status.exitCode,
-      ranMs,
-      restartCount,
-      manuallyStopped,
-      previousDelayMs: this.#restartDelayMs,
-    });
-    this.#restartDelayMs = delayMs ?? 0;
-    return delayMs;
-  }
-
-  #restartSoon(delayMs: number): void {
-    this.#restartTimer = setTimeout(() => {
-      const restartCount = this.#record.restartCount + 1;
-      void this.#mailbox
-        .run(() => this.#restartNow(restartCount))
-        .catch(error => {
-          this.#context.log.warn('A restart failed', { id: this.id, error: messageOf(error) });
-        });
-    }, delayMs);
-  }
-
-  async #restartNow(restartCount: number): Promise<void> {
-    if (this.#removing || this.#record.manuallyStopped || this.#live) return;
-    await this.#startNow({ restartCount });
-  }
-
-  /** `stop` or `kill` of a container that waits for its next start. */
-  #giveUpRestart(): Promise<void> {
-    return this.#mailbox.run(() => {
-      clearTimeout(this.#restartTimer);
-      const { state } = this.#record;
-      if (state.status !== 'restarting') return;
-      this.#change({ state: { ...state, status: 'exited' }, manuallyStopped: true }, true);
-      this.#waiters.settle(['not-running'], this.#answer());
-      this.emit('stop');
-    });
-  }
-
-  /** The user wants it down: the policy holds still. Durable where it would otherwise rise with the machine. */
-  async #holdRestart(): Promise<void> {
-    if (this.#record.manuallyStopped) return;
-    this.#change({ manuallyStopped: true }, this.#outlivesMachine());
-  }
-
-  #outlivesMachine(): boolean {
-    const name = this.#record.hostConfig.RestartPolicy?.Name;
-    return name === 'always' || name === 'unless-stopped' || name === 'on-failure';
-  }
-
-  #assertRemovable(force: boolean): void {
-    const { status } = this.#record.state;
-    if (force || (status !== 'running' && status !== 'paused' && status !== 'restarting')) return;
-    const what = `cannot remove container "/${this.name}": container is ${status}`;
-    if (status === 'paused') throw conflict(`${what} and must be unpaused first`);
-    throw conflict(`${what}: stop the container before removing or force remove`);
-  }
-
-  #removeSoon(): void {
-    void this.remove({ force: true, volumes: true, link: false }).catch(error => {
-      this.#context.log.error('An automatic removal failed', { id: this.id, error });
-    });
-  }
-
-  async #removeNow(volumes: boolean): Promise<void> {
-    await this.#released;
-    await removeResources(this.#record, volumes, this.#context);
+  protected override removed(): void {
     this.#context.index.delete(this);
     for (const id of this.execIds) this.#context.execs.delete(id);
-    this.streams.ended();
-    this.#waiters.settle(['removed', 'not-running', 'next-exit'], this.#answer());
-    this.emit('destroy');
-  }
-
-  #answer(): ContainerWaitResponse {
-    return { StatusCode: lastExitCode(this.#record.state) };
-  }
-
-  #change(change: Partial<ContainerRecord>, durable: boolean): void {
-    const record = { ...this.#record, ...change };
-    this.#context.records.save(record, durable);
-    this.#record = record;
   }
 }

@@ -1,6 +1,5 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { release as kernelRelease } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { cpus, release as kernelRelease } from 'node:os';
 import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
 import { type ContainerOutput, type LogConfig, parseLogConfig } from '../logs/index.ts';
@@ -9,6 +8,7 @@ import { compileSeccomp, type RunningProcess, type StdioSpec } from '../runtime/
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import { chooseDevices, deviceNumbers } from './devices.ts';
+import { execDirectory } from './exec-directory.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import { mountsFor } from './mounts.ts';
 import { connectRequestOf } from './network-request.ts';
@@ -33,9 +33,6 @@ export interface Launched extends Live {
 export interface LaunchOptions {
   consoleSize?: { rows: number; columns: number };
 }
-
-/** `<execRoot>/containers/<id>`: plan, FIFOs and what else ends with the run. On a tmpfs. */
-export const execDirectory = (execRoot: string, id: string): string => join(execRoot, 'containers', id);
 
 /**
  * Takes all that a run needs and starts it: network, cgroup, FIFOs, the process, its output. When it throws, what was
@@ -69,7 +66,7 @@ export async function launch(
     resources: toLinuxResources(record.hostConfig, deviceNumbers),
     devices: chosen.devices,
     deviceRules: chosen.rules,
-    furtherMaskedPaths: [],
+    furtherMaskedPaths: thermalPaths(),
     consoleSize: options.consoleSize,
   });
   const { cgroup } = rooms.cgroups.create(cgroupsPath, spec.linux.resources ?? {});
@@ -116,6 +113,12 @@ export function logConfigOf(record: ContainerRecord): LogConfig {
   const { Type, Config } = record.hostConfig.LogConfig ?? {};
   return parseLogConfig(Type, Config);
 }
+
+/** Each CPU's thermal counters tell neighbours what this machine does (moby GHSA-6fw5). */
+const thermalPaths = (): string[] =>
+  cpus()
+    .map((_, number) => `/sys/devices/system/cpu/cpu${number}/thermal_throttle`)
+    .filter(path => existsSync(path));
 
 /** The filter of `--security-opt seccomp=…`; a privileged container has none. */
 export function seccompFilterFor(record: ContainerRecord, capabilities: string[]): Buffer | undefined {

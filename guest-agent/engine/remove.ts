@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { messageOf } from '../../contracts/errors.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
-import { execDirectory } from './launch.ts';
+import { execDirectory } from './exec-directory.ts';
 
 /**
  * Takes away what a stopped container has on disk. The record goes first: a crash in between leaves a snapshot without

@@ -7,7 +7,8 @@ import { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
-import { execDirectory, type Live, openStreams } from './launch.ts';
+import { execDirectory } from './exec-directory.ts';
+import { type Live, openStreams } from './launch.ts';
 import { startsWithEngine } from './restart-policy.ts';
 import { cgroupsPathOf } from './runtime-spec.ts';
 

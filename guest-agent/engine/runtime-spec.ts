@@ -33,6 +33,7 @@ export interface SpecFacts {
   /** hosts, resolv.conf, hostname and what binds, volumes and tmpfs ask for. */
   mounts: readonly RuntimeMount[];
   shmSource?: string;
+  hostMqueue: boolean;
   resources: LinuxResources;
   /** `--device`, or all of the host's for a privileged container. */
   devices: readonly RuntimeDevice[];
@@ -127,7 +128,7 @@ function mountsOf(host: HostConfig, facts: SpecFacts): RuntimeMount[] {
   const privileged = host.Privileged ?? false;
   const taken = new Set(facts.mounts.map(mount => mount.destination));
   const defaults = defaultMounts({ privileged, shm: shmMount(host, facts), mqueue: host.IpcMode !== 'host' });
-  if (host.IpcMode === 'host') {
+  if (facts.hostMqueue) {
     defaults.push({
       destination: '/dev/mqueue',
       type: 'bind',
