@@ -6,45 +6,14 @@ import type { ContainerRef, ExecId } from '../../contracts/brand.ts';
 import type { EventMessage, EventType } from '../../contracts/docker/events.ts';
 import type { ImageInspect } from '../../contracts/docker/images.ts';
 import type { NetworkInspect } from '../../contracts/docker/networks.ts';
-import type { CpuStats, StatsDocument } from '../../contracts/docker/stats.ts';
-import type { SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
+import type { StatsDocument } from '../../contracts/docker/stats.ts';
+import type { SystemInfo } from '../../contracts/docker/system.ts';
 import type { VolumeDocument } from '../../contracts/docker/volumes.ts';
 import { conflict, forbidden, notFound, unauthorized } from '../../contracts/errors.ts';
 import type { Engine, Exec } from '../../guest-agent/engine/index.ts';
 import { FakeContainer } from './fake-container.ts';
+import { absentBlkio, cpuStats, version } from './fake-documents.ts';
 import { FakeProcess } from './fake-process.ts';
-
-const cpuStats: CpuStats = {
-  cpu_usage: { total_usage: 1000, usage_in_kernelmode: 500, usage_in_usermode: 500 },
-  system_cpu_usage: 100_000,
-  online_cpus: 2,
-  throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
-};
-
-const absentBlkio = {
-  io_service_bytes_recursive: null,
-  io_serviced_recursive: null,
-  io_queue_recursive: null,
-  io_service_time_recursive: null,
-  io_wait_time_recursive: null,
-  io_merged_recursive: null,
-  io_time_recursive: null,
-  sectors_recursive: null,
-};
-
-const version: VersionDocument = {
-  Platform: { Name: 'Fake' },
-  Components: [{ Name: 'Engine', Version: '0.0.1', Details: { ApiVersion: '1.51' } }],
-  Version: '0.0.1',
-  ApiVersion: '1.51',
-  MinAPIVersion: '1.24',
-  GitCommit: '',
-  GoVersion: '',
-  Os: 'linux',
-  Arch: 'amd64',
-  KernelVersion: '6.0',
-  BuildTime: '',
-};
 
 const familiar = (name: string): string => name.replace(/^docker\.io\/(library\/)?/, '');
 
