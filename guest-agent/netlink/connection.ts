@@ -25,6 +25,8 @@ import {
   type Request,
 } from './message.ts';
 
+const NETLINK_ROUTE = 0;
+const NETLINK_NETFILTER = 12;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
@@ -34,16 +36,17 @@ const timeoutSeconds = 5;
 const inbox = Buffer.alloc(64 * 1024);
 
 /**
- * A socket to the routing part of the kernel (rtnetlink(7)). It belongs for ever to the network namespace in which it
- * was opened, wherever the thread goes later. All calls are synchronous; one takes some tens of microseconds.
+ * A netlink(7) socket. It belongs for ever to the network namespace in which it was opened, wherever the thread goes
+ * later. All calls are synchronous; one takes some tens of microseconds.
  */
-export class RouteConnection {
+class Connection {
   readonly #fd: number;
+  readonly #name: string;
   #sequence = 1;
 
-  /** @throws SyscallError */
-  constructor() {
-    this.#fd = openSocket(AF_NETLINK, SOCK_RAW, 0);
+  constructor(protocol: number, name: string) {
+    this.#name = name;
+    this.#fd = openSocket(AF_NETLINK, SOCK_RAW, protocol);
     const timeout = Buffer.alloc(16);
     timeout.writeBigInt64LE(BigInt(timeoutSeconds));
     setSocketOption(this.#fd, SOL_SOCKET, SO_RCVTIMEO, timeout); // a kernel that does not answer must not stop the engine
@@ -67,7 +70,7 @@ export class RouteConnection {
         if (message.type !== NLMSG_ERROR || message.sequence < first) continue; // of an exchange that was given up
         const { errno, reason } = decodeAnswer(message);
         const subject = requests[message.sequence - first]?.subject ?? '';
-        if (errno !== 0) failure ??= new SyscallError('rtnetlink', errno, reason ? `${subject} (${reason})` : subject);
+        if (errno !== 0) failure ??= new SyscallError(this.#name, errno, reason ? `${subject} (${reason})` : subject);
         answered = message.sequence === last;
       }
     }
@@ -84,7 +87,7 @@ export class RouteConnection {
         if (message.sequence !== sequence || message.type === NLMSG_DONE) {
           if (message.sequence === sequence) return found;
         } else if (message.type === NLMSG_ERROR) {
-          throw new SyscallError('rtnetlink', decodeAnswer(message).errno, request.subject);
+          throw new SyscallError(this.#name, decodeAnswer(message).errno, request.subject);
         } else {
           found.push({ ...message, payload: Buffer.from(message.payload) });
           if (!options.dump) return found;
@@ -105,5 +108,19 @@ export class RouteConnection {
         if (!isSyscallError(error, 'EINTR')) throw error;
       }
     }
+  }
+}
+
+/** Links, addresses and routes: rtnetlink(7). @throws SyscallError */
+export class RouteConnection extends Connection {
+  constructor() {
+    super(NETLINK_ROUTE, 'rtnetlink');
+  }
+}
+
+/** Connection tracking: what netfilter remembers of the traffic. @throws SyscallError */
+export class NetfilterConnection extends Connection {
+  constructor() {
+    super(NETLINK_NETFILTER, 'nfnetlink');
   }
 }

@@ -1,6 +1,7 @@
 /** The kernel's links, addresses and routes, in process: requests are data, a connection performs them. */
 export { addAddress, type LinkAddress, listAddresses, removeAddress } from './address.ts';
-export { RouteConnection } from './connection.ts';
+export { NetfilterConnection, RouteConnection } from './connection.ts';
+export { forgetDatagrams } from './conntrack.ts';
 export {
   addBridge,
   addPair,

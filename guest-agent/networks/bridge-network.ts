@@ -1,7 +1,7 @@
 import type { Log } from '../../base/log.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { Firewall, PortForward } from '../firewall/index.ts';
-import type { RouteConnection } from '../netlink/index.ts';
+import { forgetDatagrams, type NetfilterConnection, type RouteConnection } from '../netlink/index.ts';
 import { ensureBridge, outerMtu, removeBridge } from './bridge.ts';
 import type { NetworkRecord, PublishedPort, Subnet } from './contract.ts';
 import { AddressPool } from './ipam.ts';
@@ -17,6 +17,7 @@ const option = {
 /** What all networks of an engine stand on. */
 export interface Ground {
   host: RouteConnection;
+  tracking: NetfilterConnection;
   firewall: Firewall;
   log: Log;
 }
@@ -72,6 +73,7 @@ export class BridgeNetwork {
       firewall.publish(this.bridge, forwards);
     }
     this.#forwards.set(id, forwards);
+    this.#forgetSenders(forwards);
   }
 
   /** After a restart: remembered now, put in with all others by {@link reconcile}. */
@@ -94,11 +96,23 @@ export class BridgeNetwork {
       this.#ground.log.warn('published ports were not where they were left', { bridge: this.bridge, error });
       this.#tryRepair();
     }
+    this.#forgetSenders(forwards);
   }
 
   /** Makes the kernel's published ports exactly those that we know. */
   reconcile(): void {
     this.#ground.firewall.replace(this.bridge, [...this.#forwards.values()].flat());
+  }
+
+  /** Datagrams of a steady sender would go where they went before the rules changed, for ever. */
+  #forgetSenders(forwards: readonly PortForward[]): void {
+    const datagrams = forwards.filter(({ protocol }) => protocol === 'udp');
+    if (datagrams.length === 0) return;
+    try {
+      this.#ground.tracking.request(...datagrams.map(({ hostPort }) => forgetDatagrams(hostPort)));
+    } catch (error) {
+      this.#ground.log.debug('old senders of datagrams keep their way', { bridge: this.bridge, error }); // Linux before 6.9
+    }
   }
 
   /** Somebody flushed the rules (`nft flush ruleset`): everything is said anew. */

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import type { ContainerId, NetworkId } from '../../contracts/brand.ts';
 import { conflict, EngineError, forbidden, messageOf } from '../../contracts/errors.ts';
 import { openFirewall } from '../firewall/index.ts';
-import { findLink, RouteConnection, removeLink } from '../netlink/index.ts';
+import { findLink, NetfilterConnection, RouteConnection, removeLink } from '../netlink/index.ts';
 import { openNetworkNamespaceOf } from '../syscalls/network-namespace.ts';
 import { portsOf } from './bridge.ts';
 import type { Ground } from './bridge-network.ts';
@@ -45,7 +45,12 @@ class KernelNetworks implements Networks {
 
   constructor(options: NetworksOptions) {
     this.#options = options;
-    this.#ground = { host: new RouteConnection(), firewall: openFirewall(), log: options.log };
+    this.#ground = {
+      host: new RouteConnection(),
+      tracking: new NetfilterConnection(),
+      firewall: openFirewall(),
+      log: options.log,
+    };
     this.#networks = new NetworkList(options, this.#ground);
     const { poolSize: size = defaultPoolSize, log } = options;
     this.#wired = new ReadyPool({ make: () => this.#makeWired(), size, log });
@@ -169,7 +174,7 @@ class KernelNetworks implements Networks {
   }
 
   async close({ removeAll }: { removeAll: boolean }): Promise<void> {
-    const { host, firewall, log } = this.#ground;
+    const { host, tracking, firewall, log } = this.#ground;
     for (const { namespace, wire } of this.#wired.close()) dispose(host, namespace, [wire], log);
     for (const namespace of this.#bare.close()) dispose(host, namespace, [], log);
     if (removeAll) {
@@ -184,6 +189,7 @@ class KernelNetworks implements Networks {
     }
     this.#live.clear();
     host.close();
+    tracking.close();
     firewall.close();
   }
 

@@ -5,7 +5,7 @@ import { listLinks, RouteConnection } from '../../../guest-agent/netlink/index.t
 import { type ConnectRequest, type Networks, openNetworks, type Sandbox } from '../../../guest-agent/networks/index.ts';
 import { Nftables } from '../../../guest-agent/syscalls/nftables.ts';
 import { eventually } from '../../support/eventually.ts';
-import { echo, enterOwnNetwork, newOptions, newRequest, run, serve, visit } from './own-network.ts';
+import { datagramSocket, echo, enterOwnNetwork, newOptions, newRequest, run, serve, visit } from './own-network.ts';
 
 const usable = process.platform === 'linux' && process.getuid?.() === 0;
 if (!usable) console.log('skipped: networks need Linux and root');
@@ -90,6 +90,22 @@ describe.skipIf(!usable)('containers on a bridge', () => {
     const ask = `exec 3<>/dev/udp/${world.hostAddress}/5353; echo hello >&3; timeout 2 dd bs=64 count=1 status=none <&3`;
     expect(await run(world.neighbour, 'bash', ['-c', ask])).toBe('hello');
     echoing.close();
+  });
+
+  it('hear a sender who has been talking to the port since before they started', async () => {
+    const sender = datagramSocket(world.neighbour, 0);
+    const answers: string[] = [];
+    sender.on('message', message => answers.push(String(message)));
+    sender.send('too early', 5354, world.hostAddress);
+    await new Promise(resolve => setTimeout(resolve, 50));
+    const container = await start({ ports: [{ containerPort: 53, protocol: 'udp', hostPort: 5354 }] });
+    const echoing = echo(container.namespace, 53);
+    sender.send('in time', 5354, world.hostAddress);
+    await eventually('an answer', () => answers.length > 0, 1000).finally(() => {
+      sender.close();
+      echoing.close();
+    });
+    expect(answers).toEqual(['in time']);
   });
 
   it('published on loopback, or not at all, stay closed to a neighbour who knows the way', async () => {

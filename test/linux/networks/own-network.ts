@@ -64,14 +64,17 @@ export function serve(namespace: number | undefined, port: number, name: string,
   return namespace === undefined ? open() : inNetworkNamespace(namespace, open);
 }
 
-/** Sends every datagram back. Closed by the caller. */
-export function echo(namespace: number, port: number): Socket {
+/** A UDP socket that lives in a namespace; port 0: any. Closed by the caller. */
+export function datagramSocket(namespace: number, port: number): Socket {
   const fd = inNetworkNamespace(namespace, () => openSocket(AF_INET, SOCK_DGRAM));
   bindSocket(fd, inetAddress(Buffer.alloc(4), port));
-  const socket = createSocket('udp4');
-  socket.on('message', (message, from) => socket.send(message, from.port, from.address));
-  socket.bind({ fd });
-  return socket;
+  return createSocket('udp4').bind({ fd });
+}
+
+/** Sends every datagram back. Closed by the caller. */
+export function echo(namespace: number, port: number): Socket {
+  const socket = datagramSocket(namespace, port);
+  return socket.on('message', (message, from) => socket.send(message, from.port, from.address));
 }
 
 /** What a server says to a visitor from `namespace` (undefined: this host); empty when there is no way. */
