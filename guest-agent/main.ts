@@ -212,6 +212,7 @@ async function main(): Promise<void> {
   let ending: Promise<void> | undefined;
   const shutdown = (graceSeconds: number): Promise<void> => {
     ending ??= (async () => {
+      setInterval(() => undefined, 1000); // idle threads and sockets would let the program end before its end is done
       log.info('The engine ends', { graceSeconds });
       if (agent) await end(agent, flags, graceSeconds);
       process.exit(0);
