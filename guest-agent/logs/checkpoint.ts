@@ -6,7 +6,7 @@ import {
   openSync,
   readFileSync,
   readSync,
-  unlinkSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { EntrySplitter } from './entries.ts';
@@ -72,7 +72,7 @@ export class Checkpoint {
   }
 
   remove(): void {
-    if (this.#exists) unlinkSync(this.#path);
+    if (this.#exists) rmSync(this.#path, { force: true });
     this.#exists = false;
     this.close();
   }

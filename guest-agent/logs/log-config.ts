@@ -12,6 +12,8 @@ export interface LogFile {
   path: string;
   /** Bytes after which the file is put aside; infinite when it never is. */
   maxBytes: number;
+  /** Its folder is the log's alone and made with it. */
+  ownFolder: boolean;
   /** How many files there may be, the one being written among them. */
   maxFiles: number;
 }
@@ -61,7 +63,8 @@ export function logFileOf(directory: string, { type, options }: LogConfig): LogF
   const compress = ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(options.compress ?? '');
   if (compress && (maxFiles < 2 || maxBytes === Number.POSITIVE_INFINITY))
     throw invalidArgument('compress cannot be true when max-file is less than 2 or max-size is not set');
-  return { path: local ? join(directory, 'local-logs', 'container.log') : logPath(directory), maxBytes, maxFiles };
+  const path = local ? join(directory, 'local-logs', 'container.log') : logPath(directory);
+  return { path, ownFolder: local, maxBytes, maxFiles };
 }
 
 /** `<containers>/<id>/<id>-json.log`: the `LogPath` of inspect. */

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Entry } from './entries.ts';
 import { lineEnd, nowNs, type StreamName, toJsonLine, toRfc3339Nano } from './json-line.ts';
@@ -62,18 +62,24 @@ export class LogWriter {
     try {
       this.#fd = openSync(this.#file.path, 'a', 0o640);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      mkdirSync(dirname(this.#file.path), { recursive: true, mode: 0o710 });
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !this.#file.ownFolder) throw error;
+      mkdirSync(dirname(this.#file.path), 0o710);
       this.#fd = openSync(this.#file.path, 'a', 0o640);
     }
     const { ino, size } = fstatSync(this.#fd);
     this.#position = { inode: ino, size };
   }
 
+  /** All of it or nothing: half a line would spoil the next one. */
   #write(text: string): void {
     if (text === '') return;
     const bytes = Buffer.from(text);
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+    } catch (error) {
+      ftruncateSync(this.#fd, this.#position.size);
+      throw error;
+    }
     this.#position = { ...this.#position, size: this.#position.size + bytes.length };
   }
 

@@ -49,7 +49,9 @@ export class LoggedOutput implements ContainerOutput {
   #agreed: LogPosition = { inode: 0, size: 0 };
   #closed = false;
   #cut = false;
+  #failed = false;
 
+  /** `directory` is where the spools are. */
   constructor(
     pump: Pump,
     directory: string,
@@ -133,7 +135,8 @@ export class LoggedOutput implements ContainerOutput {
       return;
     }
     const chunk = intake.spool.read(intake.position, Math.min(appended, intake.position + TURN_BYTES));
-    intake.position += chunk.length;
+    if (chunk.length === 0) this.#fail('A spool has gone', undefined);
+    intake.position = chunk.length === 0 ? appended : intake.position + chunk.length;
     this.#record(intake, intake.splitter.push(chunk));
     intake.source?.processed(intake.position);
     const waiting = this.#listeners.tell(intake.stream, chunk);
@@ -147,22 +150,37 @@ export class LoggedOutput implements ContainerOutput {
     else next();
   }
 
-  #record({ stream, spool }: Intake, entries: Entry[]): void {
+  /** A log that cannot be written loses lines, as Docker's does; the container goes on. */
+  #record(intake: Intake, entries: Entry[]): void {
     const last = entries.at(-1);
     if (!last) return;
+    try {
+      this.#write(intake, entries);
+    } catch (error) {
+      this.#fail('A log could not be written', error);
+    }
+    this.#offsets[intake.stream] = last.end;
+    this.#tellFollowers();
+  }
+
+  #write({ stream, spool }: Intake, entries: Entry[]): void {
     if (!this.#checkpoint.exists) this.#agree();
     this.#writer.append(stream, entries, end => {
       this.#offsets[stream] = end ?? this.#offsets[stream];
       this.#agree();
     });
-    this.#offsets[stream] = last.end;
+    const end = entries.at(-1)?.end ?? 0;
+    this.#offsets[stream] = end;
     const { inode, size } = this.#writer.position();
-    if (inode !== this.#agreed.inode || size - this.#agreed.size > CHECKPOINT_BYTES) this.#agree();
-    if (spool.worthDiscarding(last.end)) {
-      this.#agree();
-      spool.discard(last.end);
-    }
-    this.#tellFollowers();
+    const discard = spool.worthDiscarding(end);
+    if (discard || inode !== this.#agreed.inode || size - this.#agreed.size > CHECKPOINT_BYTES) this.#agree();
+    if (discard) spool.discard(end);
+  }
+
+  /** Once: a full disk would fill it further. */
+  #fail(message: string, error: unknown): void {
+    if (!this.#failed) this.#log.error(message, { error });
+    this.#failed = true;
   }
 
   #tellFollowers(): void {
@@ -179,8 +197,12 @@ export class LoggedOutput implements ContainerOutput {
     intake.state = 'done';
     this.#record(intake, intake.splitter.finish());
     if (this.#intakes.some(({ state }) => state !== 'done')) return;
-    for (const { spool } of this.#intakes) spool.remove();
-    this.#checkpoint.remove();
+    try {
+      for (const { spool } of this.#intakes) spool.remove();
+      this.#checkpoint.remove();
+    } catch (error) {
+      this.#fail('A spool could not be removed', error);
+    }
     this.#release();
     this.#resolveEnded();
   }

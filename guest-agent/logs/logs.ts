@@ -1,5 +1,5 @@
 import { chownSync, closeSync, constants, openSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { notImplemented } from '../../contracts/errors.ts';
 import { makeFifo } from '../syscalls/splice.ts';
@@ -15,7 +15,7 @@ export type OutputSource = { stdout: string | null; stderr: string | null } | { 
 
 export interface OpenRequest {
   id: string;
-  /** `<containers>/<id>`: the log and what is on its way there. */
+  /** `<containers>/<id>`: the log. What is on its way there is beside the FIFOs, or here for a terminal. */
   directory: string;
   source: OutputSource;
   config: LogConfig;
@@ -60,7 +60,7 @@ export function openLogs({ workerFile, log }: { workerFile: string; log: Log }):
       const spoken = log.child(id.slice(0, 12));
       if (config.type === 'none') return new StreamedOutput(pump, streams, spoken);
       const options = { log: spoken, ...(attributes ? { attributes } : {}) };
-      return new LoggedOutput(pump, directory, logFileOf(directory, config), streams, options);
+      return new LoggedOutput(pump, spoolsOf(source) ?? directory, logFileOf(directory, config), streams, options);
     },
     openStream: source => new StreamedOutput(pump, openSource(source), log),
     read: (directory, config, options, live, signal) => {
@@ -70,6 +70,10 @@ export function openLogs({ workerFile, log }: { workerFile: string; log: Log }):
     close: () => pump.close(),
   };
 }
+
+/** Spools live and die with their FIFOs, on a tmpfs: making and removing a file costs nothing there. */
+const spoolsOf = (source: OutputSource): string | undefined =>
+  'stdout' in source && source.stdout !== null ? dirname(source.stdout) : undefined;
 
 function createFifos(
   execDir: string,

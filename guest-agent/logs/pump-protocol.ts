@@ -52,5 +52,5 @@ export interface PumpData {
 /** Key of the wake-up descriptor. */
 export const WAKE_KEY = 0;
 /** How far the main thread may fall behind before a container has to wait: in spools, and in memory. */
-export const SPOOL_HIGH_WATER = 8 << 20;
+export const SPOOL_HIGH_WATER = 4 << 20;
 export const MEMORY_HIGH_WATER = 1 << 20;

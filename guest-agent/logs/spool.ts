@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { punchHole } from '../syscalls/splice.ts';
 
 const READ_BYTES = 256 << 10;
@@ -50,7 +50,7 @@ export class Spool {
 
   /** One that has never been opened is not there: whoever has anything to remove has read it. */
   remove(): void {
-    if (this.#fd !== -1) unlinkSync(this.path);
+    if (this.#fd !== -1) rmSync(this.path, { force: true });
     this.close();
   }
 

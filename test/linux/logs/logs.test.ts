@@ -111,6 +111,23 @@ describe.skipIf(!usable)('logs', () => {
     );
     expect(text).toContain('two \\u0026 \\u003cthree\\u003e\\n');
     expect(readdirSync(directory)).toEqual([`${directory.split('/').at(-1)}-json.log`]);
+    expect(readdirSync(`${directory}-exec`).sort()).toEqual(['stderr', 'stdout']);
+  });
+
+  it('goes on when the log cannot be written', async () => {
+    rmSync(directory, { recursive: true });
+    const output = open();
+    let heard = '';
+    output.subscribe(({ data }) => {
+      heard += data;
+    });
+    say('one\n');
+    await vi.waitUntil(() => heard === 'one\n');
+    say('two\n');
+    finish();
+    await output.ended;
+    expect(heard).toBe('one\ntwo\n');
+    expect(existsSync(directory)).toBe(false);
   });
 
   it('makes no file for a container that says nothing, also when it is gone before it is opened', async () => {
@@ -118,6 +135,7 @@ describe.skipIf(!usable)('logs', () => {
     const output = open();
     await output.ended;
     expect(readdirSync(directory)).toEqual([]);
+    expect(readdirSync(`${directory}-exec`).sort()).toEqual(['stderr', 'stdout']);
     expect(await read()).toBe('');
   });
 
@@ -167,8 +185,8 @@ describe.skipIf(!usable)('logs', () => {
         await sleep(5);
       }
     }
-    expect(written).toBeGreaterThan(8 << 20);
-    expect(written).toBeLessThan(12 << 20);
+    expect(written).toBeGreaterThan(4 << 20);
+    expect(written).toBeLessThan(8 << 20);
     release();
     finish();
     await output.ended;
@@ -270,6 +288,7 @@ describe.skipIf(!usable)('logs', () => {
       heard += data;
     });
     writeSync(peer, 'still here');
+    await sleep(30); // a terminal hands over in its own time
     output.cut();
     await output.ended;
     expect(heard).toBe('still here');
@@ -287,7 +306,7 @@ describe.skipIf(!usable)('logs', () => {
     finish();
     await output.ended;
     expect(text.split('\n')).toHaveLength(51);
-    expect(existsSync(join(directory, 'stdout.spool'))).toBe(false);
+    expect(existsSync(`${directory}-exec/stdout.spool`)).toBe(false);
   });
 
   it('goes on when the pump thread fails', async () => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { logFileOf, parseLogConfig } from '../../../../guest-agent/logs/log-config.ts';
 
-const unlimited = { maxBytes: Number.POSITIVE_INFINITY, maxFiles: 1 };
+const unlimited = { ownFolder: false, maxBytes: Number.POSITIVE_INFINITY, maxFiles: 1 };
 
 it('knows where logs go and when they are rotated', () => {
   expect(logFileOf('/c/abc', parseLogConfig(undefined))).toEqual({ path: '/c/abc/abc-json.log', ...unlimited });
@@ -11,6 +11,7 @@ it('knows where logs go and when they are rotated', () => {
   });
   expect(logFileOf('/c/abc', parseLogConfig('local'))).toEqual({
     path: '/c/abc/local-logs/container.log',
+    ownFolder: true,
     maxBytes: 20_000_000,
     maxFiles: 5,
   });
