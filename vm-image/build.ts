@@ -54,6 +54,7 @@ export async function buildImage(options: {
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(join(tmpdir(), 'berth-image-'));
   try {
+    await run(process.execPath, [join(import.meta.dirname, '../scripts/build.ts')]);
     report('unpacking Debian packages');
     const { directory: packages } = await unpackPackages(arch, work, report);
     const result = join(work, 'image');
