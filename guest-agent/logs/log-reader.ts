@@ -196,11 +196,18 @@ class Reading {
   }
 }
 
+let lastDate = { text: '', date: new Date(0) };
+/** Lines that were written together have the same time. */
+function dateOf(text: string): Date {
+  if (lastDate.text !== text) lastDate = { text, date: new Date(text) };
+  return lastDate.date;
+}
+
 /** Undefined for an entry that was not asked for; `late` for one that is past `until`, as all after it. */
 function toChunk(line: string, options: ReadOptions): OutputChunk | 'late' | undefined {
   const entry = parseJsonLine(line);
   if (!entry) return undefined;
-  const time = new Date(entry.time);
+  const time = dateOf(entry.time);
   if (options.until && time > options.until) return 'late';
   if (!options[entry.stream] || (options.since && time < options.since)) return undefined;
   return {

@@ -20,6 +20,26 @@ it('reads back what it wrote, and nothing else', () => {
   );
 });
 
+it.each([
+  'plain',
+  'plain\n',
+  '',
+  '\n',
+  'tab\t\n',
+  'back\\\\',
+  'back\\n',
+  '\\\n',
+  '","stream":"stdout","time":"x"}\n',
+  '€ <&>\n',
+  'cr\r\n',
+])('reads back %j', log => {
+  for (const attributes of [undefined, { a: '","stream":"stderr' }]) {
+    const attrs = attributes ? { attrs: attributes } : {};
+    const line = toJsonLine(Buffer.from(log), lineEnd('stdout', time, attributes)).trimEnd();
+    expect(parseJsonLine(line)).toEqual({ log, stream: 'stdout', time, ...attrs });
+  }
+});
+
 it('writes times as Go does', () => {
   expect(toRfc3339Nano(1_767_323_045_123_456_789n)).toBe('2026-01-02T03:04:05.123456789Z');
   expect(toRfc3339Nano(1_767_323_045_120_000_000n)).toBe('2026-01-02T03:04:05.12Z');
