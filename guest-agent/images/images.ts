@@ -106,7 +106,8 @@ class ImageStore implements Images {
   }
 
   save(names: readonly string[]): Readable {
-    return saveImages(names, { content: this.#options.content, get: name => this.get(name) });
+    const { content } = this.#options;
+    return saveImages(names, { content, find: name => this.find(name), list: () => this.list() });
   }
 
   find(name: string): Image | undefined {

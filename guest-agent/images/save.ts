@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
+import { notFound } from '../../contracts/errors.ts';
 import { type Descriptor, mediaTypes } from '../../contracts/oci/descriptor.ts';
 import { type Digest, hexOf } from '../../contracts/oci/digest.ts';
 import type { ImageManifest } from '../../contracts/oci/image-spec.ts';
@@ -8,12 +9,12 @@ import { familiar, familiarName, parseReference, type Reference, toText } from '
 import type { ContentStore } from '../content/index.ts';
 import { ociLayerType } from './archived-images.ts';
 import { digestOf } from './chain-ids.ts';
-import type { Image } from './image.ts';
+import { type Image, sameRepository } from './image.ts';
 
 export interface SaveRooms {
   content: ContentStore;
-  /** @throws not-found */
-  get(name: string): Image;
+  find(name: string): Image | undefined;
+  list(): Image[];
 }
 
 /** An image with the names under which it is saved, and its manifest as bytes. */
@@ -44,25 +45,36 @@ export function saveImages(names: readonly string[], rooms: SaveRooms): Readable
   return Readable.from(tar, { objectMode: false });
 }
 
-/** An image that is asked for by several names is saved once; asked for by id, without a name. */
-function savedImages(names: readonly string[], { get }: SaveRooms): SavedImage[] {
+/** An image that is asked for by several names is saved once. */
+function savedImages(names: readonly string[], rooms: SaveRooms): SavedImage[] {
   const byId = new Map<Digest, SavedImage>();
-  for (const name of names) {
-    const image = get(name);
+  for (const { image, references } of names.flatMap(name => imagesNamed(name, rooms))) {
     const saved = byId.get(image.id) ?? { image, references: [], manifest: manifestOf(image) };
     byId.set(image.id, saved);
-    const wanted = referenceIn(name, image);
-    for (const reference of wanted) if (!saved.references.includes(reference)) saved.references.push(reference);
+    for (const reference of references) if (!saved.references.includes(reference)) saved.references.push(reference);
   }
   return [...byId.values()];
 }
 
-/** A tag means itself, a repository without a tag all its tags. */
-function referenceIn(name: string, image: Image): Reference[] {
-  if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) return [];
+/** A tag means itself, a repository all its tags, an id the image without a name. @throws not-found in dockerd's words. */
+function imagesNamed(name: string, { find, list }: SaveRooms): { image: Image; references: Reference[] }[] {
+  const byId = (): Image => find(name) ?? missing(`No such image: ${name}`);
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) return [{ image: byId(), references: [] }];
   const typed = parseReference(name);
-  const text = toText(typed.tag ? typed : { ...typed, tag: 'latest' });
-  return image.references.filter(reference => toText(reference) === text);
+  if (typed.digest) return [{ image: byId(), references: [] }];
+  const wanted = (reference: Reference): boolean =>
+    typed.tag ? toText(reference) === toText(typed) : sameRepository(reference, typed);
+  const named = list().flatMap(image => {
+    const references = image.references.filter(wanted);
+    return references.length > 0 ? [{ image, references }] : [];
+  });
+  if (named.length > 0) return named;
+  if (typed.tag && !name.startsWith('sha256:')) missing('reference does not exist');
+  return [{ image: byId(), references: [] }];
+}
+
+function missing(message: string): never {
+  throw notFound(message);
 }
 
 function manifestOf(image: Image): Buffer {

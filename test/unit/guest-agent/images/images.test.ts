@@ -92,7 +92,12 @@ describe('images', () => {
     } finally {
       other.close();
     }
-    expect(() => store.images.save(['nope'])).toThrow('No such image: nope:latest');
+    expect(() => store.images.save(['nope'])).toThrow('No such image: nope');
+    expect(() => store.images.save(['app:2'])).toThrow('reference does not exist');
+    await store.images.tag('app:1', parseReference('app:2'));
+    const both = Buffer.concat(await store.images.save(['app']).toArray());
+    await store.images.remove(store.images.get('app:1').id, { force: true, inUse: nobody });
+    expect(await load(both)).toEqual(['Loaded image: app:1\n', 'Loaded image: app:2\n']);
   });
 
   it('refuses what is no image archive, and keeps nothing of it', async () => {
