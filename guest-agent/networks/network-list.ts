@@ -7,6 +7,7 @@ import { readHostResolver } from './host-files.ts';
 import { chooseSubnet, completeSubnet, subnetOfBridge } from './ipam.ts';
 import { type Block, blockOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
 import { NetworkRecords, newNetworkId } from './records.ts';
+import { alone } from './subnet-lock.ts';
 
 const predefinedNames = ['bridge', 'host', 'none'];
 const longestInterfaceName = 15;
@@ -23,8 +24,10 @@ export class NetworkList {
     this.records = new NetworkRecords(options.root, ground.log);
     this.#ensureSimple('host', 'host');
     this.#ensureSimple('none', 'null');
-    this.#ensureDefaultBridge(options.bridge);
-    for (const record of this.records.list()) this.#raise(record);
+    alone(() => {
+      this.#ensureDefaultBridge(options.bridge);
+      for (const record of this.records.list()) this.#raise(record);
+    });
   }
 
   get(ref: string): NetworkRecord {
@@ -41,6 +44,17 @@ export class NetworkList {
   }
 
   create(request: NetworkCreateRequest): NetworkRecord {
+    return alone(() => this.#create(request));
+  }
+
+  async remove(record: NetworkRecord): Promise<void> {
+    if (record.predefined) throw forbidden(`${record.name} is a pre-defined network and cannot be removed`);
+    this.#bridges.get(record.id)?.remove();
+    this.#bridges.delete(record.id);
+    await this.records.remove(record);
+  }
+
+  #create(request: NetworkCreateRequest): NetworkRecord {
     const record = this.#newRecord(request);
     try {
       this.#raiseNow(record);
@@ -51,13 +65,6 @@ export class NetworkList {
       throw error;
     }
     return record;
-  }
-
-  async remove(record: NetworkRecord): Promise<void> {
-    if (record.predefined) throw forbidden(`${record.name} is a pre-defined network and cannot be removed`);
-    this.#bridges.get(record.id)?.remove();
-    this.#bridges.delete(record.id);
-    await this.records.remove(record);
   }
 
   #newRecord(request: NetworkCreateRequest): NetworkRecord {

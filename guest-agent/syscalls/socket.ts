@@ -18,6 +18,7 @@ const recvCall = declare<(fd: number, data: Uint8Array, length: number, flags: n
 );
 const closeCall = declare<(fd: number) => number>('int close(int fd)');
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
@@ -77,6 +78,11 @@ export function inetAddress(address: Uint8Array, port: number): Buffer {
   bytes.writeUInt16BE(port, 2);
   bytes.set(address, 4);
   return bytes;
+}
+
+/** `struct sockaddr_un` of a name without a file, which belongs to the network namespace. */
+export function abstractAddress(name: string): Buffer {
+  return Buffer.concat([Buffer.from([AF_UNIX, 0, 0]), Buffer.from(name)]);
 }
 
 /** `struct sockaddr_nl` of ourselves: the kernel picks the port id. */

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findLink, listLinks, RouteConnection } from '../../../guest-agent/netlink/index.ts';
 import { type Networks, openNetworks, type Sandbox } from '../../../guest-agent/networks/index.ts';
@@ -136,6 +138,30 @@ describe.skipIf(!usable)('networks', () => {
     expect(await visit(world.neighbour, world.hostAddress, 8080)).toMatch(/^one /);
     server.close();
     for (const fd of [inside, outside]) if (fd !== undefined) closeSync(fd);
+  });
+
+  it('of engines that start at the same moment never overlap', async () => {
+    const program = `
+      import { openNetworks } from '${process.cwd()}/guest-agent/networks/index.ts';
+      import { createLog } from '${process.cwd()}/base/log.ts';
+      const [root, name] = process.argv.slice(2);
+      const networks = await openNetworks({ root, execRoot: root, bridge: { name }, poolSize: 0, log: createLog() });
+      console.log(networks.get('bridge').ipam.config[0].subnet);
+      process.stdin.once('data', () => networks.close({ removeAll: true }).then(() => process.exit()));`;
+    const file = join(optionsFor('berth8').folder, 'engine.ts');
+    writeFileSync(file, program);
+    const engines = ['bertha', 'berthb', 'berthc', 'berthd'].map(name => {
+      const child = spawn(process.execPath, [file, optionsFor(name).root, name], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      return { child, subnet: once(child.stdout, 'data').then(String) };
+    });
+    const subnets = await Promise.all(engines.map(({ subnet }) => subnet));
+    expect(new Set(subnets).size).toBe(4);
+    for (const { child } of engines) {
+      child.stdin.write('end\n');
+      await once(child, 'exit');
+    }
   });
 
   it('of a user are made, found, used apart from each other, kept over a restart, and removed', async () => {
