@@ -12,6 +12,7 @@
  * whether trying again can help; only blobs are tried again, by the caller, who knows how far it came.
  */
 export type { RegistryEndpoint } from './endpoints.ts';
+export { type ProxySettings, proxiesIn } from './proxy.ts';
 export {
   openRegistry,
   type Registry,

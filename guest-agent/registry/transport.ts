@@ -65,7 +65,8 @@ export class Transport {
     const idle = this.#options.idleTimeoutMs ?? defaultIdleTimeoutMs;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(cancelled('context canceled', { cause: signal.reason }));
-      const fail = (error: unknown): void => reject(failureOf(error, method, target, signal));
+      const proxied = proxyFor(target, this.#options.proxies ?? {}) !== undefined;
+      const fail = (error: unknown): void => reject(failureOf(error, { method, url: target, proxied }, signal));
       const send = target.protocol === 'https:' ? requestHttps : requestHttp;
       const request = send(target, {
         method,
@@ -131,9 +132,15 @@ export function statusOf(response: IncomingMessage): { status: number; statusTex
 export const goMethod = (method: string): string => method.charAt(0) + method.slice(1).toLowerCase();
 
 /** `error` as an error of this request. */
-export function failureOf(error: unknown, method: string, url: URL, signal: AbortSignal): Error {
+function failureOf(
+  error: unknown,
+  request: { method: string; url: URL; proxied: boolean },
+  signal: AbortSignal,
+): Error {
   if (signal.aborted) return cancelled('context canceled', { cause: error });
-  const text = `${goMethod(method)} "${url.href}": ${goCause(error, url.hostname)}`;
+  const { method, url, proxied } = request;
+  const atProxy = proxied && (error as { syscall?: string }).syscall === 'connect' ? 'proxyconnect tcp: ' : '';
+  const text = `${goMethod(method)} "${url.href}": ${atProxy}${goCause(error, url.hostname)}`;
   return new RegistryError(text, { transient: true, cause: error });
 }
 
