@@ -93,7 +93,7 @@ export function launchPlan(request: LaunchRequest, context: PlanContext): Launch
     ...namespaces.joined,
     { op: 'newSession', keyring: request.id.slice(0, 12) },
     ...(namespaces.flags & CLONE_NEWNET ? [{ op: 'loopbackUp' } as const] : []),
-    ...nameSteps(spec),
+    ...(namespaces.flags & CLONE_NEWUTS ? nameSteps(spec) : []),
     ...rootSteps(request, context, namespaces.privateCgroups),
     { op: 'pivot', propagation: propagationFlags(spec.linux.rootfsPropagation ?? '') ?? 0 },
     ...processSteps(request.init ? { ...process, args: [initTarget, '--', ...process.args] } : process, request),
@@ -149,6 +149,7 @@ function namespacesOf(spec: RuntimeSpec): Namespaces {
   return found;
 }
 
+/** Only for a namespace of its own: otherwise they would rename the host. */
 function nameSteps(spec: RuntimeSpec): LaunchStep[] {
   return [
     ...(spec.hostname ? [{ op: 'hostname', name: spec.hostname } as const] : []),
