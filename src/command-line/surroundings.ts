@@ -64,7 +64,7 @@ export function openMachine(
     cpus: settings.cpus,
     memoryMiB: settings.memoryMiB,
     diskGiB: settings.diskGiB,
-    guest: { proxy: proxySettings(env), certificates: ownCertificates(), engine: settings.engine },
+    guest: { proxy: proxySettings(env), certificates: ownCertificates(env), engine: settings.engine },
     log,
   });
 }

@@ -1,3 +1,5 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { getCACertificates, rootCertificates } from 'node:tls';
 import type { ProxySettings } from '../../contracts/guest.ts';
 
@@ -25,11 +27,43 @@ function inGuest(proxy: string | undefined): string | undefined {
   return url.href.replace(/\/$/, '');
 }
 
-/** Certificates (PEM) that this computer trusts and Node does not bring along: companies' own, mostly. */
-export function ownCertificates(): string | undefined {
+/** Where Linux distributions keep the certificates that an administrator added (Debian; Fedora; Arch). */
+const anchorFolders = [
+  '/usr/local/share/ca-certificates',
+  '/etc/pki/ca-trust/source/anchors',
+  '/etc/ca-certificates/trust-source/anchors',
+];
+
+/**
+ * Certificates (PEM) that this computer trusts and Node does not bring along: companies' own, mostly. On Linux only what
+ * somebody added is read: the whole store costs an eighth of a second of every start.
+ */
+export function ownCertificates(
+  env: NodeJS.ProcessEnv,
+  platform: NodeJS.Platform = process.platform,
+): string | undefined {
+  const named = [env.NODE_EXTRA_CA_CERTS, env.SSL_CERT_FILE].flatMap(file => (file ? certificatesIn(file) : []));
+  const system = platform === 'linux' ? anchorFolders.flatMap(certificatesUnder) : getCACertificates('system');
+  const found = [...named, ...system];
+  if (found.length === 0) return undefined;
   const usual = new Set(rootCertificates.map(bare));
-  const own = [...getCACertificates('system'), ...getCACertificates('extra')].filter(pem => !usual.has(bare(pem)));
-  return own.length > 0 ? [...new Set(own.map(pem => pem.trim()))].join('\n') : undefined;
+  const own = new Map(found.filter(pem => !usual.has(bare(pem))).map(pem => [bare(pem), pem.trim()]));
+  return own.size > 0 ? [...own.values()].join('\n') : undefined;
+}
+
+function certificatesUnder(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(entry => !entry.isDirectory());
+  return files.flatMap(({ parentPath, name }) => certificatesIn(join(parentPath, name)));
+}
+
+/** The PEM certificates in a file; none when it cannot be read. */
+function certificatesIn(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  } catch {
+    return [];
+  }
 }
 
 const bare = (pem: string): string => pem.replace(/\s+|-----[A-Z ]+-----/g, '');
