@@ -16,5 +16,5 @@
  * mount, does not sync the disk. What the engine no longer knows shows in `ids()`, for it to remove at its start.
  */
 export { openSnapshots } from './open-snapshots.ts';
-export type { Change, LayerDraft, LayerInfo, OpenRootfs, RootfsMount, Snapshots } from './snapshots.ts';
+export type { Change, ExtraMount, LayerDraft, LayerInfo, OpenRootfs, RootfsMount, Snapshots } from './snapshots.ts';
 export { changeKinds } from './snapshots.ts';

@@ -15,10 +15,11 @@ import { conflict, notFound } from '../../contracts/errors.ts';
 import { type ChainId, hexOf, parseDigest } from '../../contracts/oci/digest.ts';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { newFilesystem } from '../syscalls/mount.ts';
+import { attachMounts } from './attach.ts';
 import { ensureInitLayer } from './init-layer.ts';
 import { Layers } from './layers.ts';
 import { overlayOptions, readonlyOptions, writableOptions } from './overlay.ts';
-import type { Change, LayerDraft, LayerInfo, OpenRootfs, RootfsMount, Snapshots } from './snapshots.ts';
+import type { Change, ExtraMount, LayerDraft, LayerInfo, OpenRootfs, RootfsMount, Snapshots } from './snapshots.ts';
 import { Trash } from './trash.ts';
 import { fileSizes, treeDiff } from './tree-diff.ts';
 
@@ -37,12 +38,15 @@ class OverlaySnapshots implements Snapshots {
   readonly #containers: string;
   readonly #initLayer: string;
   readonly #layers: Layers;
+  readonly #scratch: string;
   readonly #trash: Trash;
   readonly #parents = new Map<string, ChainId | undefined>();
 
   constructor(root: string, initLayer: string, log: Log) {
     this.#containers = join(root, 'containers');
     this.#initLayer = initLayer;
+    this.#scratch = join(root, 'scratch');
+    mkdirSync(this.#scratch, { recursive: true, mode: 0o700 });
     this.#trash = new Trash(join(root, 'trash'), log);
     this.#layers = new Layers(root, this.#trash, log);
     mkdirSync(this.#containers, { recursive: true, mode: 0o700 });
@@ -109,9 +113,11 @@ class OverlaySnapshots implements Snapshots {
     };
   }
 
-  open(id: string, { writable = false } = {}): OpenRootfs {
-    const mount = this.rootfs(id);
-    const fd = newFilesystem('overlay', writable ? writableOptions(mount) : readonlyOptions(mount));
+  open(id: string, options: { writable?: boolean; mounts?: readonly ExtraMount[] } = {}): OpenRootfs {
+    const { mounts = [], writable = false } = options;
+    const rootfs = this.rootfs(id);
+    const asked = writable || mounts.length > 0 ? writableOptions(rootfs) : readonlyOptions(rootfs);
+    const fd = attachMounts(newFilesystem('overlay', asked), mounts, this.#scratch);
     return { path: `/proc/self/fd/${fd}`, close: () => closeFd(fd) };
   }
 

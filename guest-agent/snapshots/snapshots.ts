@@ -42,6 +42,13 @@ export interface OpenRootfs {
   close(): void;
 }
 
+/** A volume or a bind that stands in a container's root. */
+export interface ExtraMount {
+  source: string;
+  destination: string;
+  readonly?: boolean;
+}
+
 /** Layers of images and the writable layers of containers, on overlayfs. */
 export interface Snapshots {
   readonly driver: 'overlay2';
@@ -56,8 +63,11 @@ export interface Snapshots {
   prepare(id: string, parent: ChainId | undefined): Promise<void>;
   /** @throws not-found */
   rootfs(id: string): RootfsMount;
-  /** Read-only unless asked: a writable mount of a running container's layers is undefined behaviour, and slower to close. */
-  open(id: string, options?: { writable?: boolean }): OpenRootfs;
+  /**
+   * Read-only unless asked: a writable mount of a running container's layers is undefined behaviour, and slower to
+   * close. With `mounts`, for a container that does not run, the volumes are in their places too (it is writable then).
+   */
+  open(id: string, options?: { writable?: boolean; mounts?: readonly ExtraMount[] }): OpenRootfs;
   /** Bytes in the writable layer. */
   size(id: string): Promise<number>;
   changes(id: string): Promise<Change[]>;

@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainId } from '../../../contracts/oci/digest.ts';
+import { attachMounts, attachStanding } from '../../../guest-agent/snapshots/attach.ts';
 import { openSnapshots, type Snapshots } from '../../../guest-agent/snapshots/index.ts';
+import { writableOptions } from '../../../guest-agent/snapshots/overlay.ts';
+import { newFilesystem } from '../../../guest-agent/syscalls/mount.ts';
 import { canRun, descriptorCount, quiet, temporaryFolder } from '../archive/fixture.ts';
 
 const chain = (digit: string): ChainId => `sha256:${digit.repeat(64)}` as ChainId;
@@ -95,6 +98,37 @@ describe.skipIf(!canRun)('snapshots', () => {
     expect(readdirSync(root.path).sort()).toEqual(['.dockerenv', 'dev', 'etc', 'proc', 'sys']);
     root.close();
     expect(await snapshots.changes('scratch')).toEqual([]);
+  });
+
+  it.each([attachMounts, attachStanding])('puts volumes into the root of a container at rest: %o', async attach => {
+    const before = [mounts(), descriptorCount()];
+    sh(`mkdir -p ${at('volume/sub')} ${at('other')}; echo v > ${at('volume/file')}; echo f > ${at('single')}`);
+    await snapshots.prepare('c1', top);
+    const bare = newFilesystem('overlay', writableOptions(snapshots.rootfs('c1')));
+    const tree = attach(
+      bare,
+      [
+        { source: at('volume'), destination: '/new/data' },
+        { source: at('other'), destination: '/new/data/sub', readonly: true },
+        { source: at('single'), destination: '/etc/single' },
+      ],
+      at('store/scratch'),
+    );
+    const root = `/proc/self/fd/${tree}`;
+    expect(readFileSync(`${root}/new/data/file`, 'utf8')).toBe('v\n');
+    expect(readFileSync(`${root}/etc/single`, 'utf8')).toBe('f\n');
+    writeFileSync(`${root}/new/data/written`, 'w');
+    expect(() => writeFileSync(`${root}/new/data/sub/x`, 'w')).toThrow('EROFS');
+    expect(mounts()).toBe(before[0]);
+    closeSync(tree);
+    expect(readFileSync(at('volume/written'), 'utf8')).toBe('w');
+    expect([mounts(), descriptorCount()]).toEqual(before);
+    expect(await snapshots.changes('c1')).toEqual([
+      { path: '/etc', kind: 0 },
+      { path: '/etc/single', kind: 1 },
+      { path: '/new', kind: 1 },
+      { path: '/new/data', kind: 1 },
+    ]);
   });
 
   it('stacks more layers than any image has', async () => {
