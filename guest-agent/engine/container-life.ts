@@ -2,7 +2,7 @@ import { settledWithin } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type { ContainerWaitResponse } from '../../contracts/docker/containers.ts';
-import { conflict, EngineError, messageOf, notModified } from '../../contracts/errors.ts';
+import { conflict, EngineError, invalidArgument, messageOf, notModified, unavailable } from '../../contracts/errors.ts';
 import type { ExitStatus } from '../runtime/index.ts';
 import { commandOf } from './config.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -52,6 +52,10 @@ export abstract class ContainerLife {
   /** Resolves when what the last run held is given back; the next start and the removal wait for it. */
   #released: Promise<void> = Promise.resolve();
   #removing = false;
+  /** The engine ends: nothing starts any more. */
+  #closing = false;
+  /** An automatic removal on its way. */
+  #removal: Promise<void> | undefined;
 
   constructor(record: ContainerRecord, context: EngineContext) {
     this.id = record.id;
@@ -89,12 +93,14 @@ export abstract class ContainerLife {
     return this.#mailbox.run(async () => {
       assertStartable(this.#record.state);
       if (this.#removing) throw conflict('container is marked for removal and cannot be started');
+      if (this.#closing) throw unavailable('the engine is stopping');
       this.#restarts.reset();
       await this.#startNow({ restartCount: 0 });
     });
   }
 
   async stop(options: { signal?: string; timeoutSeconds?: number }): Promise<void> {
+    await this.#mailbox.run(() => undefined); // a start that is on its way
     if (this.#record.state.status === 'restarting') return this.#giveUpRestart();
     const live = this.#live;
     if (!live) throw notModified();
@@ -120,7 +126,11 @@ export abstract class ContainerLife {
     live.process.signal(signal);
     this.emit('kill', { signal: String(signal) });
     if (this.#record.state.status !== 'paused') return;
-    await live.cgroup.thaw();
+    await this.#mailbox.run(async () => {
+      if (this.#record.state.status !== 'paused') return;
+      await live.cgroup.thaw();
+      this.#change({ state: unpaused(this.#record.state, this.id) }, false);
+    });
   }
 
   async restart(options: { signal?: string; timeoutSeconds?: number }): Promise<void> {
@@ -132,7 +142,7 @@ export abstract class ContainerLife {
   }
 
   async kill(text: string | undefined): Promise<void> {
-    const signal = text ? parseSignal(text) : SIGKILL;
+    const signal = this.#signalToKillWith(text);
     if (this.#record.state.status === 'restarting') return this.#giveUpRestart();
     const live = this.#live;
     if (!live) throw conflict(`cannot kill container: ${this.#record.name}: container ${this.id} is not running`);
@@ -146,6 +156,14 @@ export abstract class ContainerLife {
     const recorded = this.#exitRecorded;
     await this.#signalNow(live, signal);
     if (signal === SIGKILL) await recorded;
+  }
+
+  #signalToKillWith(text: string | undefined): number {
+    try {
+      return text ? parseSignal(text) : SIGKILL;
+    } catch (error) {
+      throw invalidArgument(`cannot kill container: ${this.#record.name}: ${messageOf(error)}`, { cause: error });
+    }
   }
 
   pause(): Promise<void> {
@@ -173,6 +191,7 @@ export abstract class ContainerLife {
     this.#removing = true;
     try {
       this.#restarts.cancel();
+      await this.#mailbox.run(() => undefined); // a start that is on its way; no other can begin
       const live = this.#live;
       if (live) await this.#endWith(live, SIGKILL, -1);
       await this.#mailbox.run(() => this.#removeNow(options.volumes));
@@ -226,11 +245,14 @@ export abstract class ContainerLife {
 
   /** The engine ends: nothing starts by itself any more. */
   async endForEngine(graceSeconds: number): Promise<void> {
+    this.#closing = true;
     this.#restarts.cancel();
+    await this.#mailbox.run(() => undefined);
     const live = this.#live;
     const signal = parseSignal(this.#record.config.StopSignal || 'SIGTERM');
     const seconds = Math.min(this.#record.config.StopTimeout ?? graceSeconds, graceSeconds);
     if (live) await this.#endWith(live, signal, seconds);
+    await this.#removal;
     await this.#mailbox.settled();
     await this.#released;
   }
@@ -281,7 +303,8 @@ export abstract class ContainerLife {
     const oomKilled = status.oomKilled ?? live.cgroup.oomKills() > 0;
     const ranMs = this.#ranMs(status);
     const { exitCode } = status;
-    const delayMs = this.#removing ? undefined : this.#restarts.next(this.#record, { exitCode, ranMs });
+    const delayMs =
+      this.#removing || this.#closing ? undefined : this.#restarts.next(this.#record, { exitCode, ranMs });
     const autoRemove = this.#record.hostConfig.AutoRemove ?? false;
     const state = this.#endedState(status, delayMs === undefined ? 'exited' : 'restarting', oomKilled);
     this.#change({ state }, !autoRemove);
@@ -318,7 +341,7 @@ export abstract class ContainerLife {
   }
 
   async #restartNow(restartCount: number): Promise<void> {
-    if (this.#removing || this.#record.manuallyStopped || this.#live) return;
+    if (this.#removing || this.#closing || this.#record.manuallyStopped || this.#live) return;
     await this.#startNow({ restartCount });
   }
 
@@ -343,13 +366,13 @@ export abstract class ContainerLife {
   #assertRemovable(force: boolean): void {
     const { status } = this.#record.state;
     if (force || (status !== 'running' && status !== 'paused' && status !== 'restarting')) return;
-    const what = `cannot remove container "/${this.#record.name}": container is ${status}`;
+    const what = `cannot remove container "${this.#record.name}": container is ${status}`;
     if (status === 'paused') throw conflict(`${what} and must be unpaused first`);
     throw conflict(`${what}: stop the container before removing or force remove`);
   }
 
   #removeSoon(): void {
-    void this.remove({ force: true, volumes: true, link: false }).catch(error => {
+    this.#removal = this.remove({ force: true, volumes: true, link: false }).catch(error => {
       this.#context.log.error('An automatic removal failed', { id: this.id, error });
     });
   }

@@ -63,7 +63,7 @@ export function paused(state: ContainerState, id: string): ContainerState {
   if (state.status === 'paused') throw conflict(`Container ${id} is already paused`);
   if (state.status === 'restarting')
     throw conflict(`Container ${id} is restarting, wait until the container is running`);
-  if (state.status !== 'running') throw conflict(`Container ${id} is not running`);
+  if (state.status !== 'running') throw conflict(`container ${id} is not running`);
   return { ...state, status: 'paused' };
 }
 

@@ -20,7 +20,7 @@ function openRoot(container: ContainerActor, context: EngineContext, writable: b
 }
 
 const missing = (container: ContainerActor, path: string): Error =>
-  notFound(`Could not find the file ${path} in container ${container.id}`);
+  notFound(`Could not find the file ${path} in container ${container.name}`);
 
 /** HEAD …/archive. @throws not-found in Docker's words */
 export async function statPath(container: ContainerActor, path: string, context: EngineContext): Promise<PathStat> {

@@ -16,6 +16,7 @@ import type { EngineContext } from './context.ts';
 import { checkHostConfig, completeHostConfig } from './host-config.ts';
 import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
+import { parseSignal } from './signals.ts';
 
 export interface CreateRequest {
   name?: string;
@@ -102,13 +103,17 @@ const toRecord = (draft: Draft, chosen: ChosenMounts): ContainerRecord => ({
   },
   config: draft.config,
   hostConfig: draft.hostConfig,
-  networkingConfig: draft.networking,
+  networkingConfig: { EndpointsConfig: withoutAlias(draft.networking.EndpointsConfig ?? {}) },
   mounts: chosen.mounts,
   anonymousVolumes: chosen.anonymousVolumes,
   state: { status: 'created' },
   restartCount: 0,
   manuallyStopped: false,
 });
+
+/** `default` is another name of the bridge. */
+const withoutAlias = <T>({ default: aliased, ...others }: Record<string, T>): Record<string, T> =>
+  aliased === undefined ? others : { bridge: aliased, ...others };
 
 /** @throws not-found `No such image: x:latest`, or when the platform is another */
 function findImage(name: string, platform: string | undefined, { rooms }: EngineContext): Image {
@@ -133,6 +138,7 @@ function checkConfig(config: ContainerConfig): void {
   if (config.WorkingDir && !config.WorkingDir.startsWith('/')) {
     throw invalidArgument(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
   }
+  if (config.StopSignal) parseSignal(config.StopSignal);
   for (const variable of config.Env ?? []) {
     if (variable === '' || variable.startsWith('=')) throw invalidArgument(`invalid environment variable: ${variable}`);
   }
@@ -175,6 +181,9 @@ function warningsOf(host: HostConfig, { rooms }: EngineContext): string[] {
   }
   if (host.OomKillDisable && !features.oomKillDisable) {
     warnings.push('Your kernel does not support OomKillDisable. OomKillDisable discarded.');
+  }
+  if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0) {
+    warnings.push('Published ports are discarded when using host network mode');
   }
   if (host.Init) warnings.push('An init process (--init) is not there yet: the command runs as PID 1.');
   return warnings;

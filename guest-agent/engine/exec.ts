@@ -51,7 +51,7 @@ export class ExecIndex {
 /** POST /containers/{ref}/exec. @throws conflict when nothing runs there, invalid-argument without a command */
 export function createExec(container: ContainerActor, body: ExecCreateBody, context: EngineContext): { Id: string } {
   if (container.status === 'paused') {
-    throw conflict(`Container ${container.id} is paused, unpause the container before exec`);
+    throw conflict(`Container ${container.name} is paused, unpause the container before exec`);
   }
   if (!container.live) throw conflict(`container ${container.id} is not running`);
   const [command] = body.Cmd ?? [];
@@ -139,7 +139,7 @@ export class ExecActor implements Exec {
     if (this.#state.status === 'exited') throw conflict(`Error: Exec command ${this.id} has already run`);
     if (this.#state.status !== 'created') throw conflict(`Error: Exec command ${this.id} is already running`);
     if (this.#container.status === 'paused') {
-      throw conflict(`Container ${this.#container.id} is paused, unpause the container before exec`);
+      throw conflict(`Container ${this.#container.name} is paused, unpause the container before exec`);
     }
     this.#container.running();
   }

@@ -7,8 +7,11 @@ import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmBytes } from './def
 import { portMappings } from './network-request.ts';
 import { checkResources, type MachineLimits } from './resources.ts';
 
-/** The name under which `docker info` and `--runtime` know our runtime; `runc` is understood as the same. */
-export const runtimeName = 'berth';
+/** For `docker info` and `--log-driver`. */
+export const loggingDrivers: readonly string[] = ['json-file', 'local', 'none'];
+
+/** The name under which Docker's clients know the one runtime that is always there; ours answers to it. */
+export const runtimeName = 'runc';
 
 /** Every default that Docker fills in, so that inspect shows what holds. */
 export function completeHostConfig(host: HostConfig, options: { cgroupVersion: 1 | 2 }): HostConfig {
@@ -75,8 +78,16 @@ export function checkHostConfig(host: HostConfig, machine: MachineLimits): void 
   for (const entry of host.ExtraHosts ?? []) checkExtraHost(entry);
   checkUlimits(host);
   portMappings(host);
-  parseLogConfig(host.LogConfig?.Type, host.LogConfig?.Config);
+  checkLogging(host);
   checkNotYet(host);
+}
+
+function checkLogging({ LogConfig: wanted }: HostConfig): void {
+  const type = wanted?.Type || 'json-file';
+  if (!loggingDrivers.includes(type)) {
+    throw invalidArgument(`error looking up logging plugin ${type}: plugin "${type}" not found`);
+  }
+  parseLogConfig(type, wanted?.Config);
 }
 
 function checkNumbers(host: HostConfig): void {

@@ -97,6 +97,8 @@ export class ImageService implements ImagesService {
   }
 
   async save(names: readonly string[]): Promise<Readable> {
+    const missing = names.find(name => !this.#context.rooms.images.find(name));
+    if (missing) throw notFound(`No such image: ${missing}`);
     const tar = this.#context.rooms.images.save(names);
     for (const name of names) this.#emit('save', this.#context.rooms.images.get(name).id, name);
     return tar;

@@ -10,21 +10,21 @@ export function exitCodeOf(message: string): number {
 }
 
 const inContainer =
-  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ';
+  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ';
 const inExec = 'OCI runtime exec failed: exec failed: unable to start container process: ';
 
 /** A failed launch in the words that Docker's clients know, with the kind that carries the right status. */
 export function launchFailure(error: unknown, command: string): EngineError {
   if (!(error instanceof LaunchError))
     return error instanceof EngineError ? error : internal(messageOf(error), { cause: error });
-  return withKind(`${inContainer}${reason(error, command)}: unknown`, error);
+  return withKind(`${inContainer}${reason(error, command)}`, error);
 }
 
 /** The same for `docker exec`. */
 export function execFailure(error: unknown, command: string): EngineError {
   if (!(error instanceof LaunchError))
     return error instanceof EngineError ? error : internal(messageOf(error), { cause: error });
-  return withKind(`${inExec}${reason(error, command)}: unknown`, error);
+  return withKind(`${inExec}${reason(error, command)}`, error);
 }
 
 /** dockerd answers 400 for a command that is not there or may not run, 409 for a cgroup that is gone, else 500. */
@@ -63,7 +63,8 @@ function reason(error: LaunchError, command: string): string {
       if (error.code === 'ENOENT' && !command.includes('/'))
         return `exec: "${command}": executable file not found in $PATH`;
       return error.code === 'ENOENT' ? `exec: "${command}": stat ${command}: ${text}` : `exec: "${command}": ${text}`;
-    case 'chdir':
+    case 'user': // its last act is to go where the process shall begin
+      if (!error.subject.startsWith('/')) return `${error.step} ${error.subject}: ${text}`;
       return `chdir to cwd ("${error.subject}") set in config.json failed: ${text}`;
     default:
       return `${error.step} ${error.subject}: ${text}`;

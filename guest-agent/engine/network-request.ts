@@ -1,6 +1,6 @@
-import type { ContainerRef } from '../../contracts/brand.ts';
+import type { ContainerId, ContainerRef } from '../../contracts/brand.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
-import { conflict, invalidArgument } from '../../contracts/errors.ts';
+import { conflict, EngineError, invalidArgument } from '../../contracts/errors.ts';
 import type { ConnectRequest, EndpointRequest, PortMapping, Protocol } from '../networks/index.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
@@ -31,9 +31,19 @@ function modeOf({ config, hostConfig }: ContainerRecord, context: EngineContext)
   if (config.NetworkDisabled) return 'none';
   const mode = hostConfig.NetworkMode || 'bridge';
   if (!mode.startsWith('container:')) return mode;
-  const other = context.index.getByRef(mode.slice('container:'.length) as ContainerRef);
-  if (!other.live) throw conflict(`cannot join network namespace of a non running container: ${other.id}`);
-  return `container:${other.id}`;
+  return `container:${donorOf(mode.slice('container:'.length) as ContainerRef, context)}`;
+}
+
+/** @throws not-found, conflict in Docker's words */
+function donorOf(ref: ContainerRef, { index }: EngineContext): ContainerId {
+  const joining = 'joining network namespace of container';
+  try {
+    const { id, live } = index.getByRef(ref);
+    if (!live) throw conflict(`cannot join network of a non running container: ${id}`);
+    return id;
+  } catch (error) {
+    throw error instanceof EngineError ? new EngineError(error.kind, `${joining}: ${error.message}`) : error;
+  }
 }
 
 function endpointsOf(record: ContainerRecord): Record<string, EndpointRequest> {

@@ -65,7 +65,10 @@ export async function listContainers(query: ListQuery, context: EngineContext): 
 
 function checkStatuses(filters: Filters): void {
   for (const status of wanted(filters, 'status')) {
-    if (!statuses.includes(status)) throw invalidArgument(`invalid filter 'status=${status}'`);
+    if (!statuses.includes(status))
+      throw invalidArgument(
+        `invalid filter 'status=${status}': invalid value for state (${status}): must be one of ${statuses.join(', ')}`,
+      );
   }
   for (const code of wanted(filters, 'exited')) {
     if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);

@@ -7,7 +7,7 @@ import type { AuthConfig } from '../../contracts/docker/common.ts';
 import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
 import type { EngineContext } from './context.ts';
 import type { SystemService } from './engine.ts';
-import { runtimeName } from './host-config.ts';
+import { loggingDrivers, runtimeName } from './host-config.ts';
 import type { ImageService } from './image-service.ts';
 import { sizesOf } from './inspect.ts';
 import { toSummary } from './summary.ts';
@@ -54,7 +54,7 @@ export class System implements SystemService {
         Volume: ['local'],
         Network: ['bridge', 'host', 'null'],
         Authorization: null,
-        Log: ['json-file', 'local', 'none'],
+        Log: [...loggingDrivers],
       },
       MemoryLimit: features.memoryLimit,
       SwapLimit: features.swapLimit,
@@ -95,7 +95,7 @@ export class System implements SystemService {
       Labels: [],
       ExperimentalBuild: false,
       ServerVersion: options.serverVersion,
-      Runtimes: { [runtimeName]: { path: runtimeName } },
+      Runtimes: { [runtimeName]: { path: 'berth' } },
       DefaultRuntime: runtimeName,
       Swarm: {
         NodeID: '',

@@ -75,7 +75,9 @@ export function hostsText(parts: {
   hostname: string;
   domainname?: string;
 }): string {
-  const names = parts.domainname ? `${parts.hostname}.${parts.domainname} ${parts.hostname}` : parts.hostname;
+  const whole = parts.domainname ? `${parts.hostname}.${parts.domainname}` : parts.hostname;
+  const [short = whole] = whole.split('.', 1);
+  const names = short === whole ? whole : `${whole} ${short}`;
   const own = parts.addresses.map(address => `${address}\t${names}`);
   return `${[...standardHosts, ...parts.extra, ...own].join('\n')}\n`;
 }

@@ -153,8 +153,8 @@ describe('failed launches', () => {
   it('use the words that the docker command reads its exit code from', () => {
     expect(words('execve', 'ENOENT', 'nope', 'nope')).toBe(
       'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ' +
-        'unable to start container process: error during container init: ' +
-        'exec: "nope": executable file not found in $PATH: unknown',
+        'unable to start container process: ' +
+        'exec: "nope": executable file not found in $PATH',
     );
     expect(exitCodeOf(words('execve', 'ENOENT', '/no', '/no'))).toBe(127);
     expect(exitCodeOf(words('execve', 'EACCES', '/etc', '/etc'))).toBe(126);
