@@ -111,6 +111,7 @@ export class Loader {
     const source = image.layers[position];
     if (!chainId || !diffId || !source) throw invalidArgument('invalid manifest: a layer is missing');
     const kept = snapshots.hasLayer(chainId) ? index.layer(chainId) : undefined;
+    if (kept) lease.protect(kept.digest);
     if (kept && content.has(kept.digest)) return kept;
     const file = files.get(source.name);
     const id = shortId(diffId);
