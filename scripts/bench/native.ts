@@ -1,0 +1,109 @@
+import { command, succeed } from '../../test/support/command.ts';
+import { type NativeEngine, startNativeEngine } from '../../test/support/engine.ts';
+import { busyboxArchive, pythonArchive } from '../../test/support/images.ts';
+import { type Peer, startPeer } from '../../test/support/peer.ts';
+import { startRegistry } from '../../test/support/registry.ts';
+import { cycle, openApi } from './api.ts';
+import { requireWholeWork } from './guards.ts';
+import { pssMegabytes } from './memory.ts';
+import { compared, limited, type Row } from './numbers.ts';
+
+/** The agent and its keeper. */
+async function engineProcesses(engine: NativeEngine): Promise<{ agent: number; keeper: number }> {
+  const children = (await succeed('pgrep', ['-P', String(engine.pid())])).trim().split('\n').map(Number);
+  const keeper = (await command('pgrep', ['-f', `berth-keeper.*${engine.execRoot}`])).stdout
+    .trim()
+    .split('\n')
+    .map(Number);
+  return { agent: children[0] ?? 0, keeper: keeper[0] ?? 0 };
+}
+
+/** Turns of ours and the peer's alternate, so that both meet the same noise of the machine. */
+async function alternate(rounds: number, turns: (() => Promise<number>)[]): Promise<number[][]> {
+  const samples: number[][] = turns.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, turn] of turns.entries()) samples[index]?.push(await turn());
+  }
+  return samples;
+}
+
+async function lives(ours: string, peer: string, rounds: number): Promise<Row[]> {
+  const apis = [openApi(ours), openApi(peer)] as const;
+  const rows: Row[] = [];
+  for (const [network, times] of [
+    ['bridge', 15],
+    ['none', 10],
+    ['host', 10],
+  ] as const) {
+    for (const api of apis) for (let warm = 0; warm < 5; warm++) await cycle(api, network);
+    const [mine = [], theirs = []] = await alternate(
+      rounds,
+      apis.map(api => () => cycle(api, network)),
+    );
+    rows.push(compared(`create, start, wait, delete of \`true\`, ${network} network`, 'ms', mine, theirs, times));
+  }
+  for (const api of apis) api.close();
+  return rows;
+}
+
+async function memory(engine: NativeEngine): Promise<Row[]> {
+  const { agent, keeper } = await engineProcesses(engine);
+  const idle = pssMegabytes([agent, keeper]);
+  const count = 50;
+  const api = openApi(engine.socket);
+  const ids: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const { Id } = (await api.call('POST', '/containers/create', {
+      Image: 'busybox:latest',
+      Cmd: ['sleep', '600'],
+    })) as { Id: string };
+    await api.call('POST', `/containers/${Id}/start`);
+    ids.push(Id);
+  }
+  const busy = pssMegabytes([agent, keeper]);
+  for (const id of ids) await api.call('DELETE', `/containers/${id}?force=1`);
+  api.close();
+  return [
+    limited('agent and keeper, idle after the runs above (PSS)', 'MB', idle, 150),
+    limited('each of 50 sleeping containers on top (PSS)', 'MB', (busy - idle) / count, 0.3),
+  ];
+}
+
+async function pulls(engine: NativeEngine, peer: Peer, rounds: number): Promise<Row> {
+  const archive = await pythonArchive();
+  const registries = [await startRegistry(), await startRegistry(peer.enter)] as const;
+  const sockets = [engine.socket, peer.socket];
+  for (const registry of registries) await registry.push(archive, 'debian-python:latest');
+  const pull = async (index: number): Promise<number> => {
+    const host = ['-H', `unix://${sockets[index]}`];
+    const name = `${registries[index]?.host}/debian-python:latest`;
+    const started = performance.now();
+    await succeed('docker', [...host, 'pull', '--quiet', name], { timeoutMs: 120_000 });
+    const took = performance.now() - started;
+    await succeed('docker', [...host, 'rmi', name], { timeoutMs: 120_000 });
+    return took / 1000;
+  };
+  const [mine = [], theirs = []] = await alternate(rounds, [() => pull(0), () => pull(1)]);
+  for (const registry of registries) await registry.stop();
+  return compared('pull and unpack of a 190 MB image from a local registry', 's', mine, theirs, 1.5);
+}
+
+/** Our engine on this host's kernel beside dockerd, in one run. */
+export async function benchNative(rounds: number): Promise<Row[]> {
+  const peer = await startPeer();
+  const engine = await startNativeEngine();
+  try {
+    const archive = await busyboxArchive();
+    for (const { socket } of [engine, peer])
+      await succeed('docker', ['-H', `unix://${socket}`, 'load', '-q', '-i', archive]);
+    await requireWholeWork(engine, (await engineProcesses(engine)).agent);
+    return [
+      ...(await lives(engine.socket, peer.socket, rounds)),
+      ...(await memory(engine)),
+      await pulls(engine, peer, Math.max(3, Math.round(rounds / 10))),
+    ];
+  } finally {
+    await engine.stop();
+    await peer.stop();
+  }
+}
