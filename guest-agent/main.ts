@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -200,6 +200,12 @@ async function end({ api, engine, rooms, control }: Agent, flags: Flags, graceSe
   rmSync(flags.socketPath, { force: true });
   const leftovers = ['engine.pid', 'containers', 'rootfs', 'netns', 'keeper.sock', 'keeper.lock', 'keeper.log'];
   for (const name of leftovers) rmSync(join(flags.execRoot, name), { recursive: true, force: true });
+  removeIfEmpty(flags.execRoot);
+}
+
+/** In the machine other things live there. */
+function removeIfEmpty(folder: string): void {
+  if (readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 async function main(): Promise<void> {

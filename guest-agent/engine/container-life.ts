@@ -24,6 +24,7 @@ import { type Live, launch, release } from './launch.ts';
 import { exitCodeOf, launchFailure } from './launch-error.ts';
 import { removeResources } from './remove.ts';
 import { hasRestartPolicy, Restarts } from './restarts.ts';
+import { emitHoldings } from './run-events.ts';
 import { parseSignal } from './signals.ts';
 import { Streams } from './streams.ts';
 import { Waiters } from './waiters.ts';
@@ -215,13 +216,6 @@ export abstract class ContainerLife {
     this.#context.events.emit({ type: 'container', action, id: this.id, attributes });
   }
 
-  #emitNetworks(action: 'connect' | 'disconnect'): void {
-    for (const { networkId, networkName } of this.#record.sandbox?.endpoints ?? []) {
-      const attributes = { container: this.id, name: networkName, type: 'bridge' };
-      this.#context.events.emit({ type: 'network', action, id: networkId, attributes });
-    }
-  }
-
   /** Boot: a process of an earlier engine is ours again. */
   adopt(live: Live): void {
     this.#watch(live);
@@ -266,7 +260,7 @@ export abstract class ContainerLife {
       const state = started(live.process.pid, live.process.startedAt.toISOString());
       this.#change({ state, sandbox, ports, manuallyStopped: false, ...change }, hasRestartPolicy(this.#record));
       this.#watch(live);
-      this.#emitNetworks('connect');
+      emitHoldings(this.#record, 'taken', this.#context.events);
       this.emit('start');
     } catch (error) {
       throw await this.#startFailed(error);
@@ -276,9 +270,10 @@ export abstract class ContainerLife {
   async #startFailed(error: unknown): Promise<EngineError> {
     const failure = launchFailure(error, commandOf(this.#record.config)[0] ?? '');
     const exitCode = exitCodeOf(failure.message);
-    this.#change({ state: startFailed(this.#record.state, { exitCode, error: failure.message }) }, false);
+    this.#changeSurely({ state: startFailed(this.#record.state, { exitCode, error: failure.message }) }, false);
     this.streams.ended();
     await this.releaseNow();
+    this.#waiters.settle(['not-running'], this.#answer());
     this.emit('die', { exitCode: String(exitCode), execDuration: '0' });
     if (this.#record.hostConfig.AutoRemove) this.#removeSoon();
     return failure;
@@ -307,13 +302,13 @@ export abstract class ContainerLife {
       this.#removing || this.#closing ? undefined : this.#restarts.next(this.#record, { exitCode, ranMs });
     const autoRemove = this.#record.hostConfig.AutoRemove ?? false;
     const state = this.#endedState(status, delayMs === undefined ? 'exited' : 'restarting', oomKilled);
-    this.#change({ state }, !autoRemove);
+    this.#changeSurely({ state }, !autoRemove);
     this.#live = undefined;
     live.output.close();
     this.streams.ended();
     if (oomKilled) this.emit('oom');
     this.emit('die', { exitCode: String(status.exitCode), execDuration: String(Math.floor(ranMs / 1000)) });
-    this.#emitNetworks('disconnect');
+    emitHoldings(this.#record, 'released', this.#context.events);
     this.#waiters.settle(delayMs === undefined ? ['next-exit', 'not-running'] : ['next-exit'], this.#answer());
     void this.releaseNow();
     if (delayMs !== undefined) this.#restartSoon(delayMs);
@@ -388,6 +383,16 @@ export abstract class ContainerLife {
 
   #answer(): ContainerWaitResponse {
     return { StatusCode: lastExitCode(this.#record.state) };
+  }
+
+  /** For what has happened whether the disk takes it or not. */
+  #changeSurely(change: Partial<ContainerRecord>, durable: boolean): void {
+    try {
+      this.#change(change, durable);
+    } catch (error) {
+      this.#context.log.error('A record could not be written', { id: this.id, error });
+      this.#record = { ...this.#record, ...change };
+    }
   }
 
   #change(change: Partial<ContainerRecord>, durable: boolean): void {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { conflict, forbidden, notFound } from '../../contracts/errors.ts';
 import type { PathStat } from '../archive/index.ts';
@@ -16,7 +17,11 @@ function openRoot(container: ContainerActor, context: EngineContext, writable: b
   if (container.status === 'removing') throw conflict(`container ${container.id} is marked for removal`);
   const pid = container.live?.process.pid;
   if (pid) return { path: `/proc/${pid}/root`, close: () => undefined };
-  return context.rooms.snapshots.open(container.id, { writable });
+  // At rest nothing is mounted: the volumes are put in their places, as dockerd does.
+  const mounts = container.record.mounts
+    .filter(mount => mount.type !== 'tmpfs' && existsSync(mount.source))
+    .map(({ source, destination, rw }) => ({ source, destination, readonly: !rw }));
+  return context.rooms.snapshots.open(container.id, { writable, mounts });
 }
 
 const missing = (container: ContainerActor, path: string): Error =>

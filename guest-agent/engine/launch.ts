@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { cpus, release as kernelRelease } from 'node:os';
 import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
@@ -138,7 +139,9 @@ export async function release(record: ContainerRecord, context: EngineContext): 
     rooms.networks.release(record.id),
     rooms.runtime.forget(record.id),
   ]);
-  rmSync(execDirectory(options.execRoot, record.id), { recursive: true, force: true });
+  await rm(execDirectory(options.execRoot, record.id), { recursive: true, force: true }).catch(error => {
+    log.error('Could not remove a run folder', { id: record.id, error });
+  });
   for (const result of results) {
     if (result.status === 'rejected') log.error('Could not release', { id: record.id, error: result.reason });
   }
