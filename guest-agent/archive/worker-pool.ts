@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import type { Log } from '../../base/log.ts';
 import { cancelled, fromWire, internal } from '../../contracts/errors.ts';
+import { returnFreeMemory } from '../syscalls/memory.ts';
 import type { FromWorker, Job, JobResults, ToWorker } from './job.ts';
 
 /** An idle thread keeps some 10 MB; starting one costs 40 ms. */
@@ -90,6 +91,7 @@ export class WorkerPool {
   #onExit(thread: Thread): void {
     this.#threads.delete(thread);
     clearTimeout(thread.idle);
+    if (this.#threads.size === 0) returnFreeMemory(); // tens of megabytes after a pull
     for (const waiting of thread.waiting.values()) waiting.reject(internal('an archive thread ended early'));
   }
 }
