@@ -2,6 +2,7 @@ import { settledWithin } from '../../base/clock.ts';
 import { unavailable } from '../../contracts/errors.ts';
 import { readQemuRecord } from '../machine/index.ts';
 import { findHost } from './host-control.ts';
+import { findNativeAgent } from './native-agent.ts';
 import { seconds } from './progress.ts';
 import { openHostLog, openMachine, type Surroundings } from './surroundings.ts';
 
@@ -12,9 +13,11 @@ const limitMs = 120_000;
 export async function down(around: Surroundings): Promise<void> {
   const began = performance.now();
   if (await stopHost(around)) return around.tell(`stopped after ${seconds(performance.now() - began)}`);
-  if (!readQemuRecord(around.home.machine)) return around.tell('berth is not running');
-  await stopOrphan(around);
-  return around.tell(`the machine's host program was gone; stopped after ${seconds(performance.now() - began)}`);
+  const native = findNativeAgent(around);
+  if (native) await native.end();
+  else if (readQemuRecord(around.home.machine)) await stopOrphan(around);
+  else return around.tell('berth is not running');
+  return around.tell(`its host program was gone; stopped after ${seconds(performance.now() - began)}`);
 }
 
 async function stopHost(around: Surroundings): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { httpJson } from '../../base/http-client.ts';
 import { type MachineState, readQemuRecord } from '../machine/index.ts';
 import { findHost } from './host-control.ts';
+import { findNativeAgent } from './native-agent.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** What `berth status --json` prints. */
@@ -8,7 +9,7 @@ export interface Status {
   home: string;
   mode: 'machine' | 'native' | null;
   state: MachineState;
-  /** A machine runs without a host program: `berth up` takes it over, `berth down` ends it. */
+  /** A machine, or an engine on this computer, runs without a host program: `berth up` takes it over, `berth down` ends it. */
   orphaned: boolean;
   dockerHost: string;
   hostPid: number | null;
@@ -17,16 +18,18 @@ export interface Status {
   ports: string[];
 }
 
-export async function readStatus({ home }: Surroundings): Promise<Status> {
+export async function readStatus(around: Surroundings): Promise<Status> {
+  const { home } = around;
   const peer = await findHost(home);
   const host = await peer?.call('status', {}).catch(() => undefined);
   peer?.close();
   const machine = readQemuRecord(home.machine);
+  const native = findNativeAgent(around) !== undefined;
   return {
     home: home.folder,
-    mode: host?.mode ?? (machine ? 'machine' : null),
+    mode: host?.mode ?? (machine ? 'machine' : native ? 'native' : null),
     state: host?.state ?? { status: 'stopped' },
-    orphaned: !host && machine !== undefined,
+    orphaned: !host && (machine !== undefined || native),
     dockerHost: home.dockerHost,
     hostPid: host?.pid ?? null,
     machinePid: machine?.pid ?? null,

@@ -9,6 +9,7 @@ export { findQemuProgram, openQemu, parseQemuVersion, type Qemu, versionText } f
 export { filesIn, openQemuDriver, readQemuRecord } from './drivers/qemu/qemu-driver.ts';
 export { type Arch, ownArch, readImage } from './image.ts';
 export { ensureKeys } from './keys.ts';
+export { acquireLock } from './lock.ts';
 export { Machine, type MachineOptions } from './machine.ts';
 export type { MachineState } from './machine-state.ts';
 export type { Progress } from './phase-runner.ts';

@@ -51,10 +51,11 @@ export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): 
 
 /** True once it is gone; false when it still lives after `ms`. */
 export async function goneWithin(target: ProcessIdentity, ms: number): Promise<boolean> {
-  const end = performance.now() + ms;
+  const began = performance.now();
+  const end = began + ms;
   while (isAlive(target)) {
     if (performance.now() >= end) return false;
-    await new Promise(resolve => setTimeout(resolve, 25));
+    await new Promise(resolve => setTimeout(resolve, Math.min(25 + performance.now() - began, 250)));
   }
   return true;
 }
