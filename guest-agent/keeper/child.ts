@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { errnoName } from '../syscalls/errno.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
-import { exitNow, setUmask, writeFd } from '../syscalls/process.ts';
+import { unshare } from '../syscalls/namespace.ts';
+import { exitNow, readFd, setUmask, writeFd } from '../syscalls/process.ts';
 import { leaveDescriptors } from './descriptors.ts';
 import { perform } from './perform.ts';
 import type { ChildReport, LaunchFailure, LaunchStep } from './protocol.ts';
+import { rehearse } from './rehearsal.ts';
 
 /** What the steps of one child share. */
 export interface Child {
@@ -23,11 +25,19 @@ export interface Child {
   warn(message: string): void;
 }
 
+/** What a child is to do. */
+export interface Order {
+  plan: string;
+  /** `CLONE_NEW…` bits that it was not born with. */
+  unshare?: number;
+  failAtStep?: number;
+}
+
 /**
  * The life of the forked child: it never returns. Its first act is to let go of everything that the keeper holds for
- * others; then it reads its plan, which the keeper never does.
+ * others; then it reads its plan, which the keeper never does. Without an order it waits for one.
  */
-export function runChild(options: { report: number; container: number; plan: string; failAtStep?: number }): void {
+export function runChild(options: { report: number; container: number; order?: Order }): void {
   const { report, container } = options;
   try {
     leaveDescriptors([report, container]);
@@ -41,12 +51,22 @@ export function runChild(options: { report: number; container: number; plan: str
       emptyDirectory: -1,
       warn: message => say(report, { warning: message }),
     };
-    const steps = JSON.parse(readFileSync(options.plan, 'utf8')) as LaunchStep[];
-    runSteps(child, steps, options.failAtStep);
+    const order = options.order ?? waitForOrder(child);
+    if (order.unshare) unshare(order.unshare);
+    const steps = JSON.parse(readFileSync(order.plan, 'utf8')) as LaunchStep[];
+    runSteps(child, steps, order.failAtStep);
   } catch (error) {
     trySay(report, { failure: toFailure('prepare', error) });
   }
   exitNow(127);
+}
+
+function waitForOrder(child: Child): Order {
+  rehearse(child);
+  const buffer = Buffer.alloc(8192);
+  const length = readFd(child.report, buffer);
+  if (length === 0) exitNow(0); // the keeper has gone
+  return JSON.parse(buffer.toString('utf8', 0, length)) as Order;
 }
 
 function runSteps(child: Child, steps: LaunchStep[], failAtStep: number | undefined): void {

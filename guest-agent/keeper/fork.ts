@@ -1,9 +1,9 @@
 import { closeSync, openSync } from 'node:fs';
-import { forkProcess, unforkableMappings } from '../syscalls/clone.ts';
+import { type ForkResult, forkProcess, unforkableMappings } from '../syscalls/clone.ts';
 import { setns } from '../syscalls/namespace.ts';
 import { CLONE_NEWPID } from '../syscalls/namespace-flags.ts';
 import { blockSignals, exitNow, setSignalMask, socketPair } from '../syscalls/process.ts';
-import { runChild } from './child.ts';
+import { type Order, runChild } from './child.ts';
 import { findWakers, leaveDescriptors } from './descriptors.ts';
 import type { StartMessage } from './protocol.ts';
 
@@ -17,27 +17,35 @@ export interface ForkedChild {
 /** The keeper's own, to come back to: joining another changes only where its children are born. setns(2) */
 let ownPidNamespace = -1;
 
-/**
- * Forks the keeper for `message`; only the parent returns. `container` is the pidfd of the container that an exec joins.
- * All signals are blocked in between, for in the child libuv's handler would write into the pipe that both share.
- */
+/** Forks the keeper for `message`; only the parent returns. `container` is the pidfd of the container that an exec joins. */
 export function forkChild(message: StartMessage, container: number | undefined): ForkedChild {
+  const cgroup = message.cgroup === undefined ? undefined : openSync(message.cgroup, 'r');
+  const { plan, failAtStep } = message;
+  const order = { plan, ...(failAtStep === undefined ? {} : { failAtStep }) };
+  try {
+    return fork(
+      () => {
+        enterPidNamespace(message, container);
+        return forkProcess(message.cloneFlags, cgroup);
+      },
+      { container: container ?? -1, order },
+    );
+  } finally {
+    if (cgroup !== undefined) closeSync(cgroup);
+  }
+}
+
+/** Forks a child that waits for its order on its socket. */
+export const forkWaiting = (cloneFlags: number): ForkedChild => fork(() => forkProcess(cloneFlags), { container: -1 });
+
+/** All signals are blocked in between, for in the child libuv's handler would write into the pipe that both share. */
+function fork(born: () => ForkResult, child: { container: number; order?: Order }): ForkedChild {
   findWakers();
   const [report, childEnd] = socketPair();
-  const cgroup = message.cgroup === undefined ? undefined : openSync(message.cgroup, 'r');
   const mask = blockSignals();
   try {
-    enterPidNamespace(message, container);
-    const { pid, pidfd } = forkProcess(message.cloneFlags, cgroup);
-    if (pid === 0) {
-      const { plan, failAtStep } = message;
-      runChild({
-        report: childEnd,
-        container: container ?? -1,
-        plan,
-        ...(failAtStep === undefined ? {} : { failAtStep }),
-      });
-    }
+    const { pid, pidfd } = born();
+    if (pid === 0) runChild({ report: childEnd, ...child });
     return { pid, pidfd, report };
   } catch (error) {
     closeSync(report);
@@ -46,7 +54,6 @@ export function forkChild(message: StartMessage, container: number | undefined):
     if (ownPidNamespace !== -1) setns(ownPidNamespace, CLONE_NEWPID);
     setSignalMask(mask);
     closeSync(childEnd);
-    if (cgroup !== undefined) closeSync(cgroup);
   }
 }
 

@@ -23,6 +23,7 @@ import type {
   StartMessage,
 } from './protocol.ts';
 import { protocolVersion } from './protocol.ts';
+import { Spare } from './spare.ts';
 
 const SIGKILL = 9;
 const canaryPatienceMs = 10_000;
@@ -44,6 +45,7 @@ export class Keeper {
   readonly #byPid = new Map<number, Held>();
   readonly #tell: (event: KeeperEvent) => void;
   readonly #canary: Promise<string>;
+  readonly #spare = new Spare();
   #canaryEnded: (child: ReapedChild) => void = () => undefined;
 
   constructor(tell: (event: KeeperEvent) => void) {
@@ -112,12 +114,14 @@ export class Keeper {
       return { started, warnings };
     } catch (error) {
       return this.#abandon(held, toFailure('fork', error));
+    } finally {
+      this.#spare.refillSoon();
     }
   }
 
   /** A child that crashes before it is another program has done nothing yet that a second one could not do again. */
   async #bear(held: Held, message: StartMessage, container: number | undefined, again = true): Promise<Birth> {
-    const child = forkChild(message, container);
+    const child = this.#spare.take(message) ?? forkChild(message, container);
     held.pid = child.pid;
     held.pidfd = child.pidfd;
     this.#byPid.set(child.pid, held);
@@ -190,7 +194,7 @@ export class Keeper {
     for (let child = reapChild(); child; child = reapChild()) {
       const held = this.#byPid.get(child.pid);
       if (!held) {
-        this.#canaryEnded(child);
+        if (!this.#spare.forget(child.pid)) this.#canaryEnded(child);
         continue;
       }
       this.#recordExit(held, child);
@@ -208,6 +212,7 @@ export class Keeper {
   }
 
   async #stop(): Promise<Answer> {
+    this.#spare.close();
     for (const held of this.#held.values()) if (!held.exit) pidfdSendSignal(held.pidfd, SIGKILL);
     for (const pid of this.#byPid.keys()) waitForChild(pid);
     setTimeout(() => process.exit(0), 20);
@@ -225,6 +230,7 @@ export class Keeper {
     this.#canaryEnded = child => {
       if (child.pid !== pid) return;
       clearTimeout(timer);
+      if (child.exitCode === canaryExitCode) this.#spare.refillSoon();
       resolve(child.exitCode === canaryExitCode ? 'ok' : `a forked child ended with ${child.exitCode}`);
     };
     return promise;

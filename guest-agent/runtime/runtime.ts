@@ -20,8 +20,9 @@ export interface RuntimeOptions {
 /** The argument vector for the keeper in `file`: a Node that can fork, small, and without a debugger to open. */
 export function keeperProgram(file: string, node: string = process.execPath): string[] {
   const forkable = ['--single-threaded', '--v8-pool-size=0', '--disable-sigusr1'];
-  const small = ['--max-semi-space-size=1', '--no-opt', '--no-maglev'];
-  return [node, ...forkable, ...small, file];
+  // Code is compiled once, in the keeper, and not again in each child; what it does is too little for machine code.
+  const ready = ['--jitless', '--no-lazy', '--no-flush-bytecode', '--max-semi-space-size=1'];
+  return [node, ...forkable, ...ready, file];
 }
 
 /** Starts the keeper of `execRoot` when none answers, and a new one whenever it dies. @throws Error when that fails */
