@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rm, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { quarantine, readJsonFile, syncFolderSync, writeJsonFileSync } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
@@ -67,8 +67,16 @@ export class RecordStore {
 
   /** A new container: its folder and record are durable when this returns. */
   create(record: ContainerRecord): void {
-    mkdirSync(this.directory(record.id), { mode: 0o710 });
-    writeJsonFileSync(this.#path(record.id), record);
+    const draft = join(this.#root, `.new-${record.id}`);
+    mkdirSync(draft, { mode: 0o710 });
+    try {
+      writeFileSync(join(draft, fileName), JSON.stringify(record), { mode: 0o600, flush: true });
+      syncFolderSync(draft);
+      renameSync(draft, this.directory(record.id));
+    } catch (error) {
+      rmSync(draft, { recursive: true, force: true });
+      throw error;
+    }
     syncFolderSync(this.#root);
   }
 
@@ -84,12 +92,14 @@ export class RecordStore {
     renameSync(temporary, path);
   }
 
-  /** Forgets the container for good; what is left of its folder goes at once or at the next start. */
+  /** Forgets the container for good; what is left of its folder goes soon, or at the next start. */
   remove(id: ContainerId): void {
     const gone = join(this.#root, `.removed-${id}`);
     renameSync(this.directory(id), gone);
     syncFolderSync(this.#root);
-    rmSync(gone, { recursive: true, force: true });
+    rm(gone, { recursive: true, force: true }, error => {
+      if (error) this.#log.warn('A removed container left files', { id, error });
+    });
   }
 
   /** All readable records; the others are put aside and told to the log. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { cpus, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type {
   ContainerConfig,
@@ -13,6 +13,7 @@ import { commandOf, mergeConfig } from './config.ts';
 import { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
+import { cpuCount } from './cpu-count.ts';
 import { checkHostConfig, completeHostConfig } from './host-config.ts';
 import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
@@ -35,7 +36,7 @@ export async function createContainer(
   const { HostConfig: asked = {}, NetworkingConfig: networking = {}, ...config } = request.body;
   const image = findImage(config.Image ?? '', request.platform, context);
   checkConfig(config);
-  checkHostConfig(asked, { cpus: cpus().length });
+  checkHostConfig(asked, { cpus: cpuCount });
   const id = randomBytes(32).toString('hex') as ContainerId;
   const merged = checkCommand(mergeConfig(config, (image.config.config ?? {}) as ContainerConfig));
   const hostConfig = completeHostConfig(asked, { cgroupVersion: context.rooms.cgroups.version });

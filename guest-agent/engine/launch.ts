@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { cpus, release as kernelRelease } from 'node:os';
+import { release as kernelRelease } from 'node:os';
 import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
 import { type ContainerOutput, type LogConfig, parseLogConfig } from '../logs/index.ts';
@@ -8,6 +8,7 @@ import type { Sandbox } from '../networks/index.ts';
 import { compileSeccomp, type RunningProcess, type StdioSpec } from '../runtime/index.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
+import { cpuCount } from './cpu-count.ts';
 import { chooseDevices, deviceNumbers } from './devices.ts';
 import { execDirectory } from './exec-directory.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
@@ -67,7 +68,7 @@ export async function launch(
     resources: toLinuxResources(record.hostConfig, deviceNumbers),
     devices: chosen.devices,
     deviceRules: chosen.rules,
-    furtherMaskedPaths: thermalPaths(),
+    furtherMaskedPaths: thermalPaths,
     consoleSize: options.consoleSize,
   });
   const { cgroup } = rooms.cgroups.create(cgroupsPath, spec.linux.resources ?? {});
@@ -116,10 +117,10 @@ export function logConfigOf(record: ContainerRecord): LogConfig {
 }
 
 /** Each CPU's thermal counters tell neighbours what this machine does (moby GHSA-6fw5). */
-const thermalPaths = (): string[] =>
-  cpus()
-    .map((_, number) => `/sys/devices/system/cpu/cpu${number}/thermal_throttle`)
-    .filter(path => existsSync(path));
+const thermalPaths: readonly string[] = Array.from(
+  { length: cpuCount },
+  (_, number) => `/sys/devices/system/cpu/cpu${number}/thermal_throttle`,
+).filter(path => existsSync(path));
 
 /** The filter of `--security-opt seccomp=…`; a privileged container has none. */
 export function seccompFilterFor(record: ContainerRecord, capabilities: string[]): Buffer | undefined {

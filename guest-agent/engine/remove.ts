@@ -1,8 +1,6 @@
-import { rmSync } from 'node:fs';
 import { messageOf } from '../../contracts/errors.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
-import { execDirectory } from './exec-directory.ts';
 
 /**
  * Takes away what a stopped container has on disk. The record goes first: a crash in between leaves a snapshot without
@@ -15,7 +13,6 @@ export async function removeResources(
 ): Promise<void> {
   context.records.remove(record.id);
   await context.rooms.snapshots.remove(record.id);
-  rmSync(execDirectory(context.options.execRoot, record.id), { recursive: true, force: true });
   if (!volumes) return;
   for (const name of record.anonymousVolumes) await removeVolume(name, record, context);
 }

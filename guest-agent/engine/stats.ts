@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlkioEntry, CpuStats, NetworkStats, StatsDocument } from '../../contracts/docker/stats.ts';
 import type { BlockIoEntry, CgroupStats } from '../cgroups/index.ts';
 import type { InterfaceStatistics } from '../networks/index.ts';
 import type { ContainerActor } from './container.ts';
 import type { EngineContext } from './context.ts';
+import { cpuCount } from './cpu-count.ts';
 
 const intervalMs = 1000;
 const zeroTime = '0001-01-01T00:00:00Z';
@@ -77,7 +78,7 @@ export function toDocument(stats: CgroupStats, systemNs: number, machineMemory: 
         usage_in_usermode: cpu.userNs,
       },
       system_cpu_usage: systemNs,
-      online_cpus: cpus().length,
+      online_cpus: cpuCount,
       throttling_data: {
         periods: cpu.throttling.periods,
         throttled_periods: cpu.throttling.throttledPeriods,

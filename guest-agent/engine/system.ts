@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { arch, cpus, hostname, release, totalmem } from 'node:os';
+import { arch, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
 import type { EngineContext } from './context.ts';
+import { cpuCount } from './cpu-count.ts';
 import type { SystemService } from './engine.ts';
 import { loggingDrivers, runtimeName } from './host-config.ts';
 import type { ImageService } from './image-service.ts';
@@ -84,7 +85,7 @@ export class System implements SystemService {
         IndexConfigs: { 'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true } },
         Mirrors: null,
       },
-      NCPU: cpus().length,
+      NCPU: cpuCount,
       MemTotal: totalmem(),
       GenericResources: null,
       DockerRootDir: options.root,

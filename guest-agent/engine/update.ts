@@ -1,9 +1,9 @@
-import { cpus } from 'node:os';
 import type { ContainerUpdateBody } from '../../contracts/docker/containers.ts';
 import { conflict, invalidArgument } from '../../contracts/errors.ts';
 import type { LinuxResources } from '../../contracts/oci/runtime-spec.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { Indexed } from './containers-index.ts';
+import { cpuCount } from './cpu-count.ts';
 import { deviceNumbers } from './devices.ts';
 import { checkRestartPolicy } from './host-config.ts';
 import { checkName } from './names.ts';
@@ -36,7 +36,7 @@ export function updatedRecord(
     checkRestartPolicy(RestartPolicy);
     hostConfig.RestartPolicy = { Name: RestartPolicy.Name, MaximumRetryCount: RestartPolicy.MaximumRetryCount ?? 0 };
   }
-  checkResources(hostConfig, { cpus: cpus().length });
+  checkResources(hostConfig, { cpus: cpuCount });
   return { record: { hostConfig }, resources: toLinuxResources(set, deviceNumbers) };
 }
 
