@@ -21,7 +21,9 @@ export interface RuntimeOptions {
 export function keeperProgram(file: string, node: string = process.execPath): string[] {
   const forkable = ['--single-threaded', '--v8-pool-size=0', '--disable-sigusr1'];
   // Code is compiled once, in the keeper, and not again in each child; what it does is too little for machine code.
-  const ready = ['--jitless', '--no-lazy', '--no-flush-bytecode', '--max-semi-space-size=1'];
+  // Without a JIT there is no WebAssembly, and without that Node cannot read TypeScript.
+  const interpreted = file.endsWith('.ts') ? ['--no-opt', '--no-maglev'] : ['--jitless'];
+  const ready = [...interpreted, '--no-lazy', '--no-flush-bytecode', '--max-semi-space-size=1'];
   return [node, ...forkable, ...ready, file];
 }
 
