@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -24,6 +24,8 @@ export interface NativeEngine extends TestEngine {
   pid(): number;
   /** Ends the agent with SIGKILL; containers and keeper go on. */
   kill(): Promise<void>;
+  /** Ends the agent in order; what it has on disk stays. */
+  end(): Promise<void>;
   /** Starts an agent on the same root again. */
   restart(): Promise<void>;
 }
@@ -43,21 +45,28 @@ export function dockerOn(socket: string): Pick<TestEngine, 'docker' | 'tryDocker
 let engines = 0;
 
 /** Starts `berth engine` on this host with everything of its own. Needs root and Linux. */
-export async function startNativeEngine(config: Record<string, unknown> = {}): Promise<NativeEngine> {
+export async function startNativeEngine(
+  config: Record<string, unknown> = {},
+  around: { root?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<NativeEngine> {
   const work = await mkdtemp(join(tmpdir(), 'berth-engine-'));
-  const root = join(work, 'root');
+  const root = around.root ?? join(work, 'root');
   const execRoot = `/run/berth-test-${process.pid}-${++engines}`;
   const bridge = `bt${process.pid % 100000}x${engines}`;
   const socket = join(work, 'docker.sock');
   const logFile = join(work, 'engine.log');
   const configFile = join(work, 'daemon.json');
-  await mkdir(root);
+  await mkdir(root, { recursive: true });
   await writeFile(configFile, JSON.stringify(config));
   let child: ChildProcess;
   const start = async (): Promise<void> => {
     const output = openSync(logFile, 'a');
     const args = ['engine', '--root', root, '--exec-root', execRoot, '--host', `unix://${socket}`, '--bridge', bridge];
-    child = spawn(join(project, 'bin/berth'), [...args, '--config', configFile], { stdio: ['ignore', output, output] });
+    child = spawn(join(project, 'bin/berth'), [...args, '--config', configFile], {
+      stdio: ['ignore', output, output],
+      env: { ...process.env, ...around.env },
+    });
+    closeSync(output);
     await eventually('the engine answers', async () => {
       if (child.exitCode !== null) throw new Error(`the engine ended:\n${await readFile(logFile, 'utf8')}`);
       return succeed('docker', ['-H', `unix://${socket}`, 'version', '--format', '{{.Server.Version}}']);
@@ -69,6 +78,10 @@ export async function startNativeEngine(config: Record<string, unknown> = {}): P
       : Promise.resolve();
   const agentPid = async (): Promise<number> =>
     Number((await succeed('pgrep', ['-P', String(child.pid)])).trim().split('\n')[0]);
+  const end = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await ended();
+  };
   await start();
   return {
     ...dockerOn(socket),
@@ -82,10 +95,10 @@ export async function startNativeEngine(config: Record<string, unknown> = {}): P
       process.kill(await agentPid(), 'SIGKILL');
       await ended();
     },
+    end,
     restart: start,
     stop: async () => {
-      child.kill('SIGTERM');
-      await ended();
+      await end();
       await rm(work, { recursive: true, force: true });
     },
   };
