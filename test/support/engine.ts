@@ -104,6 +104,11 @@ export async function startNativeEngine(
   };
 }
 
+/** Of {@link traces}, those that bear this engine's names: none once it has ended, whatever else this host does. */
+export async function tracesOf({ bridge, execRoot, root }: NativeEngine): Promise<string[]> {
+  return (await traces()).filter(line => [bridge, execRoot, root].some(name => line.includes(name)));
+}
+
 /** What a container engine could leave behind on a host, as lines to compare with before. */
 export async function traces(): Promise<string[]> {
   const shell = `

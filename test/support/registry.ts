@@ -16,6 +16,13 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
+export interface RegistryOptions {
+  /** It lets nobody else in (basic authentication with an htpasswd file). */
+  user?: { name: string; password: string };
+  /** Else one that is free. */
+  port?: number;
+}
+
 /** A loopback port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer();
@@ -25,27 +32,42 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
-/** `enter`: words that put it, and what pushes into it, elsewhere, such as into a network namespace. */
-export async function startRegistry(enter: string[] = []): Promise<Registry> {
-  const directory = await mkdtemp(join(tmpdir(), 'berth-registry-'));
-  const port = await freePort();
+/** A line of an htpasswd file; docker-registry wants bcrypt, which perl reaches through libcrypt. */
+async function htpasswd({ name, password }: { name: string; password: string }): Promise<string> {
+  const program = 'print crypt($ARGV[0], "\\$2y\\$05\\$saltsaltsaltsaltsaltse")';
+  return `${name}:${await succeed('perl', ['-e', program, password])}\n`;
+}
+
+async function writeConfig(directory: string, port: number, user: RegistryOptions['user']): Promise<string> {
   const config = join(directory, 'config.yml');
+  if (user) await writeFile(join(directory, 'htpasswd'), await htpasswd(user));
+  const auth = user ? `auth: { htpasswd: { realm: test, path: ${directory}/htpasswd } }\n` : '';
   await writeFile(
     config,
     `version: 0.1
 log: { level: error }
 storage: { filesystem: { rootdirectory: ${directory}/data }, delete: { enabled: true } }
 http: { addr: "127.0.0.1:${port}" }
-`,
+${auth}`,
   );
+  return config;
+}
+
+/** `enter`: words that put it, and what pushes into it, elsewhere, such as into a network namespace. */
+export async function startRegistry(enter: string[] = [], options: RegistryOptions = {}): Promise<Registry> {
+  const { user } = options;
+  const directory = await mkdtemp(join(tmpdir(), 'berth-registry-'));
+  const port = options.port ?? (await freePort());
+  const config = await writeConfig(directory, port, user);
   const there = (words: string[]): [string, string[]] => {
     const [program = '', ...args] = [...enter, ...words];
     return [program, args];
   };
   const server = spawn(...there(['docker-registry', 'serve', config]), { stdio: 'ignore' });
   const ended = new Promise(resolve => server.once('exit', resolve));
+  const login = user ? `${user.name}:${user.password}` : '';
   await eventually('the registry answers', () =>
-    succeed(...there(['curl', '--silent', '--fail', `http://127.0.0.1:${port}/v2/`])).then(() => true),
+    succeed(...there(['curl', '--silent', '--fail', '--user', login, `http://127.0.0.1:${port}/v2/`])).then(() => true),
   );
   const host = `localhost:${port}`;
   return {
@@ -54,7 +76,8 @@ http: { addr: "127.0.0.1:${port}" }
     push: async (archive, repository) => {
       const target = `docker://${host}/${repository}`;
       const copy = ['skopeo', 'copy', '--quiet', '--insecure-policy', '--dest-tls-verify=false'];
-      await succeed(...there([...copy, `docker-archive:${archive}`, target]), { timeoutMs: 180_000 });
+      const credentials = user ? [`--dest-creds=${login}`] : [];
+      await succeed(...there([...copy, ...credentials, `docker-archive:${archive}`, target]), { timeoutMs: 180_000 });
     },
     stop: async () => {
       server.kill('SIGTERM');
