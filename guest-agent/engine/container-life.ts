@@ -226,9 +226,11 @@ export abstract class ContainerLife {
     this.#change({ state: this.#endedState(status, 'exited', false) }, true);
   }
 
-  /** Boot: `--restart always` after a reboot. */
+  /** Boot: as its restart policy wants it; `always` also when the user had stopped it. */
   startWithEngine(): void {
-    this.#restartSoon(0);
+    void this.start().catch(error =>
+      this.#context.log.warn('A container did not come up with the engine', { id: this.id, error: messageOf(error) }),
+    );
   }
 
   /** What the last run held is given back; also at boot, for a container that no longer runs. */

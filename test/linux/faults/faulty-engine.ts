@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { httpJson } from '../../../base/http-client.ts';
+import { succeed } from '../../support/command.ts';
+import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
+import { eventually } from '../../support/eventually.ts';
+import { busyboxArchive } from '../../support/images.ts';
+
+/** Why these tests cannot run here, or undefined. */
+export function whyNot(): string | undefined {
+  if (process.platform !== 'linux') return 'needs Linux';
+  if (process.getuid?.() !== 0) return 'needs root';
+  return undefined;
+}
+
+/** Thousands of faults instead of dozens. */
+export const long = process.env.BERTH_TEST_LONG === '1';
+
+/** A real engine that a test is not kind to. */
+export interface FaultyEngine extends NativeEngine {
+  /** One request of the Engine API. @throws EngineError with the engine's message */
+  api<T = unknown>(method: string, path: string, body?: unknown): Promise<T>;
+  /** Removes every container, ends the engine in order and throws if anything of it is left on this host. */
+  endWithoutTrace(): Promise<void>;
+}
+
+/** An engine with `busybox:latest` in it. */
+export async function startFaultyEngine(...args: Parameters<typeof startNativeEngine>): Promise<FaultyEngine> {
+  const engine = await startNativeEngine(...args);
+  await engine.docker('load', '-q', '-i', await busyboxArchive());
+  return Object.assign(engine, {
+    api: <T>(method: string, path: string, body?: unknown): Promise<T> =>
+      httpJson({ socketPath: engine.socket }, method, `/v1.48${path}`, {
+        ...(body === undefined ? {} : { body }),
+        timeoutMs: 60_000,
+      }) as Promise<T>,
+    endWithoutTrace: async () => {
+      const ids = (await engine.docker('ps', '-aq')).split('\n').filter(Boolean);
+      if (ids.length > 0) await engine.docker('rm', '-f', ...ids);
+      await engine.stop();
+      await assertNoTrace(engine);
+    },
+  });
+}
+
+/** Mounts, cgroups, links, nft tables, namespaces, files and processes of one engine, as lines. */
+export async function tracesOf({ bridge, execRoot, root }: NativeEngine): Promise<string[]> {
+  const ours = [bridge, basename(execRoot), root].join('|');
+  const shell = `
+    grep -E '${ours}' /proc/self/mountinfo | cut -d' ' -f5 | sed 's/^/mount /'
+    find /sys/fs/cgroup -type d -path '*${bridge}*' 2>/dev/null
+    ip -o link show | grep -E '${bridge}' | cut -d: -f2 | sed 's/^/link /'
+    ip -o link show type veth | grep -v ' master ' | cut -d: -f2 | sed 's/^/link without a bridge /'
+    nft list tables | grep -E '${bridge}'
+    pgrep -af '${execRoot}' | grep -v pgrep | sed 's/^/process /'`;
+  const lines = (await succeed('sh', ['-c', `{ ${shell}\n} || true`])).split('\n').filter(Boolean);
+  return [...lines, ...(existsSync(execRoot) ? [execRoot] : [])];
+}
+
+/** A kernel takes a moment to let go. */
+export async function assertNoTrace(engine: NativeEngine): Promise<void> {
+  await eventually('nothing is left', async () => {
+    const left = await tracesOf(engine);
+    if (left.length > 0) throw new Error(left.join('\n'));
+    return true;
+  });
+}
+
+/** The agent's process: the child of the command line that started it. */
+export async function agentPid(engine: NativeEngine): Promise<number> {
+  return Number((await succeed('pgrep', ['-P', String(engine.pid())])).trim());
+}
+
+/** A repeatable sequence of numbers in [0, 1). Mulberry32. */
+export function randomSequence(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
