@@ -1,0 +1,107 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type NativeEngine, startNativeEngine, traces } from '../../support/engine.ts';
+import { eventually } from '../../support/eventually.ts';
+import { busyboxArchive } from '../../support/images.ts';
+
+const usable = process.platform === 'linux' && process.getuid?.() === 0;
+if (!usable) console.log('skipped: an engine needs Linux and root');
+
+describe.skipIf(!usable)('an engine and its containers', { timeout: 120_000 }, () => {
+  let engine: NativeEngine;
+  const docker = (...args: string[]): Promise<string> => engine.docker(...args).then(text => text.trim());
+  const state = (name: string): Promise<string> =>
+    docker('inspect', name, '--format', '{{.State.Status}} {{.State.ExitCode}}');
+
+  beforeAll(async () => {
+    engine = await startNativeEngine();
+    await docker('load', '-q', '-i', await busyboxArchive());
+  }, 60_000);
+  afterAll(async () => {
+    await engine?.stop();
+    const left = (await traces()).filter(line => line.includes(engine.bridge) || line.includes(engine.execRoot));
+    expect(left).toEqual([]);
+  }, 60_000);
+
+  it('containers go on when the engine is killed, and the next one knows all', async () => {
+    await docker('run', '-d', '--name', 'counter', 'busybox', 'sh', '-c', 'i=0; while :; do echo $i; i=$((i+1)); done');
+    await docker('run', '-d', '--name', 'short', 'busybox', 'sh', '-c', 'sleep 1; echo done; exit 7');
+    await docker('run', '-d', '--name', 'again', '--restart', 'always', 'busybox', 'sh', '-c', 'sleep 1; exit 1');
+    await docker('run', '-dit', '--name', 'shell', 'busybox', 'sh');
+    await engine.kill();
+    await new Promise(resolve => setTimeout(resolve, 1500));
+    await engine.restart();
+    expect(await state('short')).toBe('exited 7');
+    expect(await docker('logs', 'short')).toBe('done');
+    expect(await state('counter')).toBe('running 0');
+    expect(await docker('exec', '-t', 'shell', 'tty')).toBe('/dev/pts/1');
+    await eventually('the restart policy goes on', async () => (await state('again')).startsWith('running'));
+    await docker('kill', 'counter');
+    const lines = (await docker('logs', '--tail', '20000', 'counter')).split('\n').map(Number);
+    expect(lines).toEqual(lines.map((_, index) => (lines[0] ?? 0) + index));
+    await docker('rm', '-f', 'counter', 'short', 'again', 'shell');
+  });
+
+  it('an orderly end stops them, and the policy decides who comes back', async () => {
+    for (const policy of ['always', 'unless-stopped', 'no']) {
+      await docker(
+        'run',
+        '-d',
+        '--name',
+        `up-${policy}`,
+        '--restart',
+        policy,
+        '--stop-signal',
+        'KILL',
+        'busybox',
+        'sleep',
+        '1000',
+      );
+      await docker(
+        'run',
+        '-d',
+        '--name',
+        `down-${policy}`,
+        '--restart',
+        policy,
+        '--stop-signal',
+        'KILL',
+        'busybox',
+        'sleep',
+        '1000',
+      );
+      await docker('stop', '-t', '0', `down-${policy}`);
+    }
+    process.kill(engine.pid(), 'SIGTERM');
+    await eventually('it has ended', async () => (await engine.tryDocker(['version'])).code !== 0, 30_000);
+    await engine.restart();
+    const running = async (): Promise<string[]> => (await docker('ps', '--format', '{{.Names}}')).split('\n').sort();
+    await eventually('they are up', async () => (await running()).length === 3);
+    expect(await running()).toEqual(['down-always', 'up-always', 'up-unless-stopped']);
+    await docker('rm', '-f', ...(await docker('ps', '-aq')).split('\n'));
+  });
+
+  it('what cannot be read is put aside, and the rest lives', async () => {
+    const [broken, whole] = await Promise.all([
+      docker('create', 'busybox', 'true'),
+      docker('create', 'busybox', 'true'),
+    ]);
+    await engine.kill();
+    writeFileSync(join(engine.root, 'containers', broken, 'container.json'), '{"version":1');
+    await engine.restart();
+    expect(await docker('ps', '-aq', '--no-trunc')).toBe(whole);
+    await docker('rm', whole);
+  });
+
+  it('a removal meets a start, fifty times', async () => {
+    for (let round = 0; round < 50; round++) {
+      const name = `race${round}`;
+      await docker('create', '--name', name, '-p', '18099:80', 'busybox', 'sleep', '100');
+      await Promise.all([engine.tryDocker(['start', name]), engine.tryDocker(['rm', '-f', name])]);
+      await engine.tryDocker(['rm', '-f', name]);
+    }
+    expect(await docker('ps', '-aq')).toBe('');
+    expect(await engine.log()).not.toContain('nobody handled');
+  });
+});
