@@ -101,7 +101,7 @@ export function launchPlan(request: LaunchRequest, context: PlanContext): Launch
   return {
     cloneFlags: namespaces.flags,
     ...(namespaces.pid === undefined ? {} : { pidNamespace: namespaces.pid }),
-    ...birthplace(request.cgroup),
+    ...(movesLater(request.cgroup, context) ? {} : birthplace(request.cgroup)),
     steps,
   };
 }
@@ -127,6 +127,10 @@ export function execPlan(request: ExecRequest): LaunchPlan {
 
 const birthplace = (cgroup: CgroupJoin): { cgroup?: string } =>
   cgroup.version === 2 ? { cgroup: cgroup.directory } : {};
+
+/** Then a child that was forked beforehand will do, and what it has touched until then is not the container's. */
+const movesLater = (cgroup: CgroupJoin, { cgroups }: PlanContext): boolean =>
+  cgroup.version === 2 && cgroups.version === 2 && cgroups.cheapMoves === true;
 
 const joinSteps = (cgroup: CgroupJoin): LaunchStep[] =>
   cgroup.version === 1 && cgroup.tasks.length > 0 ? [{ op: 'joinCgroup', tasks: cgroup.tasks }] : [];
@@ -169,7 +173,9 @@ function rootSteps(request: LaunchRequest, context: PlanContext, privateCgroups:
   const { linux } = spec;
   const { lowerdirs, upperdir, workdir, options = [] } = rootfs;
   const enterCgroup: LaunchStep[] = [
-    ...joinSteps(cgroup),
+    ...(cgroup.version === 2 && movesLater(cgroup, context)
+      ? [{ op: 'joinCgroup', tasks: [`${cgroup.directory}/cgroup.procs`] } as const]
+      : joinSteps(cgroup)),
     ...(privateCgroups ? [{ op: 'unshare', flags: CLONE_NEWCGROUP } as const] : []),
   ];
   const mounting = { cgroups: context.cgroups, cgroupsPath: linux.cgroupsPath ?? '', privateCgroups, enterCgroup };

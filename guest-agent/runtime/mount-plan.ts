@@ -17,7 +17,13 @@ import {
 } from '../syscalls/mount-flags.ts';
 
 /** How this host has its cgroups: the unified hierarchy, or one mount for each set of controllers. */
-export type CgroupLayout = { version: 2 } | { version: 1; hierarchies: CgroupHierarchy[] };
+export type CgroupLayout = UnifiedCgroups | { version: 1; hierarchies: CgroupHierarchy[] };
+
+export interface UnifiedCgroups {
+  version: 2;
+  /** Mounted with `favordynmods`: a process may change its cgroup without waiting for all others. */
+  cheapMoves?: boolean;
+}
 
 export interface CgroupHierarchy {
   /** Its folder below `/sys/fs/cgroup`: `cpu,cpuacct`, `systemd`. */

@@ -50,7 +50,8 @@ class KeeperRuntime implements Runtime {
     this.#log = options.log.child('runtime');
     const mountPoint = join(options.execRoot, 'rootfs');
     mkdirSync(mountPoint, { recursive: true, mode: 0o711 });
-    this.#context = { cgroups: parseCgroupLayout(readFileSync('/proc/self/cgroup', 'utf8')), mountPoint };
+    const about = (name: string): string => readFileSync(`/proc/self/${name}`, 'utf8');
+    this.#context = { cgroups: parseCgroupLayout(about('cgroup'), about('mountinfo')), mountPoint };
   }
 
   async connect(): Promise<void> {

@@ -88,6 +88,16 @@ describe('the plan of a launch', () => {
     await expect(plan(made, { version: 2 })).toMatchFileSnapshot(golden('launch-v2-terminal'));
   });
 
+  it('moves there late on v2 where moving is cheap', () => {
+    const mountinfo = '31 24 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate,favordynmods\n';
+    const made = request((_spec, all) => {
+      all.cgroup = { version: 2, directory: '/sys/fs/cgroup/berth/c' };
+    });
+    const { cgroup, steps } = launchPlan(made, { cgroups: parseCgroupLayout('0::/\n', mountinfo), mountPoint: '/' });
+    expect(cgroup).toBeUndefined();
+    expect(steps).toContainEqual({ op: 'joinCgroup', tasks: ['/sys/fs/cgroup/berth/c/cgroup.procs'] });
+  });
+
   it('leaves the devices alone when the container has the host’s', () => {
     const made = request(spec => {
       spec.mounts = [{ destination: '/dev', type: 'bind', source: '/dev', options: ['rbind'] }];
