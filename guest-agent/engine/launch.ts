@@ -12,6 +12,7 @@ import { cpuCount } from './cpu-count.ts';
 import { chooseDevices, deviceNumbers } from './devices.ts';
 import { execDirectory } from './exec-directory.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
+import { logAttributes } from './log-attributes.ts';
 import { mountsFor } from './mounts.ts';
 import { connectRequestOf } from './network-request.ts';
 import { toLinuxResources } from './resources.ts';
@@ -101,7 +102,9 @@ export function openStreams(
   stdio: StdioSpec,
   context: EngineContext,
 ): { output: ContainerOutput; input: InputSink | undefined } {
-  const log = { id: record.id, directory: context.records.directory(record.id), config: logConfigOf(record) };
+  const config = logConfigOf(record);
+  const attributes = logAttributes(record.config, config.options);
+  const log = { id: record.id, directory: context.records.directory(record.id), config, attributes };
   if (stdio.terminal) {
     const output = context.rooms.logs.open({ ...log, source: { terminalFd: process.openTerminal() } });
     return { output, input: record.config.OpenStdin ? openTerminalInput(process.openTerminal()) : undefined };
