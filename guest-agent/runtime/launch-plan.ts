@@ -116,7 +116,7 @@ export function execPlan(request: ExecRequest): LaunchPlan {
     steps: [
       ...stdioSteps(stdio, process.user.uid),
       { op: 'oomScore', value: process.oomScoreAdj ?? 0 },
-      ...joinSteps(request.cgroup),
+      ...joinSteps(request.cgroup, false),
       { op: 'enterContainer', flags },
       { op: 'newSession', keyring: request.container.slice(0, 12) },
       ...terminalSteps(stdio, process, null),
@@ -132,8 +132,10 @@ const birthplace = (cgroup: CgroupJoin): { cgroup?: string } =>
 const movesLater = (cgroup: CgroupJoin, { cgroups }: PlanContext): boolean =>
   cgroup.version === 2 && cgroups.version === 2 && cgroups.cheapMoves === true;
 
-const joinSteps = (cgroup: CgroupJoin): LaunchStep[] =>
-  cgroup.version === 1 && cgroup.tasks.length > 0 ? [{ op: 'joinCgroup', tasks: cgroup.tasks }] : [];
+function joinSteps(cgroup: CgroupJoin, late: boolean): LaunchStep[] {
+  if (cgroup.version === 2) return late ? [{ op: 'joinCgroup', tasks: [`${cgroup.directory}/cgroup.procs`] }] : [];
+  return cgroup.tasks.length > 0 ? [{ op: 'joinCgroup', tasks: cgroup.tasks }] : [];
+}
 
 interface Namespaces {
   flags: number;
@@ -173,9 +175,7 @@ function rootSteps(request: LaunchRequest, context: PlanContext, privateCgroups:
   const { linux } = spec;
   const { lowerdirs, upperdir, workdir, options = [] } = rootfs;
   const enterCgroup: LaunchStep[] = [
-    ...(cgroup.version === 2 && movesLater(cgroup, context)
-      ? [{ op: 'joinCgroup', tasks: [`${cgroup.directory}/cgroup.procs`] } as const]
-      : joinSteps(cgroup)),
+    ...joinSteps(cgroup, movesLater(cgroup, context)),
     ...(privateCgroups ? [{ op: 'unshare', flags: CLONE_NEWCGROUP } as const] : []),
   ];
   const mounting = { cgroups: context.cgroups, cgroupsPath: linux.cgroupsPath ?? '', privateCgroups, enterCgroup };
