@@ -67,10 +67,11 @@ export async function startNativeEngine(
       env: { ...process.env, ...around.env },
     });
     closeSync(output);
-    await eventually('the engine answers', async () => {
-      if (child.exitCode !== null) throw new Error(`the engine ended:\n${await readFile(logFile, 'utf8')}`);
+    const answered = await eventually('the engine answers', async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return 'ended';
       return succeed('docker', ['-H', `unix://${socket}`, 'version', '--format', '{{.Server.Version}}']);
     });
+    if (answered === 'ended') throw new Error(`the engine ended:\n${await readFile(logFile, 'utf8')}`);
   };
   const ended = (): Promise<unknown> =>
     child.exitCode === null && child.signalCode === null
