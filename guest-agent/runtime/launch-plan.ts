@@ -18,6 +18,8 @@ export interface PlanContext {
   cgroups: CgroupLayout;
   /** An existing directory of the host, on which each container mounts its root in its own namespace. */
   mountPoint: string;
+  /** The kernel offers `/proc/kcore`, so that `/dev/core` leads somewhere. */
+  hasKcore: boolean;
 }
 
 /** How a process is born, and what it does until it is the container's. */
@@ -78,9 +80,10 @@ const deviceLinks: readonly (readonly [string, string])[] = [
   ['/dev/stdin', '/proc/self/fd/0'],
   ['/dev/stdout', '/proc/self/fd/1'],
   ['/dev/stderr', '/proc/self/fd/2'],
-  ['/dev/core', '/proc/kcore'],
   ['/dev/ptmx', 'pts/ptmx'],
 ];
+
+const coreLink = ['/dev/core', '/proc/kcore'] as const;
 
 /** The plan of a container's first process: runtime-spec's lifecycle from "create" to "start" in one go. Pure. */
 export function launchPlan(request: LaunchRequest, context: PlanContext): LaunchPlan {
@@ -185,7 +188,7 @@ function rootSteps(request: LaunchRequest, context: PlanContext, privateCgroups:
     { op: 'root', target: context.mountPoint, lowerdirs, upperdir, workdir, options },
     ...mountSteps(spec, mounting),
     ...initSteps(request),
-    ...deviceSteps(spec),
+    ...deviceSteps(spec, context),
     ...terminalSteps(stdio, spec.process, '/dev/console'),
     ...(Object.keys(linux.sysctl ?? {}).length > 0 ? [{ op: 'sysctls', values: linux.sysctl ?? {} } as const] : []),
     { op: 'makeDirectory', path: spec.process.cwd },
@@ -201,12 +204,14 @@ function initSteps({ init }: LaunchRequest): LaunchStep[] {
 }
 
 /** The devices that every container has, unless it was given the host's `/dev`. */
-function deviceSteps(spec: RuntimeSpec): LaunchStep[] {
+function deviceSteps(spec: RuntimeSpec, { hasKcore }: PlanContext): LaunchStep[] {
   const devices = spec.mounts.filter(mount => mount.destination === '/dev');
   if (devices.some(mount => mount.type === 'bind' || mount.options?.some(word => /^r?bind$/.test(word)))) return [];
   return [
     ...defaultDevices.map(device => deviceStep(device)),
-    ...deviceLinks.map(([path, target]) => ({ op: 'symlink', path, target }) as const),
+    ...[...deviceLinks, ...(hasKcore ? [coreLink] : [])].map(
+      ([path, target]) => ({ op: 'symlink', path, target }) as const,
+    ),
     ...(spec.linux.devices ?? []).map(device => deviceStep(device)),
   ];
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import type { HeldExit, HeldProcess, KeeperEvent, StartMessage } from '../keeper/protocol.ts';
@@ -51,7 +51,8 @@ class KeeperRuntime implements Runtime {
     const mountPoint = join(options.execRoot, 'rootfs');
     mkdirSync(mountPoint, { recursive: true, mode: 0o711 });
     const about = (name: string): string => readFileSync(`/proc/self/${name}`, 'utf8');
-    this.#context = { cgroups: parseCgroupLayout(about('cgroup'), about('mountinfo')), mountPoint };
+    const cgroups = parseCgroupLayout(about('cgroup'), about('mountinfo'));
+    this.#context = { cgroups, mountPoint, hasKcore: existsSync('/proc/kcore') };
   }
 
   async connect(): Promise<void> {

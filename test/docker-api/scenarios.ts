@@ -353,11 +353,13 @@ export const scenarios: Scenario[] = [
   {
     name: 'events',
     steps: [
-      step('run --name ca busybox true'),
-      step('rm ca'),
+      step('run --name ca --label evented=yes busybox true'),
+      step('rename ca renamed'),
+      step('rm renamed'),
+      // the window of the question ends at a whole second
+      step('run --rm busybox sleep 1.1'),
       step(
-        'events --since 1h --until 0s --filter type=container --format {{.Action}}|{{.Actor.Attributes.name}}|{{.Actor.Attributes.exitCode}}|{{.Actor.Attributes.image}}',
-        { hide: [/^(?!.*\|ca\|).+\n/gm] },
+        'events --since 1h --until 0s --filter label=evented=yes --format {{.Type}}|{{.Action}}|{{.Actor.Attributes.name}}|{{.Actor.Attributes.exitCode}}|{{.Actor.Attributes.image}}',
       ),
     ],
   },

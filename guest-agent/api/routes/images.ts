@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { fields, text } from '../../../contracts/decode.ts';
 import { type AuthConfig, authConfig } from '../../../contracts/docker/common.ts';
 import * as routes from '../../../contracts/docker/image-routes.ts';
-import { invalidArgument, notImplemented } from '../../../contracts/errors.ts';
+import { invalidArgument, messageOf, notImplemented } from '../../../contracts/errors.ts';
 import { serve } from '../call.ts';
 import { withVirtualSize } from '../compat.ts';
 
@@ -54,8 +54,11 @@ export const imageRoutes = [
     });
   }),
 
+  // dockerd answers 200 before it reads the archive: what is wrong with it is told in the stream, whenever it is found
   serve(routes.imageLoad, async ({ query, input, signal, progress }, engine) => {
-    await engine.images.load(input, { quiet: query.quiet, progress, signal });
+    await engine.images.load(input, { quiet: query.quiet, progress, signal }).catch(error => {
+      progress({ errorDetail: { message: messageOf(error) }, error: messageOf(error) });
+    });
   }),
 
   serve(routes.imageInspect, async ({ path, query, version }, engine) =>

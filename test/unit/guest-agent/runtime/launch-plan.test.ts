@@ -69,7 +69,7 @@ function request(change: (spec: RuntimeSpec, request: LaunchRequest) => void = (
 
 const golden = (name: string): string => `__golden__/${name}.json`;
 const plan = (made: LaunchRequest, cgroups: CgroupLayout): string =>
-  `${JSON.stringify(launchPlan(made, { cgroups, mountPoint: '/run/x/rootfs' }), undefined, 1)}\n`;
+  `${JSON.stringify(launchPlan(made, { cgroups, mountPoint: '/run/x/rootfs', hasKcore: true }), undefined, 1)}\n`;
 
 describe('the plan of a launch', () => {
   it('is complete and in order on cgroup v1', async () => {
@@ -93,7 +93,7 @@ describe('the plan of a launch', () => {
     const made = request((_spec, all) => {
       all.cgroup = { version: 2, directory: '/sys/fs/cgroup/berth/c' };
     });
-    const { cgroup, steps } = launchPlan(made, { cgroups: parseCgroupLayout('0::/\n', mountinfo), mountPoint: '/' });
+    const { cgroup, steps } = launchPlan(made, { cgroups: parseCgroupLayout('0::/\n', mountinfo), mountPoint: '/', hasKcore: true });
     expect(cgroup).toBeUndefined();
     expect(steps).toContainEqual({ op: 'joinCgroup', tasks: ['/sys/fs/cgroup/berth/c/cgroup.procs'] });
   });
@@ -102,7 +102,7 @@ describe('the plan of a launch', () => {
     const made = request(spec => {
       spec.mounts = [{ destination: '/dev', type: 'bind', source: '/dev', options: ['rbind'] }];
     });
-    const { steps } = launchPlan(made, { cgroups: { version: 2 }, mountPoint: '/' });
+    const { steps } = launchPlan(made, { cgroups: { version: 2 }, mountPoint: '/', hasKcore: true });
     expect(steps.some(step => step.op === 'device')).toBe(false);
   });
 
@@ -110,7 +110,7 @@ describe('the plan of a launch', () => {
     const made = request(spec => {
       spec.linux.namespaces = [{ type: 'pid' }];
     });
-    const { steps } = launchPlan(made, { cgroups: splitLayout, mountPoint: '/' });
+    const { steps } = launchPlan(made, { cgroups: splitLayout, mountPoint: '/', hasKcore: true });
     expect(steps.some(step => step.op === 'unshare')).toBe(false);
     expect(steps.filter(step => step.op === 'bind').map(step => step.source)).toContain(
       '/sys/fs/cgroup/memory/berth/c',
