@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { httpJson } from '../../../base/http-client.ts';
 import { succeed } from '../../support/command.ts';
 import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
@@ -27,6 +28,7 @@ export interface FaultyEngine extends NativeEngine {
 /** An engine with `busybox:latest` in it. */
 export async function startFaultyEngine(...args: Parameters<typeof startNativeEngine>): Promise<FaultyEngine> {
   const engine = await startNativeEngine(...args);
+  onTestFinished(({ task }) => endAfterTest(engine, task.result?.state === 'fail'));
   await engine.docker('load', '-q', '-i', await busyboxArchive());
   return Object.assign(engine, {
     api: <T>(method: string, path: string, body?: unknown): Promise<T> =>
@@ -41,6 +43,16 @@ export async function startFaultyEngine(...args: Parameters<typeof startNativeEn
       await assertNoTrace(engine);
     },
   });
+}
+
+/** A test that failed half-way shows what the engine said, and leaves nothing running. */
+async function endAfterTest(engine: NativeEngine, failed: boolean): Promise<void> {
+  const log = await engine.log().catch(() => undefined);
+  if (log === undefined) return; // it has ended in order
+  if (failed) console.log(log.split('\n').slice(-200).join('\n'));
+  await engine.end();
+  await engine.restart(); // it was killed, perhaps: its containers go with one that ends in order
+  await engine.stop();
 }
 
 /** Mounts, cgroups, links, nft tables, namespaces, files and processes of one engine, as lines. */
