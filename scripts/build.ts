@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
+import { mkdir, rename, utimes, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -27,10 +28,12 @@ export async function buildPrograms(outdir = 'dist', names: string[] = Object.ke
   const entries = Object.entries(programs).filter(
     ([name, entry]) => names.includes(name) && existsSync(`${root}${entry}`),
   );
-  await build({
+  const started = new Date();
+  const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: entries.map(([out, entry]) => ({ in: entry, out })),
     outdir,
+    write: false,
     outExtension: { '.js': '.mjs' },
     bundle: true,
     format: 'esm',
@@ -40,7 +43,19 @@ export async function buildPrograms(outdir = 'dist', names: string[] = Object.ke
     banner: { js: banner },
     logLevel: 'warning',
   });
+  for (const { path, contents } of outputFiles) await replaceFile(path, contents, started);
   return entries.map(([name]) => name);
+}
+
+/**
+ * At once, for somebody may be starting it. Dated when the build began: a source written meanwhile is younger.
+ */
+async function replaceFile(path: string, contents: Uint8Array, date: Date): Promise<void> {
+  const unfinished = `${path}.${process.pid}`;
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(unfinished, contents);
+  await utimes(unfinished, date, date);
+  await rename(unfinished, path);
 }
 
 if (basename(process.argv[1] ?? '') === 'build.ts') {

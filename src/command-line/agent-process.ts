@@ -1,17 +1,36 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { unavailable } from '../../contracts/errors.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /**
- * The engine's program and the arguments of its Node: the bundle when there is one (a packaged Berth), else the source.
- * The inspector stays shut: SIGUSR1 would open it on loopback, within reach of a container in the host's network.
+ * The engine's program and the arguments of its Node. The inspector stays shut: SIGUSR1 would open it on loopback, within
+ * reach of a container in the host's network. A small young generation costs less memory and fewer page faults.
  */
 export function agentCommand(project: string, args: string[]): string[] {
+  return ['--disable-sigusr1', '--max-semi-space-size=2', agentProgram(project), ...args];
+}
+
+/** The bundle, made anew when a source is younger; from source where it cannot be made, which takes more memory and time. */
+function agentProgram(project: string): string {
   const source = join(project, 'guest-agent', 'main.ts');
-  const program = existsSync(source) ? source : join(project, 'dist', 'agent.mjs');
-  return ['--disable-sigusr1', program, ...args];
+  const bundle = join(project, 'dist', 'agent.mjs');
+  if (!existsSync(source)) return bundle;
+  const changed = lastChange(project);
+  if (builtAt(bundle) > changed) return bundle;
+  spawnSync(process.execPath, [join(project, 'scripts', 'build.ts')], { stdio: 'ignore' });
+  return builtAt(bundle) > changed ? bundle : source;
+}
+
+const builtAt = (file: string): number => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+/** When anything that the bundle is made of was last written, in milliseconds since 1970. */
+function lastChange(project: string): number {
+  const files = ['guest-agent', 'contracts', 'base'].flatMap(folder =>
+    readdirSync(join(project, folder), { recursive: true, encoding: 'utf8' }).map(name => join(project, folder, name)),
+  );
+  return Math.max(...[...files, join(project, 'package-lock.json'), join(project, 'scripts', 'build.ts')].map(builtAt));
 }
 
 /** Starts the engine on this computer. @throws unavailable where it cannot run. */
