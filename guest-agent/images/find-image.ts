@@ -80,7 +80,8 @@ async function configBytes(descriptor: Descriptor, finding: Finding): Promise<Bu
     throw configError(error, options);
   });
   const body = memory.bytes();
-  if (digestOf(body) !== digest) throw unavailable(`image config verification failed for digest ${digest}`);
+  if (digestOf(body) !== digest)
+    throw unavailable(`error pulling image configuration: image config verification failed for digest ${digest}`);
   await content.put(body);
   return body;
 }

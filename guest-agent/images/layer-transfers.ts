@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
-import { EngineError, internal, messageOf, unavailable } from '../../contracts/errors.ts';
+import { EngineError, internal, invalidArgument, messageOf, unavailable } from '../../contracts/errors.ts';
 import { type Compression, compressionOf, type Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
 import type { Archive } from '../archive/index.ts';
@@ -213,7 +213,7 @@ export class LayerTransfers {
       return { size, compression };
     } catch (error) {
       if (to.signal.aborted) throw to.signal.reason;
-      throw registrationFailed(error);
+      throw messageOf(error).startsWith('wrong diff id') ? layersDoNotMatch(error) : registrationFailed(error);
     }
   }
 }
@@ -244,9 +244,13 @@ export function compressionOfBytes(start: Buffer): Compression {
 const verificationFailed = ({ digest }: Descriptor, cause: unknown): EngineError =>
   unavailable(`filesystem layer verification failed for digest ${digest}`, { cause });
 
+const layersDoNotMatch = (cause: unknown): EngineError =>
+  invalidArgument("layers from manifest don't match image configuration", { cause });
+
 /** Docker's words for a layer that could not be unpacked. */
 export function registrationFailed(error: unknown): EngineError {
   const kind = error instanceof EngineError ? error.kind : 'internal';
   const text = isDiskFull(error) ? diskFullText(error) : messageOf(error);
-  return new EngineError(kind, `failed to register layer: ${text}`, { cause: error });
+  const words = text.replace(/(invalid tar header): .*/, '$1');
+  return new EngineError(kind, `failed to register layer: ${words}`, { cause: error });
 }

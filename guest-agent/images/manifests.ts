@@ -2,6 +2,7 @@ import { invalidArgument, notFound } from '../../contracts/errors.ts';
 import { type Descriptor, isIndexType, isManifestType } from '../../contracts/oci/descriptor.ts';
 import { type DiffId, isDigest } from '../../contracts/oci/digest.ts';
 import type { ImageConfig, ImageIndex, ImageManifest, Platform } from '../../contracts/oci/image-spec.ts';
+import { syntaxComplaint } from '../registry/index.ts';
 import { bestFor, formatPlatform } from './platform.ts';
 
 /** Far more than any image has; overlayfs takes 500. */
@@ -62,7 +63,7 @@ function parseJson(body: Buffer, what: string): Record<string, unknown> {
     const value: unknown = JSON.parse(body.toString('utf8'));
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (error) {
-    throw invalidArgument(`invalid ${what}: ${(error as Error).message}`, { cause: error });
+    throw invalidArgument(`error unmarshalling content: ${syntaxComplaint(body.toString('utf8'))}`, { cause: error });
   }
   throw invalidArgument(`invalid ${what}: not an object`);
 }

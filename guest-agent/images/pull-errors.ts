@@ -18,7 +18,7 @@ export function pullError(error: unknown, reference: Reference): unknown {
     case 'NAME_UNKNOWN':
       return notFound(`repository ${name} not found: ${error.message}`, { cause: error });
     default:
-      return unavailable(error.message, { cause: error });
+      return (error.status === 404 ? notFound : unavailable)(error.message, { cause: error });
   }
 }
 

@@ -12,7 +12,7 @@ import type { Holds } from './holds.ts';
 import type { ImageRecord, LayerBlob } from './image.ts';
 import type { ImageIndex } from './image-index.ts';
 import { LayerTransfers, type TransferRooms } from './layer-transfers.ts';
-import { parseConfig } from './manifests.ts';
+import { parseConfig, parseManifest } from './manifests.ts';
 import { suitability } from './platform.ts';
 import { layerMessage, type Progress, shortId, throttled } from './progress.ts';
 import { pullError } from './pull-errors.ts';
@@ -71,6 +71,7 @@ export class Puller {
     const { reference, progress } = pull;
     const resolved = await pull.repository.resolve(reference, pull.signal);
     const { digest } = resolved.descriptor;
+    if (resolved.body) parseManifest(resolved.body, resolved.descriptor.mediaType); // before anything is told, as dockerd does
     const canonical = { ...repositoryOf(reference), digest };
     progress({ status: `Pulling from ${reference.path}`, id: reference.digest ? toText(reference) : reference.tag });
     const id = this.#knownAs(canonical, pull.platform);

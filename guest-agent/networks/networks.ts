@@ -127,7 +127,7 @@ class KernelNetworks implements Networks {
     for (const endpoint of saved.endpoints) this.#claim(live, endpoint);
     live.record = { ...saved, ports: saved.ports.flatMap(port => this.#holdAgain(port)) };
     const outlet = outletOf(saved);
-    if (outlet) this.#bridgeNamed(outlet)?.remember(id, outlet.ipAddress, live.record.ports);
+    if (outlet) this.#bridgeNamed(outlet)?.remember(id, outlet.ipAddress, this.#forwarded(live.record));
     if (live.record.ports.length > 0) await this.#options.publisher?.publish(id, live.record.ports);
     return sandboxOf(live, this.#namespaceOf(live), []);
   }
@@ -249,7 +249,17 @@ class KernelNetworks implements Networks {
       if (holder.namespace) live.namespace = holder.namespace; // also when the next step failed: `release` gives it back
     }
     const outlet = outletOf(live.record);
-    if (outlet) this.#bridgeNamed(outlet)?.publish(request.id, outlet.ipAddress, live.record.ports);
+    if (outlet) this.#bridgeNamed(outlet)?.publish(request.id, outlet.ipAddress, this.#forwarded(live.record));
+  }
+
+  /**
+   * Ports as the kernel forwards them. Where somebody in front of us publishes them (the host of a machine), datagrams
+   * for its loopback come in through our outer link.
+   */
+  #forwarded({ ports }: SandboxRecord): PublishedPort[] {
+    const comesFromOutside = ({ protocol, hostIp }: PublishedPort): boolean =>
+      this.#options.publisher !== undefined && protocol === 'udp' && hostIp.startsWith('127.');
+    return ports.map(port => (comesFromOutside(port) ? { ...port, hostIp: '0.0.0.0' } : port));
   }
 
   /** The container whose namespace it really is: sharing may be shared. */

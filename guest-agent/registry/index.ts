@@ -20,4 +20,4 @@ export {
   type Repository,
   type ResolvedManifest,
 } from './registry.ts';
-export { isRegistryError, RegistryError } from './registry-error.ts';
+export { isRegistryError, RegistryError, syntaxComplaint } from './registry-error.ts';

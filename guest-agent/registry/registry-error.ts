@@ -58,7 +58,7 @@ export function errorOfAnswer(
 function errorOfBody(body: string, status: number): RegistryError {
   const document = parseObject(body);
   const first = Array.isArray(document?.errors) ? (document.errors[0] as Record<string, unknown>) : undefined;
-  if (first) return coded(textOf(first.code), textOf(first.message), status);
+  if (first) return listed(first, status);
   const details = textOf(document?.details);
   if (details && status === 401) return coded('UNAUTHORIZED', details, status);
   if (details && status === 403) return coded('DENIED', details, status);
@@ -70,9 +70,16 @@ function errorOfBody(body: string, status: number): RegistryError {
 }
 
 /** Go's JSON decoder names the first character that it cannot use. */
-function syntaxComplaint(body: string): string {
+export function syntaxComplaint(body: string): string {
   const first = body.trimStart()[0];
   return first ? `invalid character '${first}' looking for beginning of value` : 'unexpected end of JSON input';
+}
+
+/** An error that adds nothing to its code is, for Go's client, only that code: dockerd does not explain it further. */
+function listed(error: Record<string, unknown>, status: number): RegistryError {
+  const [code, message] = [textOf(error.code), textOf(error.message)];
+  const bare = error.detail === undefined && code !== undefined && (!message || message === codeMessages[code]);
+  return bare && code in codeMessages ? new RegistryError(wordsOf(code), { status }) : coded(code, message, status);
 }
 
 function coded(code: string | undefined, message: string | undefined, status: number): RegistryError {

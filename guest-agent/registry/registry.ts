@@ -184,12 +184,18 @@ async function fetchBlob(
   signal: AbortSignal,
 ): Promise<{ offset: number; stream: Readable }> {
   const headers: Record<string, string> = offset > 0 ? { Range: `bytes=${offset}-` } : {};
-  const response = await endpoint.request({ method: 'GET', path: `blobs/${digest}`, headers, signal });
+  const request = { method: 'GET', path: `blobs/${digest}`, headers, signal } as const;
+  const response = await endpoint.request(request).catch(error => {
+    throw error instanceof RegistryError && error.status === 404 ? unknownBlob(error) : error;
+  });
   if (response.statusCode !== 206) return { offset: 0, stream: response };
   const start = Number(/^bytes (\d+)-/.exec(response.headers['content-range'] ?? '')?.[1] ?? offset);
   if (start === offset) return { offset, stream: response };
   response.destroy();
   throw new RegistryError(`the registry answered from byte ${start} instead of ${offset}`);
 }
+
+/** Go's client does not read what a registry says about a blob that it does not have. */
+const unknownBlob = (cause: unknown): RegistryError => new RegistryError('unknown blob', { status: 404, cause });
 
 const typeOf = (response: IncomingMessage): string => (response.headers['content-type'] ?? '').split(';', 1)[0] ?? '';

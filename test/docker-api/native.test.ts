@@ -1,19 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NativeEngine, startNativeEngine, traces } from '../support/engine.ts';
 import { busyboxArchive } from '../support/images.ts';
-import { type Outcome, play } from './replay.ts';
+import { recorded, text } from './recordings.ts';
+import { play } from './replay.ts';
 import { scenarios } from './scenarios.ts';
-
-const recordings = JSON.parse(readFileSync(join(import.meta.dirname, '../recordings/docker.json'), 'utf8')) as {
-  scenarios: Record<string, Outcome[]>;
-};
-
-const text = (outcomes: Outcome[]): string =>
-  outcomes
-    .map(({ docker, code, stdout, stderr }) => `$ docker ${docker.join(' ')}\n[${code}]\n${stdout}${stderr}`)
-    .join('\n');
 
 describe('the native engine answers as dockerd did', () => {
   let engine: NativeEngine;
@@ -32,7 +22,7 @@ describe('the native engine answers as dockerd did', () => {
   for (const scenario of scenarios) {
     it(scenario.name, { timeout: 180_000 }, async () => {
       const played = await play(scenario, engine.socket, await busyboxArchive());
-      expect(text(played)).toBe(text(recordings.scenarios[scenario.name] ?? []));
+      expect(text(played)).toBe(recorded(scenario.name));
     });
   }
 });

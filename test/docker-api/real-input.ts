@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { fileTests } from './real/files.ts';
 import { imageTests } from './real/images.ts';
 import { networkTests } from './real/networking.ts';
 import { outputTests } from './real/output.ts';
 import { processTests } from './real/processes.ts';
-import { type RegistryPorts, type Stage, type Subject, setStage } from './real/subject.ts';
+import { type RegistryPorts, removeAll, type Stage, type Subject, setStage } from './real/subject.ts';
 import { terminalTests } from './real/terminals.ts';
 
 /**
@@ -20,6 +20,7 @@ export function realInput(name: string, open: () => Promise<{ subject: Subject; 
       ports = opened.ports;
       stage = await setStage(opened.subject, ports);
     }, 600_000);
+    afterEach(() => removeAll(stage)); // so that one failure is one
     afterAll(() => stage?.close());
 
     imageTests(

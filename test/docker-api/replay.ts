@@ -22,6 +22,15 @@ function settled(text: string, hide: readonly RegExp[]): string {
   return volatile.reduce((kept, [pattern, word]) => kept.replace(pattern, word), hidden);
 }
 
+/** Words of a scenario, such as `{hostile}`, and what they stand for this time, such as `localhost:40123`. */
+export type Words = Readonly<Record<string, string>>;
+
+const filled = (text: string, words: Words): string =>
+  Object.entries(words).reduce((kept, [word, meaning]) => kept.replaceAll(word, meaning), text);
+
+const emptied = (text: string, words: Words): string =>
+  Object.entries(words).reduce((kept, [word, meaning]) => kept.replaceAll(meaning, word), text);
+
 function outcomeOf(step: Step, result: { code: number; stdout: string; stderr: string }): Outcome {
   const hide = step.hide ?? [];
   const lines = settled(result.stdout, hide);
@@ -35,15 +44,21 @@ function outcomeOf(step: Step, result: { code: number; stdout: string; stderr: s
   };
 }
 
-/** Plays a scenario on an engine, with the image of `archive` in it, and returns what its commands printed. */
-export async function play(scenario: Scenario, socket: string, archive: string): Promise<Outcome[]> {
+/**
+ * Plays a scenario on an engine, with the image of `archive` in it, and returns what its commands printed, with `words`
+ * put in before and taken out again.
+ */
+export async function play(scenario: Scenario, socket: string, archive: string, words: Words = {}): Promise<Outcome[]> {
   const env = { DOCKER_HOST: `unix://${socket}`, DOCKER_CLI_HINTS: 'false' };
   const outcomes: Outcome[] = [];
   await succeed('docker', ['load', '--quiet', '--input', archive], { env });
   try {
     for (const step of scenario.steps) {
       const input = step.input === undefined ? {} : { input: step.input };
-      outcomes.push(outcomeOf(step, await command('docker', step.docker, { env, timeoutMs: 120_000, ...input })));
+      const args = step.docker.map(word => filled(word, words));
+      const { code, stdout, stderr } = await command('docker', args, { env, timeoutMs: 120_000, ...input });
+      const said = { code, stdout: emptied(stdout, words), stderr: emptied(stderr, words) };
+      outcomes.push(outcomeOf(step, said));
     }
   } finally {
     const left = (await succeed('docker', ['ps', '-aq'], { env })).split('\n').filter(Boolean);

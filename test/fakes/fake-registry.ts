@@ -42,9 +42,9 @@ export class FakeRegistry {
     this.#server = createServer((request, response) => void this.#serve(request, response));
   }
 
-  static async start(): Promise<FakeRegistry> {
+  static async start({ port = 0 } = {}): Promise<FakeRegistry> {
     const registry = new FakeRegistry();
-    await new Promise<void>(resolve => registry.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>(resolve => registry.#server.listen(port, '127.0.0.1', resolve));
     return registry;
   }
 

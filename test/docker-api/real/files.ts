@@ -95,7 +95,7 @@ function hostFolders(stage: () => Stage): void {
       } else {
         expect(run.code).toBe(125);
         expect(run.stderr).toContain(folder);
-        expect(run.stderr).toContain('not shared');
+        expect(run.stderr).toContain('sharing host folders with the machine is not there yet');
         expect(await engine.docker('ps', '-aq')).toBe('');
       }
     }

@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type NativeEngine, startNativeEngine, tracesOf } from '../support/engine.ts';
+import { busyboxArchive } from '../support/images.ts';
+import { freePort } from '../support/registry.ts';
+import { badInput, startHostileRegistry, wordsFor } from './bad-input.ts';
+import { recorded, text } from './recordings.ts';
+import { play } from './replay.ts';
+
+describe('the native engine with bad input', () => {
+  let engine: NativeEngine;
+
+  beforeAll(async () => {
+    engine = await startNativeEngine();
+  });
+
+  afterAll(async () => {
+    await engine.stop();
+    expect(await tracesOf(engine)).toEqual([]);
+  });
+
+  it('says what dockerd says, and leaves nothing half-made', { timeout: 120_000 }, async () => {
+    const ports = { hostile: await freePort(), closed: await freePort() };
+    const hostile = await startHostileRegistry(ports.hostile);
+    const words = wordsFor(ports, { host: 'localhost', address: '127.0.0.1' });
+    const played = await play(badInput, engine.socket, await busyboxArchive(), words);
+    await hostile.stop();
+    expect(text(played)).toBe(recorded(badInput.name));
+  });
+});

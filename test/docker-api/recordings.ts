@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Outcome } from './replay.ts';
+
+const recordings = JSON.parse(readFileSync(join(import.meta.dirname, '../recordings/docker.json'), 'utf8')) as {
+  scenarios: Record<string, Outcome[]>;
+};
+
+/** What commands printed, as one reads it. */
+export const text = (outcomes: readonly Outcome[]): string =>
+  outcomes
+    .map(({ docker, code, stdout, stderr }) => `$ docker ${docker.join(' ')}\n[${code}]\n${stdout}${stderr}`)
+    .join('\n');
+
+/** What a real dockerd printed in a scenario (scripts/record-docker.ts). */
+export const recorded = (scenario: string): string => text(recordings.scenarios[scenario] ?? []);
