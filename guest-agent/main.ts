@@ -16,7 +16,7 @@ import { openImages, ownPlatform } from './images/index.ts';
 import { openLogs } from './logs/index.ts';
 import { openNetworks } from './networks/index.ts';
 import { openRegistry } from './registry/index.ts';
-import { keeperProgram, openRuntime } from './runtime/index.ts';
+import { keeperProgram, openRuntime, withFaultPoints } from './runtime/index.ts';
 import { openSnapshots } from './snapshots/index.ts';
 import { tryLock } from './syscalls/process.ts';
 import { openVolumes } from './volumes/index.ts';
@@ -151,7 +151,18 @@ async function openRooms(flags: Flags, publisher: Control['publisher'] | undefin
     openVolumes({ root: join(root, 'volumes'), copier: archive, log }),
   ]);
   const logs = openLogs({ workerFile: programFile('pump-worker.mjs', 'logs/pump-worker.ts'), log });
-  return { archive, snapshots, registry, images, runtime, networks, volumes, logs, cgroups: openCgroups({}) };
+  const { BERTH_FAULT_POINT: faults } = process.env;
+  return {
+    archive,
+    snapshots,
+    registry,
+    images,
+    runtime: faults ? withFaultPoints(runtime, faults) : runtime,
+    networks,
+    volumes,
+    logs,
+    cgroups: openCgroups({}),
+  };
 }
 
 /** Engines side by side differ in their bridges, and so in their cgroups. */
