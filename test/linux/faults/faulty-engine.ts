@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
+import { homedir } from 'node:os';
+import { basename, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { httpJson } from '../../../base/http-client.ts';
 import { succeed } from '../../support/command.ts';
 import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
+
+const compiled = join(homedir(), '.cache/berth-test/compiled');
 
 /** Why these tests cannot run here, or undefined. */
 export function whyNot(): string | undefined {
@@ -26,8 +29,13 @@ export interface FaultyEngine extends NativeEngine {
 }
 
 /** An engine with `busybox:latest` in it. */
-export async function startFaultyEngine(...args: Parameters<typeof startNativeEngine>): Promise<FaultyEngine> {
-  const engine = await startNativeEngine(...args);
+export async function startFaultyEngine(
+  config: Record<string, unknown> = {},
+  around: { root?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<FaultyEngine> {
+  // It starts dozens of times: what Node has compiled once it need not compile again.
+  const env = { NODE_COMPILE_CACHE: compiled, ...around.env };
+  const engine = await startNativeEngine(config, { ...around, env });
   onTestFinished(({ task }) => endAfterTest(engine, task.result?.state === 'fail'));
   await engine.docker('load', '-q', '-i', await busyboxArchive());
   return Object.assign(engine, {
@@ -52,6 +60,8 @@ async function endAfterTest(engine: NativeEngine, failed: boolean): Promise<void
   if (failed) console.log(log.split('\n').slice(-200).join('\n'));
   await engine.end();
   await engine.restart(); // it was killed, perhaps: its containers go with one that ends in order
+  const ids = (await engine.docker('ps', '-q')).split('\n').filter(Boolean);
+  if (ids.length > 0) await engine.docker('kill', ...ids);
   await engine.stop();
 }
 
@@ -81,6 +91,11 @@ export async function assertNoTrace(engine: NativeEngine): Promise<void> {
 /** The agent's process: the child of the command line that started it. */
 export async function agentPid(engine: NativeEngine): Promise<number> {
   return Number((await succeed('pgrep', ['-P', String(engine.pid())])).trim());
+}
+
+/** The parent of the containers: the oldest of the processes that call themselves so. */
+export async function keeperPid(engine: NativeEngine): Promise<number> {
+  return Number((await succeed('pgrep', ['-o', '-f', `^berth-keeper.*${engine.execRoot}$`])).trim());
 }
 
 /** A repeatable sequence of numbers in [0, 1). Mulberry32. */
