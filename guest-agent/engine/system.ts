@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
+import type { Runtime } from '../runtime/index.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
 import type { SystemService } from './engine.ts';
@@ -115,7 +116,7 @@ export class System implements SystemService {
       SecurityOptions: ['name=seccomp,profile=builtin', ...(rooms.cgroups.version === 2 ? ['name=cgroupns'] : [])],
       FirewallBackend: { Driver: 'nftables' },
       CDISpecDirs: [],
-      Warnings: null,
+      Warnings: warningsOf(rooms.runtime.status()),
     };
   }
 
@@ -182,4 +183,15 @@ function osRelease(): { name: string; version: string } {
   const text = readFileSync('/etc/os-release', 'utf8');
   const field = (key: string): string => new RegExp(`^${key}="?([^"\\n]*)"?$`, 'm').exec(text)?.[1] ?? '';
   return { name: field('PRETTY_NAME') || 'Linux', version: field('VERSION_ID') };
+}
+
+/** What the keeper's state means for containers; null when all is well. */
+function warningsOf({ canary, keeperLostAt }: ReturnType<Runtime['status']>): string[] | null {
+  const warnings = [
+    ...(canary === 'ok' ? [] : [`WARNING: Containers cannot be started: ${canary}`]),
+    ...(keeperLostAt
+      ? [`WARNING: The containers' keeper died at ${keeperLostAt.toISOString()} and was replaced; they go on`]
+      : []),
+  ];
+  return warnings.length > 0 ? warnings : null;
 }

@@ -43,6 +43,7 @@ class KeeperRuntime implements Runtime {
   readonly #early = new Map<string, HeldExit>();
   #keeper: KeeperClient | undefined;
   #reconnecting: Promise<void> | undefined;
+  #lostAt: Date | undefined;
   #closed = false;
 
   constructor(options: RuntimeOptions) {
@@ -125,8 +126,12 @@ class KeeperRuntime implements Runtime {
     await this.#keeper?.request({ op: 'forget', id });
   }
 
-  status(): { keeperPid: number; canary: string } {
-    return { keeperPid: this.#keeper?.pid ?? 0, canary: this.#keeper?.canary ?? 'no keeper' };
+  status(): { keeperPid: number; canary: string; keeperLostAt?: Date } {
+    return {
+      keeperPid: this.#keeper?.pid ?? 0,
+      canary: this.#keeper?.canary ?? 'there is no keeper',
+      ...(this.#lostAt ? { keeperLostAt: this.#lostAt } : {}),
+    };
   }
 
   async close({ stopKeeper }: { stopKeeper: boolean }): Promise<void> {
@@ -154,6 +159,7 @@ class KeeperRuntime implements Runtime {
   #onLost(): void {
     this.#keeper = undefined;
     if (this.#closed) return;
+    this.#lostAt = new Date();
     this.#log.error('the keeper died; starting another');
     for (const process of this.#processes.values()) process.watch();
     this.#reconnecting = this.#replaceKeeper().finally(() => {
