@@ -144,7 +144,7 @@ async function resolveAt(
   try {
     const response = await endpoint.request({ method: 'HEAD', path, headers: { Accept: manifestTypes }, signal });
     response.resume();
-    const digest = digestIn(response);
+    const digest = reference.digest ?? digestIn(response); // whatever a header says: what was asked for is what counts
     const size = Number(response.headers['content-length']);
     if (digest && size > 0) return { descriptor: { mediaType: typeOf(response), digest, size } };
   } catch (error) {
