@@ -36,7 +36,7 @@ export function resolveUser(spec: string, passwdText: string, groupText: string)
   const found = findUser(userPart, passwd);
   const name = found.name;
   const additionalGids =
-    groupPart === '' && name !== undefined ? groups.filter(g => g.members.includes(name)).map(g => g.gid) : [];
+    groupPart === '' && name !== undefined ? groups.filter(g => g.members.includes(name)).map(g => checkId(g.gid)) : [];
   const gid = groupPart === '' ? found.gid : findGroup(groupPart, groups);
   return { uid: found.uid, gid, additionalGids, home: found.home };
 }
@@ -44,18 +44,28 @@ export function resolveUser(spec: string, passwdText: string, groupText: string)
 function findUser(user: string, passwd: readonly PasswdEntry[]): Omit<PasswdEntry, 'name'> & { name?: string } {
   const number = /^\d+$/.test(user) ? Number(user) : user === '' ? 0 : undefined;
   const entry = passwd.find(line => line.name === user) ?? passwd.find(line => line.uid === number);
-  if (entry) return entry;
+  if (entry) return withIds(entry);
   if (number === undefined) throw invalidArgument(`unable to find user ${user}: no matching entries in passwd file`);
-  if (number > highestId) throw invalidArgument('uids and gids must be in range 0-2147483647');
-  return { uid: number, gid: 0, home: '/' };
+  return withIds({ uid: number, gid: 0, home: '/' });
+}
+
+/** The files are the image's, and to setresuid(2) -1 (or 2^32 - 1) means "stay root". */
+function withIds<T extends { uid: number; gid: number }>(ids: T): T {
+  checkId(ids.uid);
+  checkId(ids.gid);
+  return ids;
+}
+
+function checkId(id: number): number {
+  if (Number.isInteger(id) && id >= 0 && id <= highestId) return id;
+  throw invalidArgument(`uids and gids must be in range 0-${highestId}`);
 }
 
 function findGroup(group: string, groups: readonly GroupEntry[]): number {
   const entry = groups.find(line => line.name === group);
-  if (entry) return entry.gid;
+  if (entry) return checkId(entry.gid);
   if (!/^\d+$/.test(group)) throw invalidArgument(`unable to find group ${group}: no matching entries in group file`);
-  if (Number(group) > highestId) throw invalidArgument('uids and gids must be in range 0-2147483647');
-  return Number(group);
+  return checkId(Number(group));
 }
 
 /** Numbers of `--group-add` names. @throws invalid-argument in Docker's words */
@@ -70,11 +80,14 @@ const fieldsOf = (text: string): string[][] =>
     .filter(line => line !== '' && !line.startsWith('#'))
     .map(line => line.trim().split(':'));
 
+/** As Docker reads the files: what is no number is 0. */
+const numberIn = (text: string): number => (/^[+-]?\d+$/.test(text) ? Number(text) : 0);
+
 function parsePasswd(text: string): PasswdEntry[] {
   return fieldsOf(text).map(([name = '', , uid = '', gid = '', , home = '']) => ({
     name,
-    uid: Number(uid),
-    gid: Number(gid),
+    uid: numberIn(uid),
+    gid: numberIn(gid),
     home: home || '/',
   }));
 }
@@ -82,7 +95,7 @@ function parsePasswd(text: string): PasswdEntry[] {
 function parseGroups(text: string): GroupEntry[] {
   return fieldsOf(text).map(([name = '', , gid = '', members = '']) => ({
     name,
-    gid: Number(gid),
+    gid: numberIn(gid),
     members: members.split(',').filter(Boolean),
   }));
 }
