@@ -5,6 +5,7 @@ import {
   type FileStatus,
   findStatAt,
   openAt2,
+  openRegular,
   RESOLVE_BENEATH,
   readLinkAt,
 } from '../syscalls/file.ts';
@@ -108,14 +109,9 @@ function openDirectory(directory: number, base: ByteString): number | undefined 
   }
 }
 
-/** Opens a file found by the walk. Not blocking: somebody may have put a FIFO in its place. */
+/** Opens a file found by the walk, unless somebody has put something else in its place. */
 export const openFound = (found: Found): number =>
-  openAt2(
-    found.directory,
-    found.base,
-    constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-    RESOLVE_BENEATH,
-  );
+  openRegular(found.directory, found.base, RESOLVE_BENEATH, constants.O_NOFOLLOW);
 
 const pieceBytes = 256 * 1024;
 

@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChainId } from '../../contracts/oci/digest.ts';
 import type { Snapshots } from '../snapshots/index.ts';
-import { openAt2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, toBytes } from '../syscalls/file.ts';
+import { openRegular, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 
 /** The texts by which names of users and groups become numbers; empty when the container has none. */
@@ -38,11 +38,10 @@ function readInRoot(root: number, path: string): string {
   }
 }
 
-/** Without blocking: an image may have a FIFO by that name. */
+/** An image may have a FIFO by that name, or a device whose mere opening does something to the machine. */
 function findInRoot(root: number, path: string): number | undefined {
   try {
-    const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-    return openAt2(root, toBytes(path), flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    return openRegular(root, toBytes(path), RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
   } catch (error) {
     if (isSyscallError(error)) return undefined;
     throw error;

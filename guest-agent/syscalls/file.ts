@@ -27,6 +27,7 @@ export const AT_REMOVEDIR = 0x200;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const SYS_openat2 = 437;
+const ENXIO = 6;
 
 const ascii = /^[\x01-\x7f]*$/;
 const isAscii = (text: string): boolean => ascii.test(text);
@@ -106,6 +107,20 @@ export function tryOpenAt2(dir: number, path: ByteString, flags: number, resolve
   } catch (error) {
     if (isSyscallError(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
+  }
+}
+
+/**
+ * Opens a regular file for reading. What it is gets looked at before it is opened: opening a device can block, rewind a
+ * tape or start a watchdog, and whoever made the tree may put one there at any moment. @throws SyscallError ENXIO for anything else
+ */
+export function openRegular(dir: number, path: ByteString, resolve: number, flags = 0): number {
+  const found = openAt2(dir, path, O_PATH | flags, resolve);
+  try {
+    if (!isRegular(statAt(found, '').mode)) throw new SyscallError('openat2', ENXIO, toText(path));
+    return openAt2(AT_FDCWD, `/proc/self/fd/${found}`, constants.O_RDONLY, 0);
+  } finally {
+    closeFd(found);
   }
 }
 
