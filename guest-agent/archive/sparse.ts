@@ -3,6 +3,8 @@ import { type Fragment, invalidHeader, parseNumber, type RawHeader } from './tar
 
 /** A map longer than this is refused: it would be kept in memory. */
 const maximumFragments = 1_000_000;
+/** Digits and line end, in bytes. */
+const longestNumber = 20;
 
 /** @throws invalid-argument unless fragments are in order, apart, and inside the file */
 export function checkFragments(fragments: Fragment[], size: number): Fragment[] {
@@ -71,6 +73,9 @@ export class SparseMapReader {
     this.#blocks.push(text);
     this.#newlines += text.split('\n').length - 1;
     this.#count ??= this.#readCount();
+    // A map without line ends would be gathered in memory for ever.
+    if (this.#blocks.length > 1 + (longestNumber * (1 + 2 * (this.#count ?? 0))) / block.length)
+      throw invalidHeader('malformed sparse map');
     if (this.#count === undefined || this.#newlines < 1 + 2 * this.#count) return undefined;
     return this.#fragments(this.#count);
   }
