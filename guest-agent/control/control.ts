@@ -41,6 +41,10 @@ export interface Control {
   close(): Promise<void>;
 }
 
+const doorForHost = { host: '10.0.2.15', port: guestSshPort };
+/** The host in the network of the machine. Containers reach the same door, and could fill the places of those who log in. */
+const hostAddress = '10.0.2.2';
+
 /** What a container may take to end when the machine is switched off. */
 const powerOffGraceSeconds = 15;
 
@@ -73,7 +77,7 @@ export async function openControl(options: ControlOptions): Promise<Control> {
   const ssh = await startSshServer({
     hostKey: settings.hostKey,
     authorizedKeys: settings.authorizedKeys,
-    listen: options.listen ?? { host: '0.0.0.0', port: guestSshPort },
+    ...(options.listen ? { listen: options.listen } : { listen: doorForHost, from: hostAddress }),
     targets: new Map([
       [join(execRoot, 'docker.sock'), { socket: join(execRoot, 'docker.sock') }],
       [join(execRoot, 'control.sock'), { serve: serveControl }],

@@ -14,6 +14,8 @@ export interface SshServerOptions {
   /** `ssh-ed25519 AAAA…`: nobody else gets in, and there is no other way in. */
   authorizedKeys: string[];
   listen: { host: string; port: number };
+  /** The only address that may connect. Absent: every one may. */
+  from?: string;
   /** The only local paths that may be opened. */
   targets: ReadonlyMap<string, LocalTarget>;
   /** Serves `berth shell`; without it a shell is refused. */
@@ -48,7 +50,8 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
   const open = new Set<Socket>();
   let strangers = 0;
   const server = createServer({ noDelay: true }, socket => {
-    if (strangers >= maximumStrangers) {
+    const isUninvited = options.from !== undefined && socket.remoteAddress !== options.from;
+    if (isUninvited || strangers >= maximumStrangers) {
       socket.destroy();
       return;
     }
