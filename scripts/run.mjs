@@ -35,17 +35,15 @@ if (node === process.execPath && Number(process.versions.node.split('.')[0]) < 2
   process.exit(1);
 }
 
-const child = spawn(
-  node,
-  process.argv.slice(2).map((word, index) => (index === 0 ? join(project, word) : word)),
-  {
-    stdio: 'inherit',
-    shell: process.platform === 'win32',
-    env: {
-      ...process.env,
-      PATH: `${join(modules, '.bin')}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH}`,
-    },
+const [program, ...words] = process.argv.slice(2);
+const child = spawn(node, ['--disable-sigusr1', join(project, program), ...words], {
+  stdio: 'inherit',
+  shell: process.platform === 'win32',
+  env: {
+    ...process.env,
+    PATH: `${join(modules, '.bin')}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH}`,
   },
-);
+});
+process.on('SIGUSR1', () => undefined); // or it would open the inspector, as it does in every Node
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));

@@ -22,7 +22,7 @@ export async function detach(around: Surroundings, args: string[]): Promise<numb
   ensureHome(around);
   const path = join(around.home.folder, 'up.log');
   const output = openSync(path, 'w', 0o600);
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], {
+  const child = spawn(process.execPath, ['--disable-sigusr1', join(import.meta.dirname, 'main.ts'), ...args], {
     detached: true,
     stdio: ['ignore', output, output, 'ipc'],
     env: { ...around.env, [marker]: '1' },
