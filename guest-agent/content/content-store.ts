@@ -89,10 +89,15 @@ class FolderContentStore implements ContentStore {
 
   async put(bytes: Buffer): Promise<Digest> {
     const spool = await this.spool();
-    await spool.write(bytes);
-    const blob = await spool.finish();
-    await commitUnlessThere(this, blob);
-    return blob.digest;
+    try {
+      await spool.write(bytes);
+      const blob = await spool.finish();
+      await commitUnlessThere(this, blob);
+      return blob.digest;
+    } catch (error) {
+      await spool.discard();
+      throw error;
+    }
   }
 
   async ingest(digest: Digest): Promise<Ingest> {
@@ -114,7 +119,11 @@ class FolderContentStore implements ContentStore {
         await file.drop();
       },
       async finish() {
-        const actual = await file.finish();
+        const actual = await file.finish().catch(async error => {
+          file.growth.end(error);
+          await file.drop();
+          throw error;
+        });
         const mismatch = actual === digest ? undefined : new DigestMismatchError(digest, actual);
         file.growth.end(mismatch);
         if (!mismatch) return ingested(file, digest, target);

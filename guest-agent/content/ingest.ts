@@ -38,7 +38,7 @@ export interface Ingest {
   /** How many of them, ever growing; ends when all are there and verified, throws when that will not be. */
   growth(): AsyncIterable<number>;
   write(chunk: Buffer): Promise<void>;
-  /** @throws DigestMismatchError, after dropping the bytes. */
+  /** @throws DigestMismatchError, or what the disk says; the bytes are dropped then. */
   finish(): Promise<IngestedBlob>;
   /** Stops; the bytes stay for the next time. */
   suspend(): Promise<void>;
@@ -75,12 +75,21 @@ export class HashedFile {
   /** Opens or creates `path`, and hashes what it holds. */
   static async open(path: string): Promise<HashedFile> {
     const hashed = new HashedFile(path, await open(path, 'a+', 0o600));
-    const { size } = await hashed.#file.stat();
-    if (size === 0) return hashed;
-    for await (const chunk of createReadStream(path, { highWaterMark: batchBytes })) hashed.#hash.update(chunk);
-    hashed.size = size;
-    hashed.growth.advance(size);
-    return hashed;
+    try {
+      await hashed.#hashWhatIsThere();
+      return hashed;
+    } catch (error) {
+      await hashed.close();
+      throw error;
+    }
+  }
+
+  async #hashWhatIsThere(): Promise<void> {
+    const { size } = await this.#file.stat();
+    if (size === 0) return;
+    for await (const chunk of createReadStream(this.path, { highWaterMark: batchBytes })) this.#hash.update(chunk);
+    this.size = size;
+    this.growth.advance(size);
   }
 
   get readPath(): string {

@@ -130,7 +130,7 @@ export abstract class ContainerLife {
     await this.#mailbox.run(async () => {
       if (this.#record.state.status !== 'paused') return;
       await live.cgroup.thaw();
-      this.#change({ state: unpaused(this.#record.state, this.id) }, false);
+      this.#changeSurely({ state: unpaused(this.#record.state, this.id) }, false);
     });
   }
 
@@ -171,7 +171,7 @@ export abstract class ContainerLife {
     return this.#mailbox.run(async () => {
       const next = paused(this.#record.state, this.id);
       await this.running().cgroup.freeze();
-      this.#change({ state: next }, false);
+      this.#changeSurely({ state: next }, false);
       this.emit('pause');
     });
   }
@@ -180,7 +180,7 @@ export abstract class ContainerLife {
     return this.#mailbox.run(async () => {
       const next = unpaused(this.#record.state, this.id);
       await this.running().cgroup.thaw();
-      this.#change({ state: next }, false);
+      this.#changeSurely({ state: next }, false);
       this.emit('unpause');
     });
   }
@@ -223,7 +223,7 @@ export abstract class ContainerLife {
 
   /** Boot: the end that happened while no engine was there, or with the machine. */
   adoptExit(status: ExitStatus): void {
-    this.#change({ state: this.#endedState(status, 'exited', false) }, true);
+    this.#changeSurely({ state: this.#endedState(status, 'exited', false) }, true);
   }
 
   /** Boot: as its restart policy wants it; `always` also when the user had stopped it. */
@@ -348,7 +348,7 @@ export abstract class ContainerLife {
       this.#restarts.cancel();
       const { state } = this.#record;
       if (state.status !== 'restarting') return;
-      this.#change({ state: { ...state, status: 'exited' }, manuallyStopped: true }, true);
+      this.#changeSurely({ state: { ...state, status: 'exited' }, manuallyStopped: true }, true);
       this.#waiters.settle(['not-running'], this.#answer());
       this.emit('stop');
     });
@@ -357,7 +357,7 @@ export abstract class ContainerLife {
   /** The user wants it down: the policy holds still. Durable where it would otherwise rise with the machine. */
   async #holdRestart(): Promise<void> {
     if (this.#record.manuallyStopped) return;
-    this.#change({ manuallyStopped: true }, hasRestartPolicy(this.#record));
+    this.#changeSurely({ manuallyStopped: true }, hasRestartPolicy(this.#record));
   }
 
   #assertRemovable(force: boolean): void {

@@ -46,12 +46,20 @@ export class ContainerActor extends ContainerLife implements Container {
 
   async rename(name: string): Promise<void> {
     const newName = checkRename(this, name);
-    await this.edit(({ name: oldName }) => {
-      this.#context.index.reserve(newName, this.id);
-      this.#context.index.free(oldName, this.id);
-      this.emit('rename', { oldName: `/${oldName}` });
-      return { name: newName };
-    });
+    const { index } = this.#context;
+    let oldName = this.name;
+    index.reserve(newName, this.id);
+    try {
+      await this.edit(record => {
+        oldName = record.name;
+        return { name: newName };
+      });
+    } catch (error) {
+      index.free(newName, this.id);
+      throw error;
+    }
+    index.free(oldName, this.id);
+    this.emit('rename', { oldName: `/${oldName}` });
   }
 
   async update(body: ContainerUpdateBody): Promise<{ Warnings: string[] }> {

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { FakeRegistry } from '../../fakes/fake-registry.ts';
+import { succeed } from '../../support/command.ts';
+import { eventually } from '../../support/eventually.ts';
+import { busyboxArchive } from '../../support/images.ts';
+import { startFaultyEngine, whyNot } from './faulty-engine.ts';
+
+const reason = whyNot();
+if (reason) console.log(`skipped: ${reason}`);
+
+const noSpace = 'no space left on device';
+
+/** A file system of its own, as small as asked. */
+async function smallDisk(mebibytes: number): Promise<{ path: string; fill(): void; free(): void }> {
+  const folder = await mkdtemp(join(tmpdir(), 'small-disk-'));
+  const image = join(folder, 'image');
+  const path = join(folder, 'disk');
+  await succeed('sh', [
+    '-c',
+    `mkdir ${path} && truncate -s ${mebibytes}M ${image} && mke2fs -q -t ext4 -m 0 ${image} && mount -o loop ${image} ${path}`,
+  ]);
+  onTestFinished(async () => {
+    await succeed('umount', ['--lazy', path]); // also when the test failed with an engine on it
+    await rm(folder, { recursive: true });
+  });
+  const ballast = join(path, 'ballast');
+  return {
+    path,
+    fill: () => {
+      const file = openSync(ballast, 'w');
+      try {
+        for (let size = 1 << 20; size >= 512; ) {
+          try {
+            writeSync(file, Buffer.alloc(size));
+          } catch {
+            size >>= 1;
+          }
+        }
+      } finally {
+        closeSync(file);
+      }
+    },
+    free: () => rmSync(ballast),
+  };
+}
+
+describe.skipIf(reason)('a disk that is full', () => {
+  it('is told, costs nothing that was there, and is no trouble once there is room', { timeout: 120_000 }, async () => {
+    const disk = await smallDisk(64);
+    const registry = await FakeRegistry.start();
+    onTestFinished(() => registry.stop());
+    await registry.addImage('big', [{ a: randomBytes(30 << 20) }, { b: randomBytes(30 << 20) }]);
+    await registry.addImage('small', [{ hello: 'hello' }]);
+    const engine = await startFaultyEngine({}, { root: join(disk.path, 'root') });
+    const talk = 'i=0; while :; do echo $i; i=$((i+1)); usleep 10000; done';
+    await engine.docker('run', '-d', '--name', 'talker', 'busybox', 'sh', '-c', talk);
+    await engine.docker(
+      'run',
+      '-d',
+      '--name',
+      'ends',
+      'busybox',
+      'sh',
+      '-c',
+      'while [ ! -e /dev/shm/stop ]; do usleep 20000; done; exit 7',
+    );
+    await engine.docker('create', '--name', 'ready', 'busybox', 'true');
+    const listed = (): Promise<string> => engine.docker('images', '-a');
+    const refused = async (...args: string[]): Promise<void> => {
+      const { code, stdout, stderr } = await engine.tryDocker(args);
+      expect(code, `${args.join(' ')}: ${stdout}`).not.toBe(0);
+      expect(stderr, args.join(' ')).toContain(noSpace);
+    };
+    const before = { images: await listed(), used: used(disk.path) };
+
+    await refused('pull', `${registry.host}/app:big`);
+    expect(await listed()).toBe(before.images);
+    await eventually('what was fetched is given back', () => used(disk.path) < before.used + (1 << 20));
+
+    disk.fill();
+    const containers = await engine.docker('ps', '-aq');
+    await refused('pull', `${registry.host}/app:small`);
+    await refused('load', '-i', await busyboxArchive());
+    await refused('create', '--name', 'refused', 'busybox', 'true');
+    await refused('run', '--rm', '--name', 'refused', 'busybox', 'true');
+    await refused('volume', 'create', 'refused');
+    await refused('network', 'create', 'refused');
+    await refused('tag', 'busybox', 'refused:latest');
+    await refused('rename', 'ready', 'refused');
+    await refused('cp', '/bin/busybox', 'ready:/copied');
+    expect(await engine.docker('ps', '-aq')).toBe(containers);
+    expect(await listed()).toBe(before.images);
+    expect(await engine.docker('volume', 'ls', '-q')).toBe('');
+    expect(await engine.docker('network', 'ls', '-q', '-f', 'name=refused')).toBe('');
+    expect(await engine.docker('exec', 'talker', 'echo', 'still here')).toBe('still here\n');
+    await engine.docker('exec', 'ends', 'touch', '/dev/shm/stop');
+    expect(await engine.docker('wait', 'ends')).toBe('7\n');
+    await engine.kill();
+    await engine.restart();
+    expect(await engine.docker('inspect', '-f', '{{.State.Status}}', 'talker')).toBe('running\n');
+
+    disk.free();
+    await engine.docker('pull', '-q', `${registry.host}/app:small`);
+    await engine.docker('load', '-q', '-i', await busyboxArchive());
+    await engine.docker('run', '--rm', '--name', 'refused', 'busybox', 'true');
+    await engine.docker('create', '--name', 'refused', '-v', 'refused:/data', 'busybox', 'true');
+    await engine.docker('network', 'create', 'refused');
+    await engine.docker('network', 'rm', 'refused');
+    await engine.docker('tag', 'busybox', 'refused:latest');
+    const last = async (): Promise<number> => Number((await engine.docker('logs', '--tail', '1', 'talker')).trim());
+    const now = await last();
+    await eventually('the talker is heard again', async () => (await last()) > now);
+    await engine.docker('kill', 'talker');
+    const lines = (await engine.docker('logs', 'talker')).trim().split('\n').map(Number);
+    expect(lines.filter((line, index) => index > 0 && line <= (lines[index - 1] ?? 0))).toEqual([]);
+    expect(lines.length).toBe((lines.at(-1) ?? 0) + 1);
+    await engine.endWithoutTrace();
+  });
+});
+
+const used = (path: string): number => {
+  const { blocks, bfree, bsize } = statfsSync(path);
+  return (blocks - bfree) * bsize;
+};
