@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type NativeEngine, startNativeEngine, tracesOf } from '../support/engine.ts';
+import { keptFiles, type NativeEngine, startNativeEngine, tracesOf } from '../support/engine.ts';
+import { eventually } from '../support/eventually.ts';
 import { busyboxArchive } from '../support/images.ts';
 import { freePort } from '../support/registry.ts';
 import { badInput, startHostileRegistry, wordsFor } from './bad-input.ts';
@@ -25,5 +26,7 @@ describe('the native engine with bad input', () => {
     const played = await play(badInput, engine.socket, await busyboxArchive(), words);
     await hostile.stop();
     expect(text(played)).toBe(recorded(badInput.name));
+    await engine.docker('system', 'prune', '-af', '--volumes');
+    await eventually('no file is left', async () => (await keptFiles(engine)).length === 0);
   });
 });

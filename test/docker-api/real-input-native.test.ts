@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect } from 'vitest';
-import { type NativeEngine, startNativeEngine, tracesOf } from '../support/engine.ts';
+import { keptFiles, type NativeEngine, startNativeEngine, tracesOf } from '../support/engine.ts';
+import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/registry.ts';
 import { realInput } from './real-input.ts';
 
@@ -10,6 +11,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await engine.docker('system', 'prune', '-af', '--volumes');
+  await eventually('no file is left', async () => (await keptFiles(engine)).length === 0);
   await engine.stop();
   expect(await tracesOf(engine)).toEqual([]);
 });

@@ -13,4 +13,6 @@ export const text = (outcomes: readonly Outcome[]): string =>
     .join('\n');
 
 /** What a real dockerd printed in a scenario (scripts/record-docker.ts). */
-export const recorded = (scenario: string): string => text(recordings.scenarios[scenario] ?? []);
+export const recordedOutcomes = (scenario: string): Outcome[] => recordings.scenarios[scenario] ?? [];
+
+export const recorded = (scenario: string): string => text(recordedOutcomes(scenario));

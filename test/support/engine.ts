@@ -105,6 +105,28 @@ export async function startNativeEngine(
   };
 }
 
+/**
+ * Files that the engine still keeps when everything has been removed and pruned: none, after a moment. Parts of downloads
+ * do not count: they are kept a while, for the next attempt to go on from.
+ */
+export async function keptFiles({ root }: NativeEngine): Promise<string[]> {
+  const folders = [
+    'content',
+    'containers',
+    'volumes',
+    ...['layers', 'drafts', 'containers', 'scratch', 'trash'].map(name => `snapshots/${name}`),
+  ];
+  const found = await succeed('find', [
+    ...folders.map(folder => join(root, folder)),
+    '-type',
+    'f',
+    '!',
+    '-name',
+    '*.partial',
+  ]);
+  return found.split('\n').filter(Boolean);
+}
+
 /** Of {@link traces}, those that bear this engine's names: none once it has ended, whatever else this host does. */
 export async function tracesOf({ bridge, execRoot, root }: NativeEngine): Promise<string[]> {
   return (await traces()).filter(line => [bridge, execRoot, root].some(name => line.includes(name)));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type CommandResult, command, succeed } from './command.ts';
@@ -33,11 +33,22 @@ export async function machineImages(): Promise<string> {
   const images = join(cache, imageKey());
   if (existsSync(images)) return images;
   await mkdir(cache, { recursive: true });
+  await forgetOldImages();
   const home = await mkdtemp(join(cache, 'building-'));
   await succeed(berth, ['image', 'build'], { env: { BERTH_HOME: home }, timeoutMs: 900_000 });
   await rename(join(home, 'images'), images);
   await rm(home, { recursive: true });
   return images;
+}
+
+const dayMs = 86_400_000;
+
+/** Images of sources that have changed since. Not the youngest: somebody else's machine may run on one. */
+async function forgetOldImages(): Promise<void> {
+  for (const name of await readdir(cache)) {
+    const path = join(cache, name);
+    if (Date.now() - (await stat(path)).mtimeMs > dayMs) await rm(path, { recursive: true, force: true });
+  }
 }
 
 export interface TestMachine extends TestEngine {
