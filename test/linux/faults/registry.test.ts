@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FakeRegistry, type PushedImage } from '../../fakes/fake-registry.ts';
+import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
+import { eventually } from '../../support/eventually.ts';
+import { freePort } from '../../support/registry.ts';
+import { assertNoTrace, whyNot } from './faulty-engine.ts';
+
+const reason = whyNot();
+if (reason) console.log(`skipped: ${reason}`);
+
+const layerBytes = 8 << 20;
+
+describe.skipIf(reason)('a registry that fails', { timeout: 60_000 }, () => {
+  let engine: NativeEngine;
+  let registry: FakeRegistry;
+  let image: PushedImage;
+  let name: string;
+  let tags = 0;
+
+  beforeAll(async () => {
+    engine = await startNativeEngine({ 'max-download-attempts': 2 });
+  });
+  afterAll(async () => {
+    await engine.stop();
+    await assertNoTrace(engine);
+  });
+  beforeEach(async () => {
+    registry = await FakeRegistry.start();
+    const tag = `t${++tags}`;
+    image = await registry.addImage(tag, [{ noise: randomBytes(layerBytes) }, { tag }]);
+    name = `${registry.host}/app:${tag}`;
+    return () => registry.stop();
+  });
+
+  const bigLayer = (): Buffer => image.layers[0]?.packed ?? Buffer.alloc(0);
+  /** What `answer` makes of the big layer; everything else is as it should be. */
+  const spoil = (answer: (response: ServerResponse, bytes: Buffer) => void): void => {
+    registry.behaviour = (request, response) => {
+      if (request.method !== 'GET' || !request.url?.endsWith(image.layers[0]?.digest ?? '')) return false;
+      const bytes = bigLayer();
+      response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length });
+      answer(response, bytes);
+      return true;
+    };
+  };
+  async function refused(words: string): Promise<void> {
+    const { code, stderr } = await engine.tryDocker(['pull', name]);
+    expect(stderr).toContain(words);
+    expect(code).toBe(1);
+    expect(await engine.docker('images', '-aq')).toBe('');
+    expect(readdirSync(join(engine.root, 'snapshots/layers')).filter(entry => entry.startsWith('.'))).toEqual([]);
+  }
+  async function worksNow(): Promise<void> {
+    registry.behaviour = () => false;
+    await engine.docker('pull', '-q', name);
+    expect((await engine.docker('images', '-q', '--no-trunc')).trim()).toBe(image.id);
+    await engine.docker('rmi', name);
+    expect(readdirSync(join(engine.root, 'content/ingest'))).toEqual([]);
+  }
+  /** Where the next request for the big layer began. */
+  const resumedAt = (): number[] =>
+    registry.requests.flatMap(request => {
+      const [, start] = /^GET .*bytes=(\d+)-$/.exec(request) ?? [];
+      return start ? [Number(start)] : [];
+    });
+
+  it('that is down is named', async () => {
+    const port = await freePort();
+    const { code, stderr } = await engine.tryDocker(['pull', `localhost:${port}/app`]);
+    expect(stderr).toContain(`dial tcp 127.0.0.1:${port}: connect: connection refused`);
+    expect(code).toBe(1);
+  });
+
+  it('by sending other bytes is not believed', async () => {
+    spoil((response, bytes) => response.end(Buffer.concat([bytes.subarray(0, -1), Buffer.from([1])])));
+    await refused(`filesystem layer verification failed for digest ${image.layers[0]?.digest}`);
+    expect(readdirSync(join(engine.root, 'content/ingest'))).toEqual([]);
+    await worksNow();
+  });
+
+  it('by stopping in the middle is tried again, and goes on from there the next time', async () => {
+    spoil((response, bytes) => response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy()));
+    await refused('unexpected EOF');
+    const before = registry.requests.length;
+    await worksNow();
+    expect(resumedAt().length).toBeGreaterThan(0);
+    expect(registry.requests.slice(before).filter(request => request.includes('/blobs/')).length).toBe(3);
+  });
+
+  it('by being slow can be given up with Ctrl-C, and goes on from there the next time', async () => {
+    const half = bigLayer().length >> 1;
+    const serving = new Promise<ServerResponse>(resolve =>
+      spoil((response, bytes) => response.write(bytes.subarray(0, half), () => resolve(response))),
+    );
+    const pull = spawn('docker', ['-H', `unix://${engine.socket}`, 'pull', name], { stdio: 'ignore' });
+    const response = await serving;
+    await eventually('the bytes are on the disk', () => readdirSync(join(engine.root, 'content/ingest')).length > 0);
+    const hungUp = once(response, 'close');
+    pull.kill('SIGINT');
+    const [code, signal] = await once(pull, 'exit');
+    expect([code, signal]).not.toEqual([0, null]);
+    await hungUp;
+    expect(await engine.docker('images', '-aq')).toBe('');
+    await worksNow();
+    expect(resumedAt()[0]).toBeGreaterThan(half / 2);
+  });
+
+  it('in the middle of two pulls of the same image fails both, and once', async () => {
+    spoil(response => response.destroy());
+    const results = await Promise.all([engine.tryDocker(['pull', name]), engine.tryDocker(['pull', name])]);
+    expect(results.map(({ code }) => code)).toEqual([1, 1]);
+    expect(registry.count(`GET /v2/app/blobs/${image.layers[0]?.digest}`)).toBeLessThanOrEqual(4);
+    await worksNow();
+  });
+});
