@@ -1,7 +1,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import ssh2, { type AuthContext, type Connection, type ParsedKey, type Session } from 'ssh2';
+import type { AuthContext, Connection, ParsedKey, ServerChannel, Session } from 'ssh2';
+import keyParser from 'ssh2/lib/protocol/keyParser.js';
+import SshListener from 'ssh2/lib/server.js';
 import { relayChannel } from '../../base/channel-relay.ts';
 import type { Log } from '../../base/log.ts';
 
@@ -87,7 +89,7 @@ function once(work: () => void): () => void {
 }
 
 function parseKey(text: string): ParsedKey {
-  const key = ssh2.utils.parseKey(text);
+  const key = keyParser.parseKey(text);
   const only = Array.isArray(key) ? key[0] : key;
   if (only === undefined || only instanceof Error) throw new Error(`not a public key: ${text.slice(0, 30)}`);
   return only;
@@ -112,7 +114,7 @@ function serveStream(stream: Socket, keys: ParsedKey[], options: SshServerOption
     keepaliveInterval: 30_000,
     keepaliveCountMax: 6,
   };
-  const server = new ssh2.Server(config, connection => {
+  const server = new SshListener(config, connection => {
     connection.on('ready', loggedIn);
     serveConnection(connection, keys, options);
   });
@@ -144,11 +146,11 @@ function serveConnection(connection: Connection, keys: ParsedKey[], options: Ssh
 const isOwnAddress = (address: string): boolean => address.startsWith('127.') || address === '10.0.2.15';
 
 /** Accepts only when the other end exists, so that the host sees a refused connection as one. */
-function openSocket(socket: Socket, accept: () => ssh2.ServerChannel, reject: () => void): void {
+function openSocket(socket: Socket, accept: () => ServerChannel, reject: () => void): void {
   socket.once('error', reject);
   socket.once('connect', () => {
     socket.off('error', reject);
-    const channel: ssh2.ServerChannel | undefined = accept();
+    const channel: ServerChannel | undefined = accept();
     // The connection may have gone meanwhile; ssh2 then has no channel to give.
     if (channel) relayChannel(channel, socket);
     else socket.destroy();
