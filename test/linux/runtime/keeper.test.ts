@@ -92,7 +92,11 @@ describe.skipIf(reason)('a keeper', () => {
     const change = { stdio: { terminal: true as const, size: { rows: 10, columns: 10 } } };
     await shop.run(made, change);
     const before = await settledHoldings();
-    const { steps } = launchPlan(shop.request(made, change), { cgroups: { version: 2 }, mountPoint: '/', hasKcore: true });
+    const { steps } = launchPlan(shop.request(made, change), {
+      cgroups: { version: 2 },
+      mountPoint: '/',
+      hasKcore: true,
+    });
     for (let step = 0; step < steps.length; step++)
       await expect(shop.run(made, { ...change, failAtStep: step })).rejects.toMatchObject({ code: 'EINJECTED' });
     expect(await settledHoldings()).toEqual(before);

@@ -93,7 +93,11 @@ describe('the plan of a launch', () => {
     const made = request((_spec, all) => {
       all.cgroup = { version: 2, directory: '/sys/fs/cgroup/berth/c' };
     });
-    const { cgroup, steps } = launchPlan(made, { cgroups: parseCgroupLayout('0::/\n', mountinfo), mountPoint: '/', hasKcore: true });
+    const { cgroup, steps } = launchPlan(made, {
+      cgroups: parseCgroupLayout('0::/\n', mountinfo),
+      mountPoint: '/',
+      hasKcore: true,
+    });
     expect(cgroup).toBeUndefined();
     expect(steps).toContainEqual({ op: 'joinCgroup', tasks: ['/sys/fs/cgroup/berth/c/cgroup.procs'] });
   });
