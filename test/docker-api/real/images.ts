@@ -95,7 +95,7 @@ function loggingIn(stage: () => Stage, ports: () => RegistryPorts): void {
 }
 
 function notThereYet(stage: () => Stage): void {
-  it('says that builds are coming', async () => {
+  it('says what is not there yet', async () => {
     const { engine, work, busybox } = stage();
     await writeFile(join(work, 'Dockerfile'), `FROM ${busybox}\n`);
     const build = await engine.tryDocker(['build', '-f', join(work, 'Dockerfile'), work], {
@@ -103,6 +103,8 @@ function notThereYet(stage: () => Stage): void {
     });
     expect(build.code).toBe(1);
     expect(build.stderr).toContain('docker build is not part of Berth yet: builds are coming');
+    const commit = await engine.tryDocker(['commit', 'ca']);
+    expect(commit.stderr).toContain('docker commit is not part of Berth yet');
     for (const path of ['/build', '/grpc', '/session']) {
       const url = `http://docker${path}`;
       const answer = await command('curl', [
