@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -90,7 +90,7 @@ describe.skipIf(reason)('a registry that fails', { timeout: 60_000 }, () => {
     const before = registry.requests.length;
     await worksNow();
     expect(resumedAt().length).toBeGreaterThan(0);
-    expect(registry.requests.slice(before).filter(request => request.includes('/blobs/')).length).toBe(3);
+    expect(registry.requests.slice(before).filter(request => request.includes('/blobs/'))).toHaveLength(1);
   });
 
   it('by being slow can be given up with Ctrl-C, and goes on from there the next time', async () => {
@@ -100,7 +100,9 @@ describe.skipIf(reason)('a registry that fails', { timeout: 60_000 }, () => {
     );
     const pull = spawn('docker', ['-H', `unix://${engine.socket}`, 'pull', name], { stdio: 'ignore' });
     const response = await serving;
-    await eventually('the bytes are on the disk', () => readdirSync(join(engine.root, 'content/ingest')).length > 0);
+    const ingests = join(engine.root, 'content/ingest');
+    const arrived = (): number => Math.max(0, ...readdirSync(ingests).map(file => statSync(join(ingests, file)).size));
+    await eventually('bytes are on the disk', () => arrived() > half / 2);
     const hungUp = once(response, 'close');
     pull.kill('SIGINT');
     const [code, signal] = await once(pull, 'exit');
