@@ -18,6 +18,8 @@ const needs: Record<string, string> = {
   ip: 'iproute2',
   nft: 'nftables',
   curl: 'curl',
+  python3: 'python3',
+  pgrep: 'procps',
   docker: 'docker-cli',
 };
 
