@@ -25,7 +25,7 @@ export function forkChild(message: StartMessage, container: number | undefined):
   try {
     return fork(
       () => {
-        enterPidNamespace(message, container);
+        enterPidNamespace(message);
         return forkProcess(message.cloneFlags, cgroup);
       },
       { container: container ?? -1, order },
@@ -57,13 +57,9 @@ function fork(born: () => ForkResult, child: { container: number; order?: Order 
   }
 }
 
-function enterPidNamespace({ pidNamespace }: StartMessage, container: number | undefined): void {
-  if (container === undefined && pidNamespace === undefined) return;
+function enterPidNamespace({ pidNamespace }: StartMessage): void {
+  if (pidNamespace === undefined) return;
   if (ownPidNamespace === -1) ownPidNamespace = openSync('/proc/self/ns/pid', 'r');
-  if (pidNamespace === undefined) {
-    setns(container ?? -1, CLONE_NEWPID, 'container');
-    return;
-  }
   const namespace = openSync(pidNamespace, 'r');
   try {
     setns(namespace, CLONE_NEWPID, pidNamespace);

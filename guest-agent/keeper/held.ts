@@ -14,6 +14,8 @@ export class Held {
   /** Execve has succeeded. */
   running = false;
   exit: HeldExit | undefined;
+  /** Called when the first of two children is killed before the keeper knows the second. */
+  stillborn: (() => void) | undefined;
   #stdinWriter = -1;
   #readers: number[] = [];
 
@@ -42,6 +44,15 @@ export class Held {
     this.#stdinWriter = -1;
   }
 
+  /** From now on it is another process. */
+  become(pid: number, pidfd: number): void {
+    if (this.pidfd !== -1) closeSync(this.pidfd);
+    this.pid = pid;
+    this.pidfd = pidfd;
+    this.exit = undefined;
+    this.stillborn = undefined;
+  }
+
   /** Lets go of a child that never became anything, but not of the streams. */
   renounce(): void {
     for (const fd of [this.pidfd, this.terminal]) if (fd !== -1) closeSync(fd);
@@ -49,6 +60,7 @@ export class Held {
     this.pidfd = -1;
     this.terminal = -1;
     this.exit = undefined;
+    this.stillborn = undefined;
   }
 
   /** Any number of times. */

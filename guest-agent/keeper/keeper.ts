@@ -143,6 +143,7 @@ export class Keeper {
     let ready = false;
     const socket = new Socket({ fd: child.report, readable: true, writable: true });
     socket.on('error', () => undefined);
+    if (held.container !== undefined) held.stillborn = () => socket.destroy(); // its sibling may wait for us
     onLines(socket, line => {
       const report = JSON.parse(line) as ChildReport;
       if ('warning' in report) warnings.push(report.warning);
@@ -150,13 +151,25 @@ export class Keeper {
       else if ('failure' in report) error = report.failure;
       else if ('failedErrno' in report) error = lateFailure(report);
       else {
-        held.terminal = pidfdGetfd(child.pidfd, report.terminal);
+        if ('reborn' in report) this.#replace(held, report.reborn);
+        else held.terminal = pidfdGetfd(held.pidfd, report.terminal);
         socket.write('.');
       }
     });
     await new Promise<void>(resolve => socket.on('close', () => resolve()));
     if (!ready && !error) error = failure('prepare', 'EKILLED', held.id, 'the child died while it was prepared');
     return { ...(error ? { error } : {}), warnings };
+  }
+
+  /** The sibling waits, so it is alive unless somebody has killed it: then there is no process to be held. */
+  #replace(held: Held, pid: number): void {
+    this.#byPid.delete(held.pid);
+    try {
+      held.become(pid, pidfdOpen(pid));
+      this.#byPid.set(pid, held);
+    } catch {
+      held.become(0, -1);
+    }
   }
 
   #abandon(held: Held, error: LaunchFailure): Answer {
@@ -197,6 +210,7 @@ export class Keeper {
         if (!this.#spare.forget(child.pid)) this.#canaryEnded(child);
         continue;
       }
+      if (child.signal !== undefined) held.stillborn?.();
       this.#recordExit(held, child);
       if (held.running) this.#tellExit(held);
     }

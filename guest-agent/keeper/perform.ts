@@ -19,6 +19,7 @@ import {
   setPropagation,
 } from './perform-mounts.ts';
 import { setAppArmorProfile, writeSysctls } from './perform-proc.ts';
+import { beReborn } from './perform-rebirth.ts';
 import { openTerminal } from './perform-terminal.ts';
 import type { LaunchStep } from './protocol.ts';
 import { ensureInRoot } from './rootfs-path.ts';
@@ -36,6 +37,7 @@ const performers: { [Op in LaunchStep['op']]: (child: Child, step: StepOf<Op>) =
     setns(child.container, flags, 'container');
     child.root = openAt2(AT_FDCWD, '/', 0o10000000, 0);
   },
+  rebirth: child => beReborn(child),
   unshare: (_child, { flags }) => unshare(flags),
   newSession: (_child, { keyring }) => startSession(keyring),
   loopbackUp: bringLoopbackUp,

@@ -12,6 +12,8 @@ export type LaunchStep =
   | { op: 'enterNamespace'; type: string; path: string }
   /** Joins namespaces (`CLONE_NEW…` bits) of the container that the request names. */
   | { op: 'enterContainer'; flags: number }
+  /** Goes on as a new child of the keeper, born in the PID namespace that was joined. */
+  | { op: 'rebirth' }
   | { op: 'unshare'; flags: number }
   | { op: 'newSession'; keyring: string }
   | { op: 'loopbackUp' }
@@ -75,7 +77,7 @@ export interface StartMessage {
   cgroup?: string;
   /** The container that an exec joins. */
   container?: string;
-  /** A PID namespace to be born in, other than that of `container`. */
+  /** A PID namespace to be born in. */
   pidNamespace?: string;
   /** FIFOs that the keeper holds open, so that an engine that dies ends no stream. */
   hold: { write: string | null; read: string[] };
@@ -147,6 +149,8 @@ export type ChildReport =
   /** Written when nothing may be allocated any more: three digits. */
   | { failedErrno: string; step: string; subject: string }
   | { warning: string }
+  /** A sibling with this pid goes on in its place, once it has read one byte. */
+  | { reborn: number }
   /** The child waits for one byte after this one. */
   | { terminal: number }
   | { ready: true };

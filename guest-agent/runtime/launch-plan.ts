@@ -111,7 +111,7 @@ export function launchPlan(request: LaunchRequest, context: PlanContext): Launch
 
 /** The plan of another process in a container that runs. Pure. */
 export function execPlan(request: ExecRequest): LaunchPlan {
-  const flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  const flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID;
   const { process, stdio } = request;
   return {
     cloneFlags: 0,
@@ -121,6 +121,7 @@ export function execPlan(request: ExecRequest): LaunchPlan {
       { op: 'oomScore', value: process.oomScoreAdj ?? 0 },
       ...joinSteps(request.cgroup, false),
       { op: 'enterContainer', flags },
+      { op: 'rebirth' },
       { op: 'newSession', keyring: request.container.slice(0, 12) },
       ...terminalSteps(stdio, process, null),
       ...processSteps(process, request),

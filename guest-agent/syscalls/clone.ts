@@ -11,6 +11,8 @@ import { check, declare, errno, SyscallError } from './libc.ts';
 const SYS_clone3 = 435;
 const MADV_DOFORK = 11;
 const CLONE_PIDFD = 0x1000;
+/** The new process is a sibling: the parent of this one reaps it. */
+export const CLONE_PARENT = 0x8000;
 const CLONE_INTO_CGROUP = 0x200000000n;
 const SIGCHLD = 17n;
 const CLONE_ARGS_SIZE = 88;
@@ -79,7 +81,7 @@ export function forkProcess(flags: number, cgroupFd?: number): ForkResult {
   const intoCgroup = cgroupFd === undefined ? 0n : CLONE_INTO_CGROUP;
   cloneArgs.writeBigUInt64LE(BigInt(flags | CLONE_PIDFD) | intoCgroup, 0);
   cloneArgs.writeBigUInt64LE(BigInt(koffi.address(pidfdOut)), 8);
-  cloneArgs.writeBigUInt64LE(SIGCHLD, 32);
+  cloneArgs.writeBigUInt64LE((flags & CLONE_PARENT) === 0 ? SIGCHLD : 0n, 32); // a sibling takes over its brother's
   cloneArgs.writeBigUInt64LE(BigInt(cgroupFd ?? 0), 80);
   makeMemoryForkable(); // last: what V8 maps after this would be missing in the child
   const pid = rawClone3(SYS_clone3, cloneArgs, CLONE_ARGS_SIZE);

@@ -160,12 +160,23 @@ export function reapChild(): ReapedChild | undefined {
   return reaped(info);
 }
 
-/** Waits for the child `pid`. */
+const patienceForZombieMs = 1000;
+const nap = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Waits for the child `pid`, which is about to end; undefined when it does not. Never for long: one that is traced is
+ * its tracer's to reap, and that may be a process in a container that does not think of it. ptrace(2)
+ */
 export function waitForChild(pid: number): ReapedChild | undefined {
   const info = Buffer.alloc(128);
   const P_PID = 1;
-  while (rawWaitid(P_PID, pid, info, WEXITED) === -1) if (errno() !== constants.errno.EINTR) return undefined;
-  return reaped(info);
+  const until = Date.now() + patienceForZombieMs;
+  for (;;) {
+    const result = rawWaitid(P_PID, pid, info, WEXITED | WNOHANG);
+    const child = result === 0 ? reaped(info) : undefined;
+    if (child || (result === -1 && errno() !== constants.errno.EINTR) || Date.now() > until) return child;
+    Atomics.wait(nap, 0, 0, 0.2);
+  }
 }
 
 function reaped(info: Buffer): ReapedChild | undefined {
