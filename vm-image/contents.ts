@@ -120,3 +120,12 @@ export const modules = [
 
 /** The module that finds the root file system; all that the initramfs carries beside busybox. */
 export const rootModules = ['virtio_blk'];
+
+/** Applets of busybox that PID 1 calls, and those that a person in the machine's shell looks for. */
+export const applets =
+  'ash awk basename cat chmod chown clear cp cut date dd df dirname dmesg du echo env expr false find free grep ' +
+  'groups gunzip gzip head hexdump hostname id ifconfig insmod install ip kill killall less link ln losetup ls lsmod ' +
+  'md5sum mkdir mknod mktemp modprobe more mount mv nc netstat nproc nslookup pidof ping ping6 ' +
+  'poweroff printf ps pwd readlink realpath reset rm rmdir sed seq sh sha256sum sleep sort stat strings stty sync ' +
+  'sysctl tail tar tee test time timeout top touch tr traceroute true tty umount uname uniq unshare uptime usleep ' +
+  'vi watch wc wget which xargs xxd xzcat yes zcat';

@@ -1,6 +1,6 @@
 import { chmod, copyFile, cp, lstat, mkdir, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Architecture, architectures, libraries, programs } from '../contents.ts';
+import { type Architecture, applets, architectures, libraries, programs } from '../contents.ts';
 import { npmPackage } from './npm-package.ts';
 import { run } from './run.ts';
 
@@ -62,8 +62,7 @@ async function copyEntry(source: string, target: string): Promise<void> {
 
 async function installBusybox(packages: string, root: string): Promise<void> {
   await copyFile(join(packages, 'usr/bin/busybox'), join(root, 'usr/bin/busybox'));
-  const applets = (await run(join(packages, 'usr/bin/busybox'), ['--list'])).trim().split('\n');
-  for (const applet of applets) if (applet !== 'busybox') await symlink('busybox', join(root, 'usr/bin', applet));
+  for (const applet of applets.split(' ')) await symlink('busybox', join(root, 'usr/bin', applet));
 }
 
 async function installNode(architecture: Architecture, cache: string, home: string): Promise<void> {
