@@ -18,10 +18,8 @@ export interface Child {
   root: number;
   /** The three standard streams, to be put in their places at the end. */
   stdio: [number, number, number];
-  /** The true null device, open as a path; -1 until it is needed. */
-  nullDevice: number;
-  /** A mounted read-only empty directory to copy; -1 until the first. */
-  emptyDirectory: number;
+  /** See covers.ts; -1 until they are needed. */
+  covers: number;
   warn(message: string): void;
 }
 
@@ -47,8 +45,7 @@ export function runChild(options: { report: number; container: number; order?: O
       container,
       root: -1,
       stdio: [0, 1, 2],
-      nullDevice: -1,
-      emptyDirectory: -1,
+      covers: -1,
       warn: message => say(report, { warning: message }),
     };
     const order = options.order ?? waitForOrder(child);

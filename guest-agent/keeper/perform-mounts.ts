@@ -1,15 +1,4 @@
-import { fstatSync } from 'node:fs';
-import {
-  AT_FDCWD,
-  chownAt,
-  closeFd,
-  mknodAt,
-  O_PATH,
-  openAt2,
-  RESOLVE_NO_SYMLINKS,
-  symlinkAt,
-  toBytes,
-} from '../syscalls/file.ts';
+import { AT_FDCWD, chownAt, closeFd, mknodAt, O_PATH, openAt2, symlinkAt, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import {
   attachMount,
@@ -20,34 +9,30 @@ import {
   pivotRootHere,
   unmount,
 } from '../syscalls/mount.ts';
-import {
-  MOUNT_ATTR_NODEV,
-  MOUNT_ATTR_NOEXEC,
-  MOUNT_ATTR_NOSUID,
-  MOUNT_ATTR_RDONLY,
-  MS_REC,
-  MS_SLAVE,
-} from '../syscalls/mount-flags.ts';
+import { MOUNT_ATTR_RDONLY, MS_REC, MS_SLAVE } from '../syscalls/mount-flags.ts';
 import { changeDirectory, changeDirectoryTo } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
+import { coversOf, directoryCover, fileCover } from './covers.ts';
 import type { BindStep, LaunchStep } from './protocol.ts';
 import { ensureInRoot, ensureParent, findInRoot, isDirectory, openInRoot, openPlainDirectory } from './rootfs-path.ts';
 
 type StepOf<Op extends LaunchStep['op']> = Extract<LaunchStep, { op: Op }>;
 
-const nullDeviceNumber = 0x103; // 1:3
 const kernelFilesystems = new Set(['proc', 'sysfs']);
 
 export const setPropagation = (flags: number): void => changePropagation('/', flags);
 
-/** Puts the overlay on a directory that exists outside, which only this namespace sees covered. */
+/** Puts the overlay on a directory that exists outside, which only this namespace sees covered; below it the covers. */
 export function mountRoot(child: Child, step: StepOf<'root'>): void {
-  const target = openAt2(AT_FDCWD, toBytes(step.target), O_PATH, 0);
-  const mount = mountOverlay(step);
-  attachMount(mount, target, step.target);
+  attachAt(step.target, coversOf(child));
+  child.root = mountOverlay(step);
+  attachAt(step.target, child.root);
+}
+
+function attachAt(path: string, mount: number): void {
+  const target = openAt2(AT_FDCWD, toBytes(path), O_PATH, 0);
+  attachMount(mount, target, path);
   closeFd(target);
-  child.root = mount;
-  child.nullDevice = openNullDevice();
 }
 
 function mountOverlay({ lowerdirs, upperdir, workdir, options }: StepOf<'root'>): number {
@@ -60,15 +45,6 @@ function mountOverlay({ lowerdirs, upperdir, workdir, options }: StepOf<'root'>)
     const escaped = lowerdirs.map(lower => lower.replace(/[\\:]/g, '\\$&'));
     return newFilesystem('overlay', [`lowerdir=${escaped.join(':')}`, ...rest]);
   }
-}
-
-/** The host's null device, verified: in the container it could be anything by now. */
-function openNullDevice(): number {
-  const fd = openAt2(AT_FDCWD, '/dev/null', O_PATH, RESOLVE_NO_SYMLINKS);
-  const status = fstatSync(fd);
-  if (!status.isCharacterDevice() || status.rdev !== nullDeviceNumber)
-    throw new Error('/dev/null is not the null device');
-  return fd;
 }
 
 /** A new file system of the kernel's. `/proc` and `/sys` must be true directories of the image. */
@@ -131,17 +107,10 @@ export function makeSymlink(child: Child, step: StepOf<'symlink'>): void {
 export function mask(child: Child, path: string): void {
   const target = findInRoot(child.root, path);
   if (target === undefined) return;
-  const cover = isDirectory(target) ? emptyDirectory(child) : cloneTree(child.nullDevice, '', false);
+  const cover = isDirectory(target) ? directoryCover(child) : fileCover(child);
   attachMount(cover, target, path);
   closeFd(target);
-  if (cover !== child.emptyDirectory) closeFd(cover);
-}
-
-function emptyDirectory(child: Child): number {
-  if (child.emptyDirectory !== -1) return cloneTree(child.emptyDirectory, '', false);
-  const attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-  child.emptyDirectory = newFilesystem('tmpfs', ['nr_inodes=1'], attributes);
-  return child.emptyDirectory;
+  closeFd(cover);
 }
 
 /** Makes a path read-only by binding it on itself. */

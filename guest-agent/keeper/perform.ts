@@ -4,6 +4,7 @@ import { isSyscallError } from '../syscalls/libc.ts';
 import { bringLoopbackUp, setDomainname, setHostname, setns, unshare } from '../syscalls/namespace.ts';
 import { joinNewKeyring, newSession } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
+import { openNull } from './covers.ts';
 import { becomeContainerUser, limitResources, replaceProgram } from './perform-identity.ts';
 import {
   bind,
@@ -71,7 +72,7 @@ export function perform<Op extends LaunchStep['op']>(child: Child, step: StepOf<
 
 /** Opened by the child itself, as blocking descriptors of its own; then the user's, so that it may reopen `/dev/stdout`. */
 function openStdio(child: Child, step: StepOf<'stdio'>): void {
-  const open = (path: string | null, flags: 'r' | 'w'): number => openSync(path ?? '/dev/null', path ? flags : 'r+');
+  const open = (path: string | null, flags: 'r' | 'w'): number => (path ? openSync(path, flags) : openNull(child));
   // A FIFO exists already; `r+` would make the container its own reader, `w` truncates nothing there.
   child.stdio = [open(step.stdin, 'r'), open(step.stdout, 'w'), open(step.stderr, 'w')];
   for (const [index, path] of [step.stdin, step.stdout, step.stderr].entries()) {

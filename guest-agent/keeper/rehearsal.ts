@@ -37,7 +37,7 @@ const steps: LaunchStep[] = [
 
 /** Changes nothing that outlives it. */
 export function rehearse(child: Child): void {
-  const scratch: Child = { ...child, root: newFilesystem('tmpfs', []), nullDevice: -1, emptyDirectory: -1 };
+  const scratch: Child = { ...child, root: newFilesystem('tmpfs', []), covers: -1 };
   for (const step of JSON.parse(JSON.stringify(steps)) as LaunchStep[]) {
     try {
       perform(scratch, step);
@@ -49,5 +49,5 @@ export function rehearse(child: Child): void {
   const bits = capabilityBits(['CAP_CHOWN']) & permitted & boundingSet();
   preparedCapabilities({ effective: bits, permitted: bits, inheritable: 0n });
   nativeCommand('/bin/true', ['true'], ['PATH=/bin']);
-  for (const fd of [...scratch.stdio, scratch.root, scratch.emptyDirectory]) if (fd > 2) closeFd(fd);
+  for (const fd of [...scratch.stdio, scratch.root, scratch.covers]) if (fd > 2) closeFd(fd);
 }
