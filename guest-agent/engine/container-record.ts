@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rm, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rm, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { quarantine, readJsonFile, syncFolderSync, writeJsonFileSync } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
@@ -110,6 +110,11 @@ export class RecordStore {
       else records.push(...this.#loadOne(entry as ContainerId));
     }
     return records;
+  }
+
+  /** Whether its record could not be read: what belongs to it may be wanted back. */
+  isPutAside(id: string): boolean {
+    return existsSync(this.#quarantine) && readdirSync(this.#quarantine).some(name => name.includes(id));
   }
 
   #loadOne(id: ContainerId): ContainerRecord[] {

@@ -37,7 +37,9 @@ export async function chooseMounts(wishes: Wishes, context: EngineContext): Prom
   try {
     for (const mount of planned) {
       if (mount.subpath) throw notImplemented('volume subpaths are not there yet');
-      chosen.mounts.push(mount.type === 'volume' ? await ensureVolume(mount, chosen, context) : mount);
+      chosen.mounts.push(
+        mount.type === 'volume' ? await ensureVolume(mount, { id: wishes.id, chosen }, context) : mount,
+      );
     }
     await populate(wishes.id, chosen.mounts, context);
     return chosen;
@@ -62,11 +64,15 @@ function inheritedMounts({ VolumesFrom = [] }: HostConfig, { index }: EngineCont
   });
 }
 
-async function ensureVolume(mount: PlannedMount, chosen: ChosenMounts, context: EngineContext): Promise<PlannedMount> {
+async function ensureVolume(
+  mount: PlannedMount,
+  { id, chosen }: { id: string; chosen: ChosenMounts },
+  context: EngineContext,
+): Promise<PlannedMount> {
   const { volumes } = context.rooms;
   const known = mount.name !== '' && volumes.find(mount.name) !== undefined;
   const { driver, driverOptions: driverOpts, labels, name } = mount;
-  const volume = await volumes.create({ name, driver, driverOpts, labels });
+  const volume = await volumes.create({ name, driver, driverOpts, labels, container: id });
   if (name === '') chosen.anonymousVolumes.push(volume.name);
   if (!known) {
     chosen.newVolumes.push(volume.name);

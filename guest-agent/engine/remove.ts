@@ -4,13 +4,15 @@ import type { EngineContext } from './context.ts';
 
 /**
  * Takes away what a stopped container has on disk. The record goes first: a crash in between leaves a snapshot without
- * a record, which the next start sweeps, and never a record without its snapshot.
+ * a record, which the next start sweeps, and never a record without its snapshot. Its nameless volumes are swept, too,
+ * unless they were let go.
  */
 export async function removeResources(
   record: ContainerRecord,
   volumes: boolean,
   context: EngineContext,
 ): Promise<void> {
+  if (!volumes) for (const name of record.anonymousVolumes) await context.rooms.volumes.letGo(name);
   context.records.remove(record.id);
   await context.rooms.snapshots.remove(record.id);
   if (!volumes) return;
@@ -27,7 +29,7 @@ async function removeVolume(
     .all()
     .filter(other => other.id !== record.id && other.record.mounts.some(mount => mount.name === name))
     .map(other => other.id);
-  if (inUse.length > 0) return;
+  if (inUse.length > 0) return rooms.volumes.letGo(name);
   try {
     await rooms.volumes.remove(name, { force: true, inUse: [] });
     events.emit({ type: 'volume', action: 'destroy', id: name, attributes: { driver: 'local' } });

@@ -129,8 +129,19 @@ async function sweep(processes: ReadonlyMap<string, RunningProcess>, context: En
       await attempt('cgroup', id, () => rooms.cgroups.open(`${options.cgroupParent}/${id}`).remove());
     }
   }
+  await sweepVolumes(known, context);
   const runs = join(options.execRoot, 'containers');
   for (const id of existsSync(runs) ? readdirSync(runs) : []) {
     if (!known.has(id)) rmSync(join(runs, id), { recursive: true, force: true });
+  }
+}
+
+/** Volumes without a name that were made for a container which never came to be, or which is gone. */
+async function sweepVolumes(known: ReadonlySet<string>, { rooms, index, records, log }: EngineContext): Promise<void> {
+  for (const { name, container } of rooms.volumes.list()) {
+    if (!container || known.has(container) || records.isPutAside(container)) continue;
+    if (index.all().some(({ record }) => record.mounts.some(mount => mount.name === name))) continue;
+    log.info('removed a volume that belongs to no container', { volume: name });
+    await rooms.volumes.remove(name, { force: true, inUse: [] });
   }
 }

@@ -19,6 +19,7 @@ interface VolumeDocument {
   labels: Record<string, string>;
   options: Record<string, string>;
   anonymous: boolean;
+  container?: string;
 }
 
 export interface VolumesOptions {
@@ -69,9 +70,9 @@ class LocalVolumes implements Volumes {
     }
   }
 
-  #toVolume({ name, createdAt, labels, options, anonymous }: VolumeDocument): Volume {
-    const mountpoint = join(this.#root, name, '_data');
-    return { name, driver: 'local', mountpoint, createdAt: new Date(createdAt), labels, options, anonymous };
+  #toVolume({ version: _, createdAt, ...document }: VolumeDocument): Volume {
+    const mountpoint = join(this.#root, document.name, '_data');
+    return { ...document, driver: 'local', mountpoint, createdAt: new Date(createdAt) };
   }
 
   list(filters: VolumeFilters = {}, uses: VolumeUses = () => []): Volume[] {
@@ -98,7 +99,8 @@ class LocalVolumes implements Volumes {
     return this.#mailbox.run(() => this.#createNow(request));
   }
 
-  async #createNow({ name = '', driver = '', driverOpts = {}, labels = {} }: VolumeCreateRequest): Promise<Volume> {
+  async #createNow(request: VolumeCreateRequest): Promise<Volume> {
+    const { name = '', driver = '', driverOpts = {}, labels = {}, container } = request;
     if (driver !== '' && driver !== 'local') {
       throw notFound(`create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`);
     }
@@ -111,6 +113,7 @@ class LocalVolumes implements Volumes {
       labels: name === '' ? { ...labels, 'com.docker.volume.anonymous': '' } : labels,
       options: driverOpts,
       anonymous: name === '',
+      ...(name === '' && container ? { container } : {}),
     };
     await this.#write(document);
     const volume = this.#toVolume(document);
@@ -146,6 +149,16 @@ class LocalVolumes implements Volumes {
     this.#volumes.delete(name);
     await syncFolder(this.#root);
     await rm(gone, { recursive: true, force: true }).catch(() => removeTree(gone));
+  }
+
+  letGo(name: string): Promise<void> {
+    return this.#mailbox.run(async () => {
+      if (!this.#volumes.get(name)?.container) return;
+      const record = join(this.#root, name, 'volume.json');
+      const { container: _, ...document } = readJsonFile(record) as VolumeDocument;
+      await writeJsonFile(record, document);
+      this.#volumes.set(name, this.#toVolume(document));
+    });
   }
 
   prune(filters: VolumeFilters, uses: VolumeUses): Promise<{ deleted: string[]; spaceReclaimed: number }> {

@@ -8,6 +8,8 @@ export interface Volume {
   options: Record<string, string>;
   /** Made without a name; `volume prune` removes only these unless asked for all. */
   anonymous: boolean;
+  /** The container that it was made for and goes with; absent once it has been let go. */
+  container?: string;
 }
 
 /** Docker's filters: name → values. Known: dangling, driver, label, label!, name, all (prune). */
@@ -22,6 +24,8 @@ export interface VolumeCreateRequest {
   driver?: string;
   driverOpts?: Record<string, string>;
   labels?: Record<string, string>;
+  /** For a volume without a name: the container that it is made for, whose creation may yet fail. */
+  container?: string;
 }
 
 /** Local volumes: `<root>/<name>/{volume.json,_data}`. */
@@ -34,6 +38,8 @@ export interface Volumes {
   create(request: VolumeCreateRequest): Promise<Volume>;
   /** @throws conflict `remove x: volume is in use - [ids]`, not-found unless forced */
   remove(name: string, options: { force: boolean; inUse: string[] }): Promise<void>;
+  /** The container goes and the volume stays: `docker rm` without `-v`. */
+  letGo(name: string): Promise<void>;
   prune(filters: VolumeFilters, uses: VolumeUses): Promise<{ deleted: string[]; spaceReclaimed: number }>;
   /** The directory to bind into a container. @throws not-found */
   dataPath(name: string): string;
