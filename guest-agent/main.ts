@@ -1,4 +1,5 @@
 import { mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -15,7 +16,7 @@ import { type Engine, openEngine, type Rooms } from './engine/index.ts';
 import { openImages, ownPlatform } from './images/index.ts';
 import { openLogs } from './logs/index.ts';
 import { openNetworks } from './networks/index.ts';
-import { openRegistry } from './registry/index.ts';
+import { openRegistry, proxiesIn } from './registry/index.ts';
 import { keeperProgram, openRuntime, withFaultPoints } from './runtime/index.ts';
 import { openSnapshots } from './snapshots/index.ts';
 import { tryLock } from './syscalls/process.ts';
@@ -27,7 +28,7 @@ const version = '0.1.0';
 const endGraceSeconds = 15;
 
 const usage = `usage: agent --root DIR --exec-root DIR --host unix://PATH
-             [--bridge NAME] [--bip CIDR] [--config FILE] [--machine FILE] [--log-level LEVEL]`;
+             [--bridge NAME] [--bip CIDR] [--config FILE] [--machine FILE] [--after FIFO] [--log-level LEVEL]`;
 
 /** Where the agent lives and what it serves. */
 interface Flags {
@@ -37,6 +38,8 @@ interface Flags {
   bridge: string;
   bip?: string;
   logLevel: LogLevel;
+  /** A FIFO whose end tells that the machine is prepared: we are loaded while its init still works. */
+  after?: string;
   /** What the host of our machine says. Absent: we run natively. */
   machine?: MachineSettings;
   /** Keys of Docker's daemon.json. */
@@ -67,6 +70,7 @@ function readFlags(args: string[]): Flags {
       bip: { type: 'string' },
       config: { type: 'string' },
       machine: { type: 'string' },
+      after: { type: 'string' },
       'log-level': { type: 'string', default: 'info' },
     },
   });
@@ -84,6 +88,7 @@ function readFlags(args: string[]): Flags {
     bridge: values.bridge ?? config.bridge ?? 'berth0',
     bip: values.bip ?? config.bip,
     logLevel: values['log-level'] as LogLevel,
+    ...(values.after ? { after: values.after } : {}),
     machine,
     config,
   };
@@ -112,16 +117,14 @@ function applyProxy({ machine }: Flags): void {
   if (no) process.env.NO_PROXY = no;
 }
 
-/** Every room, in the order of the floors. */
-async function openRooms(flags: Flags, publisher: Control['publisher'] | undefined, log: Log): Promise<Rooms> {
-  const { root, execRoot, config } = flags;
-  const archive = openArchive({ workerFile: programFile('archive-worker.mjs', 'archive/worker.ts'), log });
+/** The rooms where images become roots: what they hold is checked while the other rooms open. */
+async function openStorage({ root, config, machine }: Flags, archive: Rooms['archive'], log: Log) {
   const snapshots = await openSnapshots({ root: join(root, 'snapshots'), log });
   const registry = openRegistry({
     mirrors: config['registry-mirrors'],
     insecureRegistries: config['insecure-registries'],
-    proxies: { httpProxy: process.env.HTTP_PROXY, httpsProxy: process.env.HTTPS_PROXY, noProxy: process.env.NO_PROXY },
-    ...(flags.machine?.certificates ? { extraCertificates: [flags.machine.certificates] } : {}),
+    proxies: proxiesIn(process.env),
+    ...(machine?.certificates ? { extraCertificates: [machine.certificates] } : {}),
     userAgent: `berth/${version}`,
     log,
   });
@@ -136,8 +139,21 @@ async function openRooms(flags: Flags, publisher: Control['publisher'] | undefin
     attempts: config['max-download-attempts'],
     log,
   });
-  const [runtime, networks, volumes] = await Promise.all([
-    openRuntime({ execRoot, keeperProgram: keeperProgram(programFile('keeper.mjs', 'keeper/main.ts')), log }),
+  return { snapshots, registry, images };
+}
+
+/** Every room. `opening` is the runtime, whose keeper is a program of its own and so starts before all else. */
+async function openRooms(
+  flags: Flags,
+  opening: Promise<Rooms['runtime']>,
+  publisher: Control['publisher'] | undefined,
+  log: Log,
+): Promise<Rooms> {
+  const { root, execRoot, config } = flags;
+  const archive = openArchive({ workerFile: programFile('archive-worker.mjs', 'archive/worker.ts'), log });
+  const logs = openLogs({ workerFile: programFile('pump-worker.mjs', 'logs/pump-worker.ts'), log });
+  const [storage, networks, volumes, runtime] = await Promise.all([
+    openStorage(flags, archive, log),
     openNetworks({
       root: join(root, 'networks'),
       execRoot,
@@ -149,18 +165,16 @@ async function openRooms(flags: Flags, publisher: Control['publisher'] | undefin
       log,
     }),
     openVolumes({ root: join(root, 'volumes'), copier: archive, log }),
+    opening,
   ]);
-  const logs = openLogs({ workerFile: programFile('pump-worker.mjs', 'logs/pump-worker.ts'), log });
   const { BERTH_FAULT_POINT: faults } = process.env;
   return {
+    ...storage,
     archive,
-    snapshots,
-    registry,
-    images,
-    runtime: faults ? withFaultPoints(runtime, faults) : runtime,
+    logs,
     networks,
     volumes,
-    logs,
+    runtime: faults ? withFaultPoints(runtime, faults) : runtime,
     cgroups: openCgroups({}),
   };
 }
@@ -178,8 +192,14 @@ interface Agent {
 async function start(flags: Flags, log: Log, shutdown: (graceSeconds: number) => Promise<void>): Promise<Agent> {
   const { execRoot, root, socketPath, machine } = flags;
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  const opening = openRuntime({
+    execRoot,
+    keeperProgram: keeperProgram(programFile('keeper.mjs', 'keeper/main.ts')),
+    log,
+  });
+  opening.catch(() => undefined); // whoever awaits it is told
   const control = machine && (await openControl({ settings: machine, execRoot, version, shutdown, log }));
-  const rooms = await openRooms(flags, control?.publisher, log);
+  const rooms = await openRooms(flags, opening, control?.publisher, log);
   const engine = await openEngine(rooms, {
     root,
     execRoot,
@@ -222,6 +242,7 @@ function removeIfEmpty(folder: string): void {
 async function main(): Promise<void> {
   const flags = readFlags(process.argv.slice(2));
   const log = createLog({ level: flags.logLevel });
+  if (flags.after) await readFile(flags.after);
   process.on('unhandledRejection', error => log.error('An error that nobody handled', { error }));
   lockRoot(flags.root);
   applyProxy(flags);

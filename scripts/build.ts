@@ -57,6 +57,9 @@ export async function buildPrograms(outdir = 'dist', names: string[] = Object.ke
     external: ['koffi', 'cpu-features', '*.node'],
     banner: { js: banner },
     plugins: [withoutFacades],
+    // what is not there need not be read; names stay, for the sake of stack traces
+    minifyWhitespace: true,
+    minifySyntax: true,
     logLevel: 'warning',
   });
   for (const { path, contents } of outputFiles) await replaceFile(path, contents, started);

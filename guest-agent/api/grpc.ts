@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { performServerHandshake } from 'node:http2';
 import type { Duplex } from 'node:stream';
 
 /** gRPC's status code for a method that is not there. */
@@ -13,8 +12,10 @@ export const isGrpc = (request: IncomingMessage): boolean => /^(\/v[\d.]+)?\/grp
  * BuildKit and helps itself: it pulls moby/buildkit and starts it, privileged. Only an engine that opens `/grpc`
  * is asked to build, so that its refusal can be read (buildx, driver/docker/factory.go).
  */
-export function refuseGrpc(socket: Duplex, message: string): void {
+export async function refuseGrpc(socket: Duplex, message: string): Promise<void> {
   socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+  // loaded when it is asked for: HTTP/2 is a tenth of the agent's start in an emulated machine
+  const { performServerHandshake } = await import('node:http2');
   const session = performServerHandshake(socket);
   session.on('error', () => socket.destroy());
   session.on('stream', stream => {

@@ -113,7 +113,7 @@ class DockerApi implements Api {
     socket.on('error', () => socket.destroy());
     if (head.length > 0) socket.unshift(head);
     if (isGrpc(request)) {
-      refuseGrpc(socket, buildRefusal);
+      refuseGrpc(socket, buildRefusal).catch(() => socket.destroy());
       return;
     }
     const response = new ServerResponse(request);
