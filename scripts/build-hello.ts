@@ -60,7 +60,7 @@ const programs: Record<'amd64' | 'arm64', { machine: number; code(address: numbe
         svc,
       ];
       const code = Buffer.alloc(words.length * 4);
-      words.forEach((word, index) => code.writeUInt32LE(word, index * 4));
+      for (const [index, word] of words.entries()) code.writeUInt32LE(word, index * 4);
       return code;
     },
   },

@@ -46,9 +46,12 @@ describe.skipIf(reason)('an image that wants out', () => {
   it('gets its devices inside when /dev leads out', async () => {
     const outside = join(shop.directory, 'outside');
     mkdirSync(outside);
-    const { output } = await run(['sh', '-c', `ls -d ${outside}; ls ${outside} | grep -v core | head -2; echo x > /dev/null`], {
-      dev: outside,
-    });
+    const { output } = await run(
+      ['sh', '-c', `ls -d ${outside}; ls ${outside} | grep -v core | head -2; echo x > /dev/null`],
+      {
+        dev: outside,
+      },
+    );
     expect(output).toBe(`${outside}\nfd\nfull\n`);
     expect(readdirSync(outside)).toEqual([]);
   });
