@@ -1,6 +1,17 @@
+import { spawnSync } from 'node:child_process';
 import { createReadStream, existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { bytesOf, type HttpTarget, httpBytes, httpJson, httpOpen } from '../../base/http-client.ts';
 import { internal } from '../../contracts/errors.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** The hello image's archive; a source tree makes it at first use. */
+export function helloArchive({ project, arch }: Surroundings): string {
+  const archive = join(project, 'dist', `hello-${arch}.tar`);
+  const program = join(project, 'scripts', 'build-hello.ts');
+  if (!existsSync(archive) && existsSync(program)) spawnSync(process.execPath, [program], { stdio: 'ignore' });
+  return archive;
+}
 
 /** What one run of the hello image said. */
 export interface Hello {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../contracts/errors.ts';
 import type { Machine, MachineExit } from '../machine/index.ts';
-import { runHello } from './hello.ts';
+import { helloArchive, runHello } from './hello.ts';
 import { findHost, type HostStatus, serveHostControl } from './host-control.ts';
 import { buildImage } from './image-build.ts';
 import { progressLines, seconds } from './progress.ts';
@@ -77,10 +77,7 @@ export async function tellUp(around: Surroundings, options: UpOptions): Promise<
 async function tellHello(around: Surroundings): Promise<void> {
   const began = performance.now();
   try {
-    const hello = await runHello(
-      { socketPath: around.home.dockerSocket },
-      join(around.project, 'dist', `hello-${around.arch}.tar`),
-    );
+    const hello = await runHello({ socketPath: around.home.dockerSocket }, helloArchive(around));
     if (!hello) return;
     around.tell(hello.output.trimEnd());
     const ms = seconds(performance.now() - began);
