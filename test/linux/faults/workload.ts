@@ -83,7 +83,8 @@ export class Workload {
       return answer;
     };
     const Cmd = ownExit === undefined ? ['sleep', '1000'] : chatter(ownExit);
-    const body = { Image: 'busybox', Cmd, Tty: known.terminal, Volumes: { '/data': {} } };
+    const Volumes = this.#random() < 0.3 ? { '/data': {} } : {};
+    const body = { Image: 'busybox', Cmd, Tty: known.terminal, Volumes };
     known.id = (await ask<{ Id: string }>('create', `/containers/create?name=${known.name}`, body)).Id;
     known.state = 'created';
     if (this.#random() < 0.15) return;
