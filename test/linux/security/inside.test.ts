@@ -1,0 +1,244 @@
+import { chmodSync, chownSync, statSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
+import { busyboxArchive, pythonArchive } from '../../support/images.ts';
+import { hideTreasure, imageArchive, loadHostile, type Treasure, usable } from './fixture.ts';
+
+/** Calls that a container must not be allowed, whoever it is; the kernel's answer to each. */
+const forbiddenCalls = `
+import ctypes, errno, json, platform, socket
+libc = ctypes.CDLL(None, use_errno=True)
+x64 = platform.machine() == 'x86_64'
+numbers = {
+  'unshare user': (272, 97, 0x10000000), 'unshare mnt': (272, 97, 0x20000), 'setns': (308, 268, 0, 0),
+  'mount': (165, 40, 0, 0, 0, 0, 0), 'umount2': (166, 39, 0, 0), 'pivot_root': (155, 41, 0, 0),
+  'keyctl': (250, 219, 0, 0), 'add_key': (248, 217, 0, 0, 0, 0, 0), 'request_key': (249, 218, 0, 0, 0, 0),
+  'bpf': (321, 280, 0, 0, 0), 'io_uring_setup': (425, 425, 1, 0), 'userfaultfd': (323, 282, 0),
+  'perf_event_open': (298, 241, 0, 0, 0, 0, 0), 'open_by_handle_at': (304, 265, 0, 0, 0),
+  'init_module': (175, 105, 0, 0, 0), 'kexec_load': (246, 104, 0, 0, 0, 0), 'swapon': (167, 224, 0, 0),
+  'reboot': (169, 142, 0, 0, 0), 'acct': (163, 89, 0), 'settimeofday': (164, 170, 0, 0),
+  'fsopen': (430, 430, 0, 0), 'open_tree': (428, 428, 0, 0, 0), 'move_mount': (429, 429, 0, 0, 0, 0, 0),
+  'mount_setattr': (442, 442, 0, 0, 0, 0, 0), 'process_vm_readv in': (0, 0), 'personality': (135, 92, 0x1234),
+}
+del numbers['process_vm_readv in']
+def name(result):
+  return 'allowed' if result != -1 else errno.errorcode[ctypes.get_errno()]
+told = {}
+for call, (one, two, *args) in numbers.items():
+  told[call] = name(libc.syscall(one if x64 else two, *args))
+told['clone user'] = name(libc.syscall(56 if x64 else 220, 0x10000000 | 17, 0, 0, 0, 0))
+told['clone3'] = name(libc.syscall(435, 0, 0))
+for family in ('VSOCK', 'ALG'):
+  told['socket ' + family] = name(libc.syscall(41 if x64 else 198, {'VSOCK': 40, 'ALG': 38}[family], 1, 0))
+print(json.dumps(told))
+`;
+
+/** Looks through the root of every process that appears, as fast as it can. */
+const throughRoots = (path: string): string => `
+import os, time
+end = time.time() + 8
+seen = 0
+print('looking', flush=True)
+while time.time() < end:
+  top = seen
+  for pid in range(max(2, seen - 3), seen + 40):
+    if pid == os.getpid(): continue
+    try:
+      os.stat('/proc/%d' % pid)
+    except OSError: continue
+    top = max(top, pid)
+    for link in ('root', 'cwd'):
+      try: print('FOUND', open('/proc/%d/%s${path}' % (pid, link)).read(), flush=True)
+      except OSError: pass
+  seen = top
+`;
+
+const dockerCapabilities = '00000000a80425fb';
+
+describe.skipIf(!usable)('a container', { timeout: 60_000 }, () => {
+  let engine: NativeEngine;
+  let treasure: Treasure;
+  const run = async (...args: string[]): Promise<string> => engine.docker('run', '--rm', ...args);
+  const python = (program: string, ...args: string[]): Promise<string> =>
+    run(...args, 'debian-python', 'python3', '-c', program);
+  const shell = (script: string, ...args: string[]): Promise<string> => run(...args, 'busybox', 'sh', '-c', script);
+
+  beforeAll(async () => {
+    treasure = hideTreasure();
+    engine = await startNativeEngine({}, { env: { BERTH_TEST_SECRET: treasure.secret } });
+    await engine.docker('load', '-q', '-i', await busyboxArchive());
+    await engine.docker('load', '-q', '-i', await pythonArchive());
+  }, 240_000);
+  afterAll(async () => {
+    await engine?.stop();
+    treasure?.assertUntouched();
+    treasure?.remove();
+  });
+
+  it('is refused every call that leads out', async () => {
+    const told = JSON.parse(await python(forbiddenCalls)) as Record<string, string>;
+    const { clone3, ...others } = told;
+    expect(clone3).toBe('ENOSYS'); // so that C libraries fall back to clone, whose flags can be judged
+    expect(Object.entries(others).filter(([, answer]) => answer !== 'EPERM')).toEqual([]);
+    expect(Object.keys(others).length).toBeGreaterThan(25);
+  });
+
+  it('has the fourteen capabilities, another user none, and nobody anything to inherit', async () => {
+    const sets = (text: string): string[] => [...text.matchAll(/^Cap\w+:\s+(\w+)$/gm)].map(match => match[1] ?? '');
+    const [none, full] = ['0'.repeat(16), dockerCapabilities];
+    const look = 'cat /proc/self/status';
+    expect(sets(await shell(look))).toEqual([none, full, full, full, none]);
+    expect(sets(await shell(look, '-u', '1000'))).toEqual([none, none, none, full, none]);
+    expect(sets(await shell(look, '--cap-drop', 'ALL'))).toEqual([none, none, none, none, none]);
+    await engine.docker('run', '-d', '--name', 'caps', 'busybox', 'sleep', '1000');
+    expect(sets(await engine.docker('exec', 'caps', 'sh', '-c', look))).toEqual([none, full, full, full, none]);
+    expect(sets(await engine.docker('exec', '-u', 'user', 'caps', 'sh', '-c', look))).toEqual([
+      none,
+      none,
+      none,
+      full,
+      none,
+    ]);
+    await engine.docker('rm', '-f', 'caps');
+  });
+
+  it('knows nothing of the engine: no variable, no descriptor, no memory, no mount but its own', async () => {
+    const all = await shell(
+      'cat /proc/1/environ /proc/1/maps /proc/self/environ; ls /proc/1/fd; cat /proc/1/mountinfo; ls /proc/[0-9]*/fd',
+    );
+    expect(all).not.toContain(treasure.secret);
+    expect(all).not.toMatch(/koffi|bin\/node|keeper|agent\.mjs|docker\.sock|engine\.lock/);
+    const lines = (await shell('cat /proc/self/mountinfo'))
+      .trim()
+      .split('\n')
+      .map(line => line.split(' '));
+    const places = lines.map(line => line[4] ?? '').filter(place => !/^\/(proc|sys)\//.test(place));
+    expect(places.sort()).toEqual(
+      [
+        '/',
+        '/dev',
+        '/dev/mqueue',
+        '/dev/pts',
+        '/dev/shm',
+        '/etc/hostname',
+        '/etc/hosts',
+        '/etc/resolv.conf',
+        '/proc',
+        '/sys',
+      ].sort(),
+    );
+    expect((await shell('ls /dev')).split('\n').filter(Boolean)).toEqual(
+      expect.arrayContaining(['full', 'null', 'random', 'tty', 'urandom', 'zero']),
+    );
+  });
+
+  it('cannot use a device that it makes, nor change one of the host', async () => {
+    const { rdev, mode, uid } = statSync('/dev/null');
+    const disk = statSync('/dev/vda', { throwIfNoEntry: false })?.rdev ?? 0x801;
+    const told = await shell(
+      `mknod /tmp/disk b ${disk >> 8} ${disk & 255} && head -c 1 /tmp/disk; mknod /tmp/mem c 1 1 && head -c 1 /tmp/mem;
+       mknod /tmp/kmsg c 1 11 && head -c 1 /tmp/kmsg; for file in /proc/self/fd/0 /proc/keys /dev/null; do chmod 640 $file; chown 7 $file; done`,
+    ).catch(error => String(error));
+    expect(told).not.toMatch(/^[^/]*\d/);
+    const now = statSync('/dev/null');
+    chmodSync('/dev/null', mode & 0o7777); // a failure must not cost this host its null device
+    chownSync('/dev/null', uid, now.gid);
+    expect(now).toMatchObject({ rdev, mode, uid });
+  });
+
+  it('cannot write what belongs to the host', async () => {
+    const files = [
+      '/proc/sysrq-trigger',
+      '/proc/sys/kernel/core_pattern',
+      '/proc/sys/vm/panic_on_oom',
+      '/sys/kernel/uevent_helper',
+    ];
+    const told = await shell(
+      `for f in ${files.join(' ')} /proc/sys/fs/binfmt_misc/register /proc/irq/default_smp_affinity; do (echo x >$f) 2>/dev/null && echo "wrote $f"; done
+       find /sys /proc/sys -type f -maxdepth 4 | head -2000 | while read f; do [ "$(stat -f -c %T $f)" ] && (: >>$f) 2>/dev/null && echo "opened $f"; done; cat /proc/keys /proc/timer_list | wc -c`,
+    );
+    expect(told).toBe('0\n');
+  });
+
+  it('does not find the host through a process on its way in, not even with CAP_SYS_PTRACE', async () => {
+    await engine.docker(
+      'run',
+      '-d',
+      '--name',
+      'tracer',
+      '--cap-add',
+      'SYS_PTRACE',
+      'debian-python',
+      'python3',
+      '-c',
+      throughRoots(treasure.file),
+    );
+    while (!(await engine.docker('logs', 'tracer')).includes('looking'))
+      await new Promise(resolve => setTimeout(resolve, 50));
+    for (let round = 0; round < 25; round++) await engine.docker('exec', 'tracer', 'true');
+    expect(await engine.docker('logs', 'tracer')).toBe('looking\n');
+    await engine.docker('rm', '-f', 'tracer');
+  });
+
+  it('gets nowhere with a working directory that is a descriptor', async () => {
+    await engine.docker('run', '-d', '--name', 'still', 'busybox', 'sleep', '1000');
+    const script = `pwd; ls ../../../../..; cat ../../../../../../..${treasure.file}`;
+    for (let fd = 0; fd < 20; fd++) {
+      const directory = `/proc/self/fd/${fd}`;
+      const started = await engine.tryDocker(['run', '--rm', '-w', directory, 'busybox', 'sh', '-c', script]);
+      const entered = await engine.tryDocker(['exec', '-w', directory, 'still', 'sh', '-c', script]);
+      for (const { code, stdout } of [started, entered]) {
+        expect(code).not.toBe(0);
+        expect(stdout).not.toContain(treasure.secret);
+      }
+    }
+    await engine.docker('rm', '-f', 'still');
+  });
+
+  it('cannot reach the file that the keeper runs from', { timeout: 30_000 }, async ({ skip }) => {
+    if (process.arch !== 'x64') skip('machine code for x86_64');
+    const loader = { name: 'lib64/ld-linux-x86-64.so.2', text: asksWhetherItselfIsWritable() };
+    const folders = ['bin', 'lib64', 'proc', 'dev', 'sys', 'etc'].map(name => ({ name, type: 'directory' as const }));
+    const plain = { name: 'bin/wait', text: pauses() };
+    await loadHostile(engine, await imageArchive('escape', [[...folders, loader, plain]]));
+    const EROFS = 30;
+    expect((await engine.tryDocker(['run', '--rm', '--entrypoint', '/proc/self/exe', 'escape'])).code).toBe(EROFS);
+    await engine.docker('run', '-d', '--name', 'waiting', '--entrypoint', '/bin/wait', 'escape');
+    expect((await engine.tryDocker(['exec', 'waiting', '/proc/self/exe'])).code).toBe(EROFS);
+    await engine.docker('rm', '-f', 'waiting');
+  });
+});
+
+/** A static ELF file around `code`. elf(5) */
+function elf(code: Buffer): Buffer {
+  const file = Buffer.alloc(120 + code.length);
+  file.write('\x7fELF\x02\x01\x01', 0, 'latin1');
+  file.writeUInt16LE(3, 16); // ET_DYN: the kernel must be able to put it anywhere
+  file.writeUInt16LE(62, 18); // EM_X86_64
+  file.writeUInt32LE(1, 20);
+  file.writeBigUInt64LE(120n, 24); // entry
+  file.writeBigUInt64LE(64n, 32); // program headers
+  for (const [at, value] of [
+    [52, 64],
+    [54, 56],
+    [56, 1],
+  ] as const)
+    file.writeUInt16LE(value, at);
+  file.writeUInt32LE(1, 64); // PT_LOAD
+  file.writeUInt32LE(5, 68); // read, execute
+  file.writeBigUInt64LE(BigInt(file.length), 96);
+  file.writeBigUInt64LE(BigInt(file.length), 104);
+  file.writeBigUInt64LE(0x1000n, 112);
+  code.copy(file, 120);
+  return file;
+}
+
+/** `_exit(errno of access("/proc/self/exe", W_OK))` */
+function asksWhetherItselfIsWritable(): Buffer {
+  const code = [0xbe, 2, 0, 0, 0, 0xb8, 21, 0, 0, 0, 0x0f, 0x05, 0xf7, 0xd8, 0x89, 0xc7, 0xb8, 60, 0, 0, 0, 0x0f, 0x05];
+  const lea = [0x48, 0x8d, 0x3d, code.length, 0, 0, 0]; // lea rdi, [rip + …]: the path behind the code
+  return elf(Buffer.concat([Buffer.from([...lea, ...code]), Buffer.from('/proc/self/exe\0')]));
+}
+
+/** `for (;;) pause()` */
+const pauses = (): Buffer => elf(Buffer.from([0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7]));
