@@ -60,7 +60,7 @@ export class Events implements EventsService {
 }
 
 const isWithin = (message: EventMessage, since: Date | undefined, until: Date | undefined): boolean => {
-  const at = message.timeNano / 1e6;
+  const at = Math.round(message.timeNano / 1e6); // nanoseconds since 1970 are beyond what a number holds exactly
   if (!since && !until) return false;
   return (!since || at >= since.getTime()) && (!until || at <= until.getTime());
 };
