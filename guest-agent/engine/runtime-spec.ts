@@ -57,7 +57,7 @@ export function toRuntimeSpec(record: ContainerRecord, facts: SpecFacts): Runtim
       cgroupsPath: facts.cgroupsPath,
       resources: { devices: deviceRulesOf(host, facts), ...facts.resources },
       devices: [...facts.devices],
-      sysctl: sysctlsOf(host, facts),
+      sysctl: { ...host.Sysctls }, // what a network namespace needs it has from its birth
       ...hiddenPaths(host, facts),
       rootfsPropagation: rootPropagation(record),
     },
@@ -164,14 +164,6 @@ function shmMount(host: HostConfig, facts: SpecFacts): RuntimeMount | undefined 
 function deviceRulesOf(host: HostConfig, facts: SpecFacts): DeviceRule[] {
   if (host.Privileged) return [...everyDevice];
   return [...defaultDeviceRules, ...facts.deviceRules];
-}
-
-/** Unprivileged ports and ping for everybody, in a network namespace of its own (as Docker has it since 20.10). */
-function sysctlsOf(host: HostConfig, facts: SpecFacts): Record<string, string> {
-  const own: Record<string, string> = facts.networkNamespace
-    ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }
-    : {};
-  return { ...own, ...host.Sysctls };
 }
 
 function hiddenPaths(host: HostConfig, facts: SpecFacts): { maskedPaths: string[]; readonlyPaths: string[] } {

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { errnoName } from '../syscalls/errno.ts';
+import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { unshare } from '../syscalls/namespace.ts';
-import { exitNow, readFd, setUmask, writeFd } from '../syscalls/process.ts';
+import { exitNow, readFd, resetSignals, setUmask, writeFd } from '../syscalls/process.ts';
 import { leaveDescriptors } from './descriptors.ts';
 import { perform } from './perform.ts';
 import type { ChildReport, LaunchFailure, LaunchStep } from './protocol.ts';
@@ -14,6 +15,8 @@ export interface Child {
   readonly report: number;
   /** Pidfd of the container that an exec joins, or -1. */
   readonly container: number;
+  /** `struct sock_filter[]`. */
+  filter: Buffer | undefined;
   /** The container's root, open as a path. */
   root: number;
   /** The three standard streams, to be put in their places at the end. */
@@ -22,6 +25,11 @@ export interface Child {
   covers: number;
   warn(message: string): void;
 }
+
+/** Most plans fit. In the keeper nothing touches it. */
+const planBuffer = Buffer.alloc(64 << 10);
+
+const lineFeed = 10;
 
 /** What a child is to do. */
 export interface Order {
@@ -39,18 +47,21 @@ export function runChild(options: { report: number; container: number; order?: O
   const { report, container } = options;
   try {
     leaveDescriptors([report, container]);
+    resetSignals(); // they are blocked until the last moment
     setUmask(0);
     const child: Child = {
       report,
       container,
       root: -1,
+      filter: undefined,
       stdio: [0, 1, 2],
       covers: -1,
       warn: message => say(report, { warning: message }),
     };
     const order = options.order ?? waitForOrder(child);
     if (order.unshare) unshare(order.unshare);
-    const steps = JSON.parse(readFileSync(order.plan, 'utf8')) as LaunchStep[];
+    const { steps, filter } = readPlan(order.plan);
+    child.filter = filter;
     runSteps(child, steps, order.failAtStep);
   } catch (error) {
     trySay(report, { failure: toFailure('prepare', error) });
@@ -58,8 +69,29 @@ export function runChild(options: { report: number; container: number; order?: O
   exitNow(127);
 }
 
+/** See {@link StartMessage.plan}. */
+function readPlan(path: string): { steps: LaunchStep[]; filter: Buffer } {
+  const bytes = readWhole(path);
+  const end = bytes.indexOf(lineFeed);
+  return { steps: JSON.parse(bytes.toString('utf8', 0, end)) as LaunchStep[], filter: bytes.subarray(end + 1) };
+}
+
+function readWhole(path: string): Buffer {
+  const fd = openAt2(AT_FDCWD, toBytes(path), constants.O_RDONLY, 0);
+  let length = readFd(fd, planBuffer);
+  let whole = planBuffer.subarray(0, length);
+  while (length === planBuffer.length) {
+    const more = Buffer.alloc(planBuffer.length);
+    length = readFd(fd, more);
+    whole = Buffer.concat([whole, more.subarray(0, length)]);
+  }
+  closeFd(fd);
+  return whole;
+}
+
 function waitForOrder(child: Child): Order {
   rehearse(child);
+  planBuffer.fill(0);
   const buffer = Buffer.alloc(8192);
   const length = readFd(child.report, buffer);
   if (length === 0) exitNow(0); // the keeper has gone

@@ -25,7 +25,6 @@ import {
   exitNow,
   getLimit,
   nativeCommand,
-  resetSignals,
   setLimit,
   setSignalMask,
   setUmask,
@@ -100,12 +99,11 @@ export function replaceProgram(child: Child, step: ExecveStep): void {
   const [name = ''] = step.args;
   const command = nativeCommand(findProgram(name, step.env), step.args, step.env);
   const lowerCapabilities = finalCapabilities(step);
-  const loadFilter = step.seccompFilter === null ? () => 0 : preparedFilter(Buffer.from(step.seccompFilter, 'base64'));
+  const loadFilter = step.filtered && child.filter ? preparedFilter(child.filter) : () => 0;
   const failed = failureRecord(name);
   say(child.report, { ready: true });
   if (step.noNewPrivileges) forbidNewPrivileges();
   takeStdio(child);
-  resetSignals();
   closeOnExecFrom(3);
   const [first, second] = step.noNewPrivileges ? [lowerCapabilities, loadFilter] : [loadFilter, lowerCapabilities];
   setSignalMask(Buffer.alloc(128));

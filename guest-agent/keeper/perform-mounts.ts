@@ -62,14 +62,19 @@ export function mountFilesystem(child: Child, step: StepOf<'mount'>): void {
 
 /** Something of the host, on a file or directory that is made when the image has none. */
 export function bind(child: Child, step: BindStep): void {
+  const { set, clear } = step;
   const mount = cloneTree(AT_FDCWD, step.source, step.recursive);
-  if (step.set !== 0 || step.clear !== 0)
-    changeMount(mount, { set: step.set, clear: step.clear }, step.setRecursive, step.target);
   const target = ensureInRoot(child.root, step.target, isDirectory(mount) ? 'directory' : 'file');
   attachMount(mount, target, step.target);
-  if (step.propagation !== 0) {
-    const flags = step.propagation & ~MS_REC;
-    changeMount(mount, { propagation: flags }, (step.propagation & MS_REC) !== 0, step.target);
+  const propagation = step.propagation & ~MS_REC;
+  const propagationRecursive = (step.propagation & MS_REC) !== 0;
+  // Before Linux 6.15 the propagation of a detached mount cannot be changed. Nobody else is here yet.
+  if (!step.recursive || step.setRecursive === propagationRecursive) {
+    if (set !== 0 || clear !== 0 || propagation !== 0)
+      changeMount(mount, { set, clear, propagation }, step.recursive && propagationRecursive, step.target);
+  } else {
+    if (set !== 0 || clear !== 0) changeMount(mount, { set, clear }, step.setRecursive, step.target);
+    if (propagation !== 0) changeMount(mount, { propagation }, propagationRecursive, step.target);
   }
   closeFd(target);
   closeFd(mount);

@@ -1,8 +1,8 @@
-import { fchownSync, openSync, writeFileSync } from 'node:fs';
-import { AT_FDCWD, closeFd, openAt2 } from '../syscalls/file.ts';
+import { constants, fchownSync, openSync } from 'node:fs';
+import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { bringLoopbackUp, setDomainname, setHostname, setns, unshare } from '../syscalls/namespace.ts';
-import { joinNewKeyring, newSession } from '../syscalls/process.ts';
+import { joinNewKeyring, newSession, writeFd } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
 import { openNull } from './covers.ts';
 import { becomeContainerUser, limitResources, replaceProgram } from './perform-identity.ts';
@@ -30,7 +30,7 @@ type StepOf<Op extends LaunchStep['op']> = Extract<LaunchStep, { op: Op }>;
 const performers: { [Op in LaunchStep['op']]: (child: Child, step: StepOf<Op>) => void } = {
   stdio: openStdio,
   joinCgroup: (_child, { tasks }) => {
-    for (const file of tasks) writeFileSync(file, '0');
+    for (const file of tasks) writeTo(file, '0');
   },
   oomScore: setOomScore,
   enterNamespace: (_child, { path }) => enterNamespace(path),
@@ -83,9 +83,19 @@ function openStdio(child: Child, step: StepOf<'stdio'>): void {
 
 function setOomScore(child: Child, { value }: StepOf<'oomScore'>): void {
   try {
-    writeFileSync('/proc/self/oom_score_adj', String(value));
+    writeTo('/proc/self/oom_score_adj', String(value));
   } catch (error) {
     child.warn(`oom_score_adj stays as it is: ${String(error)}`);
+  }
+}
+
+/** Like Node's `writeFileSync`, which takes five times as long. */
+function writeTo(path: string, text: string): void {
+  const fd = openAt2(AT_FDCWD, toBytes(path), constants.O_WRONLY, 0);
+  try {
+    writeFd(fd, Buffer.from(text), path);
+  } finally {
+    closeFd(fd);
   }
 }
 

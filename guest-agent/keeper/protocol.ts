@@ -2,7 +2,7 @@
  * What engine and keeper say to each other: one JSON document a line over a unix socket. Requests carry a number that
  * their reply repeats; exits come unasked, to every connection. A newer keeper may know more; it never knows less.
  */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** What the forked child does, in order, until the last step makes it another program. Plain data, made by `runtime`. */
 export type LaunchStep =
@@ -61,15 +61,15 @@ export interface ExecveStep {
   env: string[];
   capabilities: { effective: string[]; permitted: string[]; inheritable: string[]; ambient: string[] };
   noNewPrivileges: boolean;
-  /** `struct sock_filter[]` in base64. */
-  seccompFilter: string | null;
+  /** The filter beside the steps is loaded. */
+  filtered: boolean;
 }
 
 /** What the child may need before it reads its plan. The plan itself is a file that only the child opens. */
 export interface StartMessage {
   op: 'start';
   id: string;
-  /** Path of a JSON array of {@link LaunchStep}. */
+  /** Path of a file: a JSON array of {@link LaunchStep} in one line, then the bytes of a `struct sock_filter[]`, if any. */
   plan: string;
   /** `CLONE_NEW…` bits. */
   cloneFlags: number;

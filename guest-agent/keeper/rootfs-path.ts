@@ -1,16 +1,19 @@
-import { constants, fstatSync } from 'node:fs';
+import { constants } from 'node:fs';
 import {
   closeFd,
+  isDirectory as hasDirectoryMode,
   mkdirAt,
+  modeOf,
   O_PATH,
   openAt2,
   RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
-  readLinkAt,
   toBytes,
+  toText,
   tryOpenAt2,
+  tryReadLinkAt,
 } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 
@@ -47,21 +50,17 @@ export function ensureParent(root: number, path: string): { directory: number; n
   return { directory: ensureInRoot(root, parts.join('/'), 'directory'), name };
 }
 
-export const isDirectory = (fd: number): boolean => fstatSync(fd).isDirectory();
+export const isDirectory = (fd: number): boolean => hasDirectoryMode(modeOf(fd));
 
 const relative = (path: string): string => partsOf(path).join('/') || '.';
 const partsOf = (path: string): string[] => path.split('/').filter(part => part !== '' && part !== '.');
 
 function makePath(root: number, parts: string[], kind: 'directory' | 'file', links: number): number {
-  let known = 0;
-  let at = openInRoot(root, '.');
-  while (known < parts.length) {
-    const next = findInRoot(root, parts.slice(0, known + 1).join('/'));
-    if (next === undefined) break;
-    closeFd(at);
-    at = next;
-    known++;
-  }
+  // The longest part that is there; mostly all but the last name.
+  let known = parts.length;
+  let found: number | undefined;
+  while (known > 0 && found === undefined) found = findInRoot(root, parts.slice(0, --known).join('/'));
+  let at = found ?? openInRoot(root, '.');
   for (let index = known; index < parts.length; index++) {
     const name = toBytes(parts[index] ?? '');
     const target = danglingLink(at, name);
@@ -78,12 +77,8 @@ function makePath(root: number, parts: string[], kind: 'directory' | 'file', lin
 }
 
 function danglingLink(directory: number, name: string): string | undefined {
-  try {
-    return Buffer.from(readLinkAt(directory, name), 'latin1').toString('utf8');
-  } catch (error) {
-    if (isSyscallError(error)) return undefined;
-    throw error;
-  }
+  const target = tryReadLinkAt(directory, name);
+  return target === undefined ? undefined : toText(target);
 }
 
 function makeDirectory(directory: number, name: string): number {

@@ -257,7 +257,7 @@ function processSteps(process: RuntimeProcess, { seccompFilter }: { seccompFilte
       ambient: capabilities.ambient ?? [],
     },
     noNewPrivileges: process.noNewPrivileges ?? false,
-    seccompFilter: seccompFilter ? seccompFilter.toString('base64') : null,
+    filtered: seccompFilter !== undefined,
   };
   return [
     ...(process.apparmorProfile ? [{ op: 'apparmor', profile: process.apparmorProfile } as const] : []),

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
-import type { HeldExit, HeldProcess, KeeperEvent, StartMessage } from '../keeper/protocol.ts';
+import type { HeldExit, HeldProcess, KeeperEvent, LaunchStep, StartMessage } from '../keeper/protocol.ts';
 import { parseCgroupLayout } from './cgroup-layout.ts';
 import type { ExecRequest, ExitStatus, LaunchRequest, RunningProcess, Runtime, StdioSpec } from './contract.ts';
 import { LaunchError } from './contract.ts';
@@ -84,8 +84,8 @@ class KeeperRuntime implements Runtime {
     const keeper = await this.#connected();
     const directory = join(this.#options.execRoot, folder);
     mkdirSync(directory, { recursive: true, mode: 0o711 });
-    const plan = join(directory, 'plan.json');
-    writeFileSync(plan, JSON.stringify(steps), { mode: 0o600 });
+    const plan = join(directory, 'plan');
+    writeFileSync(plan, planBytes(steps, request.seccompFilter), { mode: 0o600 });
     const hold = holdOf(stdio);
     const message: StartMessage = { op: 'start', id, plan, ...birth, ...join_, hold };
     try {
@@ -177,6 +177,10 @@ class KeeperRuntime implements Runtime {
     }
   }
 }
+
+/** As the child reads it, see {@link StartMessage}. */
+const planBytes = (steps: LaunchStep[], filter: Buffer = Buffer.alloc(0)): Buffer =>
+  Buffer.concat([Buffer.from(`${JSON.stringify(steps)}\n`), filter]);
 
 function holdOf(stdio: StdioSpec): StartMessage['hold'] {
   if (stdio.terminal) return { write: null, read: [] };

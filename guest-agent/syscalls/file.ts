@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import { constants as osConstants } from 'node:os';
 import { check, declare, errno, isSyscallError, SyscallError } from './libc.ts';
 
 /**
@@ -85,10 +86,25 @@ const c = {
   ),
 };
 
+const { ENOENT, ENOTDIR, EAGAIN } = osConstants.errno;
 const how = Buffer.alloc(24);
 
 /** openat2(2). Always close-on-exec. A rename race (EAGAIN) is tried again. */
-export function openAt2(dir: number, path: ByteString, flags: number, resolve: number, mode = 0): number {
+export const openAt2 = (dir: number, path: ByteString, flags: number, resolve: number, mode = 0): number =>
+  openOr(false, dir, path, flags, resolve, mode) ?? -1;
+
+/** {@link openAt2}, or undefined when there is nothing at `path`; making an error for that would cost more than the call. */
+export const tryOpenAt2 = (dir: number, path: ByteString, flags: number, resolve: number): number | undefined =>
+  openOr(true, dir, path, flags, resolve, 0);
+
+function openOr(
+  absence: boolean,
+  dir: number,
+  path: ByteString,
+  flags: number,
+  resolve: number,
+  mode: number,
+): number | undefined {
   how.writeUInt32LE((flags | O_CLOEXEC) >>> 0, 0);
   how.writeUInt32LE(mode, 8);
   how.writeUInt32LE(resolve, 16);
@@ -96,17 +112,8 @@ export function openAt2(dir: number, path: ByteString, flags: number, resolve: n
     const fd = Number(c.openat2(SYS_openat2, dir, cPath(path), how, how.length));
     if (fd >= 0) return fd;
     const code = errno();
-    if (code !== 11 || attempt >= 100) throw new SyscallError('openat2', code, toText(path));
-  }
-}
-
-/** {@link openAt2}, or undefined when there is nothing at `path`. */
-export function tryOpenAt2(dir: number, path: ByteString, flags: number, resolve: number): number | undefined {
-  try {
-    return openAt2(dir, path, flags, resolve);
-  } catch (error) {
-    if (isSyscallError(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
+    if (absence && (code === ENOENT || code === ENOTDIR)) return undefined;
+    if (code !== EAGAIN || attempt >= 100) throw new SyscallError('openat2', code, toText(path));
   }
 }
 
@@ -157,6 +164,12 @@ export function readLinkAt(dir: number, name: ByteString): ByteString {
   return linkBuffer.toString('latin1', 0, check('readlinkat', length, name));
 }
 
+/** {@link readLinkAt}, or undefined when `name` is not a symbolic link that can be read. */
+export function tryReadLinkAt(dir: number, name: ByteString): ByteString | undefined {
+  const length = Number(c.readlinkat(dir, cPath(name), linkBuffer, linkBuffer.length));
+  return length === -1 ? undefined : linkBuffer.toString('latin1', 0, length);
+}
+
 /** Never follows a symbolic link; with an empty name `dir` itself (which may be an O_PATH descriptor). */
 export const chownAt = (dir: number, name: ByteString, uid: number, gid: number): void =>
   void check(
@@ -205,6 +218,7 @@ export interface FileStatus {
 
 const statBuffer = Buffer.alloc(256);
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_TYPE_AND_MODE = 0x3;
 
 /** Status of `name` in `dir` without following a symbolic link; with an empty name of `dir` itself. */
 export function statAt(dir: number, name: ByteString): FileStatus {
@@ -222,6 +236,12 @@ export function statAt(dir: number, name: ByteString): FileStatus {
     device: { major: statBuffer.readUInt32LE(128), minor: statBuffer.readUInt32LE(132) },
     mtime: { seconds: Number(statBuffer.readBigInt64LE(112)), nanoseconds: statBuffer.readUInt32LE(120) },
   };
+}
+
+/** Kind and permissions of what `fd` (which may be an O_PATH descriptor) stands for. */
+export function modeOf(fd: number): number {
+  check('statx', c.statx(fd, '', AT_EMPTY_PATH, STATX_TYPE_AND_MODE, statBuffer), fd);
+  return statBuffer.readUInt16LE(28);
 }
 
 /** {@link statAt}, or undefined when there is nothing of that name. */

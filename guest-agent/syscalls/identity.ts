@@ -138,19 +138,25 @@ const rawSeccomp = declare<(nr: number, operation: number, flags: number, progra
  * Speculation stays allowed, as runc has it: a filter alone should not slow the program down.
  */
 export function preparedFilter(filter: Buffer): () => number {
-  const instructions = Buffer.alloc(filter.length);
-  filter.copy(instructions);
   const program = Buffer.alloc(16); // struct sock_fprog
   program.writeUInt16LE(filter.length / FILTER_INSTRUCTION_SIZE, 0);
-  program.writeBigUInt64LE(BigInt(koffi.address(instructions)), 8);
+  program.writeBigUInt64LE(BigInt(koffi.address(filter)), 8);
   return () => {
     const result = rawSeccomp(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, program);
-    return result === 0 || instructions.length === 0 ? 0 : errno();
+    return result === 0 || filter.length === 0 ? 0 : errno();
   };
 }
 
-/** The capabilities that this process can give to others at most, as bits. */
+/** Forks inherit it. */
+let bounding: bigint | undefined;
+
+/** The capabilities that this process can give to others at most, as bits. Only {@link limitBoundingSet} changes it. */
 export function boundingSet(): bigint {
+  bounding ??= readBoundingSet();
+  return bounding;
+}
+
+function readBoundingSet(): bigint {
   let bits = 0n;
   for (let number = 0; number < 64; number++) {
     const held = rawPrctl(PR_CAPBSET_READ, number, 0, 0, 0);
@@ -162,20 +168,27 @@ export function boundingSet(): bigint {
 
 /** Drops everything from the bounding set that is not in `keep`. */
 export function limitBoundingSet(keep: bigint): void {
-  for (let number = 0; number < 64; number++) {
-    if ((keep >> BigInt(number)) & 1n) continue;
-    if (rawPrctl(PR_CAPBSET_READ, number, 0, 0, 0) === -1) break;
+  const dropped = boundingSet() & ~keep;
+  for (const number of bitsOf(dropped))
     check('prctl', rawPrctl(PR_CAPBSET_DROP, number, 0, 0, 0), capabilityNames[number] ?? number);
-  }
+  bounding = boundingSet() & keep;
+}
+
+function bitsOf(set: bigint): number[] {
+  const numbers: number[] = [];
+  for (const [half, first] of [
+    [Number(set & 0xffffffffn), 0],
+    [Number(set >> 32n), 32],
+  ] as const)
+    for (let bit = 0; bit < 32; bit++) if ((half >>> bit) & 1) numbers.push(first + bit);
+  return numbers;
 }
 
 /** Makes exactly `bits` ambient: they must be permitted and inheritable. */
 export function setAmbient(bits: bigint): void {
   check('prctl', rawPrctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), 'ambient');
-  for (let number = 0; number < 64; number++) {
-    if ((bits >> BigInt(number)) & 1n)
-      check('prctl', rawPrctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0), capabilityNames[number] ?? number);
-  }
+  for (const number of bitsOf(bits))
+    check('prctl', rawPrctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0), capabilityNames[number] ?? number);
 }
 
 /** Keeps the permitted set when the user changes from root to another. */

@@ -237,8 +237,8 @@ export function readFd(fd: number, buffer: Buffer): number {
   return check('read', rawRead(fd, buffer, buffer.length), fd);
 }
 
-export function writeFd(fd: number, data: Buffer): number {
-  return check('write', rawWrite(fd, data, data.length), fd);
+export function writeFd(fd: number, data: Buffer, subject: string | number = fd): number {
+  return check('write', rawWrite(fd, data, data.length), subject);
 }
 
 const AT_FDCWD = -100;
