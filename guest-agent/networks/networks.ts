@@ -26,6 +26,8 @@ import { PublishedPorts, wantedMappings } from './published-ports.ts';
 import { ReadyPool } from './ready-pool.ts';
 import { adoptNamespace, dispose, makeNamespace, type Namespace, plugIn, type WiredNamespace } from './sandbox.ts';
 
+/** Of a published port, where the user left it to us. */
+const mostChoices = 20;
 const defaultPoolSize = 4;
 
 /** Opens the room in the network namespace of the calling thread. @throws SyscallError, NftError, Error without libnftables */
@@ -37,7 +39,7 @@ class KernelNetworks implements Networks {
   readonly #options: NetworksOptions;
   readonly #ground: Ground;
   readonly #networks: NetworkList;
-  readonly #ports = new PublishedPorts();
+  readonly #ports: PublishedPorts;
   readonly #live = new Map<ContainerId, Live>();
   readonly #wired: ReadyPool<WiredNamespace>;
   readonly #bare: ReadyPool<Namespace>;
@@ -52,6 +54,7 @@ class KernelNetworks implements Networks {
       log: options.log,
     };
     this.#networks = new NetworkList(options, this.#ground);
+    this.#ports = new PublishedPorts({ addressesOfOthers: options.publisher !== undefined });
     const { poolSize: size = defaultPoolSize, log } = options;
     this.#wired = new ReadyPool({ make: () => this.#makeWired(), size, log });
     this.#bare = new ReadyPool({ make: makeNamespace, size: Math.min(size, 2), log });
@@ -94,11 +97,24 @@ class KernelNetworks implements Networks {
     await this.release(request.id);
     try {
       if (!this.#reconciled) await this.reconcile();
-      return await this.#connectNow(request);
+      return await this.#connectWithFreePorts(request);
     } catch (error) {
       await this.release(request.id);
       const kind = error instanceof EngineError ? error.kind : 'internal';
       throw new EngineError(kind, `failed to set up container networking: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** A port that we may choose is chosen again when it turns out that somebody else in front of us has it. */
+  async #connectWithFreePorts(request: ConnectRequest): Promise<Sandbox> {
+    const mayChoose = this.#options.publisher && this.#mappings(request).some(({ hostPort }) => !hostPort);
+    for (let choices = mayChoose ? mostChoices : 1; ; choices--) {
+      try {
+        return await this.#connectNow(request);
+      } catch (error) {
+        if (choices <= 1 || !(error instanceof EngineError) || error.kind !== 'conflict') throw error;
+        await this.release(request.id);
+      }
     }
   }
 
@@ -253,12 +269,12 @@ class KernelNetworks implements Networks {
   }
 
   /**
-   * Ports as the kernel forwards them. Where somebody in front of us publishes them (the host of a machine), datagrams
-   * for its loopback come in through our outer link.
+   * Ports as the kernel forwards them. Where somebody in front of us publishes them (the host of a machine), its
+   * addresses are not ours, and datagrams for its loopback come in through our outer link.
    */
   #forwarded({ ports }: SandboxRecord): PublishedPort[] {
     const comesFromOutside = ({ protocol, hostIp }: PublishedPort): boolean =>
-      this.#options.publisher !== undefined && protocol === 'udp' && hostIp.startsWith('127.');
+      this.#options.publisher !== undefined && (protocol === 'udp' || !hostIp.startsWith('127.'));
     return ports.map(port => (comesFromOutside(port) ? { ...port, hostIp: '0.0.0.0' } : port));
   }
 

@@ -33,7 +33,13 @@ const words: Record<string, string> = {
  */
 export class PublishedPorts {
   readonly #holders = new Map<string, number>();
+  readonly #addressesOfOthers: boolean;
   #next = 0;
+
+  /** `addressesOfOthers`: the addresses that users name are those of the host of this machine; ours stand for them. */
+  constructor({ addressesOfOthers = false } = {}) {
+    this.#addressesOfOthers = addressesOfOthers;
+  }
 
   /**
    * Takes a port for each mapping, or none. @throws internal, in Docker's words, when one is taken: `Bind for
@@ -96,7 +102,7 @@ export class PublishedPorts {
   #hold(port: PublishedPort): PublishedPort {
     const holder = this.#conflicting(port);
     if (holder) throw new PortTaken(`Bind for ${holder}:${port.hostPort} failed: port is already allocated`);
-    this.#holders.set(keyOf(port), bindHolder(port));
+    this.#holders.set(keyOf(port), bindHolder(this.#addressesOfOthers ? { ...port, hostIp: oursFor(port) } : port));
     return port;
   }
 
@@ -110,6 +116,8 @@ export class PublishedPorts {
     return [...this.#holders.keys()].find(key => key.endsWith(suffix))?.slice(0, -suffix.length);
   }
 }
+
+const oursFor = ({ hostIp }: PublishedPort): string => (hostIp.startsWith('127.') ? hostIp : everywhere);
 
 class PortTaken extends Error {}
 

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { expect, it } from 'vitest';
 import { command, succeed } from '../../support/command.ts';
 import { freePort } from '../../support/registry.ts';
@@ -9,6 +10,7 @@ import { removeAll, type Stage, until } from './subject.ts';
 /** Networks as programs see them: published ports, the way out, names. */
 export function networkTests(stage: () => Stage): void {
   published(stage);
+  choices(stage);
   outside(stage);
   names(stage);
   kinds(stage);
@@ -74,6 +76,36 @@ function published(stage: () => Stage): void {
     expect(await fetch(address)).toBe('the page\n');
     expect(await fetch(`${gateway}:${port}`)).toBe('the page\n');
     await removeAll(stage());
+  });
+}
+
+function choices(stage: () => Stage): void {
+  it('publishes on an address of the host, and nowhere else', async () => {
+    const { engine, python } = stage();
+    const address = Object.values(networkInterfaces())
+      .flat()
+      .find(one => one?.family === 'IPv4' && !one.internal)?.address;
+    if (!address) return console.log('skipped: this host has no address but loopback');
+    const port = await freePort();
+    await engine.docker('run', '-d', '--name', 'web', '-p', `${address}:${port}:80`, python, ...serve);
+    expect(await until('it serves', () => page(`${address}:${port}`))).toBe('the page\n');
+    expect((await command('curl', ['-s', '-m', '5', `http://127.0.0.1:${port}/`])).code).toBe(7);
+  });
+
+  it('chooses a port that nobody on the host has', async () => {
+    const { engine, busybox } = stage();
+    const run = async (): Promise<number> => {
+      const id = (await engine.docker('run', '-d', '-p', '127.0.0.1:0:80', busybox, 'sleep', '1000')).trim();
+      return Number(/:(\d+)/.exec(await engine.docker('port', id, '80'))?.[1]);
+    };
+    const first = await run();
+    const others = [1, 2, 3].map(step =>
+      createServer()
+        .listen(first + step, '127.0.0.1')
+        .on('error', () => undefined),
+    );
+    expect(await run()).toBeGreaterThan(first + 3);
+    for (const other of others) other.close();
   });
 }
 

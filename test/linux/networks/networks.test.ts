@@ -219,7 +219,7 @@ describe.skipIf(!usable)('containers on a bridge', () => {
     const before = openDescriptors();
     const request = newRequest(options.folder, { ports: [{ ...web, hostPort: 8400 }], ...wrong });
     await expect(networks.connect(request)).rejects.toThrow('failed to set up container networking: ');
-    await eventually('the pool is full again', () => openDescriptors() === before, 2000);
+    await eventually('the pool is full again', () => openDescriptors() === before);
     const { endpoints } = await start({ ports: [{ ...web, hostPort: 8400 }] });
     expect(endpoints.bridge?.ipAddress).toBe('172.17.0.2');
   });
