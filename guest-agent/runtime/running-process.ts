@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import type { HeldProcess } from '../keeper/protocol.ts';
-import { duplicate, pidfdEnded, pidfdExit, pidfdSendSignal } from '../syscalls/process.ts';
+import { duplicate, pidfdEnded, pidfdExit, pidfdSendSignal, zombieExit } from '../syscalls/process.ts';
 import { setTerminalSize } from '../syscalls/terminal.ts';
 import type { ExitStatus, RunningProcess } from './contract.ts';
 
@@ -66,7 +66,7 @@ export class ContainerProcess implements RunningProcess {
     this.#watch = setInterval(() => {
       if (this.alive) return;
       endedAt ??= Date.now();
-      const exit = pidfdExit(this.#pidfd);
+      const exit = pidfdExit(this.#pidfd) ?? zombieExit(this.pid, this.#pidfd);
       if (exit) this.settle({ ...exit, finishedAt: new Date(endedAt) });
       else if (Date.now() - endedAt > patienceForReaperMs)
         this.settle({ exitCode: 255, finishedAt: new Date(endedAt), cause: 'its keeper died before it did' });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import koffi from 'koffi';
 import { check, declare, errno } from './libc.ts';
@@ -141,9 +142,25 @@ export function pidfdExit(pidfd: number): Omit<ReapedChild, 'pid'> | undefined {
   info.writeBigUInt64LE(BigInt(PIDFD_INFO_EXIT), 0);
   if (rawIoctl(pidfd, PIDFD_GET_INFO, info) === -1) return undefined;
   if ((info.readBigUInt64LE(0) & BigInt(PIDFD_INFO_EXIT)) === 0n) return undefined;
-  const status = info.readInt32LE(PIDFD_INFO_SIZE - 4);
+  return fromWaitStatus(info.readInt32LE(PIDFD_INFO_SIZE - 4));
+}
+
+/** How a process ended that its parent has not reaped yet, or undefined when it has. proc_pid_stat(5), exit_code. */
+export function zombieExit(pid: number, pidfd: number): Omit<ReapedChild, 'pid'> | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from the third
+    const isStillIt = rawPidfdSendSignal(SYS_pidfd_send_signal, pidfd, 0, null, 0) === 0;
+    return fields[0] === 'Z' && isStillIt ? fromWaitStatus(Number(fields[49])) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** wait(2): the exit code in the second byte, or a signal in the first. */
+function fromWaitStatus(status: number): Omit<ReapedChild, 'pid'> {
   const signal = status & 0x7f;
-  return signal === 0 ? { exitCode: status >> 8 } : { exitCode: 128 + signal, signal };
+  return signal === 0 ? { exitCode: (status >> 8) & 0xff } : { exitCode: 128 + signal, signal };
 }
 
 /** How a child ended: the number that exit(3) or a signal gave it. */

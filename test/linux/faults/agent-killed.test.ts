@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { command, succeed } from '../../support/command.ts';
 import { eventually } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
-import { startRegistry } from '../../support/registry.ts';
+import { freePort, startRegistry } from '../../support/registry.ts';
 import { agentPid, type FaultyEngine, long, randomSequence, startFaultyEngine, whyNot } from './faulty-engine.ts';
 import { Workload } from './workload.ts';
 
@@ -84,11 +84,11 @@ async function startWitnesses(
 ): Promise<{ verify(thoroughly: boolean): Promise<void>; end(): Promise<void> }> {
   const count = 'i=0; while :; do echo $i; i=$((i+1)); usleep 3000; done';
   const run = (name: string, ...args: string[]): Promise<string> => engine.docker('run', '-d', '--name', name, ...args);
+  const port = await freePort(); // not the engine's choice: while it is dead, another engine may make the same
   await run('counter', 'busybox', 'sh', '-c', count);
-  await run('web', '-p', '80', 'busybox', 'httpd', '-f', '-h', '/etc');
+  await run('web', '-p', `${port}:80`, 'busybox', 'httpd', '-f', '-h', '/etc');
   await run('terminal', '-t', '--restart', 'unless-stopped', 'busybox', 'sh');
   await run('gone', '--rm', 'busybox', 'sh', '-c', 'while [ ! -e /stop ]; do usleep 100000; done');
-  const port = (await engine.docker('port', 'web', '80')).trim().split('\n')[0]?.split(':').pop();
   const names = ['counter', 'web', 'terminal', 'gone'];
   const look = (): Promise<string> =>
     engine.docker(
@@ -111,7 +111,7 @@ async function startWitnesses(
       expect(exec).toMatchObject({ code: 9, stderr: '' });
     },
     end: async () => {
-      await engine.docker('exec', 'gone', 'touch', '/stop');
+      await engine.tryDocker(['exec', 'gone', 'touch', '/stop']); // it may take the command down with it
       await eventually('it removes itself', async () => (await engine.tryDocker(['inspect', 'gone'])).code === 1);
       await engine.docker('kill', 'counter');
       const lines = (await command('docker', ['-H', `unix://${engine.socket}`, 'logs', 'counter'])).stdout
