@@ -68,6 +68,11 @@ export abstract class ContainerLife {
     return this.#record;
   }
 
+  /** Resolves when the exit of what runs now is known to everybody. */
+  get exitRecorded(): Promise<void> {
+    return this.#exitRecorded;
+  }
+
   get live(): Live | undefined {
     return this.#live;
   }

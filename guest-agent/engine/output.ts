@@ -17,8 +17,25 @@ export function readLogs(
   }
   const config = logConfigOf(container.record);
   const directory = records.directory(container.id);
-  const output = rooms.logs.read(directory, config, options, container.live?.output, signal);
+  const { live, exitRecorded } = container;
+  const written = rooms.logs.read(directory, config, options, live?.output, signal);
+  const output = options.follow && live ? untilExit(written, exitRecorded, signal) : written;
   return { terminal: container.record.config.Tty ?? false, output: printed(output, options) };
+}
+
+/** A follower is let go when the exit is recorded, not when the output ends: it may ask for the exit code next. */
+async function* untilExit(
+  output: AsyncIterable<OutputChunk>,
+  recorded: Promise<void>,
+  signal: AbortSignal,
+): AsyncGenerator<OutputChunk> {
+  yield* output;
+  if (signal.aborted) return;
+  const gone = Promise.withResolvers<void>();
+  const leave = (): void => gone.resolve();
+  signal.addEventListener('abort', leave);
+  await Promise.race([recorded, gone.promise]);
+  signal.removeEventListener('abort', leave);
 }
 
 /** Each entry with what `--timestamps` and `--details` want before it. */

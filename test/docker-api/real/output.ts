@@ -67,6 +67,7 @@ function muchOutput(stage: () => Stage): void {
       });
       return { sum: stdout.slice(0, 64), told: stderr.trim() };
     };
+    await engine.docker('pull', '-q', python); // its progress would be told on standard error
     const attached = await sum('docker run --name flood "$IMAGE" python3 -c "$PROGRAM"');
     expect(attached.told).toMatch(/^[0-9a-f]{64}$/);
     expect(attached.sum).toBe(attached.told);
