@@ -17,3 +17,19 @@ export async function eventually<T>(
     await new Promise(resolve => setTimeout(resolve, pause));
   }
 }
+
+/** Waits until what `probe` counts has stopped changing, and returns it: twenty times the same, ten milliseconds apart. */
+export async function settled(what: string, probe: () => number): Promise<number> {
+  let last = probe();
+  let same = 0;
+  await eventually(what, async () => {
+    while (same < 20) {
+      await new Promise(resolve => setTimeout(resolve, 10));
+      const now = probe();
+      same = now === last ? same + 1 : 0;
+      last = now;
+    }
+    return true;
+  });
+  return last;
+}

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { listLinks, RouteConnection } from '../../../guest-agent/netlink/index.ts';
 import { type ConnectRequest, type Networks, openNetworks, type Sandbox } from '../../../guest-agent/networks/index.ts';
 import { Nftables } from '../../../guest-agent/syscalls/nftables.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, settled } from '../../support/eventually.ts';
 import { datagramSocket, echo, enterOwnNetwork, newOptions, newRequest, run, serve, visit } from './own-network.ts';
 
 const usable = process.platform === 'linux' && process.getuid?.() === 0;
@@ -216,7 +216,7 @@ describe.skipIf(!usable)('containers on a bridge', () => {
     ['an address that is impossible', { macAddress: 'ff:ff:ff:ff:ff:ff' }],
     ['a folder that is not there', { directory: '/nonexistent' }],
   ])('fail for %s and leave nothing behind', async (_, wrong) => {
-    const before = openDescriptors();
+    const before = await settled('the pool is full', openDescriptors);
     const request = newRequest(options.folder, { ports: [{ ...web, hostPort: 8400 }], ...wrong });
     await expect(networks.connect(request)).rejects.toThrow('failed to set up container networking: ');
     await eventually('the pool is full again', () => openDescriptors() === before);
