@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rm, rmSync, writeFileSy
 import { dirname, join } from 'node:path';
 import { quarantine, readJsonFile, syncFolderSync, writeJsonFileSync } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
+import { removeIfSmall } from '../../base/remove-small.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '../../contracts/docker/containers.ts';
 import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
@@ -97,8 +98,11 @@ export class RecordStore {
     const gone = join(this.#root, `.removed-${id}`);
     renameSync(this.directory(id), gone);
     syncFolderSync(this.#root);
-    rm(gone, { recursive: true, force: true }, error => {
-      if (error) this.#log.warn('A removed container left files', { id, error });
+    setImmediate(() => {
+      if (removeIfSmall(gone)) return;
+      rm(gone, { recursive: true, force: true }, error => {
+        if (error) this.#log.warn('A removed container left files', { id, error });
+      });
     });
   }
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { release as kernelRelease } from 'node:os';
+import { removeIfSmall } from '../../base/remove-small.ts';
 import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
 import { type ContainerOutput, type LogConfig, parseLogConfig } from '../logs/index.ts';
@@ -143,9 +144,12 @@ export async function release(record: ContainerRecord, context: EngineContext): 
     rooms.networks.release(record.id),
     rooms.runtime.forget(record.id),
   ]);
-  await rm(execDirectory(options.execRoot, record.id), { recursive: true, force: true }).catch(error => {
-    log.error('Could not remove a run folder', { id: record.id, error });
-  });
+  const folder = execDirectory(options.execRoot, record.id);
+  if (!removeIfSmall(folder)) {
+    await rm(folder, { recursive: true, force: true }).catch(error => {
+      log.error('Could not remove a run folder', { id: record.id, error });
+    });
+  }
   for (const result of results) {
     if (result.status === 'rejected') log.error('Could not release', { id: record.id, error: result.reason });
   }

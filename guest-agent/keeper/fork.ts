@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { type ForkResult, forkProcess, unforkableMappings } from '../syscalls/clone.ts';
 import { setns } from '../syscalls/namespace.ts';
 import { CLONE_NEWPID } from '../syscalls/namespace-flags.ts';
@@ -7,11 +8,12 @@ import { type Order, runChild } from './child.ts';
 import { findWakers, leaveDescriptors } from './descriptors.ts';
 import type { StartMessage } from './protocol.ts';
 
-/** A child on its way to execve. `report` is the keeper's end of its socket. */
+/** A child on its way to execve. `report` is the descriptor of `socket`, the keeper's end of what connects them. */
 export interface ForkedChild {
   pid: number;
   pidfd: number;
   report: number;
+  socket: Socket;
 }
 
 /** The keeper's own, to come back to: joining another changes only where its children are born. setns(2) */
@@ -46,7 +48,9 @@ function fork(born: () => ForkResult, child: { container: number; order?: Order 
   try {
     const { pid, pidfd } = born();
     if (pid === 0) runChild({ report: childEnd, ...child });
-    return { pid, pidfd, report };
+    const socket = new Socket({ fd: report, readable: true, writable: true });
+    socket.on('error', () => undefined); // its end says enough
+    return { pid, pidfd, report, socket };
   } catch (error) {
     closeSync(report);
     throw error;

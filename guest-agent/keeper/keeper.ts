@@ -1,4 +1,4 @@
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { errnoName } from '../syscalls/errno.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
@@ -115,7 +115,7 @@ export class Keeper {
     } catch (error) {
       return this.#abandon(held, toFailure('fork', error));
     } finally {
-      this.#spare.refillSoon();
+      this.#spare.refillLater();
     }
   }
 
@@ -141,8 +141,7 @@ export class Keeper {
     const warnings: string[] = [];
     let error: LaunchFailure | undefined;
     let ready = false;
-    const socket = new Socket({ fd: child.report, readable: true, writable: true });
-    socket.on('error', () => undefined);
+    const { socket } = child;
     if (held.container !== undefined) held.stillborn = () => socket.destroy(); // its sibling may wait for us
     onLines(socket, line => {
       const report = JSON.parse(line) as ChildReport;
@@ -214,6 +213,7 @@ export class Keeper {
       this.#recordExit(held, child);
       if (held.running) this.#tellExit(held);
     }
+    this.#spare.refill();
   }
 
   #recordExit(held: Held, { exitCode, signal }: ReapedChild): void {
@@ -244,7 +244,7 @@ export class Keeper {
     this.#canaryEnded = child => {
       if (child.pid !== pid) return;
       clearTimeout(timer);
-      if (child.exitCode === canaryExitCode) this.#spare.refillSoon();
+      if (child.exitCode === canaryExitCode) this.#spare.refillLater();
       resolve(child.exitCode === canaryExitCode ? 'ok' : `a forked child ended with ${child.exitCode}`);
     };
     return promise;

@@ -8,7 +8,8 @@ import type { StartMessage } from './protocol.ts';
 const bornWith = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 /** What a waiting child can still take; the mount namespace last, so that it has the mounts of that moment. */
 const takenLater = CLONE_NEWNS | CLONE_NEWNET;
-const refillAfterMs = 3;
+/** A fork stops the keeper: until then the launch is answered, and what ends at once has ended. */
+const refillAfterMs = 8;
 const SIGKILL = 9;
 
 /** One child that was forked ahead of time and waits for its plan: a launch then costs no fork and few page faults. */
@@ -33,22 +34,31 @@ export class Spare {
     }
   }
 
-  /** Forks the next one when there is a moment for it. */
-  refillSoon(): void {
+  /** Forks the next one a while after a launch, or when {@link refill} says that it is a good moment. */
+  refillLater(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      try {
-        this.#child ??= forkWaiting(bornWith);
-      } catch {
-        // Then launches fork for themselves, and say what is wrong.
-      }
-    }, refillAfterMs);
+    this.#timer = setTimeout(() => this.#fork(), refillAfterMs);
+  }
+
+  refill(): void {
+    if (this.#timer) setImmediate(() => this.#fork());
+  }
+
+  #fork(): void {
+    if (!this.#timer) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    try {
+      this.#child ??= forkWaiting(bornWith);
+    } catch {
+      // Then launches fork for themselves, and say what is wrong.
+    }
   }
 
   /** True when `pid` was the waiting child, which somebody has killed. */
   forget(pid: number): boolean {
     if (this.#child?.pid !== pid) return false;
-    closeSync(this.#child.report);
+    this.#child.socket.destroy();
     closeSync(this.#child.pidfd);
     this.#child = undefined;
     return true;
@@ -56,6 +66,7 @@ export class Spare {
 
   close(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (this.#child) this.#discard(this.#child);
     this.#child = undefined;
   }
@@ -63,7 +74,7 @@ export class Spare {
   #discard(child: ForkedChild): void {
     pidfdSendSignal(child.pidfd, SIGKILL);
     waitForChild(child.pid);
-    closeSync(child.report);
+    child.socket.destroy();
     closeSync(child.pidfd);
   }
 }

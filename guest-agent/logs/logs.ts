@@ -2,6 +2,7 @@ import { chownSync, closeSync, constants, openSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { notImplemented } from '../../contracts/errors.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
 import { makeFifo } from '../syscalls/splice.ts';
 import type { ContainerOutput, OutputChunk } from './container-output.ts';
 import { type LogConfig, logFileOf } from './log-config.ts';
@@ -82,12 +83,22 @@ function createFifos(
 ): { stdin: string | null; stdout: string; stderr: string } {
   const make = (name: string): string => {
     const path = join(execDir, name);
-    rmSync(path, { force: true });
-    makeFifo(path, 0o600);
+    makeFifoAnew(path);
     if (uid !== 0 || gid !== 0) chownSync(path, uid, gid);
     return path;
   };
   return { stdin: wantStdin ? make('stdin') : null, stdout: make('stdout'), stderr: make('stderr') };
+}
+
+/** One may be left of an earlier run. */
+function makeFifoAnew(path: string): void {
+  try {
+    makeFifo(path, 0o600);
+  } catch (error) {
+    if (!isSyscallError(error, 'EEXIST')) throw error;
+    rmSync(path, { force: true });
+    makeFifo(path, 0o600);
+  }
 }
 
 function openSource(source: OutputSource): { stdout?: InputStream; stderr?: InputStream } {

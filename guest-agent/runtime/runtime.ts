@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import type { HeldExit, HeldProcess, KeeperEvent, LaunchStep, StartMessage } from '../keeper/protocol.ts';
@@ -94,7 +94,7 @@ class KeeperRuntime implements Runtime {
       if (reply.error || !reply.started) throw toLaunchError(reply.error);
       return this.#hold(reply.started, keeper);
     } finally {
-      rmSync(plan, { force: true }); // it holds the environment, and with it secrets
+      removeFile(plan); // it holds the environment, and with it secrets
     }
   }
 
@@ -123,7 +123,8 @@ class KeeperRuntime implements Runtime {
     this.#processes.get(id)?.release();
     this.#processes.delete(id);
     this.#early.delete(id);
-    await this.#keeper?.request({ op: 'forget', id });
+    // Nobody waits for the answer: whatever is asked of the keeper later comes after this.
+    void this.#keeper?.request({ op: 'forget', id });
   }
 
   status(): { keeperPid: number; canary: string; keeperLostAt?: Date } {
@@ -175,6 +176,15 @@ class KeeperRuntime implements Runtime {
     } catch (error) {
       this.#log.error('no keeper can be started', { error });
     }
+  }
+}
+
+/** Unlike `rmSync` it does not look first. */
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 

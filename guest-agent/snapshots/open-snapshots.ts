@@ -9,7 +9,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { syncFolder } from '../../base/json-file.ts';
+import { syncFolderSync } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
 import { conflict, notFound } from '../../contracts/errors.ts';
 import { type ChainId, hexOf, parseDigest } from '../../contracts/oci/digest.ts';
@@ -95,7 +95,7 @@ class OverlaySnapshots implements Snapshots {
       mkdirSync(join(draft, 'upper'), { mode: 0o755 });
       if (parent !== undefined) symlinkSync(`../../layers/${hexOf(parent)}`, join(draft, 'parent'));
       renameSync(draft, folder);
-      await syncFolder(this.#containers);
+      syncFolderSync(this.#containers);
     } catch (error) {
       this.#parents.delete(id);
       throw error;
