@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type NativeEngine, startNativeEngine, traces } from '../support/engine.ts';
+import { type NativeEngine, startNativeEngine, tracesOf } from '../support/engine.ts';
 import { busyboxArchive } from '../support/images.ts';
 import { recorded, text } from './recordings.ts';
 import { play } from './replay.ts';
@@ -7,16 +7,14 @@ import { scenarios } from './scenarios.ts';
 
 describe('the native engine answers as dockerd did', () => {
   let engine: NativeEngine;
-  let before: string[];
 
   beforeAll(async () => {
-    before = await traces();
     engine = await startNativeEngine();
   });
 
   afterAll(async () => {
     await engine.stop();
-    expect(await traces()).toEqual(before);
+    expect(await tracesOf(engine)).toEqual([]);
   });
 
   for (const scenario of scenarios) {
