@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rm, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { quarantine, readJsonFile, syncFolderSync, writeJsonFileSync } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
-import { removeIfSmall } from '../../base/remove-small.ts';
+import { removeLater } from '../../base/remove-small.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '../../contracts/docker/containers.ts';
 import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
@@ -98,12 +98,7 @@ export class RecordStore {
     const gone = join(this.#root, `.removed-${id}`);
     renameSync(this.directory(id), gone);
     syncFolderSync(this.#root);
-    setImmediate(() => {
-      if (removeIfSmall(gone)) return;
-      rm(gone, { recursive: true, force: true }, error => {
-        if (error) this.#log.warn('A removed container left files', { id, error });
-      });
-    });
+    void removeLater(gone).catch(error => this.#log.warn('A removed container left files', { id, error }));
   }
 
   /** All readable records; the others are put aside and told to the log. */

@@ -115,7 +115,7 @@ export class Keeper {
     } catch (error) {
       return this.#abandon(held, toFailure('fork', error));
     } finally {
-      this.#spare.refillLater();
+      this.#spare.refillWhenQuiet();
     }
   }
 
@@ -212,8 +212,8 @@ export class Keeper {
       if (child.signal !== undefined) held.stillborn?.();
       this.#recordExit(held, child);
       if (held.running) this.#tellExit(held);
+      this.#spare.refillWhenQuiet();
     }
-    this.#spare.refill();
   }
 
   #recordExit(held: Held, { exitCode, signal }: ReapedChild): void {
@@ -244,7 +244,7 @@ export class Keeper {
     this.#canaryEnded = child => {
       if (child.pid !== pid) return;
       clearTimeout(timer);
-      if (child.exitCode === canaryExitCode) this.#spare.refillLater();
+      if (child.exitCode === canaryExitCode) this.#spare.refillWhenQuiet();
       resolve(child.exitCode === canaryExitCode ? 'ok' : `a forked child ended with ${child.exitCode}`);
     };
     return promise;

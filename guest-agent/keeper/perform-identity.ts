@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
 import { constants } from 'node:os';
+import { isRegular, modeOfPath } from '../syscalls/file.ts';
 import {
   becomeUser,
   boundingSet,
@@ -142,14 +142,14 @@ function takeStdio(child: Child): void {
 }
 
 /** Where execvp(3) would find `name`. @throws SyscallError ENOENT, or EACCES when there is one that may not be run */
-function findProgram(name: string, env: readonly string[]): string {
+export function findProgram(name: string, env: readonly string[]): string {
   if (name.includes('/')) return name;
   const path = env.findLast(entry => entry.startsWith('PATH='))?.slice('PATH='.length) ?? '';
   let denied = false;
   for (const directory of name === '' ? [] : path.split(':')) {
     const candidate = `${directory === '' ? '.' : directory}/${name}`;
     const errno = executeAccess(candidate);
-    if (errno === 0 && statSync(candidate).isFile()) return candidate;
+    if (errno === 0 && isRegular(modeOfPath(candidate))) return candidate;
     if (errno === EACCES) denied = true;
   }
   throw new SyscallError('lookup', denied ? EACCES : ENOENT, name);

@@ -3,7 +3,9 @@ import { boundingSet, capabilityBits, getCapabilities, preparedCapabilities } fr
 import { newFilesystem } from '../syscalls/mount.ts';
 import { nativeCommand } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
+import { coversOf } from './covers.ts';
 import { perform } from './perform.ts';
+import { findProgram } from './perform-identity.ts';
 import type { LaunchStep } from './protocol.ts';
 
 /**
@@ -35,9 +37,10 @@ const steps: LaunchStep[] = [
   { op: 'mask', path: '/dev' },
 ];
 
-/** Changes nothing that outlives it. */
+/** Changes nothing that outlives it, but for what every container needs alike. */
 export function rehearse(child: Child): void {
-  const scratch: Child = { ...child, root: newFilesystem('tmpfs', []), covers: -1 };
+  coversOf(child); // the same for every container
+  const scratch: Child = { ...child, root: newFilesystem('tmpfs', []) };
   for (const step of JSON.parse(JSON.stringify(steps)) as LaunchStep[]) {
     try {
       perform(scratch, step);
@@ -48,6 +51,14 @@ export function rehearse(child: Child): void {
   const { permitted } = getCapabilities();
   const bits = capabilityBits(['CAP_CHOWN']) & permitted & boundingSet();
   preparedCapabilities({ effective: bits, permitted: bits, inheritable: 0n });
-  nativeCommand('/bin/true', ['true'], ['PATH=/bin']);
-  for (const fd of [...scratch.stdio, scratch.root, scratch.covers]) if (fd > 2) closeFd(fd);
+  nativeCommand(lookUpSomething(), ['sh'], ['PATH=/bin']);
+  for (const fd of [...scratch.stdio, scratch.root]) if (fd > 2) closeFd(fd);
+}
+
+function lookUpSomething(): string {
+  try {
+    return findProgram('sh', ['PATH=/bin']);
+  } catch {
+    return '/bin/sh'; // not here
+  }
 }

@@ -8,14 +8,15 @@ import type { StartMessage } from './protocol.ts';
 const bornWith = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 /** What a waiting child can still take; the mount namespace last, so that it has the mounts of that moment. */
 const takenLater = CLONE_NEWNS | CLONE_NEWNET;
-/** A fork stops the keeper: until then the launch is answered, and what ends at once has ended. */
-const refillAfterMs = 8;
+/** A fork and the rehearsal take CPUs from whatever is under way; while much is, launches may as well fork for themselves. */
+const quietMs = 20;
 const SIGKILL = 9;
 
 /** One child that was forked ahead of time and waits for its plan: a launch then costs no fork and few page faults. */
 export class Spare {
   #child: ForkedChild | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   /** The waiting child, told what to do, when it can do it; otherwise the caller forks. */
   take(message: StartMessage): ForkedChild | undefined {
@@ -34,22 +35,16 @@ export class Spare {
     }
   }
 
-  /** Forks the next one a while after a launch, or when {@link refill} says that it is a good moment. */
-  refillLater(): void {
+  /** Forks the next one once nothing has begun or ended for a while. */
+  refillWhenQuiet(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#fork(), refillAfterMs);
+    if (this.#child || this.#closed) return;
+    this.#timer = setTimeout(() => this.#refill(), quietMs);
   }
 
-  refill(): void {
-    if (this.#timer) setImmediate(() => this.#fork());
-  }
-
-  #fork(): void {
-    if (!this.#timer) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+  #refill(): void {
     try {
-      this.#child ??= forkWaiting(bornWith);
+      this.#child = forkWaiting(bornWith);
     } catch {
       // Then launches fork for themselves, and say what is wrong.
     }
@@ -66,7 +61,7 @@ export class Spare {
 
   close(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#closed = true;
     if (this.#child) this.#discard(this.#child);
     this.#child = undefined;
   }

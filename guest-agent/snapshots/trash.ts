@@ -1,8 +1,7 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
-import { removeIfSmall } from '../../base/remove-small.ts';
+import { removeLater } from '../../base/remove-small.ts';
 import { removeTree } from '../syscalls/remove-tree.ts';
 
 /** Trees on their way out: renamed away in an instant, deleted behind the caller's back, and again after a crash. */
@@ -37,13 +36,8 @@ export class Trash {
   }
 
   #delete(path: string): void {
-    this.#tail = this.#tail.then(() => this.#deleteNow(path)).catch(() => this.#deleteHard(path));
-  }
-
-  /** In a turn of its own: whoever threw it away is answered first. */
-  async #deleteNow(path: string): Promise<void> {
-    await new Promise(resolve => setImmediate(resolve));
-    if (!removeIfSmall(path)) await rm(path, { recursive: true, force: true });
+    const deleted = removeLater(path).catch(() => this.#deleteHard(path));
+    this.#tail = this.#tail.then(() => deleted);
   }
 
   /** What containers leave behind may be too deep for paths, or immutable. */

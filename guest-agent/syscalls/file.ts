@@ -244,6 +244,12 @@ export function modeOf(fd: number): number {
   return statBuffer.readUInt16LE(28);
 }
 
+/** {@link modeOf} what is at `path`, at the end of symbolic links. */
+export function modeOfPath(path: string): number {
+  check('statx', c.statx(AT_FDCWD, cPath(toBytes(path)), 0, STATX_TYPE_AND_MODE, statBuffer), path);
+  return statBuffer.readUInt16LE(28);
+}
+
 /** {@link statAt}, or undefined when there is nothing of that name. */
 export function findStatAt(dir: number, name: ByteString): FileStatus | undefined {
   try {
