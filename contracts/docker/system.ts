@@ -99,6 +99,8 @@ export interface SystemInfo {
   CDISpecDirs: string[];
   DiscoveredDevices?: { Source: string; ID: string }[];
   Containerd?: { Address: string; Namespaces: { Containers: string; Plugins: string } };
+  /** Ours, for `berth doctor`; Docker's clients pass over it. `ok`, or why containers cannot be started. */
+  BerthKeeper?: string;
   Warnings: string[] | null;
 }
 

@@ -116,6 +116,7 @@ export class System implements SystemService {
       SecurityOptions: ['name=seccomp,profile=builtin', ...(rooms.cgroups.version === 2 ? ['name=cgroupns'] : [])],
       FirewallBackend: { Driver: 'nftables' },
       CDISpecDirs: [],
+      BerthKeeper: rooms.runtime.status().canary,
       Warnings: warningsOf(rooms.runtime.status()),
     };
   }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Finding } from '../../src/diagnostics/index.ts';
 import { type CommandResult, command, succeed } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
 import { busyboxArchive } from '../support/images.ts';
@@ -139,6 +140,13 @@ describe.runIf(runs)('a machine', { timeout: 300_000 }, () => {
   it('has a shell, whose exit code comes through', async () => {
     expect((await berth('shell', 'echo out; echo err >&2; exit 7')).code).toBe(7);
     expect(await inGuest('cat /proc/1/comm')).not.toBe('');
+  });
+
+  it('has a doctor who asks its engine how the keeper is', async () => {
+    const findings = JSON.parse((await berth('doctor', '--json')).stdout) as Finding[];
+    for (const asked of ['engine', 'keeper', 'control groups']) {
+      expect(findings.find(({ check }) => check === asked)).toMatchObject({ outcome: 'good' });
+    }
   });
 
   it('is started once', async () => {

@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Finding } from '../../../src/diagnostics/index.ts';
+import { command } from '../../support/command.ts';
 import { type NativeEngine, startNativeEngine, traces } from '../../support/engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
@@ -41,6 +43,14 @@ describe.skipIf(!usable)('an engine and its containers', { timeout: 120_000 }, (
     const lines = (await docker('logs', '--tail', '20000', 'counter')).split('\n').map(Number);
     expect(lines).toEqual(lines.map((_, index) => (lines[0] ?? 0) + index));
     await docker('rm', '-f', 'counter', 'short', 'again', 'shell');
+  });
+
+  it('tells its doctor how the keeper is', async () => {
+    const berth = join(import.meta.dirname, '../../../bin/berth');
+    const { stdout } = await command(berth, ['doctor', '--json'], { env: { BERTH_HOME: dirname(engine.socket) } });
+    const findings = JSON.parse(stdout) as Finding[];
+    expect(findings.find(({ check }) => check === 'keeper')).toMatchObject({ outcome: 'good' });
+    expect(findings.find(({ check }) => check === 'engine')).toMatchObject({ outcome: 'good' });
   });
 
   it('an orderly end stops them, and the policy decides who comes back', async () => {
