@@ -70,9 +70,9 @@ export interface RunningProcess {
 }
 
 export interface Runtime {
-  /** @throws LaunchError */
+  /** @throws LaunchError; unavailable when the keeper's canary says that this Node cannot be forked */
   launch(request: LaunchRequest): Promise<RunningProcess>;
-  /** @throws LaunchError */
+  /** @throws LaunchError, unavailable */
   exec(request: ExecRequest): Promise<RunningProcess>;
   /** What the keeper still holds from a former engine: running, or exited and not yet forgotten. */
   reattach(): Promise<RunningProcess[]>;

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
+import { unavailable } from '../../contracts/errors.ts';
 import type { HeldExit, HeldProcess, KeeperEvent, LaunchStep, StartMessage } from '../keeper/protocol.ts';
 import { parseCgroupLayout } from './cgroup-layout.ts';
 import type { ExecRequest, ExitStatus, LaunchRequest, RunningProcess, Runtime, StdioSpec } from './contract.ts';
@@ -61,7 +63,7 @@ class KeeperRuntime implements Runtime {
     const keeper = await KeeperClient.open({ execRoot, program: keeperProgram, log: this.#log });
     keeper.listen({ exit: event => this.#onExit(event), lost: () => this.#onLost() });
     this.#keeper = keeper;
-    if (keeper.canary !== 'ok') this.#log.error('the keeper cannot fork here', { reason: keeper.canary });
+    if (keeper.canary !== 'ok') this.#log.error(cannotStart(keeper));
   }
 
   launch(request: LaunchRequest): Promise<RunningProcess> {
@@ -82,6 +84,7 @@ class KeeperRuntime implements Runtime {
   ): Promise<RunningProcess> {
     const { id, stdio, failAtStep } = request;
     const keeper = await this.#connected();
+    if (keeper.canary !== 'ok') throw unavailable(cannotStart(keeper));
     const directory = join(this.#options.execRoot, folder);
     mkdirSync(directory, { recursive: true, mode: 0o711 });
     const plan = join(directory, 'plan');
@@ -178,6 +181,10 @@ class KeeperRuntime implements Runtime {
     }
   }
 }
+
+/** What a container would die of later, and less clearly. */
+const cannotStart = ({ canary }: KeeperClient): string =>
+  `containers cannot be started by Node ${process.version} on Linux ${release()}: ${canary}; \`berth doctor\` tells what to do`;
 
 /** Unlike `rmSync` it does not look first. */
 function removeFile(path: string): void {

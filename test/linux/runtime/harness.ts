@@ -127,9 +127,10 @@ export class Workshop {
     return workshop;
   }
 
-  openRuntime(): Promise<Runtime> {
+  openRuntime(change: { execRoot?: string; keeper?: string[] } = {}): Promise<Runtime> {
     const log = createLog({ level: 'error' });
-    return openRuntime({ execRoot: this.execRoot, keeperProgram: keeperProgram('dist/keeper.mjs').map(absolute), log });
+    const { execRoot = this.execRoot, keeper = keeperProgram('dist/keeper.mjs') } = change;
+    return openRuntime({ execRoot, keeperProgram: keeper.map(absolute), log });
   }
 
   request(made: RuntimeSpec, change: Partial<LaunchRequest> = {}): LaunchRequest {

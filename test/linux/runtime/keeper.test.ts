@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { closeSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { LaunchRequest } from '../../../guest-agent/runtime/index.ts';
 import { launchPlan } from '../../../guest-agent/runtime/launch-plan.ts';
 import { readAvailable, spec, Workshop, whyNot } from './harness.ts';
@@ -115,6 +116,18 @@ describe.skipIf(reason)('a keeper', () => {
       Array.from({ length: 20 }, (_, index) => shop.run(spec(['sh', '-c', `exit ${index}`]))),
     );
     expect(codes.map(({ exitCode }) => exitCode)).toEqual(Array.from({ length: 20 }, (_, index) => index));
+  });
+
+  it('on a Node that cannot be forked says so at every start, instead of starting what would hang', async () => {
+    const threaded = [process.execPath, 'dist/keeper.mjs']; // its collector waits for threads that no child has
+    const runtime = await shop.openRuntime({ execRoot: join(shop.directory, 'threaded'), keeper: threaded });
+    onTestFinished(() => runtime.close({ stopKeeper: true }));
+    const { canary } = runtime.status();
+    expect(canary).toMatch(/^a forked child /);
+    await expect(runtime.launch(shop.request(spec(['true'])))).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringMatching(`^containers cannot be started by Node .* on Linux .*: ${canary}`),
+    });
   });
 
   it('refuses the same name twice and a second keeper', async () => {
