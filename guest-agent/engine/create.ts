@@ -40,6 +40,7 @@ export async function createContainer(
   const id = randomBytes(32).toString('hex') as ContainerId;
   const merged = checkCommand(mergeConfig(config, (image.config.config ?? {}) as ContainerConfig));
   const hostConfig = completeHostConfig(asked, { cgroupVersion: context.rooms.cgroups.version });
+  context.rooms.runtime.expectLaunch();
   const name = takeName(request.name, id, context);
   try {
     const record = await prepare(

@@ -69,6 +69,9 @@ export class Keeper {
         return { hello: { version: protocolVersion, pid: process.pid, canary: await this.#canary } };
       case 'start':
         return this.#start(request);
+      case 'expect':
+        this.#spare.refill();
+        return {};
       case 'signal':
         return this.#with(request.id, held => pidfdSendSignal(held.pidfd, request.signal));
       case 'list':

@@ -90,6 +90,8 @@ export type KeeperRequest =
   | StartMessage
   | { op: 'signal'; id: string; signal: number }
   | { op: 'list' }
+  /** A start is near: what can be done beforehand is done meanwhile. */
+  | { op: 'expect' }
   /** A container whose keeper died: it is nobody's child, but can be entered again. */
   | { op: 'adopt'; id: string; pid: number; startedAt: number }
   | { op: 'forget'; id: string }

@@ -39,10 +39,13 @@ export class Spare {
   refillWhenQuiet(): void {
     clearTimeout(this.#timer);
     if (this.#child || this.#closed) return;
-    this.#timer = setTimeout(() => this.#refill(), quietMs);
+    this.#timer = setTimeout(() => this.refill(), quietMs);
   }
 
-  #refill(): void {
+  /** Forks the next one, when there is none. */
+  refill(): void {
+    clearTimeout(this.#timer);
+    if (this.#child || this.#closed) return;
     try {
       this.#child = forkWaiting(bornWith);
     } catch {

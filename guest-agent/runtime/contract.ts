@@ -70,6 +70,8 @@ export interface RunningProcess {
 }
 
 export interface Runtime {
+  /** A launch is near: the keeper forks its child while the caller still writes and thinks. */
+  expectLaunch(): void;
   /** @throws LaunchError; unavailable when the keeper's canary says that this Node cannot be forked */
   launch(request: LaunchRequest): Promise<RunningProcess>;
   /** @throws LaunchError, unavailable */

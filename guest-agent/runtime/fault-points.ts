@@ -9,6 +9,7 @@ export function withFaultPoints(runtime: Runtime, file: string): Runtime {
   const asOrdered = <Request extends object>(request: Request): Request =>
     existsSync(file) ? { ...request, failAtStep: Number(readFileSync(file, 'utf8')) } : request;
   return {
+    expectLaunch: () => runtime.expectLaunch(),
     launch: request => runtime.launch(asOrdered(request)),
     exec: request => runtime.exec(asOrdered(request)),
     reattach: () => runtime.reattach(),

@@ -66,6 +66,10 @@ class KeeperRuntime implements Runtime {
     if (keeper.canary !== 'ok') this.#log.error(cannotStart(keeper));
   }
 
+  expectLaunch(): void {
+    void this.#keeper?.request({ op: 'expect' });
+  }
+
   launch(request: LaunchRequest): Promise<RunningProcess> {
     const plan = launchPlan(request, this.#context);
     return this.#start(request, join('containers', request.id), plan, {});
