@@ -1,18 +1,10 @@
 import { createReadStream, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { notFound } from '../../contracts/errors.ts';
 import { type Digest, hexOf, isDigest } from '../../contracts/oci/digest.ts';
-import {
-  DigestMismatchError,
-  HashedFile,
-  type Ingest,
-  type IngestedBlob,
-  ingested,
-  type Spool,
-  spooled,
-} from './ingest.ts';
+import { HashedFile, type Ingest, type IngestedBlob, ingestInto, type Spool, spooled } from './ingest.ts';
 import { type Lease, Leases } from './leases.ts';
 
 /** See the door of this room. */
@@ -32,12 +24,15 @@ export interface ContentStore {
   /** Writes a blob whose digest will be known at its end. */
   spool(): Promise<Spool>;
   lease(): Lease;
-  /** Removes every blob that is neither in `named` nor leased, and downloads that were left alone for a week. Returns what was freed. */
+  /** Removes every blob that is neither in `named` nor leased. Returns what was freed. */
   sweep(named: ReadonlySet<Digest>): Promise<{ digests: Digest[]; bytes: number }>;
+  /** Removes downloads that nobody goes on with: those that stood still for a day, or all of them. Returns the bytes freed. */
+  dropPartials(which: 'old' | 'all'): Promise<number>;
 }
 
 const partialSuffix = '.partial';
-const partialLifeMs = 7 * 24 * 3600 * 1000;
+/** As long as containerd keeps one. */
+const partialLifeMs = 24 * 3600 * 1000;
 
 /** Opens (or makes) the store below `root`. Nobody else may write there. */
 export function openContentStore(root: string): ContentStore {
@@ -52,6 +47,8 @@ class FolderContentStore implements ContentStore {
   readonly #blobs: string;
   readonly #ingests: string;
   readonly #leases = new Leases();
+  /** Names of the downloads that are being written. */
+  readonly #growing = new Set<string>();
   #spools = 0;
 
   constructor(blobs: string, ingests: string) {
@@ -101,36 +98,17 @@ class FolderContentStore implements ContentStore {
   }
 
   async ingest(digest: Digest): Promise<Ingest> {
-    const file = await HashedFile.open(join(this.#ingests, hexOf(digest) + partialSuffix));
-    const target = this.pathOf(digest);
-    return {
-      get offset() {
-        return file.size;
-      },
-      readPath: file.readPath,
-      growth: () => file.growth.follow(),
-      write: chunk => file.write(chunk),
-      async suspend() {
-        file.growth.end(new Error('the download was suspended'));
-        await file.flushed().finally(() => file.close());
-      },
-      async discard() {
-        file.growth.end(new Error('the download was given up'));
-        await file.drop();
-      },
-      async finish() {
-        const actual = await file.finish().catch(async error => {
-          file.growth.end(error);
-          await file.drop();
-          throw error;
-        });
-        const mismatch = actual === digest ? undefined : new DigestMismatchError(digest, actual);
-        file.growth.end(mismatch);
-        if (!mismatch) return ingested(file, digest, target);
-        await file.drop();
-        throw mismatch;
-      },
-    };
+    const name = hexOf(digest) + partialSuffix;
+    this.#growing.add(name);
+    const release = (): boolean => this.#growing.delete(name);
+    try {
+      await this.dropPartials('old');
+      const file = await HashedFile.open(join(this.#ingests, name), release);
+      return ingestInto(file, digest, this.pathOf(digest));
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   async spool(): Promise<Spool> {
@@ -160,16 +138,20 @@ class FolderContentStore implements ContentStore {
       rmSync(this.pathOf(digest), { force: true });
       digests.push(digest);
     }
-    await this.#dropOldPartials();
     return { digests, bytes };
   }
 
-  async #dropOldPartials(): Promise<void> {
+  async dropPartials(which: 'old' | 'all'): Promise<number> {
+    let bytes = 0;
     for (const name of await readdir(this.#ingests)) {
       const path = join(this.#ingests, name);
-      const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
-      if (name.endsWith(partialSuffix) && age > partialLifeMs) await rm(path, { force: true });
+      const status = name.endsWith(partialSuffix) ? await stat(path).catch(() => undefined) : undefined;
+      if (!status || this.#growing.has(name)) continue;
+      if (which === 'old' && Date.now() - status.mtimeMs < partialLifeMs) continue;
+      rmSync(path, { force: true });
+      bytes += status.size;
     }
+    return bytes;
   }
 }
 

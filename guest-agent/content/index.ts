@@ -6,7 +6,7 @@
  * is made durable too. So what has its final name was verified, even after a power cut.
  *
  * A download that was cut off stays as `<root>/ingest/<hex>.partial` and goes on from where it stopped, in this
- * life of the engine or the next; what was written without knowing the digest (`docker load`) is dropped at start.
+ * life of the engine or the next, for a day, unless somebody prunes or the disk is full; what was written without knowing the digest (`docker load`) is dropped at start.
  *
  * Nobody counts references. Whoever needs blobs that no image names yet holds a lease on them; `sweep` is told what
  * is named and removes the rest, leases aside.

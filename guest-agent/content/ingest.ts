@@ -65,16 +65,18 @@ export class HashedFile {
   #batched = 0;
   #flushing: Promise<void> = Promise.resolve();
   readonly growth = new Growth();
+  readonly #closed: () => void;
   size = 0;
 
-  private constructor(path: string, file: FileHandle) {
+  private constructor(path: string, file: FileHandle, closed: () => void) {
     this.path = path;
     this.#file = file;
+    this.#closed = closed;
   }
 
-  /** Opens or creates `path`, and hashes what it holds. */
-  static async open(path: string): Promise<HashedFile> {
-    const hashed = new HashedFile(path, await open(path, 'a+', 0o600));
+  /** Opens or creates `path`, and hashes what it holds. Calls `closed` once it is left alone. */
+  static async open(path: string, closed: () => void = () => undefined): Promise<HashedFile> {
+    const hashed = new HashedFile(path, await open(path, 'a+', 0o600), closed);
     try {
       await hashed.#hashWhatIsThere();
       return hashed;
@@ -132,8 +134,9 @@ export class HashedFile {
     await syncFolder(dirname(target));
   }
 
-  close(): Promise<void> {
-    return this.#file.close();
+  async close(): Promise<void> {
+    await this.#file.close();
+    this.#closed();
   }
 
   async drop(): Promise<void> {
@@ -150,8 +153,40 @@ async function writeAll(file: FileHandle, buffers: Buffer[]): Promise<void> {
   if (bytesWritten < total) await file.appendFile(Buffer.concat(buffers).subarray(bytesWritten));
 }
 
+/** The download of `digest` in `file`, which will be `target`. */
+export function ingestInto(file: HashedFile, digest: Digest, target: string): Ingest {
+  return {
+    get offset() {
+      return file.size;
+    },
+    readPath: file.readPath,
+    growth: () => file.growth.follow(),
+    write: chunk => file.write(chunk),
+    async suspend() {
+      file.growth.end(new Error('the download was suspended'));
+      await file.flushed().finally(() => file.close());
+    },
+    async discard() {
+      file.growth.end(new Error('the download was given up'));
+      await file.drop();
+    },
+    async finish() {
+      const actual = await file.finish().catch(async error => {
+        file.growth.end(error);
+        await file.drop();
+        throw error;
+      });
+      const mismatch = actual === digest ? undefined : new DigestMismatchError(digest, actual);
+      file.growth.end(mismatch);
+      if (!mismatch) return ingested(file, digest, target);
+      await file.drop();
+      throw mismatch;
+    },
+  };
+}
+
 /** The verified blob in `file`, which becomes `target`. */
-export function ingested(file: HashedFile, digest: Digest, target: string): IngestedBlob {
+function ingested(file: HashedFile, digest: Digest, target: string): IngestedBlob {
   let committed = false;
   return {
     digest,

@@ -14,8 +14,14 @@ export interface GarbageRooms {
   log: Log;
 }
 
-/** Removes layers and blobs that no image names, no pull holds and no container stands on. Returns the layers that went, uppermost first. */
-export async function sweepGarbage(rooms: GarbageRooms): Promise<{ layers: LayerInfo[] }> {
+/**
+ * Removes layers and blobs that no image names, no pull holds and no container stands on, and parts of downloads. Returns
+ * the layers that went, uppermost first, and how much of downloads.
+ */
+export async function sweepGarbage(
+  rooms: GarbageRooms,
+  { partials = 'old' }: { partials?: 'old' | 'all' } = {},
+): Promise<{ layers: LayerInfo[]; partialBytes: number }> {
   const layers = await sweepLayers(rooms);
   const named = new Set<Digest>();
   for (const { id, manifest, layers: blobs } of rooms.index.state.images.values()) {
@@ -24,7 +30,7 @@ export async function sweepGarbage(rooms: GarbageRooms): Promise<{ layers: Layer
     for (const blob of blobs) named.add(blob.digest);
   }
   await rooms.content.sweep(named);
-  return { layers };
+  return { layers, partialBytes: await rooms.content.dropPartials(partials) };
 }
 
 async function sweepLayers({ index, snapshots, layerHolds, log }: GarbageRooms): Promise<LayerInfo[]> {

@@ -170,8 +170,8 @@ class ImageStore implements Images {
         if (this.find(name)) deleted.push(...(await this.remove(name, { force: false, inUse })));
       }
     }
-    await this.#sweep();
-    return { deleted, spaceReclaimed: Math.max(0, before - this.#spaceInUse()) };
+    const { partialBytes } = await this.#sweep({ partials: Object.keys(others).length === 0 ? 'all' : 'old' });
+    return { deleted, spaceReclaimed: partialBytes + Math.max(0, before - this.#spaceInUse()) };
   }
 
   history(name: string): HistoryItem[] {
@@ -209,14 +209,14 @@ class ImageStore implements Images {
   /** On a full disk even what would have helped the next attempt has to go. */
   #orSweep<T>(work: Promise<T>): Promise<T> {
     return work.catch(async error => {
-      if (isDiskFull(error)) await this.#sweep();
+      if (isDiskFull(error)) await this.#sweep({ partials: 'all' });
       throw error;
     });
   }
 
-  #sweep() {
+  #sweep(options?: { partials: 'old' | 'all' }) {
     const { content, snapshots, log } = this.#options;
-    return sweepGarbage({ index: this.#index, content, snapshots, log, layerHolds: this.#layerHolds });
+    return sweepGarbage({ index: this.#index, content, snapshots, log, layerHolds: this.#layerHolds }, options);
   }
 
   #spaceInUse(): number {

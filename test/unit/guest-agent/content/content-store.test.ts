@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Digest } from '../../../../contracts/oci/digest.ts';
-import { type ContentStore, openContentStore } from '../../../../guest-agent/content/index.ts';
+import { type ContentStore, type Ingest, openContentStore } from '../../../../guest-agent/content/index.ts';
 
 const digestOf = (bytes: Buffer): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
 const bytes = Buffer.alloc(3 << 20, 'some bytes ');
@@ -45,6 +45,27 @@ describe('content', () => {
     await blob.commit();
     await blob.close();
     expect((await store.read(digest)).equals(bytes)).toBe(true);
+  });
+
+  it('keeps the part of a download for a day, or until all that nobody goes on with are to go', async () => {
+    const partOf = async (text: string): Promise<{ file: string; ingest: Ingest }> => {
+      const digest = digestOf(Buffer.from(text));
+      const ingest = await store.ingest(digest);
+      await ingest.write(Buffer.from('a part'));
+      return { file: `${digest.slice(7)}.partial`, ingest };
+    };
+    const [fresh, old, growing] = [await partOf('fresh'), await partOf('old'), await partOf('growing')];
+    await Promise.all([fresh.ingest.suspend(), old.ingest.suspend()]);
+    const twoDaysAgo = Date.now() / 1000 - 2 * 24 * 3600;
+    for (const { file } of [old, growing]) utimesSync(join(root, 'ingest', file), twoDaysAgo, twoDaysAgo);
+    const next = await partOf('the next download of whatever it is');
+    expect(ingests().sort()).toEqual([fresh.file, growing.file, next.file].sort());
+    await next.ingest.discard();
+    expect(await store.dropPartials('old')).toBe(0);
+    expect(await store.dropPartials('all')).toBe('a part'.length);
+    expect(ingests()).toEqual([growing.file]);
+    await growing.ingest.suspend();
+    expect(await store.dropPartials('all')).toBe('a part'.length);
   });
 
   it('refuses and drops what has another digest', async () => {

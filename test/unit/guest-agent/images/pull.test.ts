@@ -232,7 +232,13 @@ describe('pull', () => {
       kind: 'cancelled',
       message: 'context canceled',
     });
-    expect(store.halfMade()).toEqual({ drafts: [], images: 0, spools: [`${digest.slice(7)}.partial`] });
+    const kept = { drafts: [], images: 0, spools: [`${digest.slice(7)}.partial`] };
+    expect(store.halfMade()).toEqual(kept);
+    const nobody = (): string[] => [];
+    expect((await store.images.prune({ label: ['about=something'] }, nobody)).spaceReclaimed).toBe(0);
+    expect(store.halfMade()).toEqual(kept);
+    expect((await store.images.prune({ dangling: ['true'] }, nobody)).spaceReclaimed).toBeGreaterThan(0);
+    expect(store.halfMade()).toEqual({ ...kept, spools: [] });
   });
 
   it('gives up a registry that says nothing', async () => {
