@@ -234,7 +234,7 @@ describe('pull', () => {
     });
     const kept = { drafts: [], images: 0, spools: [`${digest.slice(7)}.partial`] };
     expect(store.halfMade()).toEqual(kept);
-    const nobody = (): string[] => [];
+    const nobody = (): [] => [];
     expect((await store.images.prune({ label: ['about=something'] }, nobody)).spaceReclaimed).toBe(0);
     expect(store.halfMade()).toEqual(kept);
     expect((await store.images.prune({ dangling: ['true'] }, nobody)).spaceReclaimed).toBeGreaterThan(0);
