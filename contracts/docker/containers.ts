@@ -1,18 +1,21 @@
-import { both, type Decoded, emptyObject, fields, flag, integer, list, map, text, words } from '../decode.ts';
+import { both, count, type Decoded, emptyObject, fields, flag, integer, list, map, text, words } from '../decode.ts';
 import type { Labels, NameSet, PortMap } from './common.ts';
 import { type HostConfig, hostConfig, type MountRequest, resources, restartPolicy } from './host-config.ts';
 import type { ImageDescriptor } from './images.ts';
 import { type EndpointSettings, endpointSettings } from './networks.ts';
 
 /** `HEALTHCHECK`; durations in nanoseconds. */
-export const healthConfig = fields({
-  Test: list(text),
-  Interval: integer,
-  Timeout: integer,
-  StartPeriod: integer,
-  StartInterval: integer,
-  Retries: integer,
-});
+export const healthConfig = fields(
+  {
+    Test: list(text),
+    Interval: integer,
+    Timeout: integer,
+    StartPeriod: integer,
+    StartInterval: integer,
+    Retries: count,
+  },
+  'container.HealthConfig',
+);
 export type HealthConfig = Decoded<typeof healthConfig>;
 
 /** What a container runs, whatever the host (an image carries the same document). */
@@ -40,19 +43,20 @@ export const containerConfig = fields({
   OnBuild: list(text),
   Labels: map(text),
   StopSignal: text,
-  StopTimeout: integer,
+  StopTimeout: count,
   Shell: words,
 });
 export type ContainerConfig = Decoded<typeof containerConfig>;
 
 /** Which networks a new container joins, by name or id. */
-export const networkingConfig = fields({ EndpointsConfig: map(endpointSettings, {}) });
+export const networkingConfig = fields({ EndpointsConfig: map(endpointSettings, {}) }, 'network.NetworkingConfig');
 export type NetworkingConfig = Decoded<typeof networkingConfig>;
 
 /** `POST /containers/create`: the config itself, with the host's part beside it. */
 export const containerCreateBody = both(
   containerConfig,
   fields({ HostConfig: hostConfig, NetworkingConfig: networkingConfig }),
+  'container.CreateRequest',
 );
 export type ContainerCreateBody = Decoded<typeof containerCreateBody>;
 
@@ -62,11 +66,15 @@ export interface ContainerCreateResponse {
 }
 
 /** `POST /containers/{ref}/update`. */
-export const containerUpdateBody = both(resources, fields({ RestartPolicy: restartPolicy }));
+export const containerUpdateBody = both(
+  resources,
+  fields({ RestartPolicy: restartPolicy }, 'container.UpdateConfig'),
+  'container.UpdateConfig',
+);
 export type ContainerUpdateBody = Decoded<typeof containerUpdateBody>;
 
 export interface ContainerUpdated {
-  Warnings: string[];
+  Warnings: string[] | null;
 }
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';

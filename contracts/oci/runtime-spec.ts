@@ -130,6 +130,10 @@ export interface LinuxResources {
     throttleWriteIOPSDevice?: ThrottleDevice[];
   };
   hugepageLimits?: { pageSize: string; limit: number }[];
+  /** cgroup v1 only: marks for the packets of the container. */
+  network?: { classID?: number; priorities?: { name: string; priority: number }[] };
+  /** By device. */
+  rdma?: Record<string, { hcaHandles?: number; hcaObjects?: number }>;
   /** cgroup v2 files, written as they are. */
   unified?: Record<string, string>;
 }

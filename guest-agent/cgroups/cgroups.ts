@@ -13,12 +13,24 @@ export type CgroupJoin = { version: 1; tasks: string[] } | { version: 2; directo
 export interface CgroupFeatures {
   memoryLimit: boolean;
   swapLimit: boolean;
+  memoryReservation: boolean;
+  memorySwappiness: boolean;
   oomKillDisable: boolean;
   cpuCfsPeriod: boolean;
   cpuCfsQuota: boolean;
   cpuShares: boolean;
+  cpuRealtime: boolean;
   cpuSet: boolean;
+  /** CPUs and memory nodes that there are, as cpuset(7) writes them: `0-3`; '' without the controller. */
+  cpus: string;
+  mems: string;
   pidsLimit: boolean;
+  blkioWeight: boolean;
+  blkioWeightDevice: boolean;
+  blkioReadBps: boolean;
+  blkioWriteBps: boolean;
+  blkioReadIOps: boolean;
+  blkioWriteIOps: boolean;
 }
 
 /** The cgroups of containers, of one kernel interface. */
@@ -26,7 +38,8 @@ export interface Cgroups {
   readonly version: 1 | 2;
   /** Names as the kernel has them: `cpu`, `memory`, `io` or `blkio` … */
   readonly controllers: readonly string[];
-  features(): CgroupFeatures;
+  /** Looked up once. */
+  readonly features: () => CgroupFeatures;
   /**
    * Makes the cgroup and its limits, or nothing at all.
    * `warnings` are limits that this kernel does not have, in Docker's words. @throws SystemError of node:fs

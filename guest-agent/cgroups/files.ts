@@ -1,5 +1,6 @@
 import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { getSystemErrorMessage } from 'node:util';
 import type { Setting } from './limits.ts';
 
 /** The errno name of an error of node:fs. */
@@ -25,14 +26,34 @@ export function read(path: string): string {
   }
 }
 
+/** A file of a cgroup that did not take what was written; the message is runc's. */
+export class CgroupError extends Error {
+  override readonly name = 'CgroupError';
+  /** The errno's name. */
+  readonly code: string | undefined;
+  /** Such as `cpu.cfs_quota_us`. */
+  readonly file: string;
+
+  constructor(path: string, value: string, cause: unknown) {
+    const { errno, code, message } = cause as NodeJS.ErrnoException;
+    super(`failed to write "${value}": write ${path}: ${errno ? getSystemErrorMessage(errno) : message}`, { cause });
+    this.code = code;
+    this.file = basename(path);
+  }
+}
+
 /** Performs one setting; returns a warning if the kernel has no such file and the setting may be done without. */
-export function apply(directory: string, { file, value, warning }: Setting): string | undefined {
+export function apply(directory: string, setting: Setting): string | undefined {
+  const { file, value, warning, instead, optional } = setting;
+  const path = join(directory, file);
   try {
-    write(join(directory, file), value);
+    write(path, value);
   } catch (error) {
     const code = codeOf(error);
-    if (warning && (code === 'ENOENT' || code === 'EOPNOTSUPP')) return warning;
-    throw Object.assign(new Error(`failed to write "${value}" to ${file}: ${code}`, { cause: error }), { code });
+    const isAbsent = code === 'ENOENT' || code === 'EOPNOTSUPP';
+    if (isAbsent && instead) return apply(directory, { controller: setting.controller, ...instead, warning });
+    if (isAbsent && (warning || optional)) return warning;
+    throw new CgroupError(path, value, error);
   }
   return undefined;
 }
@@ -95,4 +116,13 @@ export function killProcess(pid: number): void {
   } catch (error) {
     if (codeOf(error) !== 'ESRCH') throw error;
   }
+}
+
+/** Asks at the first call, and answers the same ever after. */
+export function once<T extends object>(ask: () => T): () => T {
+  let answer: T | undefined;
+  return () => {
+    answer ??= ask();
+    return answer;
+  };
 }

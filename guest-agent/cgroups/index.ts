@@ -10,4 +10,5 @@
  * it is `V1Cgroup` and `V2Cgroup`, what the kernel counted is read by `stats`.
  */
 export { type Cgroup, type CgroupFeatures, type CgroupJoin, type Cgroups, openCgroups } from './cgroups.ts';
+export { CgroupError } from './files.ts';
 export type { BlockIoEntry, CgroupStats } from './stats.ts';

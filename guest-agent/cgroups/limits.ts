@@ -7,6 +7,10 @@ export interface Setting {
   value: string;
   /** What to tell the user, instead of failing, when this kernel has no such file. */
   warning?: string;
+  /** Goes there when the kernel has no such file: the same limit by the name of another scheduler. */
+  instead?: { file: string; value: string };
+  /** Nothing is lost when the kernel has no such file. */
+  optional?: true;
 }
 
 const noSwap =
@@ -18,14 +22,22 @@ const noSwappiness =
 const noKillSwitch = 'Your kernel does not support OomKillDisable. OomKillDisable discarded.';
 const noWeight = 'Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.';
 
+const noWeightDevice =
+  'Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded.';
+
 /** `number` settings of one controller; undefined and 0 leave the file alone, as runc has it. */
 class Plan {
   readonly settings: Setting[] = [];
 
-  set(controller: string, file: string, value: number | string | undefined, warning?: string): void {
+  set(
+    controller: string,
+    file: string,
+    value: number | string | undefined,
+    more: string | Partial<Setting> = {},
+  ): void {
     if (value === undefined || value === 0 || value === '') return;
     const setting = { controller, file: `${controller}.${file}`, value: String(value) };
-    this.settings.push(warning ? { ...setting, warning } : setting);
+    this.settings.push({ ...setting, ...(typeof more === 'string' ? { warning: more } : more) });
   }
 }
 
@@ -52,7 +64,7 @@ export function limitsV1(resources: LinuxResources, swapFirst = false): Setting[
     plan.set('memory', 'swappiness', String(memory.swappiness), noSwappiness);
   if (memory.disableOOMKiller) plan.set('memory', 'oom_control', 1, noKillSwitch);
 
-  plan.set('cpu', 'shares', cpu.shares);
+  plan.set('cpu', 'shares', checkedShares(cpu.shares));
   plan.set('cpu', 'cfs_period_us', cpu.period);
   plan.set('cpu', 'cfs_quota_us', cpu.quota);
   plan.set('cpu', 'cfs_burst_us', cpu.burst);
@@ -63,15 +75,52 @@ export function limitsV1(resources: LinuxResources, swapFirst = false): Setting[
   plan.set('cpuset', 'mems', cpu.mems);
   plan.set('pids', 'max', unlimited(pids?.limit), noPids);
   blockLimitsV1(plan, blockIO);
-  for (const { pageSize, limit } of resources.hugepageLimits ?? [])
-    plan.set('hugetlb', `${pageSize}.limit_in_bytes`, String(limit));
+  hugepageLimits(plan, resources, 'limit_in_bytes');
+  networkLimits(plan, resources);
+  rdmaLimits(plan, resources);
   return plan.settings;
 }
 
+/** What the kernel would round to its range without a word is refused as runc does. @throws Error */
+function checkedShares(shares: number | undefined): number | undefined {
+  if (shares && (shares < 0 || shares > 262_144)) throw new Error('the maximum allowed cpu-shares is 262144');
+  if (shares === 1) throw new Error('the minimum allowed cpu-shares is 2');
+  return shares;
+}
+
+/** Pages in use, and where the kernel counts them those that are only promised. */
+function hugepageLimits(plan: Plan, { hugepageLimits = [] }: LinuxResources, file: 'limit_in_bytes' | 'max'): void {
+  for (const { pageSize, limit } of hugepageLimits) {
+    plan.set('hugetlb', `${pageSize}.${file}`, String(limit));
+    plan.set('hugetlb', `${pageSize}.rsvd.${file}`, String(limit), { optional: true });
+  }
+}
+
+/** Marks on what is sent; v2 has none. */
+function networkLimits(plan: Plan, { network = {} }: LinuxResources): void {
+  plan.set('net_cls', 'classid', network.classID);
+  for (const { name, priority } of network.priorities ?? []) plan.set('net_prio', 'ifpriomap', `${name} ${priority}`);
+}
+
+function rdmaLimits(plan: Plan, { rdma = {} }: LinuxResources): void {
+  for (const [device, { hcaHandles, hcaObjects }] of Object.entries(rdma)) {
+    const handles = hcaHandles === undefined ? '' : ` hca_handle=${hcaHandles}`;
+    const objects = hcaObjects === undefined ? '' : ` hca_object=${hcaObjects}`;
+    if (handles || objects) plan.set('rdma', 'max', `${device}${handles}${objects}`);
+  }
+}
+
 function blockLimitsV1(plan: Plan, blockIO: NonNullable<LinuxResources['blockIO']>): void {
-  plan.set('blkio', 'bfq.weight', blockIO.weight, noWeight);
-  for (const { major, minor, weight } of blockIO.weightDevice ?? [])
-    if (weight) plan.set('blkio', 'bfq.weight_device', `${major}:${minor} ${weight}`, noWeight);
+  // By the name of CFQ, which kernels since 5.0 have no more, else by that of BFQ.
+  const bfq = (file: string, value: string): Partial<Setting> => ({ instead: { file: `blkio.bfq.${file}`, value } });
+  const { weight: all, leafWeight, weightDevice = [] } = blockIO;
+  plan.set('blkio', 'weight', all, { warning: noWeight, ...bfq('weight', String(all)) });
+  plan.set('blkio', 'leaf_weight', leafWeight, noWeight);
+  for (const { major, minor, weight, leafWeight: leaf } of weightDevice) {
+    const line = `${major}:${minor} ${weight}`;
+    if (weight) plan.set('blkio', 'weight_device', line, { warning: noWeightDevice, ...bfq('weight_device', line) });
+    if (leaf) plan.set('blkio', 'leaf_weight_device', `${major}:${minor} ${leaf}`, noWeightDevice);
+  }
   const throttles: [string, ThrottleDevice[] | undefined][] = [
     ['read_bps_device', blockIO.throttleReadBpsDevice],
     ['write_bps_device', blockIO.throttleWriteBpsDevice],
@@ -126,17 +175,24 @@ export function limitsV2(resources: LinuxResources): Setting[] {
   plan.set('cpuset', 'mems', cpu.mems);
   plan.set('pids', 'max', unlimited(pids?.limit), noPids);
   blockLimitsV2(plan, resources.blockIO ?? {});
-  for (const { pageSize, limit } of resources.hugepageLimits ?? [])
-    plan.set('hugetlb', `${pageSize}.max`, String(limit));
+  hugepageLimits(plan, resources, 'max');
+  rdmaLimits(plan, resources);
   for (const [file, value] of Object.entries(resources.unified ?? {}))
     plan.settings.push({ controller: file.split('.', 1)[0] ?? '', file, value });
   return plan.settings;
 }
 
 function blockLimitsV2(plan: Plan, blockIO: NonNullable<LinuxResources['blockIO']>): void {
-  if (blockIO.weight) plan.set('io', 'weight', toIoWeight(blockIO.weight), noWeight);
-  for (const { major, minor, weight } of blockIO.weightDevice ?? [])
-    if (weight) plan.set('io', 'weight', `${major}:${minor} ${toIoWeight(weight)}`, noWeight);
+  // BFQ's own range is that of v1.
+  const bfq = (value: string): Partial<Setting> => ({ instead: { file: 'io.bfq.weight', value } });
+  const { weight: all, weightDevice = [] } = blockIO;
+  if (all) plan.set('io', 'weight', toIoWeight(all), { warning: noWeight, ...bfq(String(all)) });
+  for (const { major, minor, weight } of weightDevice) {
+    if (!weight) continue;
+    const device = `${major}:${minor}`;
+    const otherwise = { warning: noWeightDevice, ...bfq(`${device} ${weight}`) };
+    plan.set('io', 'weight', `${device} ${toIoWeight(weight)}`, otherwise);
+  }
   const throttles: [string, ThrottleDevice[] | undefined][] = [
     ['rbps', blockIO.throttleReadBpsDevice],
     ['wbps', blockIO.throttleWriteBpsDevice],

@@ -1,4 +1,4 @@
-/** One counter of block devices; `operation` is `read` or `write` as Docker's clients look for. */
+/** One counter of block devices; `operation` as each version writes it: `Read`, `Total`; on v2 `read` and `write`. */
 export interface BlockIoEntry {
   major: number;
   minor: number;
@@ -22,14 +22,17 @@ export interface CgroupStats {
     maxUsageBytes?: number;
     /** Absent: no limit of its own. */
     limitBytes?: number;
-    /** How often the limit was hit; v1 only. */
+    /** How often the limit was hit; on v2, how often that went beyond reclaiming. */
     failures?: number;
     /** `memory.stat` as it is. */
     counters: Record<string, number>;
   };
   pids: { current: number; limit?: number };
-  blockIo: { serviceBytes: BlockIoEntry[]; serviced: BlockIoEntry[] };
+  /** v1's CFQ filled the lists after the first two; a list is absent where the version has no such counter. */
+  blockIo: Record<'serviceBytes' | 'serviced', BlockIoEntry[]> & Partial<Record<BlockIoCounter, BlockIoEntry[]>>;
 }
+
+export type BlockIoCounter = 'queued' | 'serviceTime' | 'waitTime' | 'merged' | 'time' | 'sectors';
 
 /** `name value` lines. */
 export function parseCounters(text: string): Record<string, number> {
@@ -47,19 +50,15 @@ export function parseLimit(text: string): number | undefined {
   return text.trim() === '' || !Number.isFinite(value) || value >= 2 ** 62 ? undefined : value;
 }
 
-/** `8:0 Read 4096` lines of v1's blkio files; totals are left out. */
+/** `8:0 Read 4096` and `8:0 4096` lines of v1's blkio files; the total of all devices is left out. */
 export function parseBlkio(text: string): BlockIoEntry[] {
   const entries: BlockIoEntry[] = [];
   for (const line of text.split('\n')) {
-    const [device = '', operation = '', value] = line.split(' ');
+    const [device = '', ...words] = line.split(' ');
     const [major, minor] = device.split(':');
-    if (value === undefined || minor === undefined || operation === 'Total') continue;
-    entries.push({
-      major: Number(major),
-      minor: Number(minor),
-      operation: operation.toLowerCase(),
-      value: Number(value),
-    });
+    const value = words.pop();
+    if (value === undefined || minor === undefined) continue;
+    entries.push({ major: Number(major), minor: Number(minor), operation: words[0] ?? '', value: Number(value) });
   }
   return entries;
 }

@@ -10,6 +10,7 @@ import {
   ensureDirectory,
   eventually,
   killProcess,
+  once,
   processesBelow,
   read,
   removeTree,
@@ -17,7 +18,7 @@ import {
 } from './files.ts';
 import type { Hierarchy } from './hierarchies.ts';
 import { limitsV1 } from './limits.ts';
-import { type CgroupStats, parseBlkio, parseCounters, parseLimit } from './stats.ts';
+import { type BlockIoEntry, type CgroupStats, parseBlkio, parseCounters, parseLimit } from './stats.ts';
 
 const REMOVE_MS = 10_000;
 const FREEZE_MS = 5_000;
@@ -35,19 +36,31 @@ export class V1Cgroups implements Cgroups {
     this.controllers = hierarchies.flatMap(({ controllers }) => controllers).filter(name => !name.startsWith('name='));
   }
 
-  features(): CgroupFeatures {
+  readonly features = once((): CgroupFeatures => {
     const has = (controller: string, file = 'tasks'): boolean => existsSync(join(this.#mountOf(controller), file));
+    const hasThrottle = (file: string): boolean => has('blkio', `blkio.throttle.${file}_device`);
     return {
       memoryLimit: has('memory'),
       swapLimit: has('memory', 'memory.memsw.limit_in_bytes'),
+      memoryReservation: has('memory', 'memory.soft_limit_in_bytes'),
+      memorySwappiness: has('memory', 'memory.swappiness'),
       oomKillDisable: has('memory', 'memory.oom_control'),
       cpuCfsPeriod: has('cpu', 'cpu.cfs_period_us'),
       cpuCfsQuota: has('cpu', 'cpu.cfs_quota_us'),
       cpuShares: has('cpu', 'cpu.shares'),
+      cpuRealtime: has('cpu', 'cpu.rt_period_us'),
       cpuSet: has('cpuset'),
+      cpus: read(join(this.#mountOf('cpuset'), 'cpuset.cpus')).trim(),
+      mems: read(join(this.#mountOf('cpuset'), 'cpuset.mems')).trim(),
       pidsLimit: has('pids'),
+      blkioWeight: has('blkio', 'blkio.weight'),
+      blkioWeightDevice: has('blkio', 'blkio.weight_device'),
+      blkioReadBps: hasThrottle('read_bps'),
+      blkioWriteBps: hasThrottle('write_bps'),
+      blkioReadIOps: hasThrottle('read_iops'),
+      blkioWriteIOps: hasThrottle('write_iops'),
     };
-  }
+  });
 
   create(path: string, resources: LinuxResources): { cgroup: Cgroup; warnings: string[] } {
     this.#ensureParents(dirname(path));
@@ -164,10 +177,22 @@ class V1Cgroup implements Cgroup {
         current: Number(this.#read('pids', 'pids.current')),
         ...(pidsLimit === undefined ? {} : { limit: pidsLimit }),
       },
-      blockIo: {
-        serviceBytes: parseBlkio(this.#read('blkio', 'blkio.throttle.io_service_bytes_recursive')),
-        serviced: parseBlkio(this.#read('blkio', 'blkio.throttle.io_serviced_recursive')),
-      },
+      blockIo: this.#blockIo(),
+    };
+  }
+
+  /** The throttler's counters see every scheduler's work; the others are CFQ's own, of old kernels. */
+  #blockIo(): CgroupStats['blockIo'] {
+    const list = (file: string): BlockIoEntry[] => parseBlkio(this.#read('blkio', `blkio.${file}`));
+    return {
+      serviceBytes: list('throttle.io_service_bytes_recursive'),
+      serviced: list('throttle.io_serviced_recursive'),
+      queued: list('io_queued_recursive'),
+      serviceTime: list('io_service_time_recursive'),
+      waitTime: list('io_wait_time_recursive'),
+      merged: list('io_merged_recursive'),
+      time: list('time_recursive'),
+      sectors: list('sectors_recursive'),
     };
   }
 

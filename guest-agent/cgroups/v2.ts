@@ -12,6 +12,7 @@ import {
   ensureDirectory,
   eventually,
   killProcess,
+  once,
   processesBelow,
   read,
   removeTree,
@@ -37,19 +38,31 @@ export class V2Cgroups implements Cgroups {
     this.controllers = read(join(root, 'cgroup.controllers')).split(/\s+/).filter(Boolean);
   }
 
-  features(): CgroupFeatures {
-    const has = (controller: string): boolean => this.controllers.includes(controller);
+  /** As moby tells it (pkg/sysinfo/cgroup2_linux.go): a controller stands for all its files. */
+  readonly features = once((): CgroupFeatures => {
+    const [memory, cpu, io, cpuSet] = ['memory', 'cpu', 'io', 'cpuset'].map(name => this.controllers.includes(name));
     return {
-      memoryLimit: has('memory'),
-      swapLimit: has('memory') && this.#hasSwapLimit(),
+      memoryLimit: memory === true,
+      swapLimit: memory === true && this.#hasSwapLimit(),
+      memoryReservation: memory === true,
+      memorySwappiness: false,
       oomKillDisable: false,
-      cpuCfsPeriod: has('cpu'),
-      cpuCfsQuota: has('cpu'),
-      cpuShares: has('cpu'),
-      cpuSet: has('cpuset'),
-      pidsLimit: has('pids'),
+      cpuCfsPeriod: cpu === true,
+      cpuCfsQuota: cpu === true,
+      cpuShares: cpu === true,
+      cpuRealtime: false,
+      cpuSet: cpuSet === true,
+      cpus: read(join(this.#root, 'cpuset.cpus.effective')).trim(),
+      mems: read(join(this.#root, 'cpuset.mems.effective')).trim(),
+      pidsLimit: this.controllers.includes('pids'),
+      blkioWeight: io === true,
+      blkioWeightDevice: io === true,
+      blkioReadBps: io === true,
+      blkioWriteBps: io === true,
+      blkioReadIOps: io === true,
+      blkioWriteIOps: io === true,
     };
-  }
+  });
 
   create(path: string, resources: LinuxResources): { cgroup: Cgroup; warnings: string[] } {
     this.#ensureParents(dirname(path));
@@ -162,6 +175,7 @@ class V2Cgroup implements Cgroup {
         usageBytes: Number(this.#read('memory.current')),
         ...(peak === undefined ? {} : { maxUsageBytes: peak }),
         ...(limitBytes === undefined ? {} : { limitBytes }),
+        failures: parseCounters(this.#read('memory.events')).oom ?? 0,
         counters: parseCounters(this.#read('memory.stat')),
       },
       pids: {

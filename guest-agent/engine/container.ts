@@ -8,19 +8,21 @@ import type {
 import type { ExecCreateBody } from '../../contracts/docker/exec.ts';
 import type { StatsDocument } from '../../contracts/docker/stats.ts';
 import { conflict } from '../../contracts/errors.ts';
+import type { LinuxResources } from '../../contracts/oci/runtime-spec.ts';
 import type { PathStat } from '../archive/index.ts';
 import type { OutputChunk } from '../logs/index.ts';
 import { ContainerLife } from './container-life.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import { exportRoot, readArchive, statPath, writeArchive } from './copy.ts';
+import { cpuCount } from './cpu-count.ts';
 import type { AttachRequest, AttachSession, Container, LogsRequest } from './engine.ts';
 import { createExec } from './exec.ts';
 import { toInspect } from './inspect.ts';
 import { attachTo, readLogs } from './output.ts';
 import { watchStats } from './stats.ts';
 import { top } from './top.ts';
-import { checkRename, updatedRecord } from './update.ts';
+import { checkRename, updatedRecord, updateFailure } from './update.ts';
 
 type Asked = NonNullable<ContainerRecord['networkingConfig']['EndpointsConfig']>;
 
@@ -62,15 +64,24 @@ export class ContainerActor extends ContainerLife implements Container {
     this.emit('rename', { oldName: `/${oldName}` });
   }
 
-  async update(body: ContainerUpdateBody): Promise<{ Warnings: string[] }> {
+  async update(body: ContainerUpdateBody): Promise<{ Warnings: string[] | null }> {
     let warnings: string[] = [];
+    const machine = { cpus: cpuCount, features: this.#context.rooms.cgroups.features() };
     await this.edit(record => {
-      const updated = updatedRecord(record, body);
-      warnings = this.live?.cgroup.update(updated.resources) ?? [];
+      const updated = updatedRecord(record, body, machine);
+      warnings = [...updated.warnings, ...this.#limit(updated.resources)];
       return updated.record;
     });
     this.emit('update');
-    return { Warnings: warnings };
+    return { Warnings: warnings.length > 0 ? warnings : null };
+  }
+
+  #limit(resources: LinuxResources): string[] {
+    try {
+      return this.live?.cgroup.update(resources) ?? [];
+    } catch (error) {
+      throw updateFailure(this.id, error);
+    }
   }
 
   async resize(rows: number, columns: number): Promise<void> {
@@ -123,7 +134,7 @@ export class ContainerActor extends ContainerLife implements Container {
   }
 
   async createExec(body: ExecCreateBody): Promise<{ Id: string }> {
-    return createExec(this, body, this.#context);
+    return { Id: createExec(this, body, this.#context).id };
   }
 
   /** The networks that its next start joins. */
@@ -131,6 +142,11 @@ export class ContainerActor extends ContainerLife implements Container {
     return this.edit(({ networkingConfig }) => ({
       networkingConfig: { ...networkingConfig, EndpointsConfig: change(networkingConfig.EndpointsConfig ?? {}) },
     }));
+  }
+
+  override probe(command: string[], onOutput: (data: Buffer) => void, signal: AbortSignal): Promise<number> {
+    const exec = createExec(this, { Cmd: command, AttachStdout: true, AttachStderr: true }, this.#context);
+    return exec.run(onOutput, signal);
   }
 
   protected override removed(): void {

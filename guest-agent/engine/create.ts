@@ -18,6 +18,7 @@ import { checkHostConfig, completeHostConfig } from './host-config.ts';
 import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
 import { parseSignal } from './signals.ts';
+import { settleResources } from './resource-checks.ts';
 
 export interface CreateRequest {
   name?: string;
@@ -36,10 +37,12 @@ export async function createContainer(
   const { HostConfig: asked = {}, NetworkingConfig: networking = {}, ...config } = request.body;
   const image = findImage(config.Image ?? '', request.platform, context);
   checkConfig(config);
-  checkHostConfig(asked, { cpus: cpuCount });
+  const machine = { cpus: cpuCount, features: context.rooms.cgroups.features() };
+  checkHostConfig(asked, machine);
   const id = randomBytes(32).toString('hex') as ContainerId;
   const merged = checkCommand(mergeConfig(config, (image.config.config ?? {}) as ContainerConfig));
-  const hostConfig = completeHostConfig(asked, { cgroupVersion: context.rooms.cgroups.version });
+  const completed = completeHostConfig(asked, { cgroupVersion: context.rooms.cgroups.version });
+  const { resources: hostConfig, warnings } = settleResources(completed, machine);
   context.rooms.runtime.expectLaunch();
   const name = takeName(request.name, id, context);
   try {
@@ -58,7 +61,7 @@ export async function createContainer(
     const container = new ContainerActor(record, context);
     context.index.add(container);
     container.emit('create');
-    return { Id: id, Warnings: warningsOf(asked, context) };
+    return { Id: id, Warnings: [...warnings, ...warningsOf(asked)] };
   } catch (error) {
     context.index.free(name, id);
     throw error;
@@ -167,23 +170,9 @@ function takeName(wanted: string | undefined, id: ContainerId, { index }: Engine
   return name;
 }
 
-/** Docker's notices about limits that this kernel does not have, and ours about what is not there yet. */
-function warningsOf(host: HostConfig, { rooms }: EngineContext): string[] {
-  const features = rooms.cgroups.features();
+/** Docker's notices about what contradicts itself, and ours about what is not there yet. */
+function warningsOf(host: HostConfig): string[] {
   const warnings: string[] = [];
-  if (host.Memory && !features.memoryLimit) {
-    warnings.push(
-      'Your kernel does not support memory limit capabilities or the cgroup is not mounted. Limitation discarded.',
-    );
-  }
-  if (host.Memory && host.MemorySwap !== -1 && !features.swapLimit) {
-    warnings.push(
-      'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
-    );
-  }
-  if (host.OomKillDisable && !features.oomKillDisable) {
-    warnings.push('Your kernel does not support OomKillDisable. OomKillDisable discarded.');
-  }
   if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0) {
     warnings.push('Published ports are discarded when using host network mode');
   }

@@ -105,7 +105,7 @@ export interface Container {
   pause(): Promise<void>;
   unpause(): Promise<void>;
   rename(name: string): Promise<void>;
-  update(body: ContainerUpdateBody): Promise<{ Warnings: string[] }>;
+  update(body: ContainerUpdateBody): Promise<{ Warnings: string[] | null }>;
   resize(rows: number, columns: number): Promise<void>;
   remove(options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
   /** Registered before the call returns its promise: `docker run` waits before it starts. */

@@ -64,19 +64,19 @@ export function checkRestartPolicy(policy: RestartPolicy): void {
   }
 }
 
-/** All that can be said of a host config without looking at the machine. @throws in Docker's words */
+/** All that can be said of a host config but for its limits, which are settled later. @throws in Docker's words */
 export function checkHostConfig(host: HostConfig, machine: MachineLimits): void {
   checkRestartPolicy(host.RestartPolicy ?? {});
+  checkIsolation(host);
+  checkNewResources(host, machine);
   if (host.AutoRemove && host.RestartPolicy?.Name && host.RestartPolicy.Name !== 'no') {
     throw invalidArgument("can't create 'AutoRemove' container with restart policy");
   }
-  checkResources(host, machine);
   checkNumbers(host);
   checkModes(host);
   for (const capability of [...(host.CapAdd ?? []), ...(host.CapDrop ?? [])]) normalizeCapability(capability);
   for (const option of host.SecurityOpt ?? []) checkSecurityOption(option);
   for (const entry of host.ExtraHosts ?? []) checkExtraHost(entry);
-  checkUlimits(host);
   portMappings(host);
   checkLogging(host);
   checkNotYet(host);
@@ -99,17 +99,14 @@ function checkNumbers(host: HostConfig): void {
 }
 
 const isContainer = (mode: string): boolean => mode.startsWith('container:') && mode.length > 'container:'.length;
+function checkIsolation({ Isolation = '' }: HostConfig): void {
+  if (Isolation === '' || Isolation.toLowerCase() === 'default') return;
+  throw invalidArgument(`invalid isolation (${Isolation}): linux only supports 'default'`);
+}
+
 
 function checkModes(host: HostConfig): void {
-  const {
-    PidMode = '',
-    IpcMode = '',
-    UTSMode = '',
-    UsernsMode = '',
-    CgroupnsMode = '',
-    Isolation = '',
-    Runtime = '',
-  } = host;
+  const { PidMode = '', IpcMode = '', UTSMode = '', UsernsMode = '', CgroupnsMode = '', Runtime = '' } = host;
   if (PidMode !== '' && PidMode !== 'host' && !isContainer(PidMode))
     throw invalidArgument(`invalid PID mode: ${PidMode}`);
   if (!['', 'none', 'host', 'private', 'shareable'].includes(IpcMode) && !isContainer(IpcMode)) {
@@ -120,7 +117,6 @@ function checkModes(host: HostConfig): void {
   if (!['', 'host', 'private'].includes(CgroupnsMode)) {
     throw invalidArgument(`invalid cgroup namespace mode: ${CgroupnsMode}`);
   }
-  if (Isolation !== '' && Isolation !== 'default') throw invalidArgument(`invalid isolation "${Isolation}" on linux`);
   if (!['', runtimeName, 'runc', 'io.containerd.runc.v2'].includes(Runtime)) {
     throw invalidArgument(`unknown or invalid runtime name: ${Runtime}`);
   }
@@ -159,28 +155,9 @@ function checkExtraHost(entry: string): void {
   if (!/^[^:=]+[:=].+$/.test(entry)) throw invalidArgument(`bad format for add-host: "${entry}"`);
 }
 
-const ulimitNames =
-  'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(' ');
-
-function checkUlimits(host: HostConfig): void {
-  for (const { Name: name = '', Soft: soft = 0, Hard: hard = 0 } of host.Ulimits ?? []) {
-    if (!ulimitNames.includes(name)) throw invalidArgument(`invalid ulimit type: ${name}`);
-    if (hard !== -1 && (soft === -1 || soft > hard)) {
-      throw invalidArgument(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
-    }
-  }
-}
-
 /** What is not there yet says so by name, instead of being dropped. */
 function checkNotYet(host: HostConfig): void {
   if (host.Links?.length) throw notImplemented('--link is not there yet: put both containers on one network instead');
-  const [request] = host.DeviceRequests ?? [];
-  if (request) {
-    const capabilities = `[${(request.Capabilities ?? []).map(list => `[${list.join(' ')}]`).join(' ')}]`;
-    throw invalidArgument(
-      `could not select device driver "${request.Driver ?? ''}" with capabilities: ${capabilities}`,
-    );
-  }
   if (host.StorageOpt && Object.keys(host.StorageOpt).length > 0) {
     throw invalidArgument("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
   }

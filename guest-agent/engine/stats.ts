@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BlkioEntry, CpuStats, NetworkStats, StatsDocument } from '../../contracts/docker/stats.ts';
+import type { BlkioEntry, BlkioStats, CpuStats, NetworkStats, StatsDocument } from '../../contracts/docker/stats.ts';
 import type { BlockIoEntry, CgroupStats } from '../cgroups/index.ts';
 import type { InterfaceStatistics } from '../networks/index.ts';
 import type { ContainerActor } from './container.ts';
@@ -63,11 +63,7 @@ export function toDocument(stats: CgroupStats, systemNs: number, machineMemory: 
   const { cpu, memory, pids } = stats;
   return {
     pids_stats: { current: pids.current, limit: pids.limit ?? 0 },
-    blkio_stats: {
-      ...noBlockIo,
-      io_service_bytes_recursive: stats.blockIo.serviceBytes.map(toBlkio),
-      io_serviced_recursive: stats.blockIo.serviced.map(toBlkio),
-    },
+    blkio_stats: toBlkioStats(stats.blockIo),
     num_procs: 0,
     storage_stats: {},
     cpu_stats: {
@@ -87,9 +83,9 @@ export function toDocument(stats: CgroupStats, systemNs: number, machineMemory: 
     },
     memory_stats: {
       usage: memory.usageBytes,
-      ...(memory.maxUsageBytes === undefined ? {} : { max_usage: memory.maxUsageBytes }),
+      ...(memory.maxUsageBytes ? { max_usage: memory.maxUsageBytes } : {}),
       stats: memory.counters,
-      ...(memory.failures === undefined ? {} : { failcnt: memory.failures }),
+      ...(memory.failures ? { failcnt: memory.failures } : {}),
       limit: Math.min(memory.limitBytes ?? machineMemory, machineMemory),
     },
   };
@@ -119,6 +115,20 @@ const nothing = (): Measured => ({
   cpu_stats: noCpu(),
   memory_stats: {},
 });
+
+function toBlkioStats({ serviceBytes, serviced, ...more }: CgroupStats['blockIo']): BlkioStats {
+  const list = (entries: BlockIoEntry[] | undefined): BlkioEntry[] | null => entries?.map(toBlkio) ?? null;
+  return {
+    io_service_bytes_recursive: list(serviceBytes),
+    io_serviced_recursive: list(serviced),
+    io_queue_recursive: list(more.queued),
+    io_service_time_recursive: list(more.serviceTime),
+    io_wait_time_recursive: list(more.waitTime),
+    io_merged_recursive: list(more.merged),
+    io_time_recursive: list(more.time),
+    sectors_recursive: list(more.sectors),
+  };
+}
 
 const toBlkio = ({ major, minor, operation, value }: BlockIoEntry): BlkioEntry => ({
   major,

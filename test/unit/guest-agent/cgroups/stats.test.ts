@@ -26,8 +26,13 @@ it('knows the words for no limit', () => {
 });
 
 it('reads block counters of both versions', () => {
-  const read = [{ major: 8, minor: 0, operation: 'read', value: 4096 }];
-  expect(parseBlkio('8:0 Read 4096\n8:0 Total 4096\nTotal 4096\n')).toEqual(read);
+  const device = { major: 8, minor: 0, value: 4096 };
+  const read = [{ ...device, operation: 'read' }];
+  expect(parseBlkio('8:0 Read 4096\n8:0 Total 4096\nTotal 4096\n')).toEqual([
+    { ...device, operation: 'Read' },
+    { ...device, operation: 'Total' },
+  ]);
+  expect(parseBlkio('8:0 4096\n')).toEqual([{ ...device, operation: '' }]);
   expect(parseIoStat('8:0 rbytes=4096 rios=1 dbytes=0\n')).toEqual({
     serviceBytes: read,
     serviced: [{ ...read[0], value: 1 }],
