@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
-import { chmodFd, chownAt, closeFd, isDirectory, openAt2, setTimesAt, statAt, toBytes } from '../syscalls/file.ts';
+import { takeOverDirectory } from '../syscalls/attributes.ts';
+import { closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { LayerApplier } from './apply-layer.ts';
 import { absolutePath, inRoot, openRoot } from './path-stat.ts';
@@ -54,17 +55,9 @@ function copyInto(source: number, targetPath: string): void {
       }
     }
     applier.finish();
-    takeOver(source, target);
+    takeOverDirectory(source, target);
   } finally {
     applier.abandon();
     closeFd(target);
   }
-}
-
-function takeOver(source: number, target: number): void {
-  const status = statAt(source, '');
-  if (!isDirectory(status.mode)) return;
-  chownAt(target, '', status.uid, status.gid);
-  chmodFd(target, status.mode & 0o7777);
-  setTimesAt(target, '', status.mtime);
 }

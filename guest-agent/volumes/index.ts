@@ -3,7 +3,8 @@
  *
  * A volume is a folder `<name>/{volume.json,_data}` that appears by one rename and leaves by one. Its record can be torn
  * or lost without losing the data. One without a name knows the container that it was made for, so that a crash in the
- * middle of a creation or a removal leaves no volume that nobody asked for. `populate` fills an empty volume with what the image has at its place, once.
+ * middle of a creation or a removal leaves no volume that nobody asked for. `populate` fills an empty volume with what the
+ * image has at its place, once, and whole or not at all.
  *
  * `planMounts` is pure: from a container's wishes to checked mounts, with Docker's refusals in Docker's words. The
  * engine makes what the plan names (volumes without a name, missing sources of `-v`) and turns it into OCI mounts. In

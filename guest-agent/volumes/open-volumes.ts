@@ -10,6 +10,7 @@ import { conflict, invalidArgument, notFound, notImplemented } from '../../contr
 import { removeTree } from '../syscalls/remove-tree.ts';
 import { checkListFilters, checkPruneFilters, isPrunable, matches } from './filters.ts';
 import { checkVolumeName } from './names.ts';
+import { populate, settlePopulation } from './populate.ts';
 import type { TreeCopier, Volume, VolumeCreateRequest, VolumeFilters, Volumes, VolumeUses } from './volumes.ts';
 
 interface VolumeDocument {
@@ -57,6 +58,7 @@ class LocalVolumes implements Volumes {
       rmSync(folder, { recursive: true, force: true });
       return;
     }
+    this.#settle(name);
     const record = join(folder, 'volume.json');
     try {
       const document = readJsonFile(record);
@@ -67,6 +69,14 @@ class LocalVolumes implements Volumes {
       this.#log.warn('the record of a volume cannot be read', { volume: name, error });
       if (existsSync(record)) quarantine(record, join(this.#root, '.quarantine'));
       if (existsSync(join(folder, '_data'))) this.#volumes.set(name, this.#toVolume(newDocument(name)));
+    }
+  }
+
+  #settle(name: string): void {
+    try {
+      settlePopulation(join(this.#root, name));
+    } catch (error) {
+      this.#log.warn('a volume did not get all that its image gave it', { volume: name, error });
     }
   }
 
@@ -179,7 +189,8 @@ class LocalVolumes implements Volumes {
   populate(name: string, root: string, path: string): Promise<void> {
     const target = this.dataPath(name);
     return this.#populating.run(name, async () => {
-      if ((await readdir(target)).length === 0) await this.#copier.copyTree({ root, path, target });
+      if ((await readdir(target)).length > 0) return;
+      await populate(join(this.#root, name), draft => this.#copier.copyTree({ root, path, target: draft }));
     });
   }
 

@@ -85,6 +85,36 @@ describe.skipIf(!canRun)('volumes', () => {
     await volumes.populate('empty', at('root'), '/nothing');
   });
 
+  it('has nothing of a copy that fails, and all of one that was whole before a crash', async () => {
+    execFileSync('sh', ['-ec', `mkdir -p ${at('root')}/data; cd ${at('root')}/data; echo 1 > a; chown 7:8 .`]);
+    await volumes.create({ name: 'data' });
+    const path = volumes.dataPath('data');
+    execFileSync('chown', ['3:4', path]);
+    const breaking = await openVolumes({
+      root: at('volumes'),
+      log: quiet,
+      copier: {
+        async copyTree(request) {
+          await archive.copyTree(request);
+          throw new Error('no space left on device');
+        },
+      },
+    });
+    await expect(breaking.populate('data', at('root'), '/data')).rejects.toThrow('no space left');
+    expect(readdirSync(at('volumes/data')).sort()).toEqual(['_data', 'volume.json']);
+    expect(readdirSync(path)).toEqual([]);
+    execFileSync('cp', ['-a', at('root/data'), at('volumes/data/_copying')]);
+    volumes = await reopen();
+    expect(readdirSync(path)).toEqual([]);
+    await volumes.populate('data', at('root'), '/nothing');
+    expect(statSync(path)).toMatchObject({ uid: 3, gid: 4 });
+    execFileSync('cp', ['-a', at('root/data'), at('volumes/data/_copied')]);
+    volumes = await reopen();
+    expect(readFileSync(join(path, 'a'), 'utf8')).toBe('1\n');
+    expect(statSync(path)).toMatchObject({ uid: 7, gid: 8 });
+    expect(readdirSync(at('volumes/data')).sort()).toEqual(['_data', 'volume.json']);
+  });
+
   it('keeps the data when a record is torn, and clears half-made volumes', async () => {
     await volumes.create({ name: 'data' });
     writeFileSync(join(volumes.dataPath('data'), 'f'), 'precious');
