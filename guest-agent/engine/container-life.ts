@@ -1,10 +1,11 @@
 import { settledWithin } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
-import type { ContainerWaitResponse } from '../../contracts/docker/containers.ts';
+import type { ContainerWaitResponse, HealthDocument } from '../../contracts/docker/containers.ts';
 import { conflict, EngineError, invalidArgument, messageOf, notModified, unavailable } from '../../contracts/errors.ts';
 import type { ExitStatus } from '../runtime/index.ts';
 import { commandOf } from './config.ts';
+import { ContainerHealth } from './container-health.ts';
 import type { ContainerRecord } from './container-record.ts';
 import {
   assertStartable,
@@ -20,6 +21,8 @@ import {
 } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import type { WaitCondition } from './engine.ts';
+import type { Probe } from './health-monitor.ts';
+import { healthPlanOf, startedHealth } from './health-state.ts';
 import { type Live, launch, release } from './launch.ts';
 import { exitCodeOf, launchFailure } from './launch-error.ts';
 import { removeResources } from './remove.ts';
@@ -46,6 +49,7 @@ export abstract class ContainerLife {
   readonly #mailbox = new Mailbox();
   readonly #waiters = new Waiters();
   readonly #restarts = new Restarts();
+  readonly #health = new ContainerHealth(this);
   #record: ContainerRecord;
   #live: Live | undefined;
   /** Resolves when the end of the present run is in the record. */
@@ -89,6 +93,9 @@ export abstract class ContainerLife {
 
   /** The container is gone: whoever lists it forgets it. */
   protected abstract removed(): void;
+
+  /** Runs a command of the health check in it. */
+  abstract probe(...call: Parameters<Probe>): ReturnType<Probe>;
 
   /** Writes the record anew, durably, after all that is in the mailbox. */
   edit(change: (record: ContainerRecord) => Partial<ContainerRecord>): Promise<void> {
@@ -136,6 +143,7 @@ export abstract class ContainerLife {
       if (this.#record.state.status !== 'paused') return;
       await live.cgroup.thaw();
       this.#changeSurely({ state: unpaused(this.#record.state, this.id) }, false);
+      this.#health.watch();
     });
   }
 
@@ -177,6 +185,7 @@ export abstract class ContainerLife {
       const next = paused(this.#record.state, this.id);
       await this.running().cgroup.freeze();
       this.#changeSurely({ state: next }, false);
+      this.#health.stop();
       this.emit('pause');
     });
   }
@@ -186,6 +195,7 @@ export abstract class ContainerLife {
       const next = unpaused(this.#record.state, this.id);
       await this.running().cgroup.thaw();
       this.#changeSurely({ state: next }, false);
+      this.#health.watch();
       this.emit('unpause');
     });
   }
@@ -221,9 +231,15 @@ export abstract class ContainerLife {
     this.#context.events.emit({ type: 'container', action, id: this.id, attributes });
   }
 
+  setHealth(health: HealthDocument, save: boolean): void {
+    if (save) this.#changeSurely({ health }, false);
+    else this.#record = { ...this.#record, health };
+  }
+
   /** Boot: a process of an earlier engine is ours again. */
   adopt(live: Live): void {
     this.#watch(live);
+    if (this.#record.state.status === 'running') this.#health.watch();
   }
 
   /** Boot: the end that happened while no engine was there, or with the machine. */
@@ -249,6 +265,7 @@ export abstract class ContainerLife {
   async endForEngine(graceSeconds: number): Promise<void> {
     this.#closing = true;
     this.#restarts.cancel();
+    this.#health.leave();
     await this.#mailbox.run(() => undefined);
     const live = this.#live;
     const signal = parseSignal(this.#record.config.StopSignal || 'SIGTERM');
@@ -266,8 +283,11 @@ export abstract class ContainerLife {
       const live = await launch(this.#record, this.#context, { consoleSize: this.consoleSize });
       const { record: sandbox, ports } = live.sandbox;
       const state = started(live.process.pid, live.process.startedAt.toISOString());
-      this.#change({ state, sandbox, ports, manuallyStopped: false, ...change }, hasRestartPolicy(this.#record));
+      const health = healthPlanOf(this.#record.config) && { health: startedHealth(this.#record.health) };
+      const news = { state, sandbox, ports, manuallyStopped: false, ...health, ...change };
+      this.#change(news, hasRestartPolicy(this.#record));
       this.#watch(live);
+      this.#health.watch();
       emitHoldings(this.#record, 'taken', this.#context.events);
       this.emit('start');
     } catch (error) {
@@ -311,6 +331,7 @@ export abstract class ContainerLife {
     const autoRemove = this.#record.hostConfig.AutoRemove ?? false;
     const state = this.#endedState(status, delayMs === undefined ? 'exited' : 'restarting', oomKilled);
     this.#changeSurely({ state }, !autoRemove);
+    this.#health.stop();
     this.#live = undefined;
     live.output.close();
     this.streams.ended();

@@ -4,7 +4,12 @@ import { quarantine, readJsonFile, syncFolderSync, writeJsonFileSync } from '../
 import type { Log } from '../../base/log.ts';
 import { removeLater } from '../../base/remove-small.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
-import type { ContainerConfig, HostConfig, NetworkingConfig } from '../../contracts/docker/containers.ts';
+import type {
+  ContainerConfig,
+  HealthDocument,
+  HostConfig,
+  NetworkingConfig,
+} from '../../contracts/docker/containers.ts';
 import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
 import type { SandboxRecord } from '../networks/index.ts';
 import type { PlannedMount } from '../volumes/index.ts';
@@ -40,6 +45,8 @@ export interface ContainerRecord {
   restartCount: number;
   /** `docker stop` or `kill`: the restart policy holds still until the next start. */
   manuallyStopped: boolean;
+  /** Once a container with a health check has been started; on the disk as of its last change of status. */
+  health?: HealthDocument;
   /** The network as of the last start; kept while the process lives. */
   sandbox?: SandboxRecord;
   /** The published ports as of the last start. */

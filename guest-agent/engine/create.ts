@@ -14,6 +14,7 @@ import { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
+import { checkHealth } from './health-state.ts';
 import { checkHostConfig, completeHostConfig } from './host-config.ts';
 import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
@@ -144,6 +145,7 @@ function checkConfig(config: ContainerConfig): void {
     throw invalidArgument(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
   }
   if (config.StopSignal) parseSignal(config.StopSignal);
+  checkHealth(config.Healthcheck);
   for (const variable of config.Env ?? []) {
     if (variable === '' || variable.startsWith('=')) throw invalidArgument(`invalid environment variable: ${variable}`);
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { settledWithin } from '../../base/clock.ts';
 import type { ExecId } from '../../contracts/brand.ts';
 import type { ExecCreateBody, ExecInspect } from '../../contracts/docker/exec.ts';
-import { conflict, invalidArgument, notFound } from '../../contracts/errors.ts';
+import { conflict, type EngineError, invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { RuntimeProcess } from '../../contracts/oci/runtime-spec.ts';
 import type { ContainerOutput, OutputChunk } from '../logs/index.ts';
 import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
@@ -27,6 +27,7 @@ import { resolveUser } from './user.ts';
 const outputGraceMs = 2000;
 /** How long a finished exec can still be inspected, as dockerd keeps them. */
 const rememberedMs = 5 * 60_000;
+const SIGKILL = 9;
 
 /** Every exec that was created and is not yet forgotten. */
 export class ExecIndex {
@@ -49,7 +50,7 @@ export class ExecIndex {
 }
 
 /** POST /containers/{ref}/exec. @throws conflict when nothing runs there, invalid-argument without a command */
-export function createExec(container: ContainerActor, body: ExecCreateBody, context: EngineContext): { Id: string } {
+export function createExec(container: ContainerActor, body: ExecCreateBody, context: EngineContext): ExecActor {
   if (container.status === 'paused') {
     throw conflict(`Container ${container.name} is paused, unpause the container before exec`);
   }
@@ -61,7 +62,7 @@ export function createExec(container: ContainerActor, body: ExecCreateBody, cont
   context.execs.add(exec);
   container.execIds.add(exec.id);
   container.emit(`exec_create: ${(body.Cmd ?? []).join(' ')}`, { execID: exec.id });
-  return { Id: exec.id };
+  return exec;
 }
 
 type ExecState =
@@ -123,11 +124,38 @@ export class ExecActor implements Exec {
       await this.#launch(size);
       return session;
     } catch (error) {
-      const failure = execFailure(error, this.#body.Cmd?.[0] ?? '');
-      this.#finish(exitCodeOf(failure.message));
+      const failure = this.#failed(error);
       if (!session) throw failure;
       return failedSession(session, failure.message);
     }
+  }
+
+  /**
+   * Runs it for the engine itself, which ends it by `signal`. Returns the exit code.
+   * @throws what kept it from starting
+   */
+  async run(onOutput: (data: Buffer) => void, signal: AbortSignal): Promise<number> {
+    this.#assertStartable();
+    this.#state = { status: 'starting' };
+    const session = this.#attach();
+    await this.#launch(undefined).catch(error => {
+      throw this.#failed(error);
+    });
+    const end = (): void => {
+      if (this.#state.status === 'running') this.#state.process.signal(SIGKILL);
+      session.close();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    for await (const { data } of session.output) onOutput(data);
+    signal.removeEventListener('abort', end);
+    return this.inspect().ExitCode ?? -1;
+  }
+
+  #failed(error: unknown): EngineError {
+    const failure = execFailure(error, this.#body.Cmd?.[0] ?? '');
+    this.#finish(exitCodeOf(failure.message));
+    return failure;
   }
 
   async resize(rows: number, columns: number): Promise<void> {
@@ -196,10 +224,8 @@ export class ExecActor implements Exec {
   #finish(exitCode: number): void {
     this.#state = { status: 'exited', exitCode };
     this.#streams.ended();
-    setTimeout(() => {
-      this.#context.execs.delete(this.id);
-      this.#container.execIds.delete(this.id);
-    }, rememberedMs).unref();
+    this.#container.execIds.delete(this.id);
+    setTimeout(() => this.#context.execs.delete(this.id), rememberedMs).unref();
   }
 
   #describe(live: Live): RuntimeProcess {

@@ -35,7 +35,10 @@ export async function toInspect(
     Created: record.createdAt,
     Path: path,
     Args: args,
-    State: stateDocument(record.state, container.status),
+    State: {
+      ...stateDocument(record.state, container.status),
+      ...(record.health ? { Health: record.health } : {}),
+    },
     Image: record.image.id,
     ResolvConfPath: file('resolv.conf'),
     HostnamePath: file('hostname'),

@@ -1,4 +1,4 @@
-import type { ContainerSummary, PortSummary } from '../../contracts/docker/containers.ts';
+import type { ContainerSummary, HealthStatus, PortSummary } from '../../contracts/docker/containers.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import { commandOf } from './config.ts';
 import type { ContainerActor } from './container.ts';
@@ -28,6 +28,7 @@ const accepted = [
   'publish',
   'expose',
 ];
+const healths: readonly string[] = ['none', 'starting', 'healthy', 'unhealthy'];
 const statuses: readonly string[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 
 export interface ListQuery {
@@ -70,6 +71,12 @@ function checkStatuses(filters: Filters): void {
         `invalid filter 'status=${status}': invalid value for state (${status}): must be one of ${statuses.join(', ')}`,
       );
   }
+  for (const health of wanted(filters, 'health')) {
+    if (!healths.includes(health))
+      throw invalidArgument(
+        `invalid filter 'health=${health}': invalid value for health (${health}): must be one of ${healths.join(', ')}`,
+      );
+  }
   for (const code of wanted(filters, 'exited')) {
     if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);
   }
@@ -94,7 +101,7 @@ function containerMatches(container: ContainerActor, filters: Filters, context: 
     matchesLabels(wanted(filters, 'label'), record.config.Labels) &&
     matchesExactly(filters, 'status', container.status) &&
     (exited.length === 0 || ('exitCode' in state && exited.includes(String(state.exitCode)))) &&
-    matchesExactly(filters, 'health', 'none') &&
+    matchesExactly(filters, 'health', record.health?.Status ?? 'none') &&
     matchesExactly(filters, 'isolation', 'default') &&
     booleanFilter(filters, 'is-task') !== true &&
     matchesAncestor(record, filters, context) &&
@@ -154,7 +161,7 @@ export function toSummary(container: ContainerActor, now: Date): ContainerSummar
     Ports: live ? portSummaries(record.ports ?? {}) : [],
     Labels: record.config.Labels ?? {},
     State: container.status,
-    Status: statusText(record.state, container.status, now),
+    Status: statusText(record.state, container.status, now, record.health?.Status),
     HostConfig: { NetworkMode: record.hostConfig.NetworkMode ?? 'bridge', ...(Annotations ? { Annotations } : {}) },
     NetworkSettings: { Networks: networkDocuments(record, live !== undefined) },
     Mounts: mountPoints(record),
@@ -179,16 +186,20 @@ function portSummaries(ports: NonNullable<ContainerRecord['ports']>): PortSummar
 }
 
 /** `Up 3 minutes`, `Exited (0) 2 hours ago`. */
-export function statusText(state: ContainerState, status: Status, now: Date): string {
+export function statusText(state: ContainerState, status: Status, now: Date, health?: HealthStatus): string {
   if (status === 'removing') return 'Removal In Progress';
-  if (isAlive(state))
-    return `Up ${humanDuration(now.getTime() - Date.parse(state.startedAt))}${state.status === 'paused' ? ' (Paused)' : ''}`;
+  if (isAlive(state)) {
+    const aside = state.status === 'paused' ? ' (Paused)' : health ? ` (${healthText(health)})` : '';
+    return `Up ${humanDuration(now.getTime() - Date.parse(state.startedAt))}${aside}`;
+  }
   if (state.status === 'created') return 'Created';
   if (state.status === 'dead') return 'Dead';
   const ago = `${humanDuration(now.getTime() - Date.parse(state.finishedAt))} ago`;
   const code = state.status === 'exited' ? (state.failure?.exitCode ?? state.exitCode) : state.exitCode;
   return `${state.status === 'restarting' ? 'Restarting' : 'Exited'} (${code}) ${ago}`;
 }
+
+const healthText = (status: HealthStatus): string => (status === 'starting' ? 'health: starting' : status);
 
 /** Docker's words for a duration (go-units HumanDuration). */
 export function humanDuration(ms: number): string {
