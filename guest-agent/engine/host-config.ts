@@ -6,6 +6,7 @@ import { normalizeCapability } from './capabilities.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmBytes } from './default-spec.ts';
 import { portMappings } from './network-request.ts';
 import { checkResources, type MachineLimits } from './resources.ts';
+import { parseSecurityOptions } from './security-options.ts';
 
 /** For `docker info` and `--log-driver`. */
 export const loggingDrivers: readonly string[] = ['json-file', 'local', 'none'];
@@ -75,7 +76,7 @@ export function checkHostConfig(host: HostConfig, machine: MachineLimits): void 
   checkNumbers(host);
   checkModes(host);
   for (const capability of [...(host.CapAdd ?? []), ...(host.CapDrop ?? [])]) normalizeCapability(capability);
-  for (const option of host.SecurityOpt ?? []) checkSecurityOption(option);
+  parseSecurityOptions(host);
   for (const entry of host.ExtraHosts ?? []) checkExtraHost(entry);
   portMappings(host);
   checkLogging(host);
@@ -119,35 +120,6 @@ function checkModes(host: HostConfig): void {
   }
   if (!['', runtimeName, 'runc', 'io.containerd.runc.v2'].includes(Runtime)) {
     throw invalidArgument(`unknown or invalid runtime name: ${Runtime}`);
-  }
-}
-
-function checkSecurityOption(option: string): void {
-  if (option === 'no-new-privileges' || option === 'disable') return;
-  const parts = /^([^=:]+)[=:](.*)$/s.exec(option);
-  if (!parts) throw invalidArgument(`invalid --security-opt 1: "${option}"`);
-  const [, key, value = ''] = parts;
-  switch (key) {
-    case 'seccomp':
-      if (value !== 'unconfined' && value !== 'builtin') checkProfile(value);
-      return;
-    case 'no-new-privileges':
-    case 'writable-cgroups':
-      if (!['true', 'false'].includes(value)) throw invalidArgument(`invalid --security-opt 2: "${option}"`);
-      return;
-    case 'label':
-    case 'apparmor':
-      return;
-    default:
-      throw invalidArgument(`invalid --security-opt 2: "${option}"`);
-  }
-}
-
-function checkProfile(text: string): void {
-  try {
-    JSON.parse(text);
-  } catch (cause) {
-    throw invalidArgument(`Decoding seccomp profile failed: ${String(cause)}`, { cause });
   }
 }
 

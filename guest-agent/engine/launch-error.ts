@@ -66,6 +66,8 @@ function reason(error: LaunchError, command: string): string {
     case 'user': // its last act is to go where the process shall begin
       if (!error.subject.startsWith('/')) return `${error.step} ${error.subject}: ${text}`;
       return `chdir to cwd ("${error.subject}") set in config.json failed: ${text}`;
+    case 'apparmor':
+      return `error during container init: unable to apply apparmor profile: apparmor failed to apply profile: write /proc/thread-self/attr/apparmor/exec: ${text}`;
     default:
       return `${error.step} ${error.subject}: ${text}`;
   }

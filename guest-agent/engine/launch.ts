@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { release as kernelRelease } from 'node:os';
 import { removeIfSmall } from '../../base/remove-small.ts';
 import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
 import { type ContainerOutput, type LogConfig, parseLogConfig } from '../logs/index.ts';
 import type { Sandbox } from '../networks/index.ts';
-import { compileSeccomp, type RunningProcess, type StdioSpec } from '../runtime/index.ts';
+import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
+import { confinedBy, seccompFilterFor } from './confinement.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
@@ -72,6 +72,7 @@ export async function launch(
     deviceRules: chosen.rules,
     furtherMaskedPaths: thermalPaths,
     consoleSize: options.consoleSize,
+    apparmorProfile: confinedBy(record.hostConfig),
   });
   const { cgroup } = rooms.cgroups.create(cgroupsPath, spec.linux.resources ?? {});
   const stdio = stdioFor(record, execDir, spec, context);
@@ -81,7 +82,7 @@ export async function launch(
     rootfs: rooms.snapshots.rootfs(record.id),
     stdio,
     cgroup: cgroup.join(),
-    seccompFilter: seccompFilterFor(record, spec.process.capabilities?.bounding ?? []),
+    seccompFilter: seccompFilterFor(record.hostConfig, spec.process.capabilities?.bounding ?? []),
   });
   return { process, cgroup, sandbox, ...openStreams(record, process, stdio, context) };
 }
@@ -125,15 +126,6 @@ const thermalPaths: readonly string[] = Array.from(
   { length: cpuCount },
   (_, number) => `/sys/devices/system/cpu/cpu${number}/thermal_throttle`,
 ).filter(path => existsSync(path));
-
-/** The filter of `--security-opt seccomp=…`; a privileged container has none. */
-export function seccompFilterFor(record: ContainerRecord, capabilities: string[]): Buffer | undefined {
-  const option = (record.hostConfig.SecurityOpt ?? []).find(text => /^seccomp[=:]/.test(text));
-  const value = option?.slice('seccomp='.length);
-  if (value === 'unconfined' || (record.hostConfig.Privileged && value === undefined)) return undefined;
-  const profile = value === undefined || value === 'builtin' ? 'default' : JSON.parse(value);
-  return compileSeccomp(profile, { capabilities, kernel: kernelRelease() });
-}
 
 /** Gives back whatever a run holds, by its id alone and any number of times; each part even if another fails. */
 export async function release(record: ContainerRecord, context: EngineContext): Promise<void> {

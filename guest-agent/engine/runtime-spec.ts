@@ -13,6 +13,7 @@ import { allCapabilities, chosenCapabilities } from './capabilities.ts';
 import { commandOf, environmentOf, withVariables } from './config.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { defaultDeviceRules, defaultMounts, defaultShmBytes, everyDevice } from './default-spec.ts';
+import { parseSecurityOptions } from './security-options.ts';
 import type { ResolvedUser } from './user.ts';
 
 /** All that the specification depends on besides the record: looked up beforehand, so that this stays pure. */
@@ -41,6 +42,8 @@ export interface SpecFacts {
   /** Files such as /sys/devices/system/cpu/cpu0/thermal_throttle. */
   furtherMaskedPaths: readonly string[];
   consoleSize?: { rows: number; columns: number };
+  /** Where the kernel has AppArmor. */
+  apparmorProfile?: string;
 }
 
 /** A container's record as the OCI runtime specification says it. */
@@ -92,7 +95,8 @@ function processOf({ config, hostConfig }: ContainerRecord, facts: SpecFacts): R
       soft: limit.Soft ?? 0,
       hard: limit.Hard ?? 0,
     })),
-    noNewPrivileges: (hostConfig.SecurityOpt ?? []).some(option => /^no-new-privileges([=:]true)?$/.test(option)),
+    noNewPrivileges: parseSecurityOptions(hostConfig).noNewPrivileges,
+    ...(facts.apparmorProfile ? { apparmorProfile: facts.apparmorProfile } : {}),
     oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
   };
 }
@@ -141,8 +145,7 @@ function mountsOf(host: HostConfig, facts: SpecFacts): RuntimeMount[] {
 }
 
 function readonlyCgroup(mount: RuntimeMount, host: HostConfig): RuntimeMount {
-  const writable = (host.SecurityOpt ?? []).includes('writable-cgroups=true');
-  if (mount.type !== 'cgroup' || !writable) return mount;
+  if (mount.type !== 'cgroup' || !parseSecurityOptions(host).writableCgroups) return mount;
   return { ...mount, options: (mount.options ?? []).map(option => (option === 'ro' ? 'rw' : option)) };
 }
 

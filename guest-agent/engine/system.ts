@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
-import type { Runtime } from '../runtime/index.ts';
+import { appArmorEnabled, type Runtime } from '../runtime/index.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
 import type { SystemService } from './engine.ts';
@@ -113,7 +113,11 @@ export class System implements SystemService {
       ContainerdCommit: { ID: '' },
       RuncCommit: { ID: '' },
       InitCommit: { ID: '' },
-      SecurityOptions: ['name=seccomp,profile=builtin', ...(rooms.cgroups.version === 2 ? ['name=cgroupns'] : [])],
+      SecurityOptions: [
+        ...(appArmorEnabled() ? ['name=apparmor'] : []),
+        'name=seccomp,profile=builtin',
+        ...(rooms.cgroups.version === 2 ? ['name=cgroupns'] : []),
+      ],
       FirewallBackend: { Driver: 'nftables' },
       CDISpecDirs: [],
       BerthKeeper: rooms.runtime.status().canary,

@@ -22,6 +22,10 @@ const actions: Record<SeccompAction, (errno: number) => number> = {
   SCMP_ACT_LOG: () => 0x7ffc0000,
   SCMP_ACT_NOTIFY: () => 0x7fc00000,
 };
+
+/** Whether a profile may name this action. */
+export const isSeccompAction = (name: string): boolean => Object.hasOwn(actions, name);
+
 const operators: Record<string, number> = {
   SCMP_CMP_NE: 1,
   SCMP_CMP_LT: 2,
