@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { settledWithin } from '../../base/clock.ts';
 import type { ExecId } from '../../contracts/brand.ts';
+import type { HostConfig } from '../../contracts/docker/containers.ts';
 import type { ExecCreateBody, ExecInspect } from '../../contracts/docker/exec.ts';
 import { conflict, type EngineError, invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { RuntimeProcess } from '../../contracts/oci/runtime-spec.ts';
@@ -11,15 +12,17 @@ import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
 import { readAccountFiles } from './account-files.ts';
 import { chosenCapabilities } from './capabilities.ts';
 import { environmentOf, withVariables } from './config.ts';
+import { confinedBy, seccompFilterFor } from './confinement.ts';
 import type { ContainerActor } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 import type { AttachSession, Exec } from './engine.ts';
 import { execDirectory } from './exec-directory.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
-import { type Live, seccompFilterFor } from './launch.ts';
+import type { Live } from './launch.ts';
 import { execFailure, exitCodeOf } from './launch-error.ts';
 import { capabilitySets, privilegedCapabilities, withHome } from './runtime-spec.ts';
+import { parseSecurityOptions } from './security-options.ts';
 import { Streams } from './streams.ts';
 import { resolveUser } from './user.ts';
 
@@ -188,6 +191,7 @@ export class ExecActor implements Exec {
 
   async #launch(size: { rows: number; columns: number } | undefined): Promise<void> {
     const live = this.#container.running();
+    const { hostConfig } = this.#container.record;
     const directory = join(execDirectory(this.#context.options.execRoot, this.#container.id), this.id);
     const description = this.#describe(live);
     const stdio = this.#stdio(directory, description, size);
@@ -199,9 +203,7 @@ export class ExecActor implements Exec {
       process: description,
       stdio,
       cgroup: live.cgroup.join(),
-      seccompFilter: this.#body.Privileged
-        ? undefined
-        : seccompFilterFor(this.#container.record, description.capabilities?.bounding ?? []),
+      seccompFilter: seccompFilterFor(hostConfig, chosenFor(hostConfig)),
     });
     this.#state = { status: 'running', process };
     const source = stdio.terminal ? { terminalFd: process.openTerminal() } : stdio;
@@ -233,8 +235,7 @@ export class ExecActor implements Exec {
     const body = this.#body;
     const files = readAccountFiles(`/proc/${live.process.pid}/root`);
     const user = resolveUser(body.User || config.User || '', files.passwd, files.group);
-    const privileged = body.Privileged ?? hostConfig.Privileged ?? false;
-    const chosen = chosenCapabilities({ add: hostConfig.CapAdd ?? [], drop: hostConfig.CapDrop ?? [], privileged });
+    const chosen = chosenFor(hostConfig);
     const environment = environmentOf({ ...config, Tty: body.Tty }, config.Hostname ?? '');
     return {
       terminal: body.Tty ?? false,
@@ -242,8 +243,9 @@ export class ExecActor implements Exec {
       args: body.Cmd ?? [],
       env: withHome(withVariables(environment, body.Env ?? []), user.home),
       cwd: body.WorkingDir || config.WorkingDir || '/',
-      capabilities: privileged ? privilegedCapabilities(user.uid) : capabilitySets(chosen, user.uid),
-      noNewPrivileges: (hostConfig.SecurityOpt ?? []).some(option => /^no-new-privileges([=:]true)?$/.test(option)),
+      capabilities: body.Privileged ? privilegedCapabilities(user.uid) : capabilitySets(chosen, user.uid),
+      noNewPrivileges: parseSecurityOptions(hostConfig).noNewPrivileges,
+      apparmorProfile: confinedBy(hostConfig),
       oomScoreAdj: hostConfig.OomScoreAdj ?? 0,
     };
   }
@@ -258,6 +260,10 @@ export class ExecActor implements Exec {
     };
   }
 }
+
+/** The capabilities of the container; those of a privileged exec do not change its filter. */
+const chosenFor = ({ CapAdd, CapDrop, Privileged }: HostConfig): string[] =>
+  chosenCapabilities({ add: CapAdd ?? [], drop: CapDrop ?? [], privileged: Privileged ?? false });
 
 const consoleSizeOf = (body: ExecCreateBody): { rows: number; columns: number } | undefined => {
   const [rows = 0, columns = 0] = body.ConsoleSize ?? [];

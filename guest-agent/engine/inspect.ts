@@ -11,11 +11,13 @@ import type {
 import type { EndpointSettings } from '../../contracts/docker/networks.ts';
 import type { Endpoint } from '../networks/index.ts';
 import { commandOf } from './config.ts';
+import { appArmorProfileOf } from './confinement.ts';
 import type { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { type ContainerState, isAlive, type Status } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { mountPoints } from './mounts.ts';
+import { parseSecurityOptions } from './security-options.ts';
 
 /** Go's zero time. */
 export const zeroTime = '0001-01-01T00:00:00Z';
@@ -50,7 +52,7 @@ export async function toInspect(
     Platform: record.image.os,
     MountLabel: '',
     ProcessLabel: '',
-    AppArmorProfile: '',
+    AppArmorProfile: shownAppArmorProfile(record),
     ExecIDs: container.execIds.size > 0 ? [...container.execIds] : null,
     HostConfig: hostConfigDocument(record.hostConfig),
     GraphDriver: graphDriver(record, context),
@@ -60,6 +62,10 @@ export async function toInspect(
     NetworkSettings: networkSettings(record, live !== undefined),
   };
 }
+
+/** Before the first start what was asked for, as dockerd shows it. */
+const shownAppArmorProfile = ({ hostConfig, state }: ContainerRecord): string =>
+  state.status === 'created' ? parseSecurityOptions(hostConfig).appArmorProfile : (appArmorProfileOf(hostConfig) ?? '');
 
 /** Bytes of the writable layer, and of it with the image. */
 export async function sizesOf(
