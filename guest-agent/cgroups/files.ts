@@ -1,6 +1,6 @@
 import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { getSystemErrorMessage } from 'node:util';
+import { join } from 'node:path';
+import { CgroupError } from './cgroup-error.ts';
 import type { Setting } from './limits.ts';
 
 /** The errno name of an error of node:fs. */
@@ -26,22 +26,6 @@ export function read(path: string): string {
   }
 }
 
-/** A file of a cgroup that did not take what was written; the message is runc's. */
-export class CgroupError extends Error {
-  override readonly name = 'CgroupError';
-  /** The errno's name. */
-  readonly code: string | undefined;
-  /** Such as `cpu.cfs_quota_us`. */
-  readonly file: string;
-
-  constructor(path: string, value: string, cause: unknown) {
-    const { errno, code, message } = cause as NodeJS.ErrnoException;
-    super(`failed to write "${value}": write ${path}: ${errno ? getSystemErrorMessage(errno) : message}`, { cause });
-    this.code = code;
-    this.file = basename(path);
-  }
-}
-
 /** Performs one setting; returns a warning if the kernel has no such file and the setting may be done without. */
 export function apply(directory: string, setting: Setting): string | undefined {
   const { file, value, warning, instead, optional } = setting;
@@ -53,7 +37,7 @@ export function apply(directory: string, setting: Setting): string | undefined {
     const isAbsent = code === 'ENOENT' || code === 'EOPNOTSUPP';
     if (isAbsent && instead) return apply(directory, { controller: setting.controller, ...instead, warning });
     if (isAbsent && (warning || optional)) return warning;
-    throw new CgroupError(path, value, error);
+    throw CgroupError.ofWrite(path, value, error);
   }
   return undefined;
 }

@@ -9,6 +9,7 @@
  * older Linux hosts have. What to write is decided purely (`limits`, `device-rules`, `device-program`), who writes
  * it is `V1Cgroup` and `V2Cgroup`, what the kernel counted is read by `stats`.
  */
+
+export { CgroupError } from './cgroup-error.ts';
 export { type Cgroup, type CgroupFeatures, type CgroupJoin, type Cgroups, openCgroups } from './cgroups.ts';
-export { CgroupError } from './files.ts';
 export type { BlockIoEntry, CgroupStats } from './stats.ts';

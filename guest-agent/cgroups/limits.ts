@@ -1,4 +1,5 @@
 import type { LinuxResources, ThrottleDevice } from '../../contracts/oci/runtime-spec.ts';
+import { CgroupError } from './cgroup-error.ts';
 
 /** One write into a cgroup: into which controller's folder (v1; all are one folder on v2), which file, which text. */
 export interface Setting {
@@ -81,10 +82,11 @@ export function limitsV1(resources: LinuxResources, swapFirst = false): Setting[
   return plan.settings;
 }
 
-/** What the kernel would round to its range without a word is refused as runc does. @throws Error */
+/** What the kernel would round to its range without a word is refused as runc does. @throws CgroupError */
 function checkedShares(shares: number | undefined): number | undefined {
-  if (shares && (shares < 0 || shares > 262_144)) throw new Error('the maximum allowed cpu-shares is 262144');
-  if (shares === 1) throw new Error('the minimum allowed cpu-shares is 2');
+  if (shares && (shares < 0 || shares > 262_144))
+    throw new CgroupError('cpu.shares', 'the maximum allowed cpu-shares is 262144');
+  if (shares === 1) throw new CgroupError('cpu.shares', 'the minimum allowed cpu-shares is 2');
   return shares;
 }
 

@@ -1,8 +1,8 @@
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import type { DeviceMapping } from '../../contracts/docker/host-config.ts';
-import { invalidArgument, notFound } from '../../contracts/errors.ts';
+import { internal } from '../../contracts/errors.ts';
 import type { DeviceRule, RuntimeDevice } from '../../contracts/oci/runtime-spec.ts';
 
 /** Devices for one container: the nodes to make and the rules that allow their use. */
@@ -14,17 +14,24 @@ export interface ChosenDevices {
 const majorOf = (rdev: number): number => ((rdev >> 8) & 0xfff) | (Math.floor(rdev / 2 ** 32) & ~0xfff);
 const minorOf = (rdev: number): number => (rdev & 0xff) | ((rdev >> 12) & 0xfff00);
 
-/** Numbers of a device node, for limits that name one. @throws not-found */
+/** Numbers of a device node, for limits that name one. @throws internal in Docker's words */
 export function deviceNumbers(path: string): { major: number; minor: number } {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat) throw notFound(`no such device: ${path}`);
+  if (!stat) throw internal(`stat ${path}: no such file or directory`);
   return { major: majorOf(stat.rdev), minor: minorOf(stat.rdev) };
 }
 
-/** `--device`, `--device-cgroup-rule`, or every device of the host for a privileged container. */
+/** `--device`, `--device-cgroup-rule`, or every device of the host for a privileged container. @throws in Docker's words */
 export function chooseDevices(host: HostConfig): ChosenDevices {
-  if (host.Privileged) return { devices: hostDevices('/dev'), rules: [] };
-  const found = (host.Devices ?? []).flatMap(mapping => mappedDevices(mapping));
+  const mappings = host.Devices ?? [];
+  if (host.Privileged) {
+    const renamed = mappings.filter(
+      ({ PathOnHost, PathInContainer }) => PathInContainer && PathInContainer !== PathOnHost,
+    );
+    const devices = [...hostDevices('/dev'), ...renamed.flatMap(mappedDevices).map(({ device }) => device)];
+    return { devices, rules: [] };
+  }
+  const found = mappings.flatMap(mappedDevices);
   const rules = found.map(({ device, access }) => ruleOf(device, access));
   return {
     devices: found.map(({ device }) => device),
@@ -32,7 +39,8 @@ export function chooseDevices(host: HostConfig): ChosenDevices {
   };
 }
 
-const ruleOf = (device: RuntimeDevice, access: string): DeviceRule => ({
+/** Leave for a device, as the cgroup is told. */
+export const ruleOf = (device: RuntimeDevice, access: string): DeviceRule => ({
   allow: true,
   type: device.type === 'b' ? 'b' : 'c',
   major: device.major,
@@ -41,22 +49,21 @@ const ruleOf = (device: RuntimeDevice, access: string): DeviceRule => ({
 });
 
 function mappedDevices(mapping: DeviceMapping): { device: RuntimeDevice; access: string }[] {
-  const source = mapping.PathOnHost ?? '';
-  const target = mapping.PathInContainer || source;
+  const asked = mapping.PathOnHost ?? '';
+  const source = existsSync(asked) ? realpathSync(asked) : asked;
+  const target = mapping.PathInContainer || asked;
   const access = mapping.CgroupPermissions || 'rwm';
   const device = readDevice(source, target);
   if (device) return [{ device, access }];
-  if (!statSync(source, { throwIfNoEntry: false })?.isDirectory()) {
-    const why = statSync(source, { throwIfNoEntry: false }) ? 'not a device node' : 'no such file or directory';
-    throw invalidArgument(`error gathering device information while adding custom device "${source}": ${why}`);
-  }
-  return hostDevices(source).map(found => ({
-    device: { ...found, path: join(target, found.path.slice(source.length)) },
-    access,
-  }));
+  const inside = statSync(source, { throwIfNoEntry: false })?.isDirectory() ? devicesBelow(source) : [];
+  if (inside.length > 0)
+    return inside.map(found => ({ device: { ...found, path: join(target, found.path.slice(source.length)) }, access }));
+  const why = existsSync(source) ? 'not a device node' : 'no such file or directory';
+  throw internal(`error gathering device information while adding custom device "${asked}": ${why}`);
 }
 
-function readDevice(source: string, target: string): RuntimeDevice | undefined {
+/** The numbers, permissions and owner of a device node; undefined for anything else. */
+export function readDevice(source: string, target: string): RuntimeDevice | undefined {
   const stat = statSync(source, { throwIfNoEntry: false });
   const type = stat?.isBlockDevice() ? 'b' : stat?.isCharacterDevice() ? 'c' : undefined;
   if (!stat || !type) return undefined;
@@ -73,23 +80,31 @@ function readDevice(source: string, target: string): RuntimeDevice | undefined {
 
 /** As libcontainer's HostDevices walks /dev: without terminals, shared memory and links. */
 const skippedFolders = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev']);
-const ownDevices = new Set(['console', 'ptmx', 'null', 'zero', 'full', 'random', 'urandom', 'tty']);
+const ownDevices = new Set(
+  ['console', 'ptmx', 'null', 'zero', 'full', 'random', 'urandom', 'tty'].map(name => `/dev/${name}`),
+);
 
-function hostDevices(folder: string): RuntimeDevice[] {
+const hostDevices = (folder: string): RuntimeDevice[] =>
+  devicesBelow(folder, skippedFolders).filter(({ path }) => !ownDevices.has(path));
+
+function devicesBelow(folder: string, skipped: ReadonlySet<string> = new Set()): RuntimeDevice[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return skippedFolders.has(entry.name) ? [] : hostDevices(path);
-    const wanted = entry.isCharacterDevice() || entry.isBlockDevice();
-    if (!wanted || (folder === '/dev' && ownDevices.has(entry.name))) return [];
-    return readDevice(path, path) ?? [];
+    if (entry.isDirectory()) return skipped.has(entry.name) ? [] : devicesBelow(path, skipped);
+    return entry.isCharacterDevice() || entry.isBlockDevice() ? (readDevice(path, path) ?? []) : [];
   });
 }
 
-/** `c 1:3 rwm`. @throws invalid-argument in Docker's words */
+const highestNumber = Number.MAX_SAFE_INTEGER;
+
+/** `c 1:3 rwm`. @throws in Docker's words */
 function parseRule(text: string): DeviceRule {
   const parts = /^([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})$/.exec(text);
-  if (!parts) throw invalidArgument(`invalid device cgroup rule format: '${text}'`);
+  if (!parts) throw internal(`invalid device cgroup rule format: '${text}'`);
   const [, type, major, minor, access] = parts;
+  for (const [name, value] of Object.entries({ major, minor })) {
+    if (Number(value) > highestNumber) throw internal(`invalid ${name} value in device cgroup rule format: '${text}'`);
+  }
   return {
     allow: true,
     type: type as 'a' | 'b' | 'c',

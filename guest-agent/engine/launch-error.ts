@@ -1,4 +1,5 @@
 import { conflict, EngineError, internal, invalidArgument, messageOf } from '../../contracts/errors.ts';
+import { CgroupError } from '../cgroups/index.ts';
 import { LaunchError } from '../runtime/index.ts';
 
 /** Exit codes that `docker run` shows for a program that never ran, as dockerd derives them from the message. */
@@ -9,15 +10,27 @@ export function exitCodeOf(message: string): number {
   return 128;
 }
 
-const inContainer =
-  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ';
+const notCreated =
+  'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ';
+const inContainer = `${notCreated}unable to start container process: `;
 const inExec = 'OCI runtime exec failed: exec failed: unable to start container process: ';
+
+/** A specification that is not even tried. */
+export const refusedLaunch = (why: string): EngineError => internal(`${notCreated}${why}`);
 
 /** A failed launch in the words that Docker's clients know, with the kind that carries the right status. */
 export function launchFailure(error: unknown, command: string): EngineError {
+  if (error instanceof CgroupError) return internal(`${inContainer}${cgroupReason(error)}`, { cause: error });
   if (!(error instanceof LaunchError))
     return error instanceof EngineError ? error : internal(messageOf(error), { cause: error });
   return withKind(`${inContainer}${reason(error, command)}`, error);
+}
+
+/** runc writes some limits before the process is in its cgroup, and the others while it waits for its hooks. */
+function cgroupReason({ file, message }: CgroupError): string {
+  const isEarly = file.startsWith('cpuset.') || file.startsWith('cpu.rt_');
+  const when = 'error during container init: error setting cgroup config for procHooks process';
+  return `${isEarly ? 'unable to apply cgroup configuration' : when}: ${message}`;
 }
 
 /** The same for `docker exec`. */
@@ -68,6 +81,10 @@ function reason(error: LaunchError, command: string): string {
       return `chdir to cwd ("${error.subject}") set in config.json failed: ${text}`;
     case 'apparmor':
       return `error during container init: unable to apply apparmor profile: apparmor failed to apply profile: write /proc/thread-self/attr/apparmor/exec: ${text}`;
+    case 'limits':
+      return `error during container init: error setting rlimits for ready process: error setting rlimit type ${error.subject}: ${text}`;
+    case 'sysctls':
+      return `error during container init: ${error.code === 'ENOENT' ? 'open' : 'write'} /proc/${error.subject}: ${text}`;
     default:
       return `${error.step} ${error.subject}: ${text}`;
   }

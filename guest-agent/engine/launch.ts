@@ -5,7 +5,7 @@ import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
 import { type ContainerOutput, type LogConfig, parseLogConfig } from '../logs/index.ts';
 import type { Sandbox } from '../networks/index.ts';
-import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
+import { type RunningProcess, refusedSpec, type StdioSpec } from '../runtime/index.ts';
 import { confinedBy, seccompFilterFor } from './confinement.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
@@ -13,6 +13,7 @@ import { cpuCount } from './cpu-count.ts';
 import { chooseDevices, deviceNumbers } from './devices.ts';
 import { execDirectory } from './exec-directory.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
+import { refusedLaunch } from './launch-error.ts';
 import { logAttributes } from './log-attributes.ts';
 import { mountsFor } from './mounts.ts';
 import { connectRequestOf } from './network-request.ts';
@@ -74,6 +75,8 @@ export async function launch(
     consoleSize: options.consoleSize,
     apparmorProfile: confinedBy(record.hostConfig),
   });
+  const refused = refusedSpec(spec);
+  if (refused) throw refusedLaunch(refused);
   const { cgroup } = rooms.cgroups.create(cgroupsPath, spec.linux.resources ?? {});
   const stdio = stdioFor(record, execDir, spec, context);
   const process = await rooms.runtime.launch({

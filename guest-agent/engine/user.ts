@@ -64,7 +64,7 @@ function checkId(id: number): number {
 function findGroup(group: string, groups: readonly GroupEntry[]): number {
   const entry = groups.find(line => line.name === group);
   if (entry) return checkId(entry.gid);
-  if (!/^\d+$/.test(group)) throw invalidArgument(`unable to find group ${group}: no matching entries in group file`);
+  if (!/^-?\d+$/.test(group)) throw invalidArgument(`unable to find group ${group}: no matching entries in group file`);
   return checkId(Number(group));
 }
 

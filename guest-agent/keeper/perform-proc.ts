@@ -1,4 +1,4 @@
-import { constants, writeSync } from 'node:fs';
+import { constants } from 'node:fs';
 import {
   closeFd,
   openAt2,
@@ -9,6 +9,7 @@ import {
 } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { newFilesystem } from '../syscalls/mount.ts';
+import { writeFd } from '../syscalls/process.ts';
 
 /**
  * Writes to proc go through a mount of our own that is attached nowhere: what the container has at `/proc` may have been
@@ -26,7 +27,7 @@ function withProc(write: (proc: number) => void): void {
 function writeFile(directory: number, path: string, value: string, resolve: number): void {
   const fd = openAt2(directory, toBytes(path), constants.O_WRONLY, RESOLVE_BENEATH | resolve);
   try {
-    writeSync(fd, value);
+    writeFd(fd, Buffer.from(value), path);
   } finally {
     closeFd(fd);
   }

@@ -5,3 +5,4 @@ export { withFaultPoints } from './fault-points.ts';
 export { keeperProgram, openRuntime, type RuntimeOptions } from './runtime.ts';
 export { compileSeccomp, isSeccompAction, warmSeccomp } from './seccomp.ts';
 export type { DockerSeccompProfile } from './seccomp-profile.ts';
+export { refusedSpec } from './spec-checks.ts';

@@ -12,6 +12,7 @@ import {
 } from '../syscalls/namespace-flags.ts';
 import type { CgroupJoin, ExecRequest, LaunchRequest, StdioSpec } from './contract.ts';
 import { bindStep, type CgroupLayout, mountSteps, propagationFlags } from './mount-plan.ts';
+import { limitNames } from './spec-checks.ts';
 
 /** Facts about the host that a plan depends on. */
 export interface PlanContext {
@@ -41,26 +42,6 @@ const cloneFlagOf: { [Type in NamespaceType]?: number } = {
   mount: CLONE_NEWNS,
   time: CLONE_NEWTIME,
 };
-
-/** RLIMIT_* in the order of their numbers. getrlimit(2) */
-const limitNames = [
-  'RLIMIT_CPU',
-  'RLIMIT_FSIZE',
-  'RLIMIT_DATA',
-  'RLIMIT_STACK',
-  'RLIMIT_CORE',
-  'RLIMIT_RSS',
-  'RLIMIT_NPROC',
-  'RLIMIT_NOFILE',
-  'RLIMIT_MEMLOCK',
-  'RLIMIT_AS',
-  'RLIMIT_LOCKS',
-  'RLIMIT_SIGPENDING',
-  'RLIMIT_MSGQUEUE',
-  'RLIMIT_NICE',
-  'RLIMIT_RTPRIO',
-  'RLIMIT_RTTIME',
-];
 
 const S_IFIFO = 0o010000;
 const S_IFCHR = 0o020000;
