@@ -31,5 +31,5 @@ export function toErrorAnswer(error: unknown): ErrorAnswer {
   if (error instanceof Error && error.name === 'AbortError') {
     return { status: clientClosedRequest, message: error.message, unexpected: false };
   }
-  return { status: 500, message: messageOf(error), unexpected: true };
+  return { status: 500, message: messageOf(error).replace(/: ENOSPC$/, ': no space left on device'), unexpected: true };
 }

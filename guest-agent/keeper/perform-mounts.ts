@@ -10,6 +10,7 @@ import {
   unmount,
 } from '../syscalls/mount.ts';
 import { MOUNT_ATTR_RDONLY, MS_REC, MS_SLAVE } from '../syscalls/mount-flags.ts';
+import { newWritableOverlay } from '../syscalls/overlay.ts';
 import { changeDirectory, changeDirectoryTo } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
 import { coversOf, directoryCover, fileCover } from './covers.ts';
@@ -38,12 +39,12 @@ function attachAt(path: string, mount: number): void {
 function mountOverlay({ lowerdirs, upperdir, workdir, options }: StepOf<'root'>): number {
   const rest = [`upperdir=${upperdir}`, `workdir=${workdir}`, ...options];
   try {
-    return newFilesystem('overlay', [...lowerdirs.map(lower => `lowerdir+=${lower}`), ...rest]);
+    return newWritableOverlay([...lowerdirs.map(lower => `lowerdir+=${lower}`), ...rest], workdir);
   } catch (error) {
     // Before Linux 6.7 the layers are one option.
     if (!isSyscallError(error, 'EINVAL') || !error.subject.startsWith('lowerdir+')) throw error;
     const escaped = lowerdirs.map(lower => lower.replace(/[\\:]/g, '\\$&'));
-    return newFilesystem('overlay', [`lowerdir=${escaped.join(':')}`, ...rest]);
+    return newWritableOverlay([`lowerdir=${escaped.join(':')}`, ...rest], workdir);
   }
 }
 

@@ -9,12 +9,12 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { syncFolderSync } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
 import { conflict, notFound } from '../../contracts/errors.ts';
 import { type ChainId, hexOf, parseDigest } from '../../contracts/oci/digest.ts';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { newFilesystem } from '../syscalls/mount.ts';
+import { newWritableOverlay } from '../syscalls/overlay.ts';
 import { attachMounts } from './attach.ts';
 import { ensureInitLayer } from './init-layer.ts';
 import { Layers } from './layers.ts';
@@ -31,7 +31,7 @@ export async function openSnapshots({ root, log }: { root: string; log: Log }): 
 
 /**
  * A container's folder is `containers/<id>/{upper,work,parent}`; `parent` is a symbolic link to the folder of the layer
- * it stands on, for a link is metadata: one sync of the folder makes all of it durable.
+ * it stands on. It is durable as a whole or not at all, for all of it is metadata.
  */
 class OverlaySnapshots implements Snapshots {
   readonly driver = 'overlay2';
@@ -95,7 +95,6 @@ class OverlaySnapshots implements Snapshots {
       mkdirSync(join(draft, 'upper'), { mode: 0o755 });
       if (parent !== undefined) symlinkSync(`../../layers/${hexOf(parent)}`, join(draft, 'parent'));
       renameSync(draft, folder);
-      syncFolderSync(this.#containers);
     } catch (error) {
       this.#parents.delete(id);
       throw error;
@@ -116,8 +115,11 @@ class OverlaySnapshots implements Snapshots {
   open(id: string, options: { writable?: boolean; mounts?: readonly ExtraMount[] } = {}): OpenRootfs {
     const { mounts = [], writable = false } = options;
     const rootfs = this.rootfs(id);
-    const asked = writable || mounts.length > 0 ? writableOptions(rootfs) : readonlyOptions(rootfs);
-    const fd = attachMounts(newFilesystem('overlay', asked), mounts, this.#scratch);
+    const root =
+      writable || mounts.length > 0
+        ? newWritableOverlay(writableOptions(rootfs), rootfs.workdir)
+        : newFilesystem('overlay', readonlyOptions(rootfs));
+    const fd = attachMounts(root, mounts, this.#scratch);
     return { path: `/proc/self/fd/${fd}`, close: () => closeFd(fd) };
   }
 

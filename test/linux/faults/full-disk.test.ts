@@ -92,8 +92,9 @@ describe.skipIf(reason)('a disk that is full', () => {
     await refused('network', 'create', 'refused');
     await refused('tag', 'busybox', 'refused:latest');
     await refused('rename', 'ready', 'refused');
-    // The kernel mounts an overlay read-only when it has no room for its work folder.
-    expect((await engine.tryDocker(['cp', '/bin/busybox', 'ready:/copied'])).code).toBe(1);
+    // Left to itself the kernel mounts an overlay read-only when it has no room for its work folder.
+    await refused('cp', '/bin/busybox', 'ready:/copied');
+    await refused('start', 'ready');
     expect(await engine.docker('ps', '-aq')).toBe(containers);
     expect(await listed()).toBe(before.images);
     expect(await engine.docker('volume', 'ls', '-q')).toBe('');
