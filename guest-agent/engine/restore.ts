@@ -25,7 +25,10 @@ export async function restore(context: EngineContext): Promise<ContainerActor[]>
   const { rooms, index, records } = context;
   const processes = new Map((await rooms.runtime.reattach()).map(process => [process.id, process]));
   const toStart: ContainerActor[] = [];
+  const layers = new Set(rooms.snapshots.ids());
   for (const record of records.load()) {
+    // Only the record was durable when the container was made; its empty layer is as good anew.
+    if (!layers.has(record.id)) await makeLayer(record, context);
     const container = new ContainerActor(record, context);
     index.add(container);
     const next = await restoreOne(container, processes.get(record.id), context).catch(error => {
@@ -37,6 +40,14 @@ export async function restore(context: EngineContext): Promise<ContainerActor[]>
   await rooms.networks.reconcile();
   await sweep(processes, context);
   return toStart;
+}
+
+async function makeLayer({ id, image }: ContainerRecord, { rooms, log }: EngineContext): Promise<void> {
+  try {
+    await rooms.snapshots.prepare(id, image.topChainId);
+  } catch (error) {
+    log.error('A container has lost its layer', { id, error });
+  }
 }
 
 type Next = 'start' | 'remove' | 'stay';

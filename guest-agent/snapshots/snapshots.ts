@@ -59,7 +59,7 @@ export interface Snapshots {
   layers(): LayerInfo[];
   /** Bytes of this layer alone. @throws not-found */
   layerSize(chainId: ChainId): number;
-  /** A container's writable layer; durable before it returns. */
+  /** A container's writable layer. A power cut may take it away again, while it is empty. */
   prepare(id: string, parent: ChainId | undefined): Promise<void>;
   /** @throws not-found */
   rootfs(id: string): RootfsMount;

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Finding } from '../../../src/diagnostics/index.ts';
@@ -98,10 +98,19 @@ describe.skipIf(!usable)('an engine and its containers', { timeout: 120_000 }, (
       docker('create', 'busybox', 'true'),
     ]);
     await engine.kill();
-    writeFileSync(join(engine.root, 'containers', broken, 'container.json'), '{"version":1');
+    writeFileSync(join(engine.root, 'containers', broken, 'container.jsonl'), '{"version":1');
     await engine.restart();
     expect(await docker('ps', '-aq', '--no-trunc')).toBe(whole);
     await docker('rm', whole);
+  });
+
+  it('a layer that a power cut took away while it was empty is made again', async () => {
+    const created = await docker('create', 'busybox', 'true');
+    await engine.kill();
+    rmSync(join(engine.root, 'snapshots', 'containers', created), { recursive: true });
+    await engine.restart();
+    await docker('start', '-a', created);
+    await docker('rm', created);
   });
 
   it('a removal meets a start, fifty times', async () => {
