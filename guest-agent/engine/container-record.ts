@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { quarantine, readJsonFile, syncFolderSync, writeJsonFileSync } from '../../base/json-file.ts';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { quarantine, syncFolderSync } from '../../base/json-file.ts';
+import { appendDocument, readLastDocument } from '../../base/json-lines.ts';
 import type { Log } from '../../base/log.ts';
 import { removeLater } from '../../base/remove-small.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
@@ -16,13 +17,14 @@ import type { PlannedMount } from '../volumes/index.ts';
 import type { ContainerState } from './container-state.ts';
 
 /**
- * All that is remembered of a container, as `<root>/containers/<id>/container.json`.
+ * All that is remembered of a container, as `<root>/containers/<id>/container.jsonl`, whose last line counts.
  *
- * What is durable when: *create* is on the disk (fsync of file and folder) before the client hears of it, and so is a
- * change the user asks for (rename, update, a stop that holds a restart policy back). The *exit code* is on the disk
- * before `wait` answers, for it cannot be found out again, unless the container is removed with its end. *Start* is
- * renamed into place without fsync: a killed engine reads it back from the page cache, and after a power cut nothing
- * runs any more; only with a restart policy does "it was started" outlive the machine, so there it is synced.
+ * What is durable when: *create* is on the disk before the client hears of it (fsync of the file, which takes its name
+ * along on every file system with a journal, and of the folder it was moved to), and so is a change the user asks for
+ * (rename, update, a stop that holds a restart policy back). The *exit code* is on the disk before `wait` answers, for it
+ * cannot be found out again, unless the container is removed with its end. *Start* is written without fsync: a killed
+ * engine reads it back from the page cache, and after a power cut nothing runs any more; only with a restart policy does
+ * "it was started" outlive the machine, so there it is synced.
  * A *removal* syncs the parent folder once the record's folder has left it.
  */
 export interface ContainerRecord {
@@ -53,7 +55,7 @@ export interface ContainerRecord {
   ports?: Record<string, { HostIp: string; HostPort: string }[] | null>;
 }
 
-const fileName = 'container.json';
+const fileName = 'container.jsonl';
 
 /** The records' folder, `<root>/containers`. */
 export class RecordStore {
@@ -78,8 +80,7 @@ export class RecordStore {
     const draft = join(this.#root, `.new-${record.id}`);
     mkdirSync(draft, { mode: 0o710 });
     try {
-      writeFileSync(join(draft, fileName), JSON.stringify(record), { mode: 0o600, flush: true });
-      syncFolderSync(draft);
+      appendDocument(join(draft, fileName), record, true);
       renameSync(draft, this.directory(record.id));
     } catch (error) {
       rmSync(draft, { recursive: true, force: true });
@@ -88,16 +89,9 @@ export class RecordStore {
     syncFolderSync(this.#root);
   }
 
-  /** @param durable false: atomic, and on the disk when the kernel likes */
+  /** @param durable false: on the disk when the kernel likes */
   save(record: ContainerRecord, durable: boolean): void {
-    const path = this.#path(record.id);
-    if (durable) {
-      writeJsonFileSync(path, record);
-      return;
-    }
-    const temporary = join(dirname(path), `.${fileName}.tmp`);
-    writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
-    renameSync(temporary, path);
+    appendDocument(this.#path(record.id), record, durable);
   }
 
   /** Forgets the container for good; what is left of its folder goes soon, or at the next start. */
@@ -125,7 +119,7 @@ export class RecordStore {
 
   #loadOne(id: ContainerId): ContainerRecord[] {
     try {
-      const value = readJsonFile(this.#path(id));
+      const value = readLastDocument(this.#path(id));
       if (value === undefined) throw new Error('there is no record');
       return [checkRecord(value, id)];
     } catch (error) {
