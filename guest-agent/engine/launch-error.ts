@@ -63,6 +63,7 @@ const goErrors: Readonly<Record<string, string>> = {
   ETXTBSY: 'text file busy',
   EEXIST: 'file exists',
   E2BIG: 'argument list too long',
+  EDQUOT: 'disk quota exceeded',
 };
 
 /** Go's text of an errno. */
@@ -79,6 +80,8 @@ function reason(error: LaunchError, command: string): string {
     case 'user': // its last act is to go where the process shall begin
       if (!error.subject.startsWith('/')) return `${error.step} ${error.subject}: ${text}`;
       return `chdir to cwd ("${error.subject}") set in config.json failed: ${text}`;
+    case 'newSession':
+      return `error during container init: unable to join session keyring: unable to create session key: ${text}`;
     case 'apparmor':
       return `error during container init: unable to apply apparmor profile: apparmor failed to apply profile: write /proc/thread-self/attr/apparmor/exec: ${text}`;
     case 'limits':

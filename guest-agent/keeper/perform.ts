@@ -2,7 +2,7 @@ import { constants, fchownSync, openSync } from 'node:fs';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { bringLoopbackUp, setDomainname, setHostname, setns, unshare } from '../syscalls/namespace.ts';
-import { joinNewKeyring, newSession, writeFd } from '../syscalls/process.ts';
+import { joinKeyring, newSession, shareKeyring, writeFd } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
 import { openNull } from './covers.ts';
 import { becomeContainerUser, limitResources, replaceProgram } from './perform-identity.ts';
@@ -40,7 +40,7 @@ const performers: { [Op in LaunchStep['op']]: (child: Child, step: StepOf<Op>) =
   },
   rebirth: child => beReborn(child),
   unshare: (_child, { flags }) => unshare(flags),
-  newSession: (_child, { keyring }) => startSession(keyring),
+  newSession: (_child, step) => startSession(step),
   loopbackUp: bringLoopbackUp,
   hostname: (_child, { name }) => setHostname(name),
   domainname: (_child, { name }) => setDomainname(name),
@@ -105,11 +105,12 @@ function enterNamespace(path: string): void {
   closeFd(fd);
 }
 
-function startSession(keyring: string): void {
+function startSession({ keyring, first }: StepOf<'newSession'>): void {
   newSession();
   try {
-    joinNewKeyring(keyring);
+    const joined = joinKeyring(keyring);
+    if (first) shareKeyring(joined);
   } catch (error) {
-    if (!isSyscallError(error, 'ENOSYS', 'EPERM', 'EDQUOT')) throw error;
+    if (!isSyscallError(error, 'ENOSYS')) throw error; // a kernel without keyrings has none to keep
   }
 }

@@ -15,7 +15,8 @@ export type LaunchStep =
   /** Goes on as a new child of the keeper, born in the PID namespace that was joined. */
   | { op: 'rebirth' }
   | { op: 'unshare'; flags: number }
-  | { op: 'newSession'; keyring: string }
+  /** With the container's session keyring, which its first process makes. */
+  | { op: 'newSession'; keyring: string; first: boolean }
   | { op: 'loopbackUp' }
   | { op: 'hostname'; name: string }
   | { op: 'domainname'; name: string }

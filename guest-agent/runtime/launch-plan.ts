@@ -75,7 +75,7 @@ export function launchPlan(request: LaunchRequest, context: PlanContext): Launch
     ...stdioSteps(stdio, process.user.uid),
     { op: 'oomScore', value: process.oomScoreAdj ?? 0 },
     ...namespaces.joined,
-    { op: 'newSession', keyring: request.id.slice(0, 12) },
+    { op: 'newSession', keyring: keyringOf(request.id), first: true },
     ...(namespaces.flags & CLONE_NEWNET ? [{ op: 'loopbackUp' } as const] : []),
     ...(namespaces.flags & CLONE_NEWUTS ? nameSteps(spec) : []),
     ...rootSteps(request, context, namespaces.privateCgroups),
@@ -103,12 +103,15 @@ export function execPlan(request: ExecRequest): LaunchPlan {
       ...joinSteps(request.cgroup, false),
       { op: 'enterContainer', flags },
       { op: 'rebirth' },
-      { op: 'newSession', keyring: request.container.slice(0, 12) },
+      { op: 'newSession', keyring: keyringOf(request.container), first: false },
       ...terminalSteps(stdio, process, null),
       ...processSteps(process, request),
     ],
   };
 }
+
+/** As runc names it. */
+const keyringOf = (container: string): string => `_ses.${container}`;
 
 const birthplace = (cgroup: CgroupJoin): { cgroup?: string } =>
   cgroup.version === 2 ? { cgroup: cgroup.directory } : {};

@@ -11,6 +11,7 @@ const SYS_pidfd_getfd = 438;
 const SYS_getcwd = arm64 ? 17 : 79;
 const SYS_keyctl = arm64 ? 219 : 250;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
+const KEYCTL_SETPERM = 5;
 const CLOSE_RANGE_CLOEXEC = 4;
 const LAST_FD = 0xffffffff;
 const PR_SET_DUMPABLE = 4;
@@ -39,6 +40,9 @@ const rawGetcwd = declare<(nr: number, buffer: Buffer, size: number) => number>(
 );
 const rawKeyctl = declare<(nr: number, operation: number, name: string) => number>(
   'long syscall(long nr, int operation, const char *name)',
+);
+const rawKeyctlNumbers = declare<(nr: number, operation: number, key: number, value: number) => number>(
+  'long syscall(long nr, int operation, int key, unsigned int value)',
 );
 const rawPrctl = declare<(option: number, a: number, b: number, c: number, d: number) => number>(
   'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
@@ -234,9 +238,19 @@ export function currentDirectory(): string {
   return buffer.toString('utf8', 0, length - 1);
 }
 
-/** A new session keyring, so that keys of the host are out of reach. @throws SyscallError ENOSYS without keyrings */
-export function joinNewKeyring(name: string): void {
+/**
+ * A session keyring, so that keys of the host are out of reach: the one of that name that this process may search, or a
+ * new one. Gives its number. @throws SyscallError ENOSYS without keyrings. keyctl(2)
+ */
+export const joinKeyring = (name: string): number =>
   check('keyctl', rawKeyctl(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name), name);
+
+/** Lets further processes of its owner join a keyring: what the kernel gives a new one, and the search for it. */
+export function shareKeyring(keyring: number): void {
+  const possessorAll = 0x3f000000;
+  const ownerViewsReadsSearchesLinks = 0x1b0000;
+  const permissions = possessorAll | ownerViewsReadsSearchesLinks;
+  check('keyctl', rawKeyctlNumbers(SYS_keyctl, KEYCTL_SETPERM, keyring, permissions), keyring);
 }
 
 /** A connected pair of close-on-exec stream sockets. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
 import { busyboxArchive, pythonArchive } from '../../support/images.ts';
 import { hideTreasure, imageArchive, loadHostile, type Treasure, usable } from './fixture.ts';
+import { asksWhetherItselfIsWritable, pauses } from './machine-code.ts';
 
 /** Calls that a container must not be allowed, whoever it is; the kernel's answer to each. */
 const forbiddenCalls = `
@@ -208,37 +209,3 @@ describe.skipIf(!usable)('a container', { timeout: 60_000 }, () => {
     await engine.docker('rm', '-f', 'waiting');
   });
 });
-
-/** A static ELF file around `code`. elf(5) */
-function elf(code: Buffer): Buffer {
-  const file = Buffer.alloc(120 + code.length);
-  file.write('\x7fELF\x02\x01\x01', 0, 'latin1');
-  file.writeUInt16LE(3, 16); // ET_DYN: the kernel must be able to put it anywhere
-  file.writeUInt16LE(62, 18); // EM_X86_64
-  file.writeUInt32LE(1, 20);
-  file.writeBigUInt64LE(120n, 24); // entry
-  file.writeBigUInt64LE(64n, 32); // program headers
-  for (const [at, value] of [
-    [52, 64],
-    [54, 56],
-    [56, 1],
-  ] as const)
-    file.writeUInt16LE(value, at);
-  file.writeUInt32LE(1, 64); // PT_LOAD
-  file.writeUInt32LE(5, 68); // read, execute
-  file.writeBigUInt64LE(BigInt(file.length), 96);
-  file.writeBigUInt64LE(BigInt(file.length), 104);
-  file.writeBigUInt64LE(0x1000n, 112);
-  code.copy(file, 120);
-  return file;
-}
-
-/** `_exit(errno of access("/proc/self/exe", W_OK))` */
-function asksWhetherItselfIsWritable(): Buffer {
-  const code = [0xbe, 2, 0, 0, 0, 0xb8, 21, 0, 0, 0, 0x0f, 0x05, 0xf7, 0xd8, 0x89, 0xc7, 0xb8, 60, 0, 0, 0, 0x0f, 0x05];
-  const lea = [0x48, 0x8d, 0x3d, code.length, 0, 0, 0]; // lea rdi, [rip + …]: the path behind the code
-  return elf(Buffer.concat([Buffer.from([...lea, ...code]), Buffer.from('/proc/self/exe\0')]));
-}
-
-/** `for (;;) pause()` */
-const pauses = (): Buffer => elf(Buffer.from([0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7]));
