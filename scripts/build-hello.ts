@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import tar from 'tar-stream';
+import { codeAddress, type Processor, staticExecutable } from '../base/elf.ts';
 
 /**
  * The hello image: one static program of a few hundred bytes, for both architectures, that says hello and ends. It is the
@@ -16,81 +17,53 @@ its program started as process 1 of its own namespaces, by Berth's own engine.
 Next: docker run -it --rm debian bash
 `;
 
-const baseAddress = 0x400000;
-const headersSize = 64 + 56;
-
 /** write(1, message, length); exit(0): see syscall(2) for the registers. */
-const programs: Record<'amd64' | 'arm64', { machine: number; code(address: number, length: number): Buffer }> = {
-  amd64: {
-    machine: 62,
-    code: (address, length) => {
-      const code = Buffer.from(
-        [
-          'b801000000', // mov eax, 1 (write)
-          'bf01000000', // mov edi, 1
-          'be00000000', // mov esi, address
-          'ba00000000', // mov edx, length
-          '0f05', // syscall
-          'b83c000000', // mov eax, 60 (exit)
-          '31ff', // xor edi, edi
-          '0f05', // syscall
-        ].join(''),
-        'hex',
-      );
-      code.writeUInt32LE(address, 11);
-      code.writeUInt32LE(length, 16);
-      return code;
-    },
+const programs: Record<Processor, (address: number, length: number) => Buffer> = {
+  amd64: (address, length) => {
+    const code = Buffer.from(
+      [
+        'b801000000', // mov eax, 1 (write)
+        'bf01000000', // mov edi, 1
+        'be00000000', // mov esi, address
+        'ba00000000', // mov edx, length
+        '0f05', // syscall
+        'b83c000000', // mov eax, 60 (exit)
+        '31ff', // xor edi, edi
+        '0f05', // syscall
+      ].join(''),
+      'hex',
+    );
+    code.writeUInt32LE(address, 11);
+    code.writeUInt32LE(length, 16);
+    return code;
   },
-  arm64: {
-    machine: 183,
-    code: (address, length) => {
-      const movz = (register: number, value: number): number => (0xd2800000 | (value << 5) | register) >>> 0;
-      const movkHigh = (register: number, value: number): number => (0xf2a00000 | (value << 5) | register) >>> 0;
-      const svc = 0xd4000001;
-      const words = [
-        movz(0, 1),
-        movz(1, address & 0xffff),
-        movkHigh(1, address >>> 16),
-        movz(2, length),
-        movz(8, 64), // write
-        svc,
-        movz(0, 0),
-        movz(8, 93), // exit
-        svc,
-      ];
-      const code = Buffer.alloc(words.length * 4);
-      for (const [index, word] of words.entries()) code.writeUInt32LE(word, index * 4);
-      return code;
-    },
+  arm64: (address, length) => {
+    const movz = (register: number, value: number): number => (0xd2800000 | (value << 5) | register) >>> 0;
+    const movkHigh = (register: number, value: number): number => (0xf2a00000 | (value << 5) | register) >>> 0;
+    const svc = 0xd4000001;
+    const words = [
+      movz(0, 1),
+      movz(1, address & 0xffff),
+      movkHigh(1, address >>> 16),
+      movz(2, length),
+      movz(8, 64), // write
+      svc,
+      movz(0, 0),
+      movz(8, 93), // exit
+      svc,
+    ];
+    const code = Buffer.alloc(words.length * 4);
+    for (const [index, word] of words.entries()) code.writeUInt32LE(word, index * 4);
+    return code;
   },
 };
 
-/** A static ELF executable of one segment (elf(5)). */
-export function helloProgram(architecture: 'amd64' | 'arm64'): Buffer {
-  const { machine, code } = programs[architecture];
+/** A static executable that says hello. */
+export function helloProgram(architecture: Processor): Buffer {
+  const code = programs[architecture];
   const text = Buffer.from(message);
   const codeSize = code(0, 0).length;
-  const body = Buffer.concat([code(baseAddress + headersSize + codeSize, text.length), text]);
-  const header = Buffer.alloc(headersSize);
-  header.write('\x7fELF\x02\x01\x01', 0, 'latin1'); // 64 bits, little endian
-  header.writeUInt16LE(2, 16); // executable
-  header.writeUInt16LE(machine, 18);
-  header.writeUInt32LE(1, 20);
-  header.writeBigUInt64LE(BigInt(baseAddress + headersSize), 24); // entry
-  header.writeBigUInt64LE(64n, 32); // program headers
-  header.writeUInt16LE(64, 52);
-  header.writeUInt16LE(56, 54);
-  header.writeUInt16LE(1, 56);
-  header.writeUInt16LE(64, 58); // size of a section header, of which there are none
-  header.writeUInt32LE(1, 64); // load
-  header.writeUInt32LE(5, 68); // readable, executable
-  header.writeBigUInt64LE(BigInt(baseAddress), 80);
-  header.writeBigUInt64LE(BigInt(baseAddress), 88);
-  header.writeBigUInt64LE(BigInt(headersSize + body.length), 96);
-  header.writeBigUInt64LE(BigInt(headersSize + body.length), 104);
-  header.writeBigUInt64LE(0x1000n, 112);
-  return Buffer.concat([header, body]);
+  return staticExecutable(architecture, Buffer.concat([code(codeAddress + codeSize, text.length), text]));
 }
 
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
@@ -104,7 +77,7 @@ async function packed(entries: Record<string, { content: Buffer; mode: number }>
 }
 
 /** A docker-archive with the image `hello-berth:latest`. */
-export async function helloArchive(architecture: 'amd64' | 'arm64'): Promise<Buffer> {
+export async function helloArchive(architecture: Processor): Promise<Buffer> {
   const layer = await packed({ hello: { content: helloProgram(architecture), mode: 0o755 } });
   const config = JSON.stringify({
     architecture,

@@ -178,6 +178,5 @@ function warningsOf(host: HostConfig): string[] {
   if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0) {
     warnings.push('Published ports are discarded when using host network mode');
   }
-  if (host.Init) warnings.push('An init process (--init) is not there yet: the command runs as PID 1.');
   return warnings;
 }

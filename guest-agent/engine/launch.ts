@@ -12,6 +12,7 @@ import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
 import { chooseDevices, deviceNumbers } from './devices.ts';
 import { execDirectory } from './exec-directory.ts';
+import { initMounts } from './init.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import { refusedLaunch } from './launch-error.ts';
 import { logAttributes } from './log-attributes.ts';
@@ -67,7 +68,7 @@ export async function launch(
     hostname: record.config.Hostname ?? '',
     networkNamespace: sandbox.namespacePath,
     ...sharedNamespaces(record, context),
-    mounts: mountsFor(record, sandbox, context),
+    mounts: [...mountsFor(record, sandbox, context), ...initMounts(record.hostConfig, context.options)],
     resources: toLinuxResources(record.hostConfig, deviceNumbers),
     devices: chosen.devices,
     deviceRules: chosen.rules,

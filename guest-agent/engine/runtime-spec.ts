@@ -13,6 +13,7 @@ import { allCapabilities, chosenCapabilities } from './capabilities.ts';
 import { commandOf, environmentOf, withVariables } from './config.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { defaultDeviceRules, defaultMounts, defaultShmBytes, everyDevice } from './default-spec.ts';
+import { hasInit, initPath } from './init.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import type { ResolvedUser } from './user.ts';
 
@@ -86,7 +87,7 @@ function processOf({ config, hostConfig }: ContainerRecord, facts: SpecFacts): R
       gid: facts.user.gid,
       additionalGids: [...new Set([facts.user.gid, ...facts.user.additionalGids, ...facts.additionalGids])],
     },
-    args: commandOf(config),
+    args: hasInit(hostConfig) ? [initPath, '--', ...commandOf(config)] : commandOf(config),
     env: withHome(environmentOf(config, facts.hostname), facts.user.home),
     cwd: config.WorkingDir || '/',
     capabilities,

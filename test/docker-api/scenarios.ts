@@ -1,4 +1,4 @@
-import { healthScenario } from './life-scenarios.ts';
+import { healthScenario, initScenario } from './life-scenarios.ts';
 import { type Scenario, step } from './step.ts';
 
 export type { Scenario, Step } from './step.ts';
@@ -362,4 +362,5 @@ export const scenarios: Scenario[] = [
     ],
   },
   healthScenario,
+  initScenario,
 ];

@@ -53,7 +53,7 @@ export async function fetchPeer(): Promise<string> {
   if (existsSync(root)) return root;
   const work = await mkdtemp(join(tmpdir(), 'berth-peer-'));
   await download('sid', ['docker.io', 'containerd', 'docker-cli', 'docker-compose', 'docker-buildx'], work);
-  await download('bookworm', ['runc'], work);
+  await download('bookworm', ['runc', 'tini'], work);
   await mkdir(cache, { recursive: true });
   await rename(join(work, 'root'), root).catch(() => succeed('cp', ['-a', join(work, 'root'), root]));
   await rm(work, { recursive: true, force: true });
