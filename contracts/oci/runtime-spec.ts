@@ -46,6 +46,8 @@ export interface RuntimeMount {
   destination: string;
   type?: string;
   source?: string;
+  /** Ours: below `source`, and not to be left by links that lead elsewhere. */
+  subpath?: string;
   options?: string[];
 }
 

@@ -5,7 +5,7 @@ import { parseLogConfig } from '../logs/index.ts';
 import { normalizeCapability } from './capabilities.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmBytes } from './default-spec.ts';
 import { portMappings } from './network-request.ts';
-import { checkResources, type MachineLimits } from './resources.ts';
+import { checkNewResources, type MachineLimits } from './resource-checks.ts';
 import { parseSecurityOptions } from './security-options.ts';
 
 /** For `docker info` and `--log-driver`. */
@@ -67,9 +67,9 @@ export function checkRestartPolicy(policy: RestartPolicy): void {
 
 /** All that can be said of a host config but for its limits, which are settled later. @throws in Docker's words */
 export function checkHostConfig(host: HostConfig, machine: MachineLimits): void {
-  checkRestartPolicy(host.RestartPolicy ?? {});
   checkIsolation(host);
   checkNewResources(host, machine);
+  checkRestartPolicy(host.RestartPolicy ?? {});
   if (host.AutoRemove && host.RestartPolicy?.Name && host.RestartPolicy.Name !== 'no') {
     throw invalidArgument("can't create 'AutoRemove' container with restart policy");
   }
@@ -99,12 +99,12 @@ function checkNumbers(host: HostConfig): void {
   if ((host.ShmSize ?? 0) < 0) throw invalidArgument('SHM size can not be less than 0');
 }
 
-const isContainer = (mode: string): boolean => mode.startsWith('container:') && mode.length > 'container:'.length;
 function checkIsolation({ Isolation = '' }: HostConfig): void {
   if (Isolation === '' || Isolation.toLowerCase() === 'default') return;
   throw invalidArgument(`invalid isolation (${Isolation}): linux only supports 'default'`);
 }
 
+const isContainer = (mode: string): boolean => mode.startsWith('container:') && mode.length > 'container:'.length;
 
 function checkModes(host: HostConfig): void {
   const { PidMode = '', IpcMode = '', UTSMode = '', UsernsMode = '', CgroupnsMode = '', Runtime = '' } = host;

@@ -1,12 +1,14 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ContainerRef } from '../../contracts/brand.ts';
 import type { ContainerConfig, HostConfig, MountPoint } from '../../contracts/docker/containers.ts';
-import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import { invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { RuntimeMount } from '../../contracts/oci/runtime-spec.ts';
 import type { Sandbox } from '../networks/index.ts';
 import { type PlannedMount, parseVolumesFrom, planMounts } from '../volumes/index.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
+import { checkPropagation } from './propagation.ts';
 
 /** What a container sees besides its image, as decided at its creation; volumes have their names. */
 export interface ChosenMounts {
@@ -36,7 +38,6 @@ export async function chooseMounts(wishes: Wishes, context: EngineContext): Prom
   const chosen: ChosenMounts = { mounts: [], anonymousVolumes: [], newVolumes: [] };
   try {
     for (const mount of planned) {
-      if (mount.subpath) throw notImplemented('volume subpaths are not there yet');
       chosen.mounts.push(
         mount.type === 'volume' ? await ensureVolume(mount, { id: wishes.id, chosen }, context) : mount,
       );
@@ -111,23 +112,37 @@ const depth = ({ destination }: RuntimeMount): number => destination.split('/').
 
 function toRuntimeMount(mount: PlannedMount, context: EngineContext): RuntimeMount {
   const { destination } = mount;
-  const access = mount.rw ? 'rw' : 'ro';
   switch (mount.type) {
     case 'tmpfs':
       return { destination, type: 'tmpfs', source: 'tmpfs', options: mount.tmpfsOptions };
     case 'volume': {
       const source = context.rooms.volumes.dataPath(mount.name);
-      return { destination, type: 'bind', source, options: ['rbind', access, 'rprivate'] };
+      const { subpath } = mount;
+      if (subpath !== '') checkSubpath(source, subpath);
+      const options = ['rbind', access(mount), 'rprivate'];
+      return { destination, type: 'bind', source, ...(subpath === '' ? {} : { subpath }), options };
     }
     case 'bind': {
       const bind = mount.recursive ? 'rbind' : 'bind';
-      return {
-        destination,
-        type: 'bind',
-        source: bindSource(mount, context),
-        options: [bind, access, mount.propagation || 'rprivate'],
-      };
+      const source = bindSource(mount, context);
+      const propagation = mount.propagation || 'rprivate';
+      checkPropagation(source, propagation);
+      return { destination, type: 'bind', source, options: [bind, access(mount), propagation] };
     }
+  }
+}
+
+const access = ({ rw, readonlyNonRecursive }: PlannedMount): string =>
+  rw ? 'rw' : readonlyNonRecursive ? 'ro' : 'rro';
+
+/** What is opened later is opened inside the volume, wherever links lead. @throws not-found in Docker's words */
+function checkSubpath(volume: string, subpath: string): void {
+  let path = volume;
+  for (const part of subpath.split('/').filter(Boolean)) {
+    path = join(path, part);
+    if (lstatSync(path, { throwIfNoEntry: false })) continue;
+    const whole = join(volume, subpath);
+    throw notFound(`cannot access path ${whole}: lstat ${path}: no such file or directory`);
   }
 }
 

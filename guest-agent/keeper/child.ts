@@ -23,6 +23,8 @@ export interface Child {
   stdio: [number, number, number];
   /** See covers.ts; -1 until they are needed. */
   covers: number;
+  /** Mounts by their targets, see the step `hold`. */
+  held: Map<string, number> | undefined;
   warn(message: string): void;
 }
 
@@ -56,6 +58,7 @@ export function runChild(options: { report: number; container: number; order?: O
       filter: undefined,
       stdio: [0, 1, 2],
       covers: -1,
+      held: undefined,
       warn: message => say(report, { warning: message }),
     };
     const order = options.order ?? waitForOrder(child);

@@ -9,7 +9,7 @@ import {
   pivotRootHere,
   unmount,
 } from '../syscalls/mount.ts';
-import { MOUNT_ATTR_RDONLY, MS_REC, MS_SLAVE } from '../syscalls/mount-flags.ts';
+import { MOUNT_ATTR_RDONLY, MS_REC } from '../syscalls/mount-flags.ts';
 import { newWritableOverlay } from '../syscalls/overlay.ts';
 import { changeDirectory, changeDirectoryTo } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
@@ -57,14 +57,20 @@ export function mountFilesystem(child: Child, step: StepOf<'mount'>): void {
   }
   const mount = newFilesystem(step.type, step.options, step.attributes, step.source);
   attachMount(mount, target, step.target);
+  if (step.propagation)
+    changeMount(mount, { propagation: step.propagation & ~MS_REC }, (step.propagation & MS_REC) !== 0, step.target);
   closeFd(target);
   closeFd(mount);
+}
+
+export function holdMounts(child: Child, { mounts }: StepOf<'hold'>): void {
+  child.held = new Map(mounts.map(({ source, target, recursive }) => [target, cloneTree(AT_FDCWD, source, recursive)]));
 }
 
 /** Something of the host, on a file or directory that is made when the image has none. */
 export function bind(child: Child, step: BindStep): void {
   const { set, clear } = step;
-  const mount = cloneTree(AT_FDCWD, step.source, step.recursive);
+  const mount = sourceOf(child, step);
   const target = ensureInRoot(child.root, step.target, isDirectory(mount) ? 'directory' : 'file');
   attachMount(mount, target, step.target);
   const propagation = step.propagation & ~MS_REC;
@@ -81,9 +87,21 @@ export function bind(child: Child, step: BindStep): void {
   closeFd(mount);
 }
 
-export function remount(child: Child, { target, set }: StepOf<'remount'>): void {
+function sourceOf(child: Child, { source, target, inside, recursive }: BindStep): number {
+  const held = child.held?.get(target);
+  if (held !== undefined) return held;
+  if (inside === undefined) return cloneTree(AT_FDCWD, source, recursive);
+  const root = openAt2(AT_FDCWD, toBytes(source), O_PATH, 0);
+  const found = openInRoot(root, inside);
+  closeFd(root);
+  const mount = cloneTree(found, '', recursive);
+  closeFd(found);
+  return mount;
+}
+
+export function remount(child: Child, { target, set, clear, recursive = false }: StepOf<'remount'>): void {
   const mount = openInRoot(child.root, target);
-  changeMount(mount, { set }, false, target);
+  changeMount(mount, { set, clear }, recursive, target);
   closeFd(mount);
 }
 
@@ -136,8 +154,7 @@ export const makeReadonlyRoot = (child: Child): void => changeMount(child.root, 
 export function pivot(child: Child, { propagation }: StepOf<'pivot'>): void {
   changeDirectoryTo(child.root, 'root');
   pivotRootHere();
-  changePropagation('.', MS_SLAVE | MS_REC); // so that the unmount does not reach the host
-  unmount('.');
+  unmount('.'); // it is slave to the host, so nothing of this reaches it
   changeDirectory('/');
   if (propagation !== 0) changePropagation('/', propagation);
 }

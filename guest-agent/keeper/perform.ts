@@ -8,6 +8,7 @@ import { openNull } from './covers.ts';
 import { becomeContainerUser, limitResources, replaceProgram } from './perform-identity.ts';
 import {
   bind,
+  holdMounts,
   makeDevice,
   makeReadonlyRoot,
   makeSymlink,
@@ -44,6 +45,7 @@ const performers: { [Op in LaunchStep['op']]: (child: Child, step: StepOf<Op>) =
   loopbackUp: bringLoopbackUp,
   hostname: (_child, { name }) => setHostname(name),
   domainname: (_child, { name }) => setDomainname(name),
+  hold: holdMounts,
   propagation: (_child, { flags }) => setPropagation(flags),
   root: mountRoot,
   mount: mountFilesystem,

@@ -20,15 +20,17 @@ export type LaunchStep =
   | { op: 'loopbackUp' }
   | { op: 'hostname'; name: string }
   | { op: 'domainname'; name: string }
+  /** Copies of mounts that stay in their peer groups, to be bound later; before the propagation is changed. */
+  | { op: 'hold'; mounts: { source: string; target: string; recursive: boolean }[] }
   | { op: 'propagation'; flags: number }
   /** An overlay as a detached mount, put on `target` of the child's own mount namespace. */
   | { op: 'root'; target: string; lowerdirs: string[]; upperdir: string; workdir: string; options: string[] }
-  | { op: 'mount'; type: string; source: string; target: string; options: string[]; attributes: number }
+  | MountStep
   | BindStep
   /** A terminal of the container's own devpts, on `console` as well; its master goes to the keeper. */
   | { op: 'terminal'; rows: number; columns: number; uid: number; console: string | null }
   /** Changes `MOUNT_ATTR_*` bits of what is mounted on `target`. */
-  | { op: 'remount'; target: string; set: number }
+  | { op: 'remount'; target: string; set: number; clear?: number; recursive?: boolean }
   | { op: 'device'; path: string; mode: number; major: number; minor: number; uid: number; gid: number }
   | { op: 'symlink'; path: string; target: string }
   | { op: 'sysctls'; values: Record<string, string> }
@@ -45,6 +47,8 @@ export type LaunchStep =
 export interface BindStep {
   op: 'bind';
   source: string;
+  /** Below `source`, whose links do not lead out of it. */
+  inside?: string;
   target: string;
   recursive: boolean;
   /** `MOUNT_ATTR_*` bits. */

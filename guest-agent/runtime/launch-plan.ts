@@ -11,7 +11,7 @@ import {
   CLONE_NEWUTS,
 } from '../syscalls/namespace-flags.ts';
 import type { CgroupJoin, ExecRequest, LaunchRequest, StdioSpec } from './contract.ts';
-import { bindStep, type CgroupLayout, mountSteps, propagationFlags } from './mount-plan.ts';
+import { bindSteps, type CgroupLayout, holdSteps, mountSteps, propagationFlags } from './mount-plan.ts';
 import { limitNames } from './spec-checks.ts';
 
 /** Facts about the host that a plan depends on. */
@@ -168,6 +168,7 @@ function rootSteps(request: LaunchRequest, context: PlanContext, privateCgroups:
   ];
   const mounting = { cgroups: context.cgroups, cgroupsPath: linux.cgroupsPath ?? '', privateCgroups, enterCgroup };
   return [
+    ...holdSteps(spec),
     // Mounts of the host still arrive while the container is set up; nothing of it goes back.
     { op: 'propagation', flags: MS_SLAVE | MS_REC },
     { op: 'root', target: context.mountPoint, lowerdirs, upperdir, workdir, options },
@@ -185,7 +186,7 @@ function rootSteps(request: LaunchRequest, context: PlanContext, privateCgroups:
 
 function initSteps({ init }: LaunchRequest): LaunchStep[] {
   if (!init) return [];
-  return [bindStep({ source: init, destination: initTarget, options: ['ro', 'bind'] })];
+  return bindSteps({ source: init, destination: initTarget, options: ['ro', 'bind'] });
 }
 
 /** The devices that every container has, unless it was given the host's `/dev`. */

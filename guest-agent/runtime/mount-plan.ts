@@ -7,6 +7,7 @@ import {
   MOUNT_ATTR_NODIRATIME,
   MOUNT_ATTR_NOEXEC,
   MOUNT_ATTR_NOSUID,
+  MOUNT_ATTR_NOSYMFOLLOW,
   MOUNT_ATTR_RDONLY,
   MOUNT_ATTR_STRICTATIME,
   MS_PRIVATE,
@@ -39,8 +40,9 @@ export interface MountOptions {
   propagation: number;
   bind: boolean;
   recursive: boolean;
-  /** `rro`: the mounts below become read-only as well. */
-  setRecursive: boolean;
+  /** The same for the mounts below as well: `rro`, `rnosuid`. */
+  setAll: number;
+  clearAll: number;
   data: string[];
 }
 
@@ -52,6 +54,7 @@ const setters: Record<string, number> = {
   noatime: MOUNT_ATTR_NOATIME,
   strictatime: MOUNT_ATTR_STRICTATIME,
   nodiratime: MOUNT_ATTR_NODIRATIME,
+  nosymfollow: MOUNT_ATTR_NOSYMFOLLOW,
   relatime: 0,
 };
 const clearers: Record<string, number> = {
@@ -59,7 +62,9 @@ const clearers: Record<string, number> = {
   suid: MOUNT_ATTR_NOSUID,
   dev: MOUNT_ATTR_NODEV,
   exec: MOUNT_ATTR_NOEXEC,
+  atime: MOUNT_ATTR_NOATIME,
   diratime: MOUNT_ATTR_NODIRATIME,
+  symfollow: MOUNT_ATTR_NOSYMFOLLOW,
 };
 const propagations: Record<string, number> = {
   private: MS_PRIVATE,
@@ -68,7 +73,11 @@ const propagations: Record<string, number> = {
   unbindable: MS_UNBINDABLE,
 };
 const accessTimes = new Set(['noatime', 'strictatime', 'relatime']);
-const ignored = new Set(['defaults', 'tmpcopyup', 'async', 'nomand', 'mand', 'remount']);
+const ignored = new Set(
+  'defaults tmpcopyup async nomand mand remount norelatime nostrictatime acl noacl iversion noiversion silent loud'.split(
+    ' ',
+  ),
+);
 
 /** A propagation's bits by its name: `rslave`; undefined for other words. */
 export function propagationFlags(word: string): number | undefined {
@@ -86,7 +95,8 @@ export function parseMountOptions(options: readonly string[] = []): MountOptions
     propagation: 0,
     bind: false,
     recursive: false,
-    setRecursive: false,
+    setAll: 0,
+    clearAll: 0,
     data: [],
   };
   for (const word of options) readOption(word, parsed);
@@ -94,24 +104,26 @@ export function parseMountOptions(options: readonly string[] = []): MountOptions
 }
 
 function readOption(word: string, into: MountOptions): void {
-  const sets = setters[word];
-  const clears = clearers[word];
   const propagation = propagationFlags(word);
   if (word === 'bind' || word === 'rbind') {
     into.bind = true;
     into.recursive = word === 'rbind';
-  } else if (word === 'rro') {
-    into.set |= MOUNT_ATTR_RDONLY;
-    into.setRecursive = true;
-  } else if (sets !== undefined) {
-    if (accessTimes.has(word)) into.clear |= MOUNT_ATTR_ATIME;
-    into.set |= sets;
-    into.clear &= accessTimes.has(word) ? ~0 : ~sets;
-  } else if (clears !== undefined) {
-    into.set &= ~clears;
-    into.clear |= clears;
   } else if (propagation !== undefined) into.propagation = propagation;
+  else if (isAttribute(word)) [into.set, into.clear] = withAttribute(word, into.set, into.clear);
+  else if (word.startsWith('r') && isAttribute(word.slice(1)))
+    [into.setAll, into.clearAll] = withAttribute(word.slice(1), into.setAll, into.clearAll);
   else if (!ignored.has(word)) into.data.push(word);
+}
+
+const isAttribute = (word: string): boolean => setters[word] !== undefined || clearers[word] !== undefined;
+
+/** Bits to set and to clear, after one word more. */
+function withAttribute(word: string, set: number, clear: number): [number, number] {
+  const sets = setters[word];
+  if (sets === undefined) return [set & ~(clearers[word] ?? 0), clear | (clearers[word] ?? 0)];
+  // The access times are one field, which is cleared before it is set.
+  if (accessTimes.has(word)) return [(set & ~MOUNT_ATTR_ATIME) | sets, clear | MOUNT_ATTR_ATIME];
+  return [set | sets, clear & ~sets];
 }
 
 /** Facts about the host that the plan needs. */
@@ -145,7 +157,7 @@ export function mountSteps(spec: RuntimeSpec, context: MountContext): LaunchStep
 function stepsOf(mount: RuntimeMount, context: MountContext): { now: LaunchStep[]; later: LaunchStep[] } {
   const options = parseMountOptions(mount.options);
   const target = mount.destination;
-  if (mount.type === 'bind' || options.bind) return { now: [bindStep(mount)], later: [] };
+  if (mount.type === 'bind' || options.bind) return { now: bindSteps(mount), later: [] };
   if (mount.type === 'cgroup' || mount.type === 'cgroup2') return cgroupSteps(target, options, context);
   const type = mount.type ?? 'none';
   const late = type === 'tmpfs' && (options.set & MOUNT_ATTR_RDONLY) !== 0;
@@ -156,24 +168,42 @@ function stepsOf(mount: RuntimeMount, context: MountContext): { now: LaunchStep[
     source: mount.source ?? type,
     target,
     options: options.data,
-    attributes,
+    attributes: attributes | options.setAll,
+    ...(options.propagation === 0 ? {} : { propagation: options.propagation }),
   };
   return { now: [now], later: late ? [{ op: 'remount', target, set: MOUNT_ATTR_RDONLY }] : [] };
 }
 
-/** A bind mount of a spec; private to the container unless it asks for more. */
-export function bindStep(mount: RuntimeMount): BindStep {
+/** A bind mount of a spec; private to the container unless it asks for more. Most are one step. */
+export function bindSteps(mount: RuntimeMount): LaunchStep[] {
   const options = parseMountOptions(mount.options);
-  return {
+  const { set, clear, setAll, clearAll } = options;
+  const isPlain = set === 0 && clear === 0;
+  const hasBoth = !isPlain && (setAll !== 0 || clearAll !== 0);
+  const recursive = isPlain && setAll + clearAll !== 0;
+  const bind: BindStep = {
     op: 'bind',
     source: mount.source ?? '',
     target: mount.destination,
+    ...(mount.subpath === undefined ? {} : { inside: mount.subpath }),
     recursive: options.recursive,
-    set: options.set,
-    clear: options.clear,
-    setRecursive: options.setRecursive,
+    set: recursive ? setAll : set,
+    clear: recursive ? clearAll : clear,
+    setRecursive: recursive,
     propagation: options.propagation === 0 ? MS_PRIVATE | MS_REC : options.propagation,
   };
+  if (!hasBoth) return [bind];
+  return [bind, { op: 'remount', target: mount.destination, set: setAll, clear: clearAll, recursive: true }];
+}
+
+/** What stays in its peer group: the copies are to be made while the mounts of the host still are what they were. */
+export function holdSteps(spec: RuntimeSpec): LaunchStep[] {
+  const mounts = spec.mounts.flatMap(({ type, source = '', destination: target, options: words }) => {
+    const { bind, propagation, recursive } = parseMountOptions(words);
+    const isShared = (type === 'bind' || bind) && (propagation & MS_SHARED) !== 0;
+    return isShared ? [{ source, target, recursive }] : [];
+  });
+  return mounts.length > 0 ? [{ op: 'hold', mounts }] : [];
 }
 
 function cgroupSteps(

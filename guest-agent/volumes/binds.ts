@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { HostConfig, MountRequest } from '../../contracts/docker/host-config.ts';
-import { EngineError, invalidArgument, messageOf } from '../../contracts/errors.ts';
+import { EngineError, internal, invalidArgument, messageOf } from '../../contracts/errors.ts';
 import { isBindMode, isPropagation, mergeTmpfsOptions, type Propagation, parseBindMode } from './mount-modes.ts';
 
 /** A mount that a container asks for, checked; the engine makes the volumes and the missing sources. */
@@ -22,6 +22,8 @@ export interface PlannedMount {
   /** `-v` makes a missing source of a bind, `--mount` does not. */
   createSource: boolean;
   recursive: boolean;
+  /** Read-only, but not what is mounted below it. Otherwise that is read-only as well, as far as the kernel can. */
+  readonlyNonRecursive?: true;
   labels: Record<string, string>;
   driver: string;
   driverOptions: Record<string, string>;
@@ -139,50 +141,86 @@ export function parseMount(mount: MountRequest, policy: BindPolicy): PlannedMoun
 }
 
 function mountBind(mount: MountRequest, target: string, policy: BindPolicy): PlannedMount {
-  const { Source: source = '', BindOptions: options, VolumeOptions, ReadOnly } = mount;
+  const { Source: source = '', BindOptions: options, ReadOnly } = mount;
   if (source === '') throw mountError('bind', 'field Source must not be empty');
-  if (VolumeOptions) throw mountError('bind', 'field VolumeOptions must not be specified');
+  checkOptions(mount, 'BindOptions');
   const propagation = options?.Propagation || 'rprivate';
   if (!isPropagation(propagation)) throw mountError('bind', `invalid propagation mode: ${propagation}`);
+  checkReadonly(mount);
   checkSource(source, policy);
   const createSource = options?.CreateMountpoint === true;
   if (!createSource && !policy.exists(source)) throw mountError('bind', `bind source path does not exist: ${source}`);
   const recursive = options?.NonRecursive !== true;
-  return planned('bind', target, { source: cleanSource(source), propagation, createSource, recursive, rw: !ReadOnly });
+  return planned('bind', target, {
+    ...{ source: cleanSource(source), propagation, createSource, recursive, rw: !ReadOnly },
+    ...(options?.ReadOnlyNonRecursive ? { readonlyNonRecursive: true } : {}),
+  });
+}
+
+/** @throws internal in Docker's words */
+function checkReadonly({ ReadOnly, BindOptions: options = {} }: MountRequest): void {
+  const { ReadOnlyNonRecursive: not, ReadOnlyForceRecursive: forced } = options;
+  const conflict = (what: string): EngineError => internal(`mount options conflict: ${what}`);
+  if (!ReadOnly && not) throw conflict('!ReadOnly && BindOptions.ReadOnlyNonRecursive');
+  if (!ReadOnly && forced) throw conflict('!ReadOnly && BindOptions.ReadOnlyForceRecursive');
+  if (not && forced) throw conflict('ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive');
+}
+
+/** Options of another type of mount are a mistake. @throws invalid-argument in Docker's words */
+function checkOptions(mount: MountRequest, own: 'BindOptions' | 'VolumeOptions' | 'TmpfsOptions'): void {
+  const type = mount.Type ?? '';
+  for (const key of ['BindOptions', 'VolumeOptions', 'TmpfsOptions'] as const) {
+    if (key !== own && mount[key]) throw invalidArgument(`${key} must not be specified on mount type "${type}"`);
+  }
+  if (mount.ImageOptions) throw mountError(type, 'field ImageOptions must not be specified');
 }
 
 function mountVolume(mount: MountRequest, target: string): PlannedMount {
-  const { Source: name = '', VolumeOptions: options, BindOptions, ReadOnly } = mount;
-  if (BindOptions) throw mountError('volume', 'field BindOptions must not be specified');
+  const { Source: name = '', VolumeOptions: options, ReadOnly } = mount;
+  checkOptions(mount, 'VolumeOptions');
+  const subpath = options?.Subpath ?? '';
+  if (name === '' && subpath !== '') throw mountError('volume', 'must not set Subpath when using anonymous volumes');
+  if (posix.isAbsolute(subpath) || /^\.\.(\/|$)/.test(posix.normalize(subpath))) {
+    throw mountError('volume', 'subpath must be a relative path within the volume');
+  }
   if (name === '' && ReadOnly) throw mountError('volume', 'must not set ReadOnly mode when using anonymous volumes');
   return planned('volume', target, {
     name,
     rw: !ReadOnly,
-    copy: options?.NoCopy !== true,
+    copy: options?.NoCopy !== true && subpath === '',
     labels: { ...options?.Labels },
     driver: options?.DriverConfig?.Name ?? '',
     driverOptions: { ...options?.DriverConfig?.Options },
-    subpath: options?.Subpath ?? '',
+    subpath,
   });
 }
 
 function mountTmpfs(mount: MountRequest, target: string): PlannedMount {
-  const { Source, TmpfsOptions: options, BindOptions, VolumeOptions, ReadOnly } = mount;
-  if (BindOptions) throw mountError('tmpfs', 'field BindOptions must not be specified');
-  if (VolumeOptions) throw mountError('tmpfs', 'field VolumeOptions must not be specified');
+  const { Source, TmpfsOptions: options, ReadOnly } = mount;
+  checkOptions(mount, 'TmpfsOptions');
   if (Source) throw mountError('tmpfs', 'field Source must not be specified');
   const wanted = [
     ...(ReadOnly ? ['ro'] : []),
     ...(options?.SizeBytes ? [`size=${options.SizeBytes}`] : []),
     ...(options?.Mode ? [`mode=${options.Mode.toString(8)}`] : []),
-    ...(options?.Options ?? []).map(parts => parts.join('=')),
+    ...(options?.Options ?? []).map(tmpfsOption),
   ];
   return planned('tmpfs', target, { rw: !ReadOnly, tmpfsOptions: mergeTmpfsOptions(wanted) });
 }
 
+/** The only one that Docker takes here. */
+function tmpfsOption(parts: readonly string[]): string {
+  const [name = ''] = parts;
+  if (parts.length < 1 || parts.length > 2) throw mountError('tmpfs', 'invalid option array length');
+  if (parts.length === 2 || (name !== 'exec' && name !== 'noexec'))
+    throw mountError('tmpfs', `invalid option: ${name}`);
+  return name;
+}
+
 /** `--tmpfs /inside:options`. */
 function parseTmpfs(target: string, options: string): PlannedMount {
-  checkTarget('tmpfs', target);
+  const wrong = targetFault(target);
+  if (wrong) throw invalidArgument(wrong);
   const wanted = options.split(',').filter(option => option !== '');
   const tmpfsOptions = mergeTmpfsOptions(wanted);
   return planned('tmpfs', target, { mode: options, rw: !tmpfsOptions.includes('ro'), tmpfsOptions });
@@ -193,10 +231,13 @@ const mountError = (type: string, why: string): EngineError =>
 
 function checkTarget(type: string, target: string): void {
   if (target === '') throw mountError(type, 'field Target must not be empty');
-  if (posix.normalize(target).replace(/^\/+$/, '/') === '/') {
-    throw mountError(type, "invalid specification: destination can't be '/'");
-  }
-  if (!target.startsWith('/')) throw mountError(type, `invalid mount path: '${target}' mount path must be absolute`);
+  const wrong = targetFault(target);
+  if (wrong) throw mountError(type, wrong);
+}
+
+function targetFault(target: string): string | undefined {
+  if (posix.normalize(target).replace(/^\/+$/, '/') === '/') return "invalid specification: destination can't be '/'";
+  return target.startsWith('/') ? undefined : `invalid mount path: '${target}' mount path must be absolute`;
 }
 
 /** A folder of the host, which the machine does not see. */

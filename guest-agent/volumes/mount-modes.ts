@@ -46,10 +46,13 @@ const tmpfsFlags = [
   ['dev', 'nodev'],
   ['exec', 'noexec'],
   ['async', 'sync'],
+  ['dirsync'],
+  ['defaults'],
+  ['mand', 'nomand'],
   ['atime', 'noatime'],
   ['diratime', 'nodiratime'],
   ['relatime', 'norelatime', 'strictatime', 'nostrictatime'],
-  propagations,
+  [...propagations, 'unbindable', 'runbindable'],
 ] as const;
 const tmpfsKeys = ['size', 'mode', 'uid', 'gid', 'nr_inodes', 'nr_blocks', 'mpol'];
 const tmpfsDefaults = ['noexec', 'nosuid', 'nodev'];
@@ -61,7 +64,7 @@ export function mergeTmpfsOptions(wanted: readonly string[]): string[] {
     const [key = ''] = option.split('=', 1);
     const group = tmpfsFlags.find(members => (members as readonly string[]).includes(option));
     if (!group && !(option.includes('=') && tmpfsKeys.includes(key))) {
-      throw invalidArgument(`Invalid tmpfs option "${option}"`);
+      throw invalidArgument(`invalid tmpfs option ${JSON.stringify(key)}`);
     }
     merged.set(group ?? key, option);
   }

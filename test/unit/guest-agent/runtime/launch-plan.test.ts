@@ -148,8 +148,8 @@ describe('mount options', () => {
     expect(parseMountOptions(['rbind', 'rshared', 'rro'])).toMatchObject({
       bind: true,
       recursive: true,
-      setRecursive: true,
-      set: 1,
+      setAll: 1,
+      set: 0,
       propagation: (1 << 20) | 0x4000,
     });
     expect(parseMountOptions(['noatime'])).toMatchObject({ set: 0x10, clear: 0x70 });

@@ -108,7 +108,7 @@ it('in the machine a folder of the host is refused by name', () => {
 
 it('--tmpfs options replace the defaults they contradict', () => {
   expect(mergeTmpfsOptions(['exec', 'size=64m'])).toEqual(['exec', 'nosuid', 'nodev', 'size=64m']);
-  expect(() => mergeTmpfsOptions(['fast'])).toThrow('Invalid tmpfs option "fast"');
+  expect(() => mergeTmpfsOptions(['fast'])).toThrow('invalid tmpfs option "fast"');
 });
 
 it('--volumes-from names a container and perhaps a mode', () => {
