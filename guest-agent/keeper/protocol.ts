@@ -44,6 +44,17 @@ export type LaunchStep =
   | { op: 'user'; uid: number; gid: number; groups: number[]; umask: number; bounding: string[]; cwd: string }
   | ExecveStep;
 
+/** A new file system of the kernel's. */
+export interface MountStep {
+  op: 'mount';
+  type: string;
+  source: string;
+  target: string;
+  options: string[];
+  attributes: number;
+  propagation?: number;
+}
+
 export interface BindStep {
   op: 'bind';
   source: string;
