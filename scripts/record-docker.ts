@@ -1,36 +1,69 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { inquire } from '../test/docker-api/ask.ts';
 import { badInput, startHostileRegistry, wordsFor } from '../test/docker-api/bad-input.ts';
+import { inquiries } from '../test/docker-api/inquiries.ts';
 import { play } from '../test/docker-api/replay.ts';
 import { scenarios } from '../test/docker-api/scenarios.ts';
 import { succeed } from '../test/support/command.ts';
 import { busyboxArchive } from '../test/support/images.ts';
-import { startPeer } from '../test/support/peer.ts';
+import { type Peer, startPeer } from '../test/support/peer.ts';
 import { freePort } from '../test/support/registry.ts';
 
-/** Plays every scenario on a real dockerd and keeps what it answered as what ours must answer. */
-const peer = await startPeer();
-try {
-  const archive = await busyboxArchive();
-  const version = await succeed('docker', [
-    '-H',
-    `unix://${peer.socket}`,
-    'version',
-    '--format',
-    '{{.Server.Version}}',
-  ]);
-  const recorded: Record<string, unknown> = {};
-  for (const scenario of scenarios) {
-    process.stdout.write(`${scenario.name}\n`);
-    recorded[scenario.name] = await play(scenario, peer.socket, archive);
-  }
+/*
+ * Plays scenarios and inquiries on a real dockerd and keeps what it answered as what ours must answer: all of them, or
+ * those whose names are given.
+ */
+
+const folder = join(dirname(import.meta.dirname), 'test/recordings');
+const names = process.argv.slice(2);
+const isWanted = ({ name }: { name: string }): boolean => names.length === 0 || names.includes(name);
+
+type Recording = Record<string, unknown>;
+
+/** What was recorded before, where only some are recorded anew. */
+function earlier(file: string, key: string): Recording {
+  const path = join(folder, file);
+  if (names.length === 0 || !existsSync(path)) return {};
+  return (JSON.parse(readFileSync(path, 'utf8')) as Record<string, Recording>)[key] ?? {};
+}
+
+async function keep(file: string, engine: string, key: string, recorded: Recording): Promise<void> {
+  await writeFile(join(folder, file), `${JSON.stringify({ engine, [key]: recorded }, null, 1)}\n`);
+}
+
+async function playBadInput(peer: Peer, archive: string): Promise<unknown> {
   const ports = { hostile: await freePort(), closed: await freePort() };
   const hostile = await startHostileRegistry(ports.hostile, peer.enter);
   const words = wordsFor(ports, { host: 'localhost', address: '127.0.0.1' });
-  recorded[badInput.name] = await play(badInput, peer.socket, archive, words);
+  const played = await play(badInput, peer.socket, archive, words);
   await hostile.stop();
-  const file = join(dirname(import.meta.dirname), 'test/recordings/docker.json');
-  await writeFile(file, `${JSON.stringify({ engine: `dockerd ${version.trim()}`, scenarios: recorded }, null, 1)}\n`);
+  return played;
+}
+
+async function record(peer: Peer): Promise<void> {
+  const archive = await busyboxArchive();
+  const format = ['version', '--format', '{{.Server.Version}}'];
+  const engine = `dockerd ${(await succeed('docker', ['-H', `unix://${peer.socket}`, ...format])).trim()}`;
+  const played = earlier('docker.json', 'scenarios');
+  for (const scenario of scenarios.filter(isWanted)) {
+    process.stdout.write(`${scenario.name}\n`);
+    played[scenario.name] = await play(scenario, peer.socket, archive);
+  }
+  if (isWanted(badInput)) played[badInput.name] = await playBadInput(peer, archive);
+  await keep('docker.json', engine, 'scenarios', played);
+  const answered = earlier('inquiries.json', 'inquiries');
+  for (const inquiry of inquiries.filter(isWanted)) {
+    process.stdout.write(`${inquiry.name}\n`);
+    answered[inquiry.name] = await inquire(inquiry, peer.socket, archive);
+  }
+  await keep('inquiries.json', engine, 'inquiries', answered);
+}
+
+const peer = await startPeer();
+try {
+  await record(peer);
 } finally {
   await peer.stop();
 }

@@ -9,7 +9,7 @@ export interface ErrorDocument {
 }
 
 /** One of a port's places on the host; an empty `HostPort` lets the engine choose. */
-export const portBinding = fields({ HostIp: text, HostPort: text });
+export const portBinding = fields({ HostIp: text, HostPort: text }, 'nat.PortBinding');
 export type PortBinding = Decoded<typeof portBinding>;
 
 /** `"80/tcp"` → where it is published. A null list in a request becomes an empty one. */

@@ -1,4 +1,13 @@
-import { boolean, booleanOr, filters, optionalInteger, optionalText, requiredText, timestamp } from '../decode.ts';
+import {
+  archivePath,
+  boolean,
+  booleanOr,
+  filters,
+  optionalInteger,
+  optionalText,
+  sizeInteger,
+  timestamp,
+} from '../decode.ts';
 import { bytes, json, lines, nothing, output, promised, route, session } from '../route.ts';
 import {
   type ContainerChange,
@@ -60,8 +69,11 @@ export const containerStats = route('GET', '/containers/{ref}/stats', {
   answer: lines<StatsDocument>(),
 });
 
+/** Rows and columns. */
+export const terminalSize = { h: sizeInteger('height'), w: sizeInteger('width') };
+
 export const containerResize = route('POST', '/containers/{ref}/resize', {
-  query: { h: optionalInteger, w: optionalInteger },
+  query: terminalSize,
   answer: nothing(200),
 });
 
@@ -104,7 +116,7 @@ export const containerRemove = route('DELETE', '/containers/{ref}', {
   answer: nothing(),
 });
 
-const archiveQuery = { path: requiredText };
+const archiveQuery = { path: archivePath };
 /** The header `X-Docker-Container-Path-Stat` is the whole answer. */
 export const archiveStat = route('HEAD', '/containers/{ref}/archive', { query: archiveQuery, answer: nothing(200) });
 export const archiveRead = route('GET', '/containers/{ref}/archive', {

@@ -68,8 +68,9 @@ export interface ContainerCreateResponse {
 /** `POST /containers/{ref}/update`. */
 export const containerUpdateBody = both(
   resources,
-  fields({ RestartPolicy: restartPolicy }, 'container.UpdateConfig'),
+  fields({ RestartPolicy: restartPolicy }),
   'container.UpdateConfig',
+  'UpdateConfig',
 );
 export type ContainerUpdateBody = Decoded<typeof containerUpdateBody>;
 

@@ -1,5 +1,5 @@
-import { optionalInteger } from '../decode.ts';
 import { json, nothing, route, session } from '../route.ts';
+import { terminalSize } from './container-routes.ts';
 import { type ExecCreateResponse, type ExecInspect, execCreateBody, execStartBody } from './exec.ts';
 
 export const execCreate = route('POST', '/containers/{ref}/exec', {
@@ -13,6 +13,6 @@ export const execStart = route('POST', '/exec/{id}/start', { body: execStartBody
 export const execInspect = route('GET', '/exec/{id}/json', { answer: json<ExecInspect>() });
 
 export const execResize = route('POST', '/exec/{id}/resize', {
-  query: { h: optionalInteger, w: optionalInteger },
+  query: terminalSize,
   answer: nothing(200),
 });

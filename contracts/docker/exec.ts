@@ -1,20 +1,23 @@
 import { type Decoded, fields, flag, integer, list, text, words } from '../decode.ts';
 
 /** `POST /containers/{ref}/exec`. */
-export const execCreateBody = fields({
-  User: text,
-  Privileged: flag,
-  Tty: flag,
-  ConsoleSize: list(integer),
-  AttachStdin: flag,
-  AttachStderr: flag,
-  AttachStdout: flag,
-  Detach: flag,
-  DetachKeys: text,
-  Env: list(text),
-  WorkingDir: text,
-  Cmd: words,
-});
+export const execCreateBody = fields(
+  {
+    User: text,
+    Privileged: flag,
+    Tty: flag,
+    ConsoleSize: list(integer),
+    AttachStdin: flag,
+    AttachStderr: flag,
+    AttachStdout: flag,
+    Detach: flag,
+    DetachKeys: text,
+    Env: list(text),
+    WorkingDir: text,
+    Cmd: words,
+  },
+  'container.ExecOptions',
+);
 export type ExecCreateBody = Decoded<typeof execCreateBody>;
 
 export interface ExecCreateResponse {
@@ -22,7 +25,10 @@ export interface ExecCreateResponse {
 }
 
 /** `POST /exec/{id}/start`; `ConsoleSize` is [height, width]. */
-export const execStartBody = fields({ Detach: flag, Tty: flag, ConsoleSize: list(integer) });
+export const execStartBody = fields(
+  { Detach: flag, Tty: flag, ConsoleSize: list(integer) },
+  'container.ExecStartOptions',
+);
 export type ExecStartBody = Decoded<typeof execStartBody>;
 
 /** `GET /exec/{id}/json`; `ExitCode` is null until the process has ended. */

@@ -1,24 +1,30 @@
-import { both, type Decoded, emptyObject, fields, flag, integer, list, map, text } from '../decode.ts';
+import { both, count, type Decoded, emptyObject, fields, flag, integer, list, map, text } from '../decode.ts';
 import { portMap } from './common.ts';
 
-const weightDevice = fields({ Path: text, Weight: integer });
-const throttleDevice = fields({ Path: text, Rate: integer });
+const weightDevice = fields({ Path: text, Weight: integer }, 'blkiodev.WeightDevice');
+const throttleDevice = fields({ Path: text, Rate: integer }, 'blkiodev.ThrottleDevice');
 
 /** `--device`: a device of the host and its name inside; permissions of `rwm`. */
-export const deviceMapping = fields({ PathOnHost: text, PathInContainer: text, CgroupPermissions: text });
+export const deviceMapping = fields(
+  { PathOnHost: text, PathInContainer: text, CgroupPermissions: text },
+  'container.DeviceMapping',
+);
 export type DeviceMapping = Decoded<typeof deviceMapping>;
 
 /** `--gpus` and `--device cdi.example/x=y`. */
-export const deviceRequest = fields({
-  Driver: text,
-  Count: integer,
-  DeviceIDs: list(text),
-  Capabilities: list(list(text)),
-  Options: map(text),
-});
+export const deviceRequest = fields(
+  {
+    Driver: text,
+    Count: integer,
+    DeviceIDs: list(text),
+    Capabilities: list(list(text)),
+    Options: map(text),
+  },
+  'container.DeviceRequest',
+);
 export type DeviceRequest = Decoded<typeof deviceRequest>;
 
-const ulimit = fields({ Name: text, Hard: integer, Soft: integer });
+const ulimit = fields({ Name: text, Hard: integer, Soft: integer }, 'container.Ulimit');
 export type Ulimit = Decoded<typeof ulimit>;
 
 /** Limits that `docker update` may change as well. Bytes, microseconds, or 10⁻⁹ CPUs; 0 and absent are one. */
@@ -58,37 +64,40 @@ export const resources = fields({
 export type Resources = Decoded<typeof resources>;
 
 /** `--restart`: no, always, unless-stopped or on-failure. */
-export const restartPolicy = fields({ Name: text, MaximumRetryCount: integer });
+export const restartPolicy = fields({ Name: text, MaximumRetryCount: count }, 'container.RestartPolicy');
 export type RestartPolicy = Decoded<typeof restartPolicy>;
 
 /** `--log-driver` and `--log-opt`. */
-export const logConfigDocument = fields({ Type: text, Config: map(text) });
+export const logConfigDocument = fields({ Type: text, Config: map(text) }, 'container.LogConfig');
 export type LogConfigDocument = Decoded<typeof logConfigDocument>;
 
 /** `--mount`. */
-export const mountRequest = fields({
-  Type: text,
-  Source: text,
-  Target: text,
-  ReadOnly: flag,
-  Consistency: text,
-  BindOptions: fields({
-    Propagation: text,
-    NonRecursive: flag,
-    CreateMountpoint: flag,
-    ReadOnlyNonRecursive: flag,
-    ReadOnlyForceRecursive: flag,
-  }),
-  VolumeOptions: fields({
-    NoCopy: flag,
-    Labels: map(text),
-    Subpath: text,
-    DriverConfig: fields({ Name: text, Options: map(text) }),
-  }),
-  ImageOptions: fields({ Subpath: text }),
-  TmpfsOptions: fields({ SizeBytes: integer, Mode: integer, Options: list(list(text)) }),
-  ClusterOptions: emptyObject,
-});
+export const mountRequest = fields(
+  {
+    Type: text,
+    Source: text,
+    Target: text,
+    ReadOnly: flag,
+    Consistency: text,
+    BindOptions: fields({
+      Propagation: text,
+      NonRecursive: flag,
+      CreateMountpoint: flag,
+      ReadOnlyNonRecursive: flag,
+      ReadOnlyForceRecursive: flag,
+    }),
+    VolumeOptions: fields({
+      NoCopy: flag,
+      Labels: map(text),
+      Subpath: text,
+      DriverConfig: fields({ Name: text, Options: map(text) }),
+    }),
+    ImageOptions: fields({ Subpath: text }),
+    TmpfsOptions: fields({ SizeBytes: integer, Mode: integer, Options: list(list(text)) }),
+    ClusterOptions: emptyObject,
+  },
+  'mount.Mount',
+);
 export type MountRequest = Decoded<typeof mountRequest>;
 
 /** Everything about a container that depends on the host it runs on (Docker 28.5). */
@@ -136,5 +145,6 @@ export const hostConfig = both(
     ReadonlyPaths: list(text),
     Init: flag,
   }),
+  'container.HostConfig',
 );
 export type HostConfig = Decoded<typeof hostConfig>;

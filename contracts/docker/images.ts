@@ -15,8 +15,8 @@ export interface ImageDescriptor {
 export interface ImageSummary {
   Id: string;
   ParentId: string;
-  RepoTags: string[];
-  RepoDigests: string[];
+  RepoTags: string[] | null;
+  RepoDigests: string[] | null;
   Created: number;
   Size: number;
   SharedSize: number;

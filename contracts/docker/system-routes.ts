@@ -1,4 +1,4 @@
-import { filters, repeated, timestamp } from '../decode.ts';
+import { filters, optionalBoolean, optionalText, repeated } from '../decode.ts';
 import { json, lines, route } from '../route.ts';
 import { authConfig } from './common.ts';
 import type { EventMessage } from './events.ts';
@@ -7,14 +7,17 @@ import type { AuthResponse, BuildPruneReport, DiskUsage, SystemInfo, VersionDocu
 export const systemInfo = route('GET', '/info', { answer: json<SystemInfo>() });
 export const systemVersion = route('GET', '/version', { answer: json<VersionDocument>() });
 
-export const systemDiskUsage = route('GET', '/system/df', { query: { type: repeated }, answer: json<DiskUsage>() });
+export const systemDiskUsage = route('GET', '/system/df', {
+  query: { type: repeated, verbose: optionalBoolean },
+  answer: json<DiskUsage>(),
+});
 
 export const systemEvents = route('GET', '/events', {
-  query: { since: timestamp, until: timestamp, filters },
+  query: { since: optionalText, until: optionalText, filters },
   answer: lines<EventMessage>(),
 });
 
 export const registryLogin = route('POST', '/auth', { body: authConfig, answer: json<AuthResponse>() });
 
-export const buildPrune = route('POST', '/build/prune', { answer: json<BuildPruneReport>() });
+export const buildPrune = route('POST', '/build/prune', { query: { filters }, answer: json<BuildPruneReport>() });
 export const pluginList = route('GET', '/plugins', { answer: json<never[]>() });

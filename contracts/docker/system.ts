@@ -119,8 +119,21 @@ export interface BuildCacheRecord {
 
 export type DiskUsageType = 'container' | 'image' | 'volume' | 'build-cache';
 
+/** What objects of a kind take, in bytes. `Items` only where they were asked for (API 1.52, `verbose`). */
+export interface ObjectUsage {
+  ActiveCount: number;
+  TotalCount: number;
+  Reclaimable: number;
+  TotalSize: number;
+  Items?: unknown[];
+}
+
 /** `GET /system/df`; a kind that was not asked for is absent. */
 export interface DiskUsage {
+  ImageUsage?: ObjectUsage;
+  ContainerUsage?: ObjectUsage;
+  VolumeUsage?: ObjectUsage;
+  BuildCacheUsage?: ObjectUsage;
   LayersSize?: number;
   Images?: ImageSummary[] | null;
   Containers?: ContainerSummary[] | null;

@@ -2,13 +2,16 @@ import { anything, type Decoded, fields, map, text } from '../decode.ts';
 import type { Labels } from './common.ts';
 
 /** `POST /volumes/create`. */
-export const volumeCreateBody = fields({
-  Name: text,
-  Driver: text,
-  DriverOpts: map(text),
-  Labels: map(text),
-  ClusterVolumeSpec: anything,
-});
+export const volumeCreateBody = fields(
+  {
+    Name: text,
+    Driver: text,
+    DriverOpts: map(text),
+    Labels: map(text),
+    ClusterVolumeSpec: anything,
+  },
+  'volume.CreateOptions',
+);
 export type VolumeCreateBody = Decoded<typeof volumeCreateBody>;
 
 /** `GET /volumes/{name}`; the size is −1 where it was not measured. */

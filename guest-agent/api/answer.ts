@@ -59,10 +59,26 @@ async function* committed<T>(response: ServerResponse, source: AsyncIterable<T>)
   }
 }
 
-async function answerLines({ response }: Exchange, documents: AsyncIterable<unknown>): Promise<void> {
-  response.setHeader('Content-Type', jsonType);
+const sequenceType = 'application/json-seq';
+const streamTypes = ['application/x-ndjson', sequenceType];
+
+/** How a client that can choose wants a stream of documents; the others get JSON, whatever that is of a stream. */
+export const streamType = (accept = ''): string =>
+  accept
+    .split(',')
+    .map(type => type.split(';', 1)[0]?.trim() ?? '')
+    .find(type => streamTypes.includes(type)) ?? jsonType;
+
+/** In a sequence (RFC 7464) a record separator stands before each document. */
+async function answerLines(
+  { response }: Exchange,
+  result: AsyncIterable<unknown> | { documents: AsyncIterable<unknown>; contentType: string },
+): Promise<void> {
+  const { documents, contentType } = 'documents' in result ? result : { documents: result, contentType: jsonType };
+  const lead = contentType === sequenceType ? '\x1e' : '';
+  response.setHeader('Content-Type', contentType);
   for await (const document of committed(response, documents)) {
-    if (!(await send(response, `${JSON.stringify(document)}\n`))) return;
+    if (!(await send(response, `${lead}${JSON.stringify(document)}\n`))) return;
   }
   response.end();
 }

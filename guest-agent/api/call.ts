@@ -35,7 +35,7 @@ export type Result<Reply extends Answer> =
     : Reply extends Answer<'promised', infer Document>
       ? { later: Promise<Document> }
       : Reply extends Answer<'lines', infer Document>
-        ? AsyncIterable<Document>
+        ? AsyncIterable<Document> | { documents: AsyncIterable<Document>; contentType: string }
         : Reply extends Answer<'output'>
           ? { terminal: boolean; output: AsyncIterable<OutputChunk> }
           : Reply extends Answer<'bytes'>

@@ -127,6 +127,10 @@ class DockerApi implements Api {
     let route: Route | undefined;
     try {
       for (const name in this.#identity) response.setHeader(name, this.#identity[name] ?? '');
+      if (request.method === 'OPTIONS') {
+        response.writeHead(200, { 'Content-Length': 0 }).end();
+        return;
+      }
       const { version, path, search } = parseTarget(request.url ?? '/');
       const match = this.#router.find(request.method ?? 'GET', path);
       if (!match) {

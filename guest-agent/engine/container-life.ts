@@ -2,7 +2,15 @@ import { settledWithin } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type { ContainerWaitResponse, HealthDocument } from '../../contracts/docker/containers.ts';
-import { conflict, EngineError, invalidArgument, messageOf, notModified, unavailable } from '../../contracts/errors.ts';
+import {
+  conflict,
+  EngineError,
+  internal,
+  invalidArgument,
+  messageOf,
+  notModified,
+  unavailable,
+} from '../../contracts/errors.ts';
 import type { ExitStatus } from '../runtime/index.ts';
 import { commandOf } from './config.ts';
 import { ContainerHealth } from './container-health.ts';
@@ -202,7 +210,7 @@ export abstract class ContainerLife {
 
   async remove(options: { force: boolean; volumes: boolean; link: boolean }): Promise<void> {
     if (this.#removing) throw conflict(`removal of container ${this.id} is already in progress`);
-    if (options.link) throw conflict(`Cannot remove link: container ${this.#record.name} has no links`);
+    if (options.link) throw internal('Conflict, cannot remove the default link name of the container');
     this.#assertRemovable(options.force);
     this.#removing = true;
     try {

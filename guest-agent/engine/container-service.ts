@@ -8,7 +8,7 @@ import { messageOf } from '../../contracts/errors.ts';
 import type { EngineContext } from './context.ts';
 import { type CreateRequest, createContainer } from './create.ts';
 import type { Container, ContainersService, Filters } from './engine.ts';
-import { assertFilters, keepsLabels, parseMoment, wanted } from './filters.ts';
+import { assertFilters, keepsLabels, untilFilter } from './filters.ts';
 import { type ListQuery, listContainers } from './summary.ts';
 
 /** All containers: find, list, create, prune. */
@@ -34,7 +34,7 @@ export class ContainerService implements ContainersService {
   /** Removes what does not run. One that cannot be removed stays and is told to the log. */
   async prune(filters: Filters): Promise<ContainerPruneReport> {
     assertFilters(filters, ['label', 'label!', 'until']);
-    const [until] = wanted(filters, 'until').map(text => parseMoment(text, new Date()));
+    const until = untilFilter(filters, new Date());
     const deleted: string[] = [];
     let reclaimed = 0;
     for (const container of this.#context.index.all()) {

@@ -1,4 +1,4 @@
-import { conflict, notModified } from '../../contracts/errors.ts';
+import { conflict, internal, notModified } from '../../contracts/errors.ts';
 
 /** How a run ended. `error` is the engine's own word on it, when there is one. */
 export interface Ending {
@@ -69,7 +69,7 @@ export function paused(state: ContainerState, id: string): ContainerState {
 
 /** @throws conflict in Docker's words */
 export function unpaused(state: ContainerState, id: string): ContainerState {
-  if (state.status !== 'paused') throw conflict(`Container ${id} is not paused`);
+  if (state.status !== 'paused') throw internal(`Container ${id} is not paused`);
   return { ...state, status: 'running' };
 }
 

@@ -87,7 +87,7 @@ export class ContainerActor extends ContainerLife implements Container {
   async resize(rows: number, columns: number): Promise<void> {
     this.consoleSize = { rows, columns };
     const { live } = this;
-    if (!live) throw conflict(`cannot resize a stopped container: container ${this.id} is not running`);
+    if (!live) throw conflict(`container ${this.id} is not running`);
     if (this.record.config.Tty) live.process.resize(rows, columns);
     this.emit('resize', { height: String(rows), width: String(columns) });
   }

@@ -18,8 +18,8 @@ import { checkHealth } from './health-state.ts';
 import { checkHostConfig, completeHostConfig } from './host-config.ts';
 import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
-import { parseSignal } from './signals.ts';
 import { settleResources } from './resource-checks.ts';
+import { parseSignal } from './signals.ts';
 
 export interface CreateRequest {
   name?: string;
@@ -122,11 +122,21 @@ const withoutAlias = <T>({ default: aliased, ...others }: Record<string, T>): Re
   aliased === undefined ? others : { bridge: aliased, ...others };
 
 /** @throws not-found `No such image: x:latest`, or when the platform is another */
+/** What may stand alone as a platform, as containerd reads it. */
+const knownPlatformWords: ReadonlySet<string> = new Set(
+  'linux windows darwin freebsd amd64 x86_64 x86-64 arm64 aarch64 arm armhf armel i386 386 ppc64le s390x riscv64'.split(
+    ' ',
+  ),
+);
+
 function findImage(name: string, platform: string | undefined, { rooms }: EngineContext): Image {
   if (name === '') throw invalidArgument('config cannot be empty in order to create a container');
   const image = rooms.images.get(name);
   if (!platform) return image;
   const [os, architecture, variant] = platform.split('/');
+  if (!platform.includes('/') && !knownPlatformWords.has(platform)) {
+    throw invalidArgument(`"${platform}": unknown operating system or architecture: invalid argument`);
+  }
   const { config } = image;
   const fits =
     (!os || os === config.os) &&

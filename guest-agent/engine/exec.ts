@@ -5,7 +5,7 @@ import { settledWithin } from '../../base/clock.ts';
 import type { ExecId } from '../../contracts/brand.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import type { ExecCreateBody, ExecInspect } from '../../contracts/docker/exec.ts';
-import { conflict, type EngineError, invalidArgument, notFound } from '../../contracts/errors.ts';
+import { conflict, type EngineError, internal, invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { RuntimeProcess } from '../../contracts/oci/runtime-spec.ts';
 import type { ContainerOutput, OutputChunk } from '../logs/index.ts';
 import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
@@ -52,6 +52,15 @@ export class ExecIndex {
   }
 }
 
+/** @throws internal, as dockerd does */
+function checkDetachKeys(keys: string | undefined): void {
+  try {
+    parseDetachKeys(keys || 'ctrl-p,ctrl-q');
+  } catch (cause) {
+    throw internal(`Invalid escape keys (${keys}) provided`, { cause });
+  }
+}
+
 /** POST /containers/{ref}/exec. @throws conflict when nothing runs there, invalid-argument without a command */
 export function createExec(container: ContainerActor, body: ExecCreateBody, context: EngineContext): ExecActor {
   if (container.status === 'paused') {
@@ -60,7 +69,7 @@ export function createExec(container: ContainerActor, body: ExecCreateBody, cont
   if (!container.live) throw conflict(`container ${container.id} is not running`);
   const [command] = body.Cmd ?? [];
   if (command === undefined) throw invalidArgument('No exec command specified');
-  parseDetachKeys(body.DetachKeys || 'ctrl-p,ctrl-q');
+  checkDetachKeys(body.DetachKeys);
   const exec = new ExecActor(container, body, context);
   context.execs.add(exec);
   container.execIds.add(exec.id);

@@ -43,18 +43,27 @@ function hasLabel(wish: string, labels: Readonly<Record<string, string>>): boole
   return labels[wish.slice(0, at)] === wish.slice(at + 1);
 }
 
-/** `label` must all be there and none of `label!`, as prune requests ask. */
+/** What prune requests ask: `label` must all be there, and `label!` must not all be there. */
 export const keepsLabels = (filters: Filters, labels: Readonly<Record<string, string>> | null | undefined): boolean =>
   matchesLabels(wanted(filters, 'label'), labels) &&
-  (wanted(filters, 'label!').length === 0 || !wanted(filters, 'label!').some(wish => hasLabel(wish, labels ?? {})));
+  (wanted(filters, 'label!').length === 0 || !matchesLabels(wanted(filters, 'label!'), labels));
 
 /** `true`, `1` or `false`, `0`; undefined when it is not asked. @throws invalid-argument in Docker's words */
 export function booleanFilter(filters: Filters, key: string): boolean | undefined {
-  const [value] = wanted(filters, key);
+  const values = wanted(filters, key);
+  const [value] = values;
   if (value === undefined) return undefined;
+  if (values.length > 1) throw invalidArgument(`invalid filter '${key}=[${values.join(' ')}]'`);
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
   if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
   throw invalidArgument(`invalid filter '${key}=[${value}]'`);
+}
+
+/** The one `until` of a prune. @throws invalid-argument in Docker's words */
+export function untilFilter(filters: Filters, now: Date): Date | undefined {
+  const [value, ...others] = wanted(filters, 'until');
+  if (others.length > 0) throw invalidArgument('more than one until filter specified');
+  return value === undefined ? undefined : parseMoment(value, now);
 }
 
 /** A moment as clients write it: `10m` ago, seconds since 1970, or RFC 3339. @throws invalid-argument */
@@ -63,7 +72,7 @@ export function parseMoment(text: string, now: Date): Date {
   const ago = durationMs(text);
   if (ago !== undefined) return new Date(now.getTime() - ago);
   const date = new Date(text);
-  if (Number.isNaN(date.getTime())) throw invalidArgument(`parsing time "${text}": invalid time`);
+  if (Number.isNaN(date.getTime())) throw invalidArgument(`failed to parse value as time or duration: "${text}"`);
   return date;
 }
 

@@ -8,7 +8,7 @@ import type {
   ImagePruneReport,
   ImageSummary,
 } from '../../contracts/docker/images.ts';
-import { notFound } from '../../contracts/errors.ts';
+import { invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
 import { type ContainerUse, type Image, ownPlatform, parsePlatform } from '../images/index.ts';
@@ -160,6 +160,7 @@ const nameOf = (image: Image): string => {
 /** `repository` and the tag (or digest) beside it. @throws invalid-argument in Docker's words */
 function withTag(repository: string, tag: string | undefined): Reference {
   if (!tag) return parseReference(repository);
+  if (!tag.includes(':') && !/^\w[\w.-]{0,127}$/.test(tag)) throw invalidArgument('invalid tag format');
   return parseReference(tag.includes(':') ? `${repository}@${tag}` : `${repository}:${tag}`);
 }
 

@@ -144,7 +144,7 @@ const emptyHostConfig: HostConfigDocument = {
   ContainerIDFile: '',
   LogConfig: { Type: 'json-file', Config: {} },
   NetworkMode: 'bridge',
-  PortBindings: {},
+  PortBindings: null,
   RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
   AutoRemove: false,
   VolumeDriver: '',
@@ -153,9 +153,9 @@ const emptyHostConfig: HostConfigDocument = {
   CapAdd: null,
   CapDrop: null,
   CgroupnsMode: 'host',
-  Dns: [],
-  DnsOptions: [],
-  DnsSearch: [],
+  Dns: null,
+  DnsOptions: null,
+  DnsSearch: null,
   ExtraHosts: null,
   GroupAdd: null,
   IpcMode: 'private',
@@ -177,18 +177,18 @@ const emptyHostConfig: HostConfigDocument = {
   NanoCpus: 0,
   CgroupParent: '',
   BlkioWeight: 0,
-  BlkioWeightDevice: [],
-  BlkioDeviceReadBps: [],
-  BlkioDeviceWriteBps: [],
-  BlkioDeviceReadIOps: [],
-  BlkioDeviceWriteIOps: [],
+  BlkioWeightDevice: null,
+  BlkioDeviceReadBps: null,
+  BlkioDeviceWriteBps: null,
+  BlkioDeviceReadIOps: null,
+  BlkioDeviceWriteIOps: null,
   CpuPeriod: 0,
   CpuQuota: 0,
   CpuRealtimePeriod: 0,
   CpuRealtimeRuntime: 0,
   CpusetCpus: '',
   CpusetMems: '',
-  Devices: [],
+  Devices: null,
   DeviceCgroupRules: null,
   DeviceRequests: null,
   MemoryReservation: 0,
@@ -196,7 +196,7 @@ const emptyHostConfig: HostConfigDocument = {
   MemorySwappiness: null,
   OomKillDisable: false,
   PidsLimit: null,
-  Ulimits: [],
+  Ulimits: null,
   CpuCount: 0,
   CpuPercent: 0,
   IOMaximumIOps: 0,
@@ -205,12 +205,9 @@ const emptyHostConfig: HostConfigDocument = {
   ReadonlyPaths: null,
 };
 
-const isSet = (value: unknown): boolean =>
-  value !== undefined && !(typeof value === 'object' && value !== null && Object.keys(value).length === 0);
-
 export const hostConfigDocument = (host: HostConfig): HostConfigDocument => ({
   ...emptyHostConfig,
-  ...Object.fromEntries(Object.entries(host).filter(([, value]) => isSet(value))),
+  ...Object.fromEntries(Object.entries(host).filter(([, value]) => value !== undefined)),
 });
 
 /** The network as of the last start; addresses only while it runs. */

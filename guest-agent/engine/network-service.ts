@@ -8,19 +8,11 @@ import type {
   NetworkInspect,
   NetworkPruneReport,
 } from '../../contracts/docker/networks.ts';
-import { conflict, invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import { conflict, internal, invalidArgument, notImplemented } from '../../contracts/errors.ts';
 import type { NetworkRecord } from '../networks/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, NetworksService } from './engine.ts';
-import {
-  assertFilters,
-  booleanFilter,
-  keepsLabels,
-  matchesExactly,
-  matchesLabels,
-  parseMoment,
-  wanted,
-} from './filters.ts';
+import { assertFilters, keepsLabels, matchesExactly, matchesLabels, untilFilter, wanted } from './filters.ts';
 
 const listFilters = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
 const pruneFilters = ['label', 'label!', 'until'];
@@ -35,6 +27,8 @@ export class NetworkService implements NetworksService {
 
   async list(filters: Filters): Promise<NetworkInspect[]> {
     assertFilters(filters, listFilters);
+    const type = wanted(filters, 'type').find(value => value !== 'builtin' && value !== 'custom');
+    if (type !== undefined) throw internal(`invalid filter: 'type'='${type}'`);
     return this.#context.rooms.networks
       .list()
       .filter(network => this.#matches(network, filters))
@@ -57,7 +51,7 @@ export class NetworkService implements NetworksService {
   }
 
   async create(body: NetworkCreateBody): Promise<NetworkCreateResponse> {
-    if (!body.Name) throw invalidArgument('network name is required');
+    if (!body.Name) throw invalidArgument('invalid name: name is empty');
     if (body.ConfigOnly || body.ConfigFrom?.Network) throw notImplemented('config-only networks are not there yet');
     const { IPAM: ipam } = body;
     const config = ipam?.Config?.map(({ Subnet, Gateway, IPRange }) => ({
@@ -87,7 +81,7 @@ export class NetworkService implements NetworksService {
 
   async prune(filters: Filters): Promise<NetworkPruneReport> {
     assertFilters(filters, pruneFilters);
-    const [until] = wanted(filters, 'until').map(text => parseMoment(text, new Date()));
+    const until = untilFilter(filters, new Date());
     const { networks } = this.#context.rooms;
     const before = networks.list();
     const inUse = this.#namesInUse();
@@ -99,7 +93,8 @@ export class NetworkService implements NetworksService {
         (until !== undefined && new Date(network.createdAt) > until),
     );
     for (const network of before) if (removed.includes(network.name)) this.#emit('destroy', network);
-    return { NetworksDeleted: removed };
+    this.#context.events.emit({ type: 'network', action: 'prune', id: '', attributes: { reclaimed: '0' } });
+    return { NetworksDeleted: removed.length > 0 ? removed : null };
   }
 
   /** A container that does not run is connected at its next start. */
@@ -130,7 +125,7 @@ export class NetworkService implements NetworksService {
   }
 
   #matches(network: NetworkRecord, filters: Filters): boolean {
-    const dangling = booleanFilter(filters, 'dangling');
+    const dangling = danglingFilter(filters);
     const ids = wanted(filters, 'id');
     const names = wanted(filters, 'name');
     const types = wanted(filters, 'type');
@@ -165,6 +160,15 @@ export class NetworkService implements NetworksService {
     const attributes = { name: network.name, type: network.driver, ...more };
     this.#context.events.emit({ type: 'network', action, id: network.id, attributes });
   }
+}
+
+/** @throws invalid-argument in Docker's words */
+function danglingFilter(filters: Filters): boolean | undefined {
+  const [value] = wanted(filters, 'dangling');
+  if (value === undefined) return undefined;
+  if (value === 'true' || value === '1') return true;
+  if (value === 'false' || value === '0') return false;
+  throw invalidArgument(`invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`);
 }
 
 function toDocument(network: NetworkRecord, containers: Record<string, NetworkContainer>): NetworkInspect {

@@ -1,5 +1,5 @@
 import type { ContainerSummary, HealthStatus, PortSummary } from '../../contracts/docker/containers.ts';
-import { invalidArgument } from '../../contracts/errors.ts';
+import { internal, invalidArgument } from '../../contracts/errors.ts';
 import { commandOf } from './config.ts';
 import type { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -71,14 +71,17 @@ function checkStatuses(filters: Filters): void {
         `invalid filter 'status=${status}': invalid value for state (${status}): must be one of ${statuses.join(', ')}`,
       );
   }
+  for (const code of wanted(filters, 'exited')) {
+    if (!/^-?\d+$/.test(code))
+      throw invalidArgument(
+        `invalid filter 'exited=${code}': strconv.Atoi: parsing ${JSON.stringify(code)}: invalid syntax`,
+      );
+  }
   for (const health of wanted(filters, 'health')) {
     if (!healths.includes(health))
       throw invalidArgument(
         `invalid filter 'health=${health}': invalid value for health (${health}): must be one of ${healths.join(', ')}`,
       );
-  }
-  for (const code of wanted(filters, 'exited')) {
-    if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);
   }
 }
 
@@ -107,7 +110,7 @@ function containerMatches(container: ContainerActor, filters: Filters, context: 
     matchesAncestor(record, filters, context) &&
     matchesVolume(record, filters) &&
     matchesNetwork(container, filters) &&
-    matchesPorts(record, filters)
+    matchesPorts(container, filters)
   );
 }
 
@@ -136,15 +139,31 @@ function matchesNetwork(container: ContainerActor, filters: Filters): boolean {
   );
 }
 
-function matchesPorts(record: ContainerRecord, filters: Filters): boolean {
-  const among = (key: string, ports: readonly string[]): boolean => {
-    const wishes = wanted(filters, key).map(wish => (wish.includes('/') ? wish : `${wish}/tcp`));
-    return wishes.length === 0 || wishes.some(wish => ports.includes(wish));
-  };
-  const published = Object.entries(record.ports ?? {}).flatMap(([port, bindings]) =>
-    (bindings ?? []).map(({ HostPort }) => `${HostPort}/${port.split('/')[1] ?? 'tcp'}`),
+/** One of the ports is published or exposed as it is wished, while the container runs (moby daemon/list.go). */
+function matchesPorts({ record, live }: ContainerActor, filters: Filters): boolean {
+  const published = portsOf(filters, 'publish');
+  const exposed = portsOf(filters, 'expose');
+  if (published.size === 0 && exposed.size === 0) return true;
+  return portSummaries((live && record.ports) ?? {}).some(
+    ({ PublicPort, PrivatePort, Type }) =>
+      published.has(`${PublicPort ?? 0}/${Type}`) || exposed.has(`${PrivatePort}/${Type}`),
   );
-  return among('publish', published) && among('expose', Object.keys(record.config.ExposedPorts ?? {}));
+}
+
+/** `80`, `80/udp`, `80-90/tcp`, each port on its own. @throws internal in dockerd's words */
+function portsOf(filters: Filters, key: 'publish' | 'expose'): Set<string> {
+  const ports = new Set<string>();
+  for (const wish of wanted(filters, key)) {
+    const [range = '', protocol = 'tcp'] = wish.split('/');
+    const [first = '', last = first] = range.split('-');
+    const wrong = [first, last].find(text => !/^\d+$/.test(text));
+    if (wrong !== undefined) {
+      const reason = `strconv.ParseUint: parsing ${JSON.stringify(wrong)}: invalid syntax`;
+      throw internal(`error while looking up for ${key} ${wish}: ${reason}`);
+    }
+    for (let port = Number(first); port <= Math.min(Number(last), 65_535); port++) ports.add(`${port}/${protocol}`);
+  }
+  return ports;
 }
 
 /** One entry of the list. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { arch, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
@@ -13,6 +13,7 @@ import { loggingDrivers, runtimeName } from './host-config.ts';
 import type { ImageService } from './image-service.ts';
 import { sizesOf } from './inspect.ts';
 import { toSummary } from './summary.ts';
+import { summariesOf } from './usage.ts';
 import type { VolumeService } from './volume-service.ts';
 
 const machineArch = (): string => (arch() === 'arm64' ? 'arm64' : 'amd64');
@@ -48,7 +49,7 @@ export class System implements SystemService {
       Images: rooms.images.list().length,
       Driver: 'overlay2',
       DriverStatus: [
-        ['Backing Filesystem', 'extfs'],
+        ['Backing Filesystem', fileSystemOf(options.root)],
         ['Supports d_type', 'true'],
         ['Native Overlay Diff', 'true'],
       ],
@@ -121,7 +122,7 @@ export class System implements SystemService {
       FirewallBackend: { Driver: 'nftables' },
       CDISpecDirs: [],
       BerthKeeper: rooms.runtime.status().canary,
-      Warnings: warningsOf(rooms.runtime.status()),
+      Warnings: orNull([...warningsOf(rooms.runtime.status()), ...missingFeatures(features)]),
     };
   }
 
@@ -166,7 +167,7 @@ export class System implements SystemService {
     }
     if (asked('volume')) usage.Volumes = await this.#volumes.measured();
     if (asked('build-cache')) usage.BuildCache = [];
-    return usage;
+    return { ...usage, ...summariesOf(usage) };
   }
 
   async auth(body: AuthConfig): Promise<AuthResponse> {
@@ -190,13 +191,41 @@ function osRelease(): { name: string; version: string } {
   return { name: field('PRETTY_NAME') || 'Linux', version: field('VERSION_ID') };
 }
 
-/** What the keeper's state means for containers; null when all is well. */
-function warningsOf({ canary, keeperLostAt }: ReturnType<Runtime['status']>): string[] | null {
-  const warnings = [
+/** What the keeper's state means for containers. */
+function warningsOf({ canary, keeperLostAt }: ReturnType<Runtime['status']>): string[] {
+  return [
     ...(canary === 'ok' ? [] : [`WARNING: Containers cannot be started: ${canary}`]),
     ...(keeperLostAt
       ? [`WARNING: The containers' keeper died at ${keeperLostAt.toISOString()} and was replaced; they go on`]
       : []),
   ];
-  return warnings.length > 0 ? warnings : null;
 }
+
+const orNull = (list: string[]): string[] | null => (list.length > 0 ? list : null);
+
+/** In dockerd's words (moby daemon/info_unix.go). */
+function missingFeatures(features: ReturnType<EngineContext['rooms']['cgroups']['features']>): string[] {
+  const said: [boolean, string][] = [
+    [features.memoryLimit, 'WARNING: No memory limit support'],
+    [features.swapLimit, 'WARNING: No swap limit support'],
+    [features.cpuCfsQuota, 'WARNING: No cpu cfs quota support'],
+    [features.cpuCfsPeriod, 'WARNING: No cpu cfs period support'],
+    [features.cpuShares, 'WARNING: No cpu shares support'],
+    [features.cpuSet, 'WARNING: No cpuset support'],
+    [features.pidsLimit, 'WARNING: No pids limit support'],
+  ];
+  return said.flatMap(([there, warning]) => (there ? [] : [warning]));
+}
+
+/** Magic numbers of statfs(2), and Docker's names for them. */
+const fileSystems: Readonly<Record<number, string>> = {
+  61267: 'extfs',
+  1481003842: 'xfs',
+  2435016766: 'btrfs',
+  16914836: 'tmpfs',
+  2035054128: 'overlayfs',
+  801189825: 'zfs',
+  4076150800: 'f2fs',
+};
+
+const fileSystemOf = (path: string): string => fileSystems[statfsSync(path).type] ?? '<unknown>';

@@ -10,10 +10,21 @@ import { checkName } from './names.ts';
 import { type MachineLimits, settleResources } from './resource-checks.ts';
 import { toLinuxResources } from './resources.ts';
 
+function checkNewName(name: string): string {
+  try {
+    return checkName(name);
+  } catch {
+    const rule = 'only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed';
+    throw invalidArgument(
+      `Error when allocating new name: Invalid container name (/${name.replace(/^\//, '')}), ${rule}`,
+    );
+  }
+}
+
 /** The new name, checked. @throws invalid-argument, conflict in Docker's words */
 export function checkRename(container: Indexed, name: string): string {
   if (name === '') throw invalidArgument('Neither old nor new names may be empty');
-  const wanted = checkName(name);
+  const wanted = checkNewName(name);
   if (wanted === container.name) {
     throw invalidArgument('Renaming a container with the same name as its current name');
   }

@@ -1,4 +1,4 @@
-import { invalidArgument, notFound } from '../../contracts/errors.ts';
+import { internal, invalidArgument, notFound } from '../../contracts/errors.ts';
 import { familiar, familiarName, parseReference, type Reference } from '../../contracts/oci/reference.ts';
 import type { Image } from './image.ts';
 import { pathMatch } from './name-patterns.ts';
@@ -58,7 +58,8 @@ export function matchesLabels(image: Image, filters: ImageFilters): boolean {
     if (equals === -1) return wanted in labels;
     return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
   };
-  return (filters.label ?? []).every(has) && !(filters['label!'] ?? []).some(has);
+  const unwanted = filters['label!'] ?? [];
+  return (filters.label ?? []).every(has) && (unwanted.length === 0 || !unwanted.every(has));
 }
 
 /** @throws invalid-argument in Docker's words. */
@@ -73,11 +74,11 @@ export function booleanFilter(name: string, values: readonly string[] | undefine
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** `until`: a Go duration back from now, seconds since 1970, or RFC 3339. @throws invalid-argument. */
+/** `until`: a Go duration back from now, seconds since 1970, or RFC 3339. @throws internal, as dockerd does. */
 export function timeFilter(values: readonly string[] | undefined, now: Date): Date | undefined {
   const [value, ...others] = values ?? [];
   if (value === undefined) return undefined;
-  if (others.length > 0) throw invalidArgument('more than one until filter specified');
+  if (others.length > 0) throw internal('more than one until filter specified');
   if (/^\d+(\.\d+)?$/.test(value)) return new Date(Number(value) * 1000);
   if (/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value)) {
     let back = 0;
@@ -87,7 +88,7 @@ export function timeFilter(values: readonly string[] | undefined, now: Date): Da
     return new Date(now.getTime() - back);
   }
   const date = new Date(value);
-  if (Number.isNaN(date.getTime())) throw invalidArgument(`failed to parse value as time or duration: "${value}"`);
+  if (Number.isNaN(date.getTime())) throw internal(`failed to parse value as time or duration: "${value}"`);
   return date;
 }
 

@@ -71,7 +71,7 @@ export class NetworkList {
     const { name, driver = 'bridge' } = request;
     if (name.trim() === '') throw invalidArgument('invalid name: name is empty');
     if (predefinedNames.includes(name) || name === 'default')
-      throw forbidden(`operation is not permitted on predefined ${name} network`);
+      throw forbidden(`operation is not permitted on predefined ${name} network `);
     if (this.records.findByName(name)) throw conflict(`network with name ${name} already exists`);
     if (driver === 'host' || driver === 'null') throw forbidden(`only one instance of "${driver}" network is allowed`);
     if (driver !== 'bridge') throw notFound(`plugin "${driver}" not found`);

@@ -43,9 +43,17 @@ export function matches(volume: Volume, filters: VolumeFilters, uses: VolumeUses
   return (filters.label ?? []).every(label => hasLabel(volume, label));
 }
 
+/** @throws invalid-argument in the words of Go's strconv */
+function takesAll(filters: VolumeFilters): boolean | undefined {
+  const wrong = filters.all?.find(value => !['1', 'true', '0', 'false'].includes(value));
+  if (wrong === undefined) return isTrue(filters, 'all');
+  throw invalidArgument(`invalid filter 'all': strconv.ParseBool: parsing ${JSON.stringify(wrong)}: invalid syntax`);
+}
+
 /** Whether a prune with these filters may take the volume: anonymous ones, or with `all` any. */
 export function isPrunable(volume: Volume, filters: VolumeFilters): boolean {
-  if (!volume.anonymous && isTrue(filters, 'all') !== true) return false;
-  if ((filters['label!'] ?? []).some(label => hasLabel(volume, label))) return false;
+  if (!volume.anonymous && takesAll(filters) !== true) return false;
+  const unwanted = filters['label!'] ?? [];
+  if (unwanted.length > 0 && unwanted.every(label => hasLabel(volume, label))) return false;
   return (filters.label ?? []).every(label => hasLabel(volume, label));
 }

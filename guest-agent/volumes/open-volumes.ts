@@ -115,7 +115,7 @@ class LocalVolumes implements Volumes {
       throw notFound(`create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`);
     }
     if (name !== '') checkVolumeName(name);
-    checkOptions(driverOpts);
+    checkOptions(name, driverOpts);
     const existing = this.#volumes.get(name);
     if (existing) return existing;
     const document: VolumeDocument = {
@@ -220,9 +220,9 @@ function isVolumeDocument(value: unknown): value is VolumeDocument {
 const knownOptions = ['type', 'o', 'device', 'size'];
 
 /** @throws invalid-argument, not-implemented: the driver's mounts are not there yet */
-function checkOptions(options: Record<string, string>): void {
+function checkOptions(volume: string, options: Record<string, string>): void {
   for (const name of Object.keys(options)) {
-    if (!knownOptions.includes(name)) throw invalidArgument(`invalid option: "${name}"`);
+    if (!knownOptions.includes(name)) throw invalidArgument(`create ${volume}: invalid option: "${name}"`);
   }
   const [first] = Object.keys(options);
   if (first !== undefined) throw notImplemented(`the option "${first}" of local volumes is not supported yet`);

@@ -27,7 +27,6 @@ const swarmKinds = ['services', 'nodes', 'secrets', 'configs'];
 
 const swarm: Endpoint[] = [
   ['GET', '/swarm'],
-  ['POST', '/swarm/leave'],
   ['POST', '/swarm/update'],
   ['POST', '/swarm/unlock'],
   ['GET', '/swarm/unlockkey'],
@@ -63,6 +62,10 @@ export const absentRoutes: Served<Handler>[] = [
       ['POST', '/swarm/join'],
     ],
     () => notImplemented(swarmMode),
+  ),
+  ...refuse([['POST', '/swarm/leave']], () => unavailable('This node is not part of a swarm')),
+  ...refuse([['PUT', '/volumes/{name}']], () =>
+    unavailable('volume update only valid for cluster volumes, but swarm is unavailable'),
   ),
   ...refuse(plugins, path => notFound(`plugin "${path.name}" not found`)),
   ...refuse(

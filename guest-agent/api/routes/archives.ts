@@ -1,6 +1,7 @@
 import type { ContainerRef } from '../../../contracts/brand.ts';
 import * as routes from '../../../contracts/docker/container-routes.ts';
 import type { ContainerPathStat } from '../../../contracts/docker/containers.ts';
+import { internal, messageOf } from '../../../contracts/errors.ts';
 import type { PathStat } from '../../archive/index.ts';
 import { serve } from '../call.ts';
 
@@ -10,6 +11,12 @@ const statHeader = 'X-Docker-Container-Path-Stat';
 function encodeStat(stat: PathStat): string {
   const document: ContainerPathStat = { ...stat, mtime: stat.mtime.toISOString() };
   return Buffer.from(JSON.stringify(document)).toString('base64');
+}
+
+/** What is no tar is a 500 in dockerd, which passes its reader's error on. */
+function passTarErrors(error: unknown): never {
+  const message = messageOf(error);
+  throw message.startsWith('archive/tar: ') || message === 'unexpected EOF' ? internal(message) : error;
 }
 
 export const archiveRoutes = [
@@ -25,9 +32,12 @@ export const archiveRoutes = [
   }),
 
   serve(routes.archiveWrite, ({ path, query, input }, engine) =>
-    engine.containers.getByRef(path.ref as ContainerRef).writeArchive(query.path, input, {
-      noOverwriteDirNonDir: query.noOverwriteDirNonDir,
-      copyUIDGID: query.copyUIDGID,
-    }),
+    engine.containers
+      .getByRef(path.ref as ContainerRef)
+      .writeArchive(query.path, input, {
+        noOverwriteDirNonDir: query.noOverwriteDirNonDir,
+        copyUIDGID: query.copyUIDGID,
+      })
+      .catch(passTarErrors),
   ),
 ];

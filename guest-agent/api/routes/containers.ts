@@ -1,19 +1,23 @@
 import type { ContainerRef } from '../../../contracts/brand.ts';
 import * as routes from '../../../contracts/docker/container-routes.ts';
 import type { WaitCondition } from '../../../contracts/docker/containers.ts';
-import { invalidArgument } from '../../../contracts/errors.ts';
+import { EngineError, invalidArgument, messageOf, notFound } from '../../../contracts/errors.ts';
 import type { Container, Engine } from '../../engine/index.ts';
+import { assertBody } from '../body.ts';
 import { serve } from '../call.ts';
-import { shapeInspect, withEndpointMacAddress } from '../compat.ts';
+import { type ApiMinor, knowsConditions } from '../compat.ts';
+import { shapeCreate, shapeInspect, shapeSummary } from '../shape-containers.ts';
 
 const conditions: readonly WaitCondition[] = ['not-running', 'next-exit', 'removed'];
 
 const containerOf = (engine: Engine, path: { ref: string }): Container =>
   engine.containers.getByRef(path.ref as ContainerRef);
 
+const isNotFound = (error: unknown): boolean => error instanceof EngineError && error.kind === 'not-found';
+
 /** @throws invalid-argument in Docker's words */
-function parseCondition(given: string | undefined): WaitCondition {
-  if (given === undefined) return 'not-running';
+function parseCondition(given: string | undefined, version: ApiMinor): WaitCondition {
+  if (given === undefined || !knowsConditions(version)) return 'not-running';
   const known = conditions.find(condition => condition === given);
   if (!known) throw invalidArgument(`invalid condition: "${given}"`);
   return known;
@@ -31,16 +35,18 @@ const stopOptions = (query: { t?: number; signal?: string }): { signal?: string;
 });
 
 export const containerRoutes = [
-  serve(routes.containerList, ({ query }, engine) => {
-    if (query.limit !== undefined && query.limit < 0) throw invalidArgument('invalid limit');
-    return engine.containers.list({ ...query, limit: query.limit || undefined });
+  serve(routes.containerList, async ({ query, version }, engine) => {
+    const limit = Math.max(query.limit ?? 0, 0);
+    const containers = await engine.containers.list({ ...query, limit: limit || undefined });
+    return version >= 48 && !query.size ? containers : containers.map(container => shapeSummary(container, version));
   }),
 
-  serve(routes.containerCreate, ({ query, body }, engine) => {
+  serve(routes.containerCreate, ({ query, body, input, version }, engine) => {
+    assertBody(input);
     if (Object.keys(body).length === 0) {
       throw invalidArgument('config cannot be empty in order to create a container');
     }
-    return engine.containers.create({ ...query, body: withEndpointMacAddress(body) });
+    return engine.containers.create({ ...query, body: shapeCreate(body, version) });
   }),
 
   serve(routes.containerInspect, async ({ path, query, version }, engine) =>
@@ -67,14 +73,18 @@ export const containerRoutes = [
     return containerOf(engine, path).stats({ stream: query.stream, oneShot }, signal);
   }),
 
-  serve(routes.containerResize, ({ path, query }, engine) =>
-    containerOf(engine, path).resize(query.h ?? 0, query.w ?? 0),
-  ),
+  serve(routes.containerResize, ({ path, query }, engine) => containerOf(engine, path).resize(query.h, query.w)),
 
   serve(routes.containerStart, ({ path }, engine) => containerOf(engine, path).start()),
   serve(routes.containerStop, ({ path, query }, engine) => containerOf(engine, path).stop(stopOptions(query))),
   serve(routes.containerRestart, ({ path, query }, engine) => containerOf(engine, path).restart(stopOptions(query))),
-  serve(routes.containerKill, ({ path, query }, engine) => containerOf(engine, path).kill(query.signal)),
+  serve(routes.containerKill, ({ path, query }, engine) => {
+    try {
+      return containerOf(engine, path).kill(query.signal);
+    } catch (error) {
+      throw isNotFound(error) ? notFound(`cannot kill container: ${path.ref}: ${messageOf(error)}`) : error;
+    }
+  }),
   serve(routes.containerUpdate, ({ path, body }, engine) => containerOf(engine, path).update(body)),
   serve(routes.containerRename, ({ path, query }, engine) => containerOf(engine, path).rename(query.name ?? '')),
   serve(routes.containerPause, ({ path }, engine) => containerOf(engine, path).pause()),
@@ -82,8 +92,8 @@ export const containerRoutes = [
 
   serve(routes.containerAttach, ({ path, query }, engine) => containerOf(engine, path).attach(query)),
 
-  serve(routes.containerWait, ({ path, query, signal }, engine) => ({
-    later: containerOf(engine, path).wait(parseCondition(query.condition), signal),
+  serve(routes.containerWait, ({ path, query, signal, version }, engine) => ({
+    later: containerOf(engine, path).wait(parseCondition(query.condition, version), signal),
   })),
 
   serve(routes.containerRemove, ({ path, query }, engine) =>

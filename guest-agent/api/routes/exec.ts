@@ -35,7 +35,7 @@ function toSize(consoleSize: readonly number[] | undefined): ExecOptions['size']
 
 export const execRoutes = [
   serve(routes.execCreate, ({ path, body }, engine) => {
-    if (!body.Cmd?.length) throw invalidArgument('no exec command specified');
+    if (!body.Cmd?.length) throw invalidArgument('No exec command specified');
     return engine.containers.getByRef(path.ref as ContainerRef).createExec(body);
   }),
 
@@ -49,5 +49,5 @@ export const execRoutes = [
 
   serve(routes.execInspect, ({ path }, engine) => engine.execs.get(path.id).inspect()),
 
-  serve(routes.execResize, ({ path, query }, engine) => engine.execs.get(path.id).resize(query.h ?? 0, query.w ?? 0)),
+  serve(routes.execResize, ({ path, query }, engine) => engine.execs.get(path.id).resize(query.h, query.w)),
 ];

@@ -4,7 +4,7 @@ import { type AuthConfig, authConfig } from '../../../contracts/docker/common.ts
 import * as routes from '../../../contracts/docker/image-routes.ts';
 import { invalidArgument, messageOf, notImplemented } from '../../../contracts/errors.ts';
 import { serve } from '../call.ts';
-import { withVirtualSize } from '../compat.ts';
+import { shapeImageInspect, shapeImageSummary } from '../shape-images.ts';
 
 /** Credentials that cannot be read count as none, as in Docker: the registry then says what it misses. */
 function readAuth(headers: IncomingHttpHeaders): AuthConfig | undefined {
@@ -36,9 +36,9 @@ export const imageRoutes = [
     const images = await engine.images.list({
       ...rest,
       sharedSize: query['shared-size'],
-      filters: filter ? { ...filters, reference: [filter] } : filters,
+      filters: filter && version < 41 ? { ...filters, reference: [filter] } : filters,
     });
-    return images.map(image => withVirtualSize(image, version));
+    return images.map(image => shapeImageSummary(image, version));
   }),
 
   serve(routes.imageCreate, async ({ query, headers, signal, progress }, engine) => {
@@ -62,7 +62,7 @@ export const imageRoutes = [
   }),
 
   serve(routes.imageInspect, async ({ path, query, version }, engine) =>
-    withVirtualSize(
+    shapeImageInspect(
       await engine.images.inspect(path.name, { platform: platformText(query.platform), manifests: query.manifests }),
       version,
     ),

@@ -10,11 +10,15 @@ function introduce({ header }: Pick<Call, 'header'>): void {
 }
 
 const ok = Buffer.from('OK');
+const plainText = 'text/plain; charset=utf-8';
 
 export const pingRoutes = [
-  serve(route('GET', '/_ping', { answer: bytes('text/plain; charset=utf-8') }), call => {
+  serve(route('GET', '/_ping', { answer: bytes(plainText) }), call => {
     introduce(call);
     return ok;
   }),
-  serve(route('HEAD', '/_ping', { answer: nothing(200) }), introduce),
+  serve(route('HEAD', '/_ping', { answer: nothing(200) }), call => {
+    introduce(call);
+    call.header('Content-Type', plainText);
+  }),
 ];

@@ -1,34 +1,60 @@
+import { timestamp } from '../../../contracts/decode.ts';
+import type { EventMessage } from '../../../contracts/docker/events.ts';
 import * as routes from '../../../contracts/docker/system-routes.ts';
 import { invalidArgument } from '../../../contracts/errors.ts';
+import { streamType } from '../answer.ts';
 import { serve } from '../call.ts';
-
-/** Seconds and nanoseconds, as Docker prints a moment. */
-const secondsOf = (moment: Date): string => `${(moment.getTime() / 1000).toFixed(3)}`;
+import type { ApiMinor } from '../compat.ts';
+import { shapeDiskUsage, shapeEvent, shapeInfo } from '../shape-system.ts';
 
 const diskUsageTypes = ['container', 'image', 'volume', 'build-cache'];
+const buildPruneFilters = [
+  'until',
+  'id',
+  'parent',
+  'type',
+  'description',
+  'inuse',
+  'shared',
+  'private',
+  'label',
+  'label!',
+];
+
+async function* shapedEvents(events: AsyncIterable<EventMessage>, version: ApiMinor): AsyncGenerator<EventMessage> {
+  for await (const event of events) {
+    const shaped = shapeEvent(event, version);
+    if (shaped) yield shaped;
+  }
+}
 
 export const systemRoutes = [
-  serve(routes.systemInfo, (_call, engine) => engine.system.info()),
+  serve(routes.systemInfo, async ({ version }, engine) => shapeInfo(await engine.system.info(), version)),
   serve(routes.systemVersion, (_call, engine) => engine.system.version()),
 
-  serve(routes.systemDiskUsage, ({ query }, engine) => {
+  serve(routes.systemDiskUsage, async ({ query, version }, engine) => {
     const unknown = query.type.find(type => !diskUsageTypes.includes(type));
     if (unknown !== undefined) throw invalidArgument(`unknown object type: ${unknown}`);
-    return engine.system.diskUsage(query.type);
+    const asked = version < 42 ? [] : query.type;
+    return shapeDiskUsage(await engine.system.diskUsage(asked), version, query.verbose);
   }),
 
-  serve(routes.systemEvents, ({ query, signal }, engine) => {
-    const { since, until } = query;
+  serve(routes.systemEvents, ({ query, signal, version, headers }, engine) => {
+    const since = timestamp(query.since, 'since', []);
+    const until = timestamp(query.until, 'until', []);
     if (since && until && since > until) {
-      throw invalidArgument(
-        `\`since\` time (${secondsOf(since)}) cannot be after \`until\` time (${secondsOf(until)})`,
-      );
+      throw invalidArgument(`\`since\` time (${query.since}) cannot be after \`until\` time (${query.until})`);
     }
-    return engine.events.subscribe({ ...query, signal });
+    const events = engine.events.subscribe({ since, until, filters: query.filters, signal });
+    return { documents: shapedEvents(events, version), contentType: streamType(headers.accept) };
   }),
 
   serve(routes.registryLogin, ({ body }, engine) => engine.system.auth(body)),
 
-  serve(routes.buildPrune, () => ({ CachesDeleted: null, SpaceReclaimed: 0 })),
+  serve(routes.buildPrune, ({ query }) => {
+    const unknown = Object.keys(query.filters).find(key => !buildPruneFilters.includes(key));
+    if (unknown) throw invalidArgument(`failed to prune build cache: invalid filter '${unknown}'`);
+    return { CachesDeleted: null, SpaceReclaimed: 0 };
+  }),
   serve(routes.pluginList, () => []),
 ];

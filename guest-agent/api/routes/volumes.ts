@@ -1,6 +1,6 @@
 import * as routes from '../../../contracts/docker/volume-routes.ts';
 import { serve } from '../call.ts';
-import { shapeVolumePrune } from '../compat.ts';
+import { shapeVolumePrune } from '../shape-system.ts';
 
 export const volumeRoutes = [
   serve(routes.volumeList, ({ query }, engine) => engine.volumes.list(query.filters)),

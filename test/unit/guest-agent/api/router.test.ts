@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { negotiate, shapeVolumePrune, withEndpointMacAddress } from '../../../../guest-agent/api/compat.ts';
+import { negotiate } from '../../../../guest-agent/api/compat.ts';
 import { Router } from '../../../../guest-agent/api/router.ts';
 import { allRoutes } from '../../../../guest-agent/api/routes/all.ts';
+import { withEndpointMacAddress } from '../../../../guest-agent/api/shape-containers.ts';
+import { shapeVolumePrune } from '../../../../guest-agent/api/shape-system.ts';
 
 const router = new Router(allRoutes);
 const found = (method: string, path: string): [string, Record<string, string>] | undefined => {
@@ -44,14 +46,14 @@ describe('router', () => {
 });
 
 describe('versions', () => {
-  it('speaks 1.22 to 1.51, and its own without a prefix', () => {
-    expect([undefined, '1.22', '1.51'].map(negotiate)).toEqual([51, 22, 51]);
+  it('speaks 1.22 to 1.52, and its own without a prefix', () => {
+    expect([undefined, '1.22', '1.52'].map(negotiate)).toEqual([52, 22, 52]);
   });
 
   it('refuses the others in the words that clients parse', () => {
-    expect(() => negotiate('1.99')).toThrow('client version 1.99 is too new. Maximum supported API version is 1.51');
+    expect(() => negotiate('1.99')).toThrow('client version 1.99 is too new. Maximum supported API version is 1.52');
     expect(() => negotiate('1.10')).toThrow(
-      'client version 1.10 is too old. Minimum supported API version is 1.24, please upgrade your client to a newer version',
+      'client version 1.10 is too old. Minimum supported API version is 1.22, please upgrade your client to a newer version',
     );
   });
 

@@ -45,7 +45,7 @@ describe('headers and errors', () => {
     const { headers, text } = await ask(socketPath, 'GET', '/v1.40/_ping');
     expect(text).toBe('OK');
     expect(headers).toMatchObject({
-      'api-version': '1.51',
+      'api-version': '1.52',
       'docker-experimental': 'false',
       ostype: 'linux',
       server: 'Docker/28.5.2 (linux)',
@@ -54,21 +54,21 @@ describe('headers and errors', () => {
       pragma: 'no-cache',
     });
     const head = await ask(socketPath, 'HEAD', '/_ping');
-    expect([head.status, head.text, head.headers['api-version']]).toEqual([200, '', '1.51']);
+    expect([head.status, head.text, head.headers['api-version']]).toEqual([200, '', '1.52']);
   });
 
   it.each([
     ['GET', '/nowhere', 404, 'page not found'],
-    ['GET', '/v1.99/info', 400, 'client version 1.99 is too new. Maximum supported API version is 1.51'],
+    ['GET', '/v1.99/info', 400, 'client version 1.99 is too new. Maximum supported API version is 1.52'],
     ['GET', '/containers/x/json', 404, 'No such container: x'],
     ['GET', '/containers/x/logs', 404, 'No such container: x'],
     ['POST', '/containers/x/attach', 404, 'No such container: x'],
     ['DELETE', '/networks/bridge', 403, 'bridge is a pre-defined network and cannot be removed'],
     ['POST', '/build', 501, 'docker build is not part of Berth yet: builds are coming'],
     ['POST', '/grpc', 501, 'docker build is not part of Berth yet: builds are coming'],
-    ['GET', '/containers/json?limit=x', 400, 'strconv.Atoi: parsing "x": invalid syntax'],
+    ['GET', '/containers/json?limit=x', 500, 'strconv.Atoi: parsing "x": invalid syntax'],
     ['GET', '/containers/json?filters=x', 400, 'invalid filter'],
-    ['POST', '/containers/create', 400, 'config cannot be empty in order to create a container'],
+    ['POST', '/containers/create', 400, 'invalid JSON: got EOF while reading request body'],
   ])('%s %s is %i', async (method, path, status, message) => {
     expect(await ask(socketPath, method, path)).toMatchObject({ status, document: { message } });
   });
