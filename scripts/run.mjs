@@ -35,15 +35,47 @@ if (node === process.execPath && Number(process.versions.node.split('.')[0]) < 2
   process.exit(1);
 }
 
+// The one library that this Node needs and a bare Debian has not: a desktop brings it along.
+const library = { file: 'libatomic.so.1', package: 'libatomic1' };
+
+/** The dynamic loader's own exit code is 127: true once what it missed has been installed. */
+function installLibrary() {
+  const { stderr = '' } = spawnSync(node, ['--version'], { encoding: 'utf8' });
+  if (!stderr?.includes(library.file)) return false;
+  const words = ['install', '--no-install-recommends', library.package];
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    const repair = existsSync('/usr/bin/apt-get')
+      ? `Type: sudo apt-get ${words.join(' ')}`
+      : 'Install the package with it';
+    process.stderr.write(`berth: ${library.file} is not installed. ${repair}\n`);
+    return false;
+  }
+  process.stderr.write(`berth: installing ${library.package}\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = args => spawnSync('apt-get', ['-q', ...args], { stdio: ['ignore', 2, 2], env }).status === 0;
+  return apt([...words, '--yes']) || (apt(['update']) && apt([...words, '--yes']));
+}
+
 const [program, ...words] = process.argv.slice(2);
-const child = spawn(node, ['--disable-sigusr1', join(project, program), ...words], {
-  stdio: 'inherit',
-  shell: process.platform === 'win32',
-  env: {
-    ...process.env,
-    PATH: `${join(modules, '.bin')}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH}`,
-  },
-});
+
+function run(again) {
+  const child = spawn(node, ['--disable-sigusr1', join(project, program), ...words], {
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+    env: {
+      ...process.env,
+      PATH: `${join(modules, '.bin')}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH}`,
+    },
+  });
+  const passOn = signal => child.kill(signal);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, passOn);
+  child.on('exit', (code, signal) => {
+    if (code !== 127 || again || !installLibrary()) process.exit(signal ? 1 : (code ?? 1));
+    for (const each of signals) process.off(each, passOn);
+    run(true);
+  });
+}
+
 process.on('SIGUSR1', () => undefined); // or it would open the inspector, as it does in every Node
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
+run(false);

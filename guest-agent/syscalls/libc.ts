@@ -39,8 +39,16 @@ export function declare<Signature extends (...args: never[]) => unknown>(prototy
 
 /** Another C library, loaded on first use: `libseccomp.so.2`, `libnftables.so.1`. @throws Error when it is not installed. */
 export function openLibrary(name: string): <S extends (...args: never[]) => unknown>(prototype: string) => S {
-  const library = koffi.load(name);
+  const library = load(name);
   return <S extends (...args: never[]) => unknown>(prototype: string) => library.func(prototype) as unknown as S;
+}
+
+function load(name: string): ReturnType<typeof koffi.load> {
+  try {
+    return koffi.load(name);
+  } catch (cause) {
+    throw new Error(`the library ${name} is not installed, or cannot be loaded`, { cause });
+  }
 }
 
 /** The errno of the last call; read it before anything else calls the C library. */

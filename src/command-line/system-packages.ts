@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { unavailable } from '../../contracts/errors.ts';
 import { findQemuProgram } from '../machine/index.ts';
@@ -37,6 +37,50 @@ export function missingForImage({ env }: Surroundings): Need {
   return { programs: missing, packages: [...new Set(missing.map(name => imagePrograms[name] ?? name))] };
 }
 
+/** The libraries that the engine loads, and their packages. */
+const engineLibraries: Record<string, string> = {
+  'libseccomp.so.2': 'libseccomp2',
+  'libnftables.so.1': 'libnftables1',
+};
+
+/** What is missing to run the engine on this computer itself. `libraries`: what the dynamic loader finds. */
+export function missingForNative(libraries = loadableLibraries()): Need {
+  const missing = libraries ? Object.keys(engineLibraries).filter(name => !libraries.includes(`\t${name} `)) : [];
+  return { programs: missing, packages: missing.map(name => engineLibraries[name] ?? name) };
+}
+
+/** ldconfig(8)'s list; undefined where there is none, as on NixOS: then the engine itself says what it misses. */
+function loadableLibraries(): string | undefined {
+  const folders = ['/sbin', '/usr/sbin'].map(folder => `${folder}/ldconfig`).filter(path => existsSync(path));
+  const { status, stdout } = spawnSync(folders[0] ?? 'ldconfig', ['-p'], { encoding: 'utf8' });
+  return status === 0 ? stdout : undefined;
+}
+
+/** Both at once: one command to type, not two. */
+export const together = (...needs: Need[]): Need => ({
+  programs: needs.flatMap(({ programs }) => programs),
+  packages: [...new Set(needs.flatMap(({ packages }) => packages))],
+});
+
+/** Elsewhere they have other names. */
+const otherNames: Record<'dnf' | 'pacman', Record<string, string>> = {
+  dnf: {
+    'qemu-system-x86': 'qemu-system-x86-core',
+    'qemu-system-arm': 'qemu-system-aarch64-core',
+    libseccomp2: 'libseccomp',
+    libnftables1: 'nftables',
+  },
+  pacman: {
+    'qemu-system-x86': 'qemu-system-x86',
+    'qemu-system-arm': 'qemu-system-aarch64',
+    libseccomp2: 'libseccomp',
+    libnftables1: 'nftables',
+  },
+};
+
+const namesFor = (program: 'dnf' | 'pacman', packages: string[]): string =>
+  packages.map(name => otherNames[program][name] ?? name).join(' ');
+
 /** The one command to type, on systems that we know; undefined elsewhere. */
 export function installCommand(
   packages: string[],
@@ -48,8 +92,8 @@ export function installCommand(
   if (/^ID(_LIKE)?=.*(debian|ubuntu)/m.test(osRelease)) {
     return `sudo apt-get install --no-install-recommends ${packages.join(' ')}`;
   }
-  if (/^ID(_LIKE)?=.*(fedora|rhel)/m.test(osRelease)) return 'sudo dnf install qemu-system-x86-core';
-  if (/^ID(_LIKE)?=.*arch/m.test(osRelease)) return 'sudo pacman -S qemu-base';
+  if (/^ID(_LIKE)?=.*(fedora|rhel)/m.test(osRelease)) return `sudo dnf install ${namesFor('dnf', packages)}`;
+  if (/^ID(_LIKE)?=.*arch/m.test(osRelease)) return `sudo pacman -S ${namesFor('pacman', packages)}`;
   return undefined;
 }
 
@@ -61,19 +105,34 @@ function readOsRelease(): string {
   }
 }
 
-/** Installs what is missing where we may (Debian or Ubuntu, as root). @throws unavailable with the one command to type elsewhere. */
-export async function ensurePackages(need: Need, around: Surroundings): Promise<void> {
-  if (need.packages.length === 0) return;
-  const command = installCommand(need.packages);
-  const what = `${need.programs.join(', ')} ${need.programs.length === 1 ? 'is' : 'are'} not installed`;
-  if (process.getuid?.() !== 0 || !command?.includes('apt-get')) {
-    throw unavailable(command ? `${what}. Type: ${command}` : `${what}: install it with your system's package program`);
+/** What to do about packages that are missing. */
+export type Remedy = 'nothing' | { aptGet: string[] } | { refusal: string };
+
+/** Installs where we may (Debian or Ubuntu, as root), else there is one command to type. */
+export function remedyFor(need: Need, isRoot: boolean, command: string | undefined): Remedy {
+  if (need.packages.length === 0) return 'nothing';
+  if (isRoot && command?.includes('apt-get')) {
+    return { aptGet: ['install', '--yes', '--no-install-recommends', ...need.packages] };
   }
+  const what = notInstalled(need);
+  return {
+    refusal: command ? `${what}. Type: ${command}` : `${what}: install that with your system's package program`,
+  };
+}
+
+const notInstalled = ({ programs }: Need): string =>
+  `${programs.join(', ')} ${programs.length === 1 ? 'is' : 'are'} not installed`;
+
+/** Installs what is missing where we may. @throws unavailable with the one command to type elsewhere. */
+export async function ensurePackages(need: Need, around: Surroundings): Promise<void> {
+  const remedy = remedyFor(need, process.getuid?.() === 0, installCommand(need.packages));
+  if (remedy === 'nothing') return;
+  if ('refusal' in remedy) throw unavailable(remedy.refusal);
   around.tell(`installing ${need.packages.join(' ')}`);
-  const arguments_ = ['install', '--yes', '--no-install-recommends', ...need.packages];
-  if (await aptGet(arguments_)) return;
+  if (await aptGet(remedy.aptGet)) return;
   await aptGet(['update']);
-  if (!(await aptGet(arguments_))) throw unavailable(`${what}, and apt-get cannot install it: the lines above say why`);
+  if (await aptGet(remedy.aptGet)) return;
+  throw unavailable(`${notInstalled(need)}, and apt-get cannot install that: the lines above say why`);
 }
 
 /** True when it succeeded. Its words go to standard error: standard output is for results. */

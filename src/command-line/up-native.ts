@@ -6,6 +6,7 @@ import { findHost, serveHostControl } from './host-control.ts';
 import { findNativeAgent, type NativeAgent, startNativeAgent } from './native-agent.ts';
 import { seconds } from './progress.ts';
 import { ensureHome, type Surroundings } from './surroundings.ts';
+import { ensurePackages, missingForNative } from './system-packages.ts';
 import { stopRequests, tellUp, type UpOptions } from './up.ts';
 
 const startLimitMs = 20_000;
@@ -14,6 +15,7 @@ const startLimitMs = 20_000;
 export async function upNative(around: Surroundings, options: UpOptions): Promise<number> {
   await refuseWhenUp(around);
   ensureHome(around);
+  await ensurePackages(missingForNative(), around);
   const { home } = around;
   mkdirSync(home.native, { recursive: true, mode: 0o711 });
   const lock = await acquireLock(home.machine);

@@ -7,7 +7,7 @@ import { findHost, type HostStatus, serveHostControl } from './host-control.ts';
 import { buildImage } from './image-build.ts';
 import { progressLines, seconds } from './progress.ts';
 import { ensureHome, imageFolder, openHostLog, openMachine, type Surroundings } from './surroundings.ts';
-import { ensurePackages, missingForMachine } from './system-packages.ts';
+import { ensurePackages, missingForImage, missingForMachine, together } from './system-packages.ts';
 
 export interface UpOptions {
   /** Run the hello image once the engine answers. */
@@ -20,8 +20,10 @@ export interface UpOptions {
 export async function up(around: Surroundings, options: UpOptions): Promise<number> {
   if (await alreadyUp(around)) return 0;
   ensureHome(around);
-  await ensurePackages(missingForMachine(around), around);
-  if (!existsSync(join(imageFolder(around), 'image.json'))) await buildImage(around);
+  const hasImage = existsSync(join(imageFolder(around), 'image.json'));
+  const forMachine = missingForMachine(around);
+  await ensurePackages(hasImage ? forMachine : together(forMachine, missingForImage(around)), around);
+  if (!hasImage) await buildImage(around);
   const log = openHostLog(around);
   const machine = openMachine(around, log);
   machine.onState = state => log.info(`machine ${state.status}`, { ...state });

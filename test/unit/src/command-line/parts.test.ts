@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { runHello, textOfRawStream } from '../../../../src/command-line/hello.ts';
 import { progressLines } from '../../../../src/command-line/progress.ts';
 import { type Status, statusLines } from '../../../../src/command-line/status.ts';
-import { installCommand } from '../../../../src/command-line/system-packages.ts';
+import { installCommand, missingForNative, remedyFor, together } from '../../../../src/command-line/system-packages.ts';
 import { proxySettings } from '../../../../src/integration/index.ts';
 import { defaultSettings, homeAt, homeFolder, readSettings } from '../../../../src/settings/index.ts';
 
@@ -88,7 +88,34 @@ it('one command installs what is missing, by system', () => {
   );
   expect(installCommand(['a', 'b'], 'linux', 'ID=mint\nID_LIKE="ubuntu debian"')).toContain('apt-get');
   expect(installCommand([], 'darwin', '')).toBe('brew install qemu');
+  expect(installCommand(['qemu-system-x86', 'zstd'], 'linux', 'ID=fedora')).toBe(
+    'sudo dnf install qemu-system-x86-core zstd',
+  );
+  expect(installCommand(['libnftables1'], 'linux', 'ID=arch')).toBe('sudo pacman -S nftables');
   expect(installCommand([], 'linux', 'ID=plan9')).toBeUndefined();
+});
+
+it('what is missing is installed by root where that is apt-get’s work, and else asked for at once', () => {
+  const need = together({ programs: ['qemu'], packages: ['q'] }, { programs: ['cpio', 'zstd'], packages: ['c', 'z'] });
+  expect(remedyFor(together(), true, 'sudo apt-get …')).toBe('nothing');
+  expect(remedyFor(need, true, 'sudo apt-get …')).toEqual({
+    aptGet: ['install', '--yes', '--no-install-recommends', 'q', 'c', 'z'],
+  });
+  const refusal = 'qemu, cpio, zstd are not installed. Type: sudo apt-get … q c z';
+  expect(remedyFor(need, false, 'sudo apt-get … q c z')).toEqual({ refusal });
+  expect(remedyFor(need, true, 'sudo dnf …')).toEqual({
+    refusal: 'qemu, cpio, zstd are not installed. Type: sudo dnf …',
+  });
+  expect(remedyFor(need, true, undefined)).toHaveProperty('refusal');
+});
+
+it('the libraries of a native engine are looked for as the loader does', () => {
+  const line = (name: string): string => `\t${name} (libc6,x86-64) => /lib/x86_64-linux-gnu/${name}\n`;
+  expect(missingForNative(line('libnftables.so.1'))).toEqual({
+    programs: ['libseccomp.so.2'],
+    packages: ['libseccomp2'],
+  });
+  expect(missingForNative(line('libnftables.so.1') + line('libseccomp.so.2')).packages).toEqual([]);
 });
 
 it('progress is a line per phase, written once where there is no terminal', () => {
