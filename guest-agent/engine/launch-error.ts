@@ -80,6 +80,9 @@ function reason(error: LaunchError, command: string): string {
     case 'user': // its last act is to go where the process shall begin
       if (!error.subject.startsWith('/')) return `${error.step} ${error.subject}: ${text}`;
       return `chdir to cwd ("${error.subject}") set in config.json failed: ${text}`;
+    case 'bind':
+      if (error.code === 'EPROCMOUNT') return `error during container init: ${error.subject}`;
+      return `${error.step} ${error.subject}: ${text}`;
     case 'newSession':
       return `error during container init: unable to join session keyring: unable to create session key: ${text}`;
     case 'apparmor':

@@ -14,6 +14,7 @@ import { newWritableOverlay } from '../syscalls/overlay.ts';
 import { changeDirectory, changeDirectoryTo } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
 import { coversOf, directoryCover, fileCover } from './covers.ts';
+import { assertOutsideProc } from './proc-guard.ts';
 import type { BindStep, LaunchStep } from './protocol.ts';
 import { ensureInRoot, ensureParent, findInRoot, isDirectory, openInRoot, openPlainDirectory } from './rootfs-path.ts';
 
@@ -72,6 +73,7 @@ export function bind(child: Child, step: BindStep): void {
   const { set, clear } = step;
   const mount = sourceOf(child, step);
   const target = ensureInRoot(child.root, step.target, isDirectory(mount) ? 'directory' : 'file');
+  assertOutsideProc(step, mount, target);
   attachMount(mount, target, step.target);
   const propagation = step.propagation & ~MS_REC;
   const propagationRecursive = (step.propagation & MS_REC) !== 0;

@@ -1,0 +1,118 @@
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { command } from '../../support/command.ts';
+import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
+import { busyboxArchive } from '../../support/images.ts';
+import { hideTreasure, imageArchive, loadHostile, type Treasure, usable } from './fixture.ts';
+
+describe.skipIf(!usable)('a way out of other engines is none of ours:', { timeout: 60_000 }, () => {
+  let engine: NativeEngine;
+  let treasure: Treasure;
+  beforeAll(async () => {
+    treasure = hideTreasure();
+    engine = await startNativeEngine();
+    await engine.docker('load', '-q', '-i', await busyboxArchive());
+  }, 60_000);
+  afterAll(async () => {
+    await engine?.stop();
+    treasure?.assertUntouched();
+    treasure?.remove();
+  });
+  const run = (...args: string[]) => engine.tryDocker(['run', '--rm', ...args]);
+  const create = (HostConfig: unknown): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const body = JSON.stringify({ Image: 'led', Cmd: ['true'], HostConfig });
+      const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
+      const call = request(
+        { socketPath: engine.socket, method: 'POST', path: '/containers/create', headers },
+        response => {
+          let text = '';
+          response.on('data', chunk => {
+            text += chunk;
+          });
+          response.on('end', () => resolve((JSON.parse(text) as { Id: string }).Id));
+        },
+      );
+      call.on('error', reject);
+      call.end(body);
+    });
+
+  it('a volume at /dev whose console, pts, null and shm are links (CVE-2025-52565, CVE-2025-31133)', async () => {
+    const names = ['console', 'null', 'zero', 'ptmx', 'tty', 'fd', 'stdout'];
+    const links = names.map(name => `ln -s ${treasure.file} /d/${name}`).join('; ');
+    const folders = ['pts', 'shm', 'mqueue'].map(name => `ln -s ${treasure.folder} /d/${name}`).join('; ');
+    await engine.docker('run', '--rm', '-v', 'devices:/d', 'busybox', 'sh', '-c', `${links}; ${folders}`);
+    for (const terminal of [[], ['-t']]) {
+      const script = `cat ${treasure.file} ${treasure.folder}/* /dev/console /dev/null </dev/zero; echo x >/dev/stdout; true`;
+      const { stdout, stderr } = await command('timeout', [
+        '20',
+        'docker',
+        '-H',
+        `unix://${engine.socket}`,
+        'run',
+        '--rm',
+        ...terminal,
+        '-v',
+        'devices:/dev',
+        'busybox',
+        'sh',
+        '-c',
+        script,
+      ]);
+      expect(stdout + stderr).not.toContain(treasure.secret);
+      treasure.assertUntouched();
+    }
+  });
+
+  it('a mount over or inside /proc, by either of the two ways to ask for one (CVE-2019-19921, CVE-2026-6406)', async () => {
+    const fill =
+      'mkdir -p /d/sys/net/ipv4 /d/self/attr /d/thread-self/attr/apparmor; echo old >/d/sys/net/ipv4/ip_default_ttl';
+    await engine.docker('run', '--rm', '-v', 'proc:/d', 'busybox', 'sh', '-c', fill);
+    const link = { name: 'data', type: 'symlink' as const, linkname: '/proc/sys' };
+    const folders = ['proc', 'dev', 'sys', 'etc'].map(name => ({ name, type: 'directory' as const }));
+    await loadHostile(engine, await imageArchive('led', [[...folders, link]]));
+    for (const place of ['/proc', '/proc/sys', '/proc/self', '/proc/1', '/proc/sys/kernel', '/data']) {
+      for (const asked of [
+        { Binds: [`proc:${place}`] },
+        { Mounts: [{ Type: 'volume', Source: 'proc', Target: place }] },
+        { Mounts: [{ Type: 'bind', Source: treasure.folder, Target: place }] },
+      ]) {
+        const id = await create({ ...asked, Sysctls: { 'net.ipv4.ip_default_ttl': '77' } });
+        const { code, stderr } = await engine.tryDocker(['start', id]);
+        expect([place, asked, code, stderr]).toEqual([
+          place,
+          asked,
+          1,
+          expect.stringMatching(/cannot be mounted because it is (inside \/proc|not of type proc)/),
+        ]);
+        await engine.docker('rm', '-f', id);
+      }
+    }
+    const kept = await run('-v', 'proc:/d', 'busybox', 'cat', '/d/sys/net/ipv4/ip_default_ttl');
+    expect(kept.stdout).toBe('old\n');
+  });
+
+  it('reading what neighbours do from counters of the machine (GHSA-6fw5, GHSA-jq35)', async () => {
+    const script = `cat /proc/interrupts /proc/timer_list /proc/sched_debug /proc/keys /proc/kcore 2>/dev/null | head -c 100 | wc -c
+      ls /sys/devices/virtual/powercap /sys/firmware /proc/acpi /proc/scsi /sys/devices/system/cpu/cpu*/thermal_throttle 2>/dev/null | grep -v : | grep .; true`;
+    expect((await run('busybox', 'sh', '-c', script)).stdout).toBe('0\n');
+  });
+
+  it('the processes of the host, seen through its PID namespace', async () => {
+    const script = `for pid in $(ls /proc | grep -E '^[0-9]+$'); do [ $pid = $$ ] && continue
+      for file in root/etc/hostname environ fd/0 cwd/. exe ns/mnt; do (: <"/proc/$pid/$file") 2>/dev/null && echo "$pid $(cat /proc/$pid/comm) $file"; done
+      echo 0 2>/dev/null >/proc/$pid/oom_score_adj; done`;
+    const { stdout } = await run('--pid', 'host', '--name', 'looker', 'busybox', 'sh', '-c', script);
+    const others = stdout.split('\n').filter(line => line !== '' && !/^\d+ (sh|ls|grep|cat) /.test(line));
+    expect(others).toEqual([]);
+  });
+
+  it('a hard link, a device or a set-user-id file on a volume that the host would trip over', async () => {
+    const script = `ln /etc/hosts /v/hosts; mknod /v/disk b 8 0; mknod /v/mem c 1 1; cp /bin/busybox /v/sh; chmod 6755 /v/sh; ls /v`;
+    await run('-v', 'trap:/v', 'busybox', 'sh', '-c', script);
+    const place = (await engine.docker('volume', 'inspect', '--format', '{{.Mountpoint}}', 'trap')).trim();
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+    const tried = await command(nobody[0] ?? '', [...nobody.slice(1), `${place}/sh`, 'true']);
+    expect(tried.code).not.toBe(0); // nobody but root gets there
+  });
+});
