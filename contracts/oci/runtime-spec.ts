@@ -12,6 +12,22 @@ export interface RuntimeSpec {
   mounts: RuntimeMount[];
   linux: RuntimeLinux;
   annotations?: Record<string, string>;
+  hooks?: RuntimeHooks;
+}
+
+/** Programs of the host that take part in a container's life; the state document is their standard input. */
+export type RuntimeHooks = { [Name in HookName]?: RuntimeHook[] };
+
+export type HookName = 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer' | 'poststart' | 'poststop';
+
+export interface RuntimeHook {
+  /** Absolute. */
+  path: string;
+  /** With the program's name as the first, as for execve(2). */
+  args?: string[];
+  env?: string[];
+  /** Seconds. */
+  timeout?: number;
 }
 
 export interface RuntimeProcess {

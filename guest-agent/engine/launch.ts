@@ -6,6 +6,7 @@ import type { Cgroup } from '../cgroups/index.ts';
 import { type ContainerOutput, type LogConfig, parseLogConfig } from '../logs/index.ts';
 import type { Sandbox } from '../networks/index.ts';
 import { type RunningProcess, refusedSpec, type StdioSpec } from '../runtime/index.ts';
+import { withRequestedDevices } from './cdi.ts';
 import { confinedBy, seccompFilterFor } from './confinement.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
@@ -59,7 +60,7 @@ export async function launch(
   const sandbox = await connecting;
   const cgroupsPath = cgroupsPathOf(record.id, record.hostConfig.CgroupParent || context.options.cgroupParent);
   const chosen = chooseDevices(record.hostConfig);
-  const spec = toRuntimeSpec(record, {
+  const asked = toRuntimeSpec(record, {
     cgroupVersion: rooms.cgroups.version,
     cgroupsPath,
     rootPath: '/',
@@ -76,6 +77,8 @@ export async function launch(
     consoleSize: options.consoleSize,
     apparmorProfile: confinedBy(record.hostConfig),
   });
+  const { DeviceRequests: requests = [] } = record.hostConfig;
+  const spec = requests.length > 0 ? await withRequestedDevices(asked, requests) : asked;
   const refused = refusedSpec(spec);
   if (refused) throw refusedLaunch(refused);
   const { cgroup } = rooms.cgroups.create(cgroupsPath, spec.linux.resources ?? {});

@@ -6,6 +6,7 @@ import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
 import { appArmorEnabled, type Runtime } from '../runtime/index.ts';
+import { cdiFolders } from './cdi-spec.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
 import type { SystemService } from './engine.ts';
@@ -120,7 +121,7 @@ export class System implements SystemService {
         ...(rooms.cgroups.version === 2 ? ['name=cgroupns'] : []),
       ],
       FirewallBackend: { Driver: 'nftables' },
-      CDISpecDirs: [],
+      CDISpecDirs: [...cdiFolders],
       BerthKeeper: rooms.runtime.status().canary,
       Warnings: orNull([...warningsOf(rooms.runtime.status()), ...missingFeatures(features)]),
     };
