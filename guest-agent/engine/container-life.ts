@@ -344,8 +344,8 @@ export abstract class ContainerLife {
     live.output.close();
     this.streams.ended();
     if (oomKilled) this.emit('oom');
-    this.emit('die', { exitCode: String(status.exitCode), execDuration: String(Math.floor(ranMs / 1000)) });
     emitHoldings(this.#record, 'released', this.#context.events);
+    this.emit('die', { exitCode: String(status.exitCode), execDuration: String(Math.floor(ranMs / 1000)) });
     this.#waiters.settle(delayMs === undefined ? ['next-exit', 'not-running'] : ['next-exit'], this.#answer());
     void this.releaseNow();
     if (delayMs !== undefined) this.#restartSoon(delayMs);

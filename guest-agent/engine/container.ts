@@ -100,8 +100,10 @@ export class ContainerActor extends ContainerLife implements Container {
     return attachTo(this, options, this.#context);
   }
 
-  top(psArgs: string): Promise<ContainerTop> {
-    return top(this.running().cgroup.processes(), psArgs);
+  async top(psArgs: string): Promise<ContainerTop> {
+    const processes = await top(this.running().cgroup.processes(), psArgs);
+    this.emit('top');
+    return processes;
   }
 
   stats(options: { stream: boolean; oneShot: boolean }, signal: AbortSignal): AsyncIterable<StatsDocument> {

@@ -1,7 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import type { EventMessage } from '../../contracts/docker/events.ts';
+import { familiarName, parseReference } from '../../contracts/oci/reference.ts';
 import type { EventNews, EventsService, Filters } from './engine.ts';
-import { matchesLabels, wanted } from './filters.ts';
+import { matchesExactly, matchesLabels, wanted } from './filters.ts';
 import { Queue } from './queue.ts';
 
 /** How many events `--since` can look back on, as in dockerd. */
@@ -70,7 +71,11 @@ function toMessage(news: EventNews, now: Date): EventMessage {
   const ms = now.getTime();
   const legacy =
     news.type === 'container' || news.type === 'image'
-      ? { status: news.action, id: news.id, ...(news.attributes.image ? { from: news.attributes.image } : {}) }
+      ? {
+          status: news.action,
+          ...(news.id ? { id: news.id } : {}),
+          ...(news.attributes.image ? { from: news.attributes.image } : {}),
+        }
       : {};
   return {
     ...legacy,
@@ -83,27 +88,43 @@ function toMessage(news: EventNews, now: Date): EventMessage {
   };
 }
 
+/** These are actions with a command behind a colon, which a wish need not name. */
+const withCommand = ['health_status', 'exec_create', 'exec_start'];
+
+/** What an event is about, as filters name it by the beginning of an id or a name. */
+const actors = ['container', 'daemon', 'network', 'plugin', 'volume', 'node', 'service', 'secret', 'config'];
+
 /** Values of one key are alternatives, keys must all agree (moby daemon/events/filter.go). */
 export function eventMatches(message: EventMessage, filters: Filters): boolean {
   const { ID: id, Attributes: attributes } = message.Actor;
-  const among = (key: string, values: readonly (string | undefined)[]): boolean => {
+  const fuzzy = (key: string, sources: readonly string[]): boolean => {
     const wishes = wanted(filters, key);
-    return wishes.length === 0 || wishes.some(wish => values.includes(wish));
+    return wishes.length === 0 || wishes.some(wish => sources.some(source => source.startsWith(wish)));
   };
-  const about = (type: string): boolean => {
-    const wishes = wanted(filters, type);
-    if (wishes.length === 0) return true;
-    const names = [id, attributes.name, type === 'image' ? attributes.image : undefined, attributes[type]];
-    const fits = wishes.some(
-      wish => names.includes(wish) || (message.Type === type && wish !== '' && id.startsWith(wish)),
-    );
-    return fits && (message.Type === type || attributes[type] !== undefined);
-  };
+  const names = [id, attributes.name ?? ''];
+  const hasCommand = wanted(filters, 'event').some(wish => withCommand.includes(wish));
   return (
-    among('type', [message.Type]) &&
-    among('event', [message.Action, message.Action.split(':', 1)[0]]) &&
-    among('scope', [message.scope]) &&
-    matchesLabels(wanted(filters, 'label'), attributes) &&
-    ['container', 'image', 'network', 'volume', 'daemon', 'plugin'].every(about)
+    (hasCommand ? fuzzy('event', [message.Action]) : matchesExactly(filters, 'event', message.Action)) &&
+    matchesExactly(filters, 'type', message.Type) &&
+    matchesExactly(filters, 'scope', message.scope) &&
+    actors.every(actor => fuzzy(actor, names)) &&
+    matchesImage(message, filters) &&
+    matchesLabels(wanted(filters, 'label'), attributes)
   );
+}
+
+/** An image event by its id or name, a container's by its image; with or without the tag. */
+function matchesImage({ Type, Actor }: EventMessage, filters: Filters): boolean {
+  const wishes = wanted(filters, 'image');
+  if (wishes.length === 0) return true;
+  const name = Actor.Attributes[Type === 'image' ? 'name' : 'image'] ?? '';
+  return [Actor.ID, name, withoutTag(Actor.ID), withoutTag(name)].some(source => wishes.includes(source));
+}
+
+function withoutTag(image: string): string {
+  try {
+    return familiarName(parseReference(image));
+  } catch {
+    return image;
+  }
 }

@@ -100,7 +100,10 @@ export class ImageService implements ImagesService {
     const missing = names.find(name => !this.#context.rooms.images.find(name));
     if (missing) throw notFound(`No such image: ${missing}`);
     const tar = this.#context.rooms.images.save(names);
-    for (const name of names) this.#emit('save', this.#context.rooms.images.get(name).id, name);
+    for (const name of names) {
+      const { id } = this.#context.rooms.images.get(name);
+      this.#emit('save', id, id);
+    }
     return tar;
   }
 

@@ -55,6 +55,8 @@ export class VolumeService implements VolumesService {
     assertFilters(filters, pruneFilters);
     const report = await this.#context.rooms.volumes.prune(mutable(filters), name => this.usersOf(name));
     for (const name of report.deleted) this.emit('destroy', name);
+    const attributes = { reclaimed: String(report.spaceReclaimed) };
+    this.#context.events.emit({ type: 'volume', action: 'prune', id: '', attributes });
     return { VolumesDeleted: report.deleted, SpaceReclaimed: report.spaceReclaimed };
   }
 

@@ -1,7 +1,10 @@
 import { request } from 'node:http';
 import { succeed } from '../support/command.ts';
 
-/** One HTTP request: `POST /containers/create?name=x`, with `/v1.51` before its path unless it names a version. */
+/**
+ * One HTTP request: `POST /containers/create?name=x`, with `/v1.51` before its path unless it names a version. `{id}` is
+ * the `Id` of an earlier answer, `{start}` when the inquiry began, and `{now}` this moment, in seconds.
+ */
 export interface Ask {
   ask: string;
   /** Sent as JSON; text is sent as it is. */
@@ -11,7 +14,7 @@ export interface Ask {
   hide?: readonly RegExp[];
   /** Of each document in the list, only these keys are compared. */
   only?: readonly string[];
-  /** These keys are not compared. */
+  /** These keys, of the document or of each in the list, are not compared. */
   drop?: readonly string[];
   /** Compares the kinds of the values, not the values: for documents about the host. */
   shape?: true;
@@ -104,15 +107,18 @@ function shapeOf(value: unknown): unknown {
 const pick = (document: Record<string, unknown>, keys: readonly string[]): unknown[] => keys.map(key => document[key]);
 
 function without(document: unknown, keys: readonly string[]): unknown {
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) return document;
+  if (keys.length === 0 || typeof document !== 'object' || document === null) return document;
+  if (Array.isArray(document)) return document.map(entry => without(entry, keys));
   return Object.fromEntries(Object.entries(document).filter(([key]) => !keys.includes(key)));
 }
 
 function bodyOf(ask: Ask, document: unknown): unknown {
   if (ask.statusOnly) return undefined;
   if (ask.shape) return shapeOf(document);
-  if (ask.only && Array.isArray(document)) document = document.map(entry => pick(entry, ask.only ?? []));
-  return ask.unordered && Array.isArray(document) ? document.map(entry => JSON.stringify(entry)).sort() : document;
+  if (!Array.isArray(document)) return document;
+  const { only } = ask;
+  const entries: unknown[] = only ? document.map(entry => pick(entry, only)) : document;
+  return ask.unordered ? entries.map(entry => JSON.stringify(entry)).sort() : entries;
 }
 
 function replyOf(ask: Ask, { status, headers, text }: Raw): Reply {
@@ -126,13 +132,24 @@ function replyOf(ask: Ask, { status, headers, text }: Raw): Reply {
   };
 }
 
+/** `later` in milliseconds: what has just happened is not after this moment, whatever the clock's grain. */
+const seconds = (later: number): string => ((Date.now() + later) / 1000).toFixed(3);
+
+const filled = (text: string, words: Readonly<Record<string, string>>): string =>
+  Object.entries(words).reduce((kept, [word, meaning]) => kept.replaceAll(word, meaning), text);
+
 /** Puts every request of an inquiry to an engine, and cleans up behind it. */
 export async function inquire(inquiry: Inquiry, socket: string, archive: string): Promise<Reply[]> {
   const env = { DOCKER_HOST: `unix://${socket}`, DOCKER_CLI_HINTS: 'false' };
   await succeed('docker', ['load', '--quiet', '--input', archive], { env });
   const replies: Reply[] = [];
   try {
-    for (const ask of inquiry.asks) replies.push(replyOf(ask, await send(socket, ask)));
+    const words = { '{start}': seconds(0), '{id}': '' };
+    for (const ask of inquiry.asks) {
+      const raw = await send(socket, { ...ask, ask: filled(ask.ask, { ...words, '{now}': seconds(2) }) });
+      words['{id}'] = /"Id":"(\w{64})"/.exec(raw.text)?.[1] ?? words['{id}'];
+      replies.push(replyOf(ask, raw));
+    }
   } finally {
     const left = (await succeed('docker', ['ps', '-aq'], { env })).split('\n').filter(Boolean);
     if (left.length > 0) await succeed('docker', ['rm', '-f', '-v', ...left], { env });

@@ -1,4 +1,5 @@
 import type { Ask, Inquiry } from './ask.ts';
+import { eventInquiries } from './event-inquiries.ts';
 
 const ask = (line: string, body?: unknown, more: Omit<Ask, 'ask' | 'body'> = {}): Ask => ({
   ask: line,
@@ -36,6 +37,7 @@ const ofContainer: readonly string[] = [
 
 /** Requests and what a real dockerd answers: the recordings are of 28.5 (scripts/record-docker.ts). */
 export const inquiries: readonly Inquiry[] = [
+  ...eventInquiries,
   {
     name: 'http: nothing there',
     asks: [
