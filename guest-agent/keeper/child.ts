@@ -23,6 +23,10 @@ export interface Child {
   stdio: [number, number, number];
   /** See covers.ts; -1 until they are needed. */
   covers: number;
+  /** What the child waits behind until it is started; -1 for none. */
+  gate: number;
+  /** Descriptors from the fourth on that the program inherits. */
+  inherited: number;
   /** Mounts by their targets, see the step `hold`. */
   held: Map<string, number> | undefined;
   warn(message: string): void;
@@ -38,6 +42,7 @@ export interface Order {
   plan: string;
   /** `CLONE_NEW…` bits that it was not born with. */
   unshare?: number;
+  inherited?: number;
   failAtStep?: number;
 }
 
@@ -48,7 +53,8 @@ export interface Order {
 export function runChild(options: { report: number; container: number; order?: Order }): void {
   const { report, container } = options;
   try {
-    leaveDescriptors([report, container]);
+    const inherited = Array.from({ length: options.order?.inherited ?? 0 }, (_, index) => 3 + index);
+    leaveDescriptors([report, container, ...inherited]);
     resetSignals(); // they are blocked until the last moment
     setUmask(0);
     const child: Child = {
@@ -58,6 +64,8 @@ export function runChild(options: { report: number; container: number; order?: O
       filter: undefined,
       stdio: [0, 1, 2],
       covers: -1,
+      gate: -1,
+      inherited: options.order?.inherited ?? 0,
       held: undefined,
       warn: message => say(report, { warning: message }),
     };

@@ -22,8 +22,8 @@ let ownPidNamespace = -1;
 /** Forks the keeper for `message`; only the parent returns. `container` is the pidfd of the container that an exec joins. */
 export function forkChild(message: StartMessage, container: number | undefined): ForkedChild {
   const cgroup = message.cgroup === undefined ? undefined : openSync(message.cgroup, 'r');
-  const { plan, failAtStep } = message;
-  const order = { plan, ...(failAtStep === undefined ? {} : { failAtStep }) };
+  const { plan, inherited, failAtStep } = message;
+  const order = { plan, inherited, ...(failAtStep === undefined ? {} : { failAtStep }) };
   try {
     return fork(
       () => {

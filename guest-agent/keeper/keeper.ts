@@ -154,7 +154,7 @@ export class Keeper {
       else if ('failedErrno' in report) error = lateFailure(report);
       else {
         if ('reborn' in report) this.#replace(held, report.reborn);
-        else held.terminal = pidfdGetfd(held.pidfd, report.terminal);
+        else if ('terminal' in report) held.terminal = pidfdGetfd(held.pidfd, report.terminal);
         socket.write('.');
       }
     });

@@ -104,7 +104,7 @@ export function replaceProgram(child: Child, step: ExecveStep): void {
   say(child.report, { ready: true });
   if (step.noNewPrivileges) forbidNewPrivileges();
   takeStdio(child);
-  closeOnExecFrom(3);
+  closeOnExecFrom(3 + child.inherited);
   const [first, second] = step.noNewPrivileges ? [lowerCapabilities, loadFilter] : [loadFilter, lowerCapabilities];
   setSignalMask(Buffer.alloc(128));
   let errno = first() || second();

@@ -31,6 +31,13 @@ export function mountRoot(child: Child, step: StepOf<'root'>): void {
   attachAt(step.target, child.root);
 }
 
+/** The same with a directory in the place of an overlay. */
+export function bindRoot(child: Child, { source, target }: StepOf<'bindRoot'>): void {
+  attachAt(target, coversOf(child));
+  child.root = cloneTree(AT_FDCWD, source, true);
+  attachAt(target, child.root);
+}
+
 function attachAt(path: string, mount: number): void {
   const target = openAt2(AT_FDCWD, toBytes(path), O_PATH, 0);
   attachMount(mount, target, path);

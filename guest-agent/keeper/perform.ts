@@ -6,8 +6,10 @@ import { joinKeyring, newSession, shareKeyring, writeFd } from '../syscalls/proc
 import type { Child } from './child.ts';
 import { openNull } from './covers.ts';
 import { becomeContainerUser, limitResources, replaceProgram } from './perform-identity.ts';
+import { awaitStart, openGate, pause, runHooks } from './perform-lifecycle.ts';
 import {
   bind,
+  bindRoot,
   holdMounts,
   makeDevice,
   makeReadonlyRoot,
@@ -58,6 +60,11 @@ const performers: { [Op in LaunchStep['op']]: (child: Child, step: StepOf<Op>) =
   mask: (child, { path }) => mask(child, path),
   readonlyPath: (child, { path }) => protect(child, path),
   makeDirectory: (child, { path }) => void closeFd(ensureInRoot(child.root, path, 'directory')),
+  bindRoot,
+  pause: (child, { reason }) => pause(child, reason),
+  hooks: (child, step) => runHooks(child, step),
+  openGate,
+  awaitStart,
   readonlyRoot: makeReadonlyRoot,
   pivot,
   apparmor: (_child, { profile }) => setAppArmorProfile(profile),

@@ -37,6 +37,15 @@ export type LaunchStep =
   | { op: 'mask'; path: string }
   | { op: 'readonlyPath'; path: string }
   | { op: 'makeDirectory'; path: string }
+  /** A directory of the host as the root, put on `target` of the child's own mount namespace. */
+  | { op: 'bindRoot'; source: string; target: string }
+  /** Says so and waits until somebody outside has done what is to be done there. */
+  | { op: 'pause'; reason: string }
+  | HooksStep
+  /** The FIFO behind which the child will wait; while the host's files can be seen. */
+  | { op: 'openGate'; path: string }
+  /** Says that all is ready and waits for one byte in the FIFO; a `program` that is not there is told before. */
+  | { op: 'awaitStart'; program: string; env: string[] }
   | { op: 'readonlyRoot' }
   | { op: 'pivot'; propagation: number }
   | { op: 'apparmor'; profile: string }
@@ -97,6 +106,8 @@ export interface StartMessage {
   pidNamespace?: string;
   /** FIFOs that the keeper holds open, so that an engine that dies ends no stream. */
   hold: { write: string | null; read: string[] };
+  /** How many descriptors from the fourth on the program inherits. */
+  inherited?: number;
   /** Tests only. */
   failAtStep?: number;
 }
@@ -169,6 +180,9 @@ export type ChildReport =
   | { warning: string }
   /** A sibling with this pid goes on in its place, once it has read one byte. */
   | { reborn: number }
-  /** The child waits for one byte after this one. */
+  /** The child waits for one byte after these. */
   | { terminal: number }
+  | { paused: string }
+  /** Behind its gate. */
+  | { created: true }
   | { ready: true };

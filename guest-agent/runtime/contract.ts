@@ -19,10 +19,25 @@ export type StdioSpec =
 /** How a process gets into its cgroup: by writing to each `tasks` file (v1), or by being born there (v2). */
 export type CgroupJoin = { version: 1; tasks: string[] } | { version: 2; directory: string };
 
+/** A directory of the host that is the container's root as it is. */
+export interface RootfsDirectory {
+  directory: string;
+}
+
+/** What an OCI runtime does between making a container and starting it. */
+export interface Lifecycle {
+  /** A FIFO behind which the process waits for one byte; without one it starts at once. */
+  gate?: string;
+  /** What hooks read; the specification's state document. */
+  state: object;
+}
+
 export interface LaunchRequest {
   id: ContainerId;
   spec: RuntimeSpec;
-  rootfs: RootfsMount;
+  rootfs: RootfsMount | RootfsDirectory;
+  /** Needed by a specification with hooks. */
+  lifecycle?: Lifecycle;
   stdio: StdioSpec;
   cgroup: CgroupJoin;
   /** An array of `struct sock_filter`. */

@@ -10,7 +10,7 @@ import {
   CLONE_NEWTIME,
   CLONE_NEWUTS,
 } from '../syscalls/namespace-flags.ts';
-import type { CgroupJoin, ExecRequest, LaunchRequest, StdioSpec } from './contract.ts';
+import type { CgroupJoin, ExecRequest, LaunchRequest, Lifecycle, StdioSpec } from './contract.ts';
 import { bindSteps, type CgroupLayout, holdSteps, mountSteps, propagationFlags } from './mount-plan.ts';
 import { limitNames } from './spec-checks.ts';
 
@@ -78,10 +78,13 @@ export function launchPlan(request: LaunchRequest, context: PlanContext): Launch
     { op: 'newSession', keyring: keyringOf(request.id), first: true },
     ...(namespaces.flags & CLONE_NEWNET ? [{ op: 'loopbackUp' } as const] : []),
     ...(namespaces.flags & CLONE_NEWUTS ? nameSteps(spec) : []),
+    ...(request.lifecycle?.gate ? [{ op: 'openGate', path: request.lifecycle.gate } as const] : []),
     ...rootSteps(request, context, namespaces.privateCgroups),
+    ...hookSteps(request),
     { op: 'pivot', propagation: propagationFlags(spec.linux.rootfsPropagation ?? '') ?? 0 },
     ...processSteps(request.init ? { ...process, args: [initTarget, '--', ...process.args] } : process, request),
   ];
+  if (request.lifecycle) steps.splice(-1, 0, ...startSteps(request, request.lifecycle));
   return {
     cloneFlags: namespaces.flags,
     ...(namespaces.pid === undefined ? {} : { pidNamespace: namespaces.pid }),
@@ -161,7 +164,6 @@ function stdioSteps(stdio: StdioSpec, uid: number): LaunchStep[] {
 function rootSteps(request: LaunchRequest, context: PlanContext, privateCgroups: boolean): LaunchStep[] {
   const { spec, rootfs, stdio, cgroup } = request;
   const { linux } = spec;
-  const { lowerdirs, upperdir, workdir, options = [] } = rootfs;
   const enterCgroup: LaunchStep[] = [
     ...joinSteps(cgroup, movesLater(cgroup, context)),
     ...(privateCgroups ? [{ op: 'unshare', flags: CLONE_NEWCGROUP } as const] : []),
@@ -171,7 +173,7 @@ function rootSteps(request: LaunchRequest, context: PlanContext, privateCgroups:
     ...holdSteps(spec),
     // Mounts of the host still arrive while the container is set up; nothing of it goes back.
     { op: 'propagation', flags: MS_SLAVE | MS_REC },
-    { op: 'root', target: context.mountPoint, lowerdirs, upperdir, workdir, options },
+    rootStep(rootfs, context.mountPoint),
     ...mountSteps(spec, mounting),
     ...initSteps(request),
     ...deviceSteps(spec, context),
@@ -180,8 +182,14 @@ function rootSteps(request: LaunchRequest, context: PlanContext, privateCgroups:
     { op: 'makeDirectory', path: spec.process.cwd },
     ...(linux.readonlyPaths ?? []).map(path => ({ op: 'readonlyPath', path }) as const),
     ...(linux.maskedPaths ?? []).map(path => ({ op: 'mask', path }) as const),
-    ...(spec.root.readonly || rootfs.readonly ? [{ op: 'readonlyRoot' } as const] : []),
+    ...(spec.root.readonly || ('readonly' in rootfs && rootfs.readonly) ? [{ op: 'readonlyRoot' } as const] : []),
   ];
+}
+
+function rootStep(rootfs: LaunchRequest['rootfs'], target: string): LaunchStep {
+  if ('directory' in rootfs) return { op: 'bindRoot', source: rootfs.directory, target };
+  const { lowerdirs, upperdir, workdir, options = [] } = rootfs;
+  return { op: 'root', target, lowerdirs, upperdir, workdir, options };
 }
 
 function initSteps({ init }: LaunchRequest): LaunchStep[] {

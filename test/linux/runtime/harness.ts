@@ -23,6 +23,7 @@ import {
   keeperProgram,
   type LaunchRequest,
   openRuntime,
+  type RootfsMount,
   type RunningProcess,
   type Runtime,
 } from '../../../guest-agent/runtime/index.ts';
@@ -107,6 +108,8 @@ export interface Finished extends ExitStatus {
   output: string;
 }
 
+type OverlayRequest = LaunchRequest & { rootfs: RootfsMount };
+
 /** A runtime with a keeper of its own and a tiny image, all below one temporary directory. */
 export class Workshop {
   readonly directory = mkdtempSync(join(tmpdir(), 'runtime-'));
@@ -133,7 +136,7 @@ export class Workshop {
     return openRuntime({ execRoot, keeperProgram: keeper.map(absolute), log });
   }
 
-  request(made: RuntimeSpec, change: Partial<LaunchRequest> = {}): LaunchRequest {
+  request(made: RuntimeSpec, change: Partial<OverlayRequest> = {}): OverlayRequest {
     const id = `${(++this.#count).toString(16).padStart(4, '0')}${'a'.repeat(60)}` as ContainerId;
     const layer = join(this.directory, id);
     for (const name of ['upper', 'work']) mkdirSync(join(layer, name), { recursive: true });
@@ -173,7 +176,7 @@ export class Workshop {
   }
 
   /** Runs to the end and gives what was written to both outputs. */
-  async run(made: RuntimeSpec, change: Partial<LaunchRequest> = {}): Promise<Finished> {
+  async run(made: RuntimeSpec, change: Partial<OverlayRequest> = {}): Promise<Finished> {
     const request = this.request(made, change);
     return this.finish(request, () => this.runtime.launch(request));
   }
