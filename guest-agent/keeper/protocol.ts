@@ -64,6 +64,14 @@ export interface MountStep {
   propagation?: number;
 }
 
+/** Programs to be run one after the other where the child is now, each with `state` as its standard input. */
+export interface HooksStep {
+  op: 'hooks';
+  name: string;
+  hooks: { path: string; args?: string[]; env?: string[]; timeout?: number }[];
+  state: object;
+}
+
 export interface BindStep {
   op: 'bind';
   source: string;

@@ -93,6 +93,32 @@ export function launchPlan(request: LaunchRequest, context: PlanContext): Launch
   };
 }
 
+
+
+/** Those of the runtime's namespaces are run by whoever asked for the launch; then those of the container's. */
+function hookSteps({ spec: { hooks = {} }, lifecycle }: LaunchRequest): LaunchStep[] {
+  const { prestart = [], createRuntime = [], createContainer = [] } = hooks;
+  const state = lifecycle?.state ?? {};
+  return [
+    ...(prestart.length + createRuntime.length > 0 ? [{ op: 'pause', reason: 'createRuntime' } as const] : []),
+    ...(createContainer.length > 0
+      ? [{ op: 'hooks', name: 'createContainer', hooks: createContainer, state } as const]
+      : []),
+  ];
+}
+
+/** Between the container's being there and its program. */
+function startSteps({ spec }: LaunchRequest, { gate, state }: Lifecycle): LaunchStep[] {
+  const { startContainer = [] } = spec.hooks ?? {};
+  const { args, env } = spec.process;
+  return [
+    ...(gate ? [{ op: 'awaitStart', program: args[0] ?? '', env } as const] : []),
+    ...(startContainer.length > 0
+      ? [{ op: 'hooks', name: 'startContainer', hooks: startContainer, state } as const]
+      : []),
+  ];
+}
+
 /** The plan of another process in a container that runs. Pure. */
 export function execPlan(request: ExecRequest): LaunchPlan {
   const flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID;
