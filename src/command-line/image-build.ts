@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { unavailable } from '../../contracts/errors.ts';
+import type { Arch } from '../machine/index.ts';
 import type { Surroundings } from './surroundings.ts';
 import { ensurePackages, missingForImage } from './system-packages.ts';
 
 /** Builds the machine image into the home, as a program of its own; its progress goes to the user. @throws unavailable */
-export async function buildImage(around: Surroundings, arch: string = around.arch): Promise<void> {
+export async function buildImage(around: Surroundings, arch: Arch = around.arch): Promise<void> {
   const { home, project } = around;
-  await ensurePackages(missingForImage(around), around);
+  await ensurePackages(missingForImage(around, arch), around);
   const program = join(project, 'vm-image', 'build.ts');
   if (!existsSync(program))
     throw unavailable('This Berth brings no image builder: get a machine image from its release page');

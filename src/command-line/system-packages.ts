@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { unavailable } from '../../contracts/errors.ts';
-import { findQemuProgram } from '../machine/index.ts';
+import { type Arch, findQemuProgram, ownArch } from '../machine/index.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Programs that a task needs, and the Debian packages that they are in. */
@@ -19,22 +19,28 @@ export function missingForMachine({ arch, env }: Surroundings): Need {
   return found ? { programs: [], packages: [] } : { programs: ['qemu'], packages: [qemuPackage[arch]] };
 }
 
-/** The programs that vm-image calls, and their packages. */
-const imagePrograms: Record<string, string> = {
+/** The programs and files that vm-image uses, and their packages. A test compares them with what it calls. */
+export const imageNeeds: Record<string, string> = {
   mmdebstrap: 'mmdebstrap',
-  'dpkg-deb': 'dpkg',
   mke2fs: 'e2fsprogs',
-  cpio: 'cpio',
-  zstd: 'zstd',
+  debugfs: 'e2fsprogs',
+  xz: 'xz-utils',
   strip: 'binutils',
   depmod: 'kmod',
+  '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
 };
 
+/** For a machine of another architecture. */
+const armStrip = { 'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu' };
+
 /** What is missing to build the machine's image. */
-export function missingForImage({ env }: Surroundings): Need {
+export function missingForImage({ env }: Surroundings, arch: Arch = ownArch()): Need {
+  const needs: Record<string, string> = { ...imageNeeds, ...(arch === 'arm64' && ownArch() !== arch ? armStrip : {}) };
   const folders = [...(env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
-  const missing = Object.keys(imagePrograms).filter(name => !folders.some(folder => existsSync(`${folder}/${name}`)));
-  return { programs: missing, packages: [...new Set(missing.map(name => imagePrograms[name] ?? name))] };
+  const isThere = (name: string): boolean =>
+    name.startsWith('/') ? existsSync(name) : folders.some(folder => existsSync(`${folder}/${name}`));
+  const missing = Object.keys(needs).filter(name => !isThere(name));
+  return { programs: missing, packages: [...new Set(missing.map(name => needs[name] ?? name))] };
 }
 
 /** The libraries that the engine loads, and their packages. */

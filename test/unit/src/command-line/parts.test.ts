@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,13 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { runHello, textOfRawStream } from '../../../../src/command-line/hello.ts';
 import { progressLines } from '../../../../src/command-line/progress.ts';
 import { type Status, statusLines } from '../../../../src/command-line/status.ts';
-import { installCommand, missingForNative, remedyFor, together } from '../../../../src/command-line/system-packages.ts';
+import {
+  imageNeeds,
+  installCommand,
+  missingForNative,
+  remedyFor,
+  together,
+} from '../../../../src/command-line/system-packages.ts';
 import { proxySettings } from '../../../../src/integration/index.ts';
 import { defaultSettings, homeAt, homeFolder, readSettings } from '../../../../src/settings/index.ts';
 
@@ -107,6 +113,16 @@ it('what is missing is installed by root where that is apt-get’s work, and els
     refusal: 'qemu, cpio, zstd are not installed. Type: sudo dnf …',
   });
   expect(remedyFor(need, true, undefined)).toHaveProperty('refusal');
+});
+
+it('every program that builds the machine image is one that is looked for, or in every Debian', () => {
+  const everywhere = ['cp', 'du', 'find', 'npm', 'sync', 'tar'];
+  const folder = join(import.meta.dirname, '../../../../vm-image');
+  const sources = globSync('**/*.ts', { cwd: folder }).map(file => readFileSync(join(folder, file), 'utf8'));
+  const called = sources.flatMap(source => [...source.matchAll(/\brun\(\s*'([\w-]+)'/g)].map(([, name = '']) => name));
+  expect(called).toContain('mmdebstrap');
+  const lookedFor = new Set([...everywhere, ...Object.keys(imageNeeds)]);
+  expect(called.filter(name => !lookedFor.has(name))).toEqual([]);
 });
 
 it('the libraries of a native engine are looked for as the loader does', () => {
