@@ -1,7 +1,6 @@
 import { mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../base/clock.ts';
 import { createLog, type Log, type LogLevel } from '../base/log.ts';
@@ -98,7 +97,7 @@ const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'
 
 /** The other programs: beside this file when bundled, else in their rooms. */
 function programFile(bundled: string, source: string): string {
-  const here = fileURLToPath(import.meta.url);
+  const here = import.meta.filename;
   return join(dirname(here), here.endsWith('.ts') ? source : bundled);
 }
 
@@ -150,8 +149,8 @@ async function openRooms(
   log: Log,
 ): Promise<Rooms> {
   const { root, execRoot, config } = flags;
-  const archive = openArchive({ workerFile: programFile('archive-worker.mjs', 'archive/worker.ts'), log });
-  const logs = openLogs({ workerFile: programFile('pump-worker.mjs', 'logs/pump-worker.ts'), log });
+  const archive = openArchive({ workerFile: programFile('archive-worker.cjs', 'archive/worker.ts'), log });
+  const logs = openLogs({ workerFile: programFile('pump-worker.cjs', 'logs/pump-worker.ts'), log });
   const [storage, networks, volumes, runtime] = await Promise.all([
     openStorage(flags, archive, log),
     openNetworks({
@@ -194,7 +193,7 @@ async function start(flags: Flags, log: Log, shutdown: (graceSeconds: number) =>
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
   const opening = openRuntime({
     execRoot,
-    keeperProgram: keeperProgram(programFile('keeper.mjs', 'keeper/main.ts')),
+    keeperProgram: keeperProgram(programFile('keeper.cjs', 'keeper/main.ts')),
     log,
   });
   opening.catch(() => undefined); // whoever awaits it is told

@@ -1,16 +1,19 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, utimes, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { keeperArguments } from '../guest-agent/runtime/keeper-program.ts';
 
 /**
  * Bundles every program that runs without this tree into `dist/`: the agent, the keeper, and the worker threads.
- * koffi stays outside, for it brings a binary. Silent when all is well. Names as arguments build only those.
+ * koffi stays outside, for it brings a binary. They are CommonJS: in an emulated machine it takes a quarter of a second
+ * to start Node's loader of ES modules. Silent when all is well. Names as arguments build only those.
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Name in `dist/` (without `.mjs`) → entry. */
+/** Name in `dist/` (without `.cjs`) → entry. */
 const programs: Record<string, string> = {
   agent: 'guest-agent/main.ts',
   keeper: 'guest-agent/keeper/main.ts',
@@ -18,25 +21,44 @@ const programs: Record<string, string> = {
   'pump-worker': 'guest-agent/logs/pump-worker.ts',
 };
 
-// CommonJS packages (ssh2) ask for `require` and `__dirname`, which an ES module has not.
-const banner = `import { createRequire as __createRequire } from 'node:module';
-const require = __createRequire(import.meta.url);
-const __dirname = import.meta.dirname;`;
+const require = createRequire(import.meta.url);
 
 /**
  * An import of one of Node's own modules makes a facade of it, which reads every one of its exports: for `node:http` that
  * loads undici and HTTP/2, for `node:fs` its streams; together a quarter of the agent's start in an emulated machine.
- * Taken as an object, a module gives what is asked for.
+ * Here an import reads what is named; the bundler drops the rest.
  */
 const withoutFacades: Plugin = {
   name: 'builtin modules without facades',
   setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
-    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+    onResolve({ filter: /^node:/, namespace: 'file' }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'builtin', sideEffects: false } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ contents: readingOnly(path) }));
+  },
+};
+
+function readingOnly(module: string): string {
+  const names = Object.keys(require(module)).filter(name => /^[\w$]+$/.test(name) && name !== 'default');
+  const exported = names.map(name => `export const ${name} = /* @__PURE__ */ (() => module.${name})();`);
+  return [`const module = require(${JSON.stringify(module)});`, 'export default module;', ...exported].join('\n');
+}
+
+/**
+ * ssh2's way to ChaCha20-Poly1305 is a WebAssembly module, compiled whenever ssh2 is loaded. Both ends of our channel speak
+ * AES-GCM only.
+ */
+const withoutPoly1305: Plugin = {
+  name: 'ssh2 without ChaCha20-Poly1305',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /[\\/]ssh2[\\/]lib[\\/]protocol[\\/]crypto[\\/]poly1305\.js$/ }, () => ({
+      contents: 'module.exports = async () => ({ _malloc: () => 0, cwrap: () => () => undefined });',
     }));
   },
 };
+
+/** How the machine's init starts the keeper: read by a shell. */
+const keeperCommand = Buffer.from(`${keeperArguments('keeper.cjs').slice(0, -1).join(' ')}\n`);
 
 /** Builds what is there of {@link programs} into `outdir`; the names that were built. */
 export async function buildPrograms(outdir = 'dist', names: string[] = Object.keys(programs)): Promise<string[]> {
@@ -49,20 +71,21 @@ export async function buildPrograms(outdir = 'dist', names: string[] = Object.ke
     entryPoints: entries.map(([out, entry]) => ({ in: entry, out })),
     outdir,
     write: false,
-    outExtension: { '.js': '.mjs' },
+    outExtension: { '.js': '.cjs' },
     bundle: true,
-    format: 'esm',
+    format: 'cjs',
     platform: 'node',
     target: 'node26',
     external: ['koffi', 'cpu-features', '*.node'],
-    banner: { js: banner },
-    plugins: [withoutFacades],
+    define: { 'import.meta.filename': '__filename' },
+    plugins: [withoutFacades, withoutPoly1305],
     // what is not there need not be read; names stay, for the sake of stack traces
     minifyWhitespace: true,
     minifySyntax: true,
     logLevel: 'warning',
   });
   for (const { path, contents } of outputFiles) await replaceFile(path, contents, started);
+  if (names.includes('keeper')) await replaceFile(join(outdir, 'keeper.arguments'), keeperCommand, started);
   return entries.map(([name]) => name);
 }
 

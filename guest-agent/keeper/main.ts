@@ -7,7 +7,7 @@ import type { KeeperMessage, NumberedRequest } from './protocol.ts';
 
 /**
  * The keeper: parent of every container of one engine, and nothing else. It forks itself for each process, reaps it,
- * remembers how it ended and holds what must outlive an engine that dies. `keeper.mjs EXEC_ROOT`; the engine starts it
+ * remembers how it ended and holds what must outlive an engine that dies. `keeper.cjs EXEC_ROOT`; the engine starts it
  * as `node --single-threaded --v8-pool-size=0 --disable-sigusr1`, in a session of its own and with an empty environment.
  */
 const anotherIsRunning = 3;

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
@@ -10,8 +10,11 @@ import { changeMount, cloneTree } from '../syscalls/mount.ts';
 import { MOUNT_ATTR_RDONLY } from '../syscalls/mount-flags.ts';
 import { pidfdGetfd, pidfdOpen } from '../syscalls/process.ts';
 
-const attempts = 200;
-const pauseMs = 25;
+const attempts = 1000;
+const pauseMs = 10;
+
+/** Where a machine's init notes the pid of the keeper that it starts beside us: it is waited for, not doubled. */
+const noteOf = (execRoot: string): string => join(execRoot, 'keeper.starting');
 
 /** The keeper that runs is of an earlier release and holds containers: it cannot be talked to. */
 class OldKeeperError extends Error {
@@ -45,10 +48,15 @@ export class KeeperClient {
       const socket = await tryConnect(path);
       // One that is just dying may still have accepted: then there is no greeting.
       const client = socket && (await KeeperClient.#greet(socket).catch((error: Error) => error));
-      if (client instanceof KeeperClient) return client;
+      if (client instanceof KeeperClient) {
+        rmSync(noteOf(options.execRoot), { force: true }); // pids are used again
+        return client;
+      }
       if (client instanceof OldKeeperError) throw client;
-      if (!started) startKeeper(options);
-      started = true;
+      if (!started && !isUnderWay(options.execRoot)) {
+        startKeeper(options);
+        started = true;
+      }
       await new Promise(resolve => setTimeout(resolve, pauseMs));
     }
     throw new Error(`no keeper answers at ${path}; see keeper.log beside it`);
@@ -117,6 +125,14 @@ export class KeeperClient {
     this.#closing = true;
     closeSync(this.#pidfd);
     this.#lost();
+  }
+}
+
+function isUnderWay(execRoot: string): boolean {
+  try {
+    return existsSync(`/proc/${Number(readFileSync(noteOf(execRoot), 'utf8'))}`);
+  } catch {
+    return false; // nobody else starts keepers here
   }
 }
 

@@ -19,16 +19,6 @@ export interface RuntimeOptions {
   log: Log;
 }
 
-/** The argument vector for the keeper in `file`: a Node that can fork, small, and without a debugger to open. */
-export function keeperProgram(file: string, node: string = process.execPath): string[] {
-  const forkable = ['--single-threaded', '--v8-pool-size=0', '--disable-sigusr1'];
-  // Code is compiled once, in the keeper, and not again in each child; what it does is too little for machine code.
-  // Without a JIT there is no WebAssembly, and without that Node cannot read TypeScript.
-  const interpreted = file.endsWith('.ts') ? ['--no-opt', '--no-maglev'] : ['--jitless'];
-  const ready = [...interpreted, '--no-lazy', '--no-flush-bytecode', '--max-semi-space-size=1'];
-  return [node, ...forkable, ...ready, file];
-}
-
 /** Starts the keeper of `execRoot` when none answers, and a new one whenever it dies. @throws Error when that fails */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const runtime = new KeeperRuntime(options);

@@ -16,7 +16,7 @@ export function agentCommand(project: string, args: string[]): string[] {
 /** The bundle, made anew when a source is younger; from source where it cannot be made, which takes more memory and time. */
 function agentProgram(project: string): string {
   const source = join(project, 'guest-agent', 'main.ts');
-  const bundle = join(project, 'dist', 'agent.mjs');
+  const bundle = join(project, 'dist', 'agent.cjs');
   if (!existsSync(source)) return bundle;
   const changed = lastChange(project);
   if (builtAt(bundle) > changed) return bundle;

@@ -44,7 +44,7 @@ describe('no program but the containers’ own', () => {
 
   /** The agent and the keeper: whoever has the engine's exec root among its arguments. */
   const engineProcesses = async (): Promise<number[]> =>
-    (await succeed('pgrep', ['-f', `(--exec-root|keeper\\.mjs|berth-keeper.*) ?${engine.execRoot}( |$)`]))
+    (await succeed('pgrep', ['-f', `(--exec-root|keeper\\.cjs|berth-keeper.*) ?${engine.execRoot}( |$)`]))
       .trim()
       .split('\n')
       .map(Number);

@@ -75,7 +75,7 @@ async function installNode(architecture: Architecture, cache: string, home: stri
 }
 
 async function installAgent(architecture: Architecture, cache: string, home: string): Promise<void> {
-  const bundles = (await readdir(join(project, 'dist'))).filter(name => name.endsWith('.mjs')).sort();
+  const bundles = (await readdir(join(project, 'dist'))).filter(name => /\.(cjs|arguments)$/.test(name)).sort();
   for (const name of bundles) await copyFile(join(project, 'dist', name), join(home, name));
   const koffi = join(home, 'node_modules/koffi');
   const source = await npmPackage('koffi', cache);
@@ -116,7 +116,7 @@ export async function layOutRoot(
   const home = join(root, 'usr/lib/berth');
   await installNode(architecture, cache, home);
   await installAgent(architecture, cache, home);
-  await cp(join(files, 'init'), join(home, 'init'));
+  for (const name of ['init', 'start-agent.cjs']) await cp(join(files, name), join(home, name));
   await chmod(join(home, 'init'), 0o755);
 }
 

@@ -6,7 +6,7 @@ const [execRoot = ''] = process.argv.slice(2);
 const chunks: Buffer[] = [];
 for await (const chunk of process.stdin) chunks.push(chunk);
 const requests = JSON.parse(Buffer.concat(chunks).toString());
-const runtime = await openRuntime({ execRoot, keeperProgram: keeperProgram('dist/keeper.mjs'), log: createLog() });
+const runtime = await openRuntime({ execRoot, keeperProgram: keeperProgram('dist/keeper.cjs'), log: createLog() });
 // Nobody reads the FIFOs of these containers, except the keeper, which must do.
 for (const request of requests) await runtime.launch(request);
 console.log('launched');

@@ -132,7 +132,7 @@ export class Workshop {
 
   openRuntime(change: { execRoot?: string; keeper?: string[] } = {}): Promise<Runtime> {
     const log = createLog({ level: 'error' });
-    const { execRoot = this.execRoot, keeper = keeperProgram('dist/keeper.mjs') } = change;
+    const { execRoot = this.execRoot, keeper = keeperProgram('dist/keeper.cjs') } = change;
     return openRuntime({ execRoot, keeperProgram: keeper.map(absolute), log });
   }
 

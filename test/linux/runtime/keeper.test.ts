@@ -119,7 +119,7 @@ describe.skipIf(reason)('a keeper', () => {
   });
 
   it('on a Node that cannot be forked says so at every start, instead of starting what would hang', async () => {
-    const threaded = [process.execPath, 'dist/keeper.mjs']; // its collector waits for threads that no child has
+    const threaded = [process.execPath, 'dist/keeper.cjs']; // its collector waits for threads that no child has
     const runtime = await shop.openRuntime({ execRoot: join(shop.directory, 'threaded'), keeper: threaded });
     onTestFinished(() => runtime.close({ stopKeeper: true }));
     const { canary } = runtime.status();
@@ -134,7 +134,7 @@ describe.skipIf(reason)('a keeper', () => {
     const request = shop.request(spec(['sleep', '1000']));
     await shop.runtime.launch(request);
     await expect(shop.runtime.launch(request)).rejects.toMatchObject({ code: 'EEXIST' });
-    const second = spawn(process.execPath, ['dist/keeper.mjs', shop.execRoot]);
+    const second = spawn(process.execPath, ['dist/keeper.cjs', shop.execRoot]);
     expect(await new Promise(resolve => second.on('exit', resolve))).toBe(3);
   });
 

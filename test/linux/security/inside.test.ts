@@ -108,7 +108,7 @@ describe.skipIf(!usable)('a container', { timeout: 60_000 }, () => {
       'cat /proc/1/environ /proc/1/maps /proc/self/environ; ls /proc/1/fd; cat /proc/1/mountinfo; ls /proc/[0-9]*/fd',
     );
     expect(all).not.toContain(treasure.secret);
-    expect(all).not.toMatch(/koffi|bin\/node|keeper|agent\.mjs|docker\.sock|engine\.lock/);
+    expect(all).not.toMatch(/koffi|bin\/node|keeper|agent\.cjs|docker\.sock|engine\.lock/);
     const lines = (await shell('cat /proc/self/mountinfo'))
       .trim()
       .split('\n')
