@@ -29,6 +29,8 @@ export interface Child {
   inherited: number;
   /** Mounts by their targets, see the step `hold`. */
   held: Map<string, number> | undefined;
+  /** A user namespace to be entered; -1 for none. */
+  userNamespace: number;
   warn(message: string): void;
 }
 
@@ -67,6 +69,7 @@ export function runChild(options: { report: number; container: number; order?: O
       gate: -1,
       inherited: options.order?.inherited ?? 0,
       held: undefined,
+      userNamespace: -1,
       warn: message => say(report, { warning: message }),
     };
     const order = options.order ?? waitForOrder(child);

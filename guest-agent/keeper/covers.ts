@@ -14,7 +14,7 @@ const characterDevice = 0o020000;
  */
 export function coversOf(child: Child): number {
   if (child.covers !== -1) return child.covers;
-  const mount = newFilesystem('tmpfs', ['mode=700', 'nr_inodes=3'], MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  const mount = newFilesystem('tmpfs', ['mode=711', 'nr_inodes=3'], MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
   mknodAt(mount, nullFile, characterDevice | 0o666, 1, 3);
   mkdirAt(mount, emptyFolder, 0o1777);
   child.covers = mount;

@@ -27,7 +27,7 @@ export const setPropagation = (flags: number): void => changePropagation('/', fl
 /** Puts the overlay on a directory that exists outside, which only this namespace sees covered; below it the covers. */
 export function mountRoot(child: Child, step: StepOf<'root'>): void {
   attachAt(step.target, coversOf(child));
-  child.root = mountOverlay(step);
+  child.root = child.held?.get('/') ?? mountOverlay(step);
   attachAt(step.target, child.root);
 }
 
@@ -38,13 +38,13 @@ export function bindRoot(child: Child, { source, target }: StepOf<'bindRoot'>): 
   attachAt(target, child.root);
 }
 
-function attachAt(path: string, mount: number): void {
+export function attachAt(path: string, mount: number): void {
   const target = openAt2(AT_FDCWD, toBytes(path), O_PATH, 0);
   attachMount(mount, target, path);
   closeFd(target);
 }
 
-function mountOverlay({ lowerdirs, upperdir, workdir, options }: StepOf<'root'>): number {
+export function mountOverlay({ lowerdirs, upperdir, workdir, options }: StepOf<'root'>): number {
   const rest = [`upperdir=${upperdir}`, `workdir=${workdir}`, ...options];
   try {
     return newWritableOverlay([...lowerdirs.map(lower => `lowerdir+=${lower}`), ...rest], workdir);
@@ -63,7 +63,8 @@ export function mountFilesystem(child: Child, step: StepOf<'mount'>): void {
     closeFd(target);
     target = openPlainDirectory(child.root, step.target);
   }
-  const mount = newFilesystem(step.type, step.options, step.attributes, step.source);
+  const held = child.held?.get(step.target);
+  const mount = held ?? newFilesystem(step.type, step.options, step.attributes, step.source);
   attachMount(mount, target, step.target);
   if (step.propagation)
     changeMount(mount, { propagation: step.propagation & ~MS_REC }, (step.propagation & MS_REC) !== 0, step.target);
@@ -96,7 +97,8 @@ export function bind(child: Child, step: BindStep): void {
   closeFd(mount);
 }
 
-function sourceOf(child: Child, { source, target, inside, recursive }: BindStep): number {
+/** A detached copy of what a bind mount shows. */
+export function sourceOf(child: Child, { source, target, inside, recursive }: BindStep): number {
   const held = child.held?.get(target);
   if (held !== undefined) return held;
   if (inside === undefined) return cloneTree(AT_FDCWD, source, recursive);
@@ -115,6 +117,14 @@ export function remount(child: Child, { target, set, clear, recursive = false }:
 }
 
 export function makeDevice(child: Child, step: StepOf<'device'>): void {
+  const held = child.held?.get(step.path);
+  if (held !== undefined) {
+    const target = ensureInRoot(child.root, step.path, 'file');
+    attachMount(held, target, step.path);
+    closeFd(target);
+    closeFd(held);
+    return;
+  }
   const { directory, name } = ensureParent(child.root, step.path);
   const file = toBytes(name);
   try {

@@ -25,6 +25,7 @@ import {
 import { setAppArmorProfile, writeSysctls } from './perform-proc.ts';
 import { beReborn } from './perform-rebirth.ts';
 import { openTerminal } from './perform-terminal.ts';
+import { enterUserNamespace, makeUserNamespace, prepareForUser } from './perform-user-namespace.ts';
 import type { LaunchStep } from './protocol.ts';
 import { ensureInRoot } from './rootfs-path.ts';
 
@@ -44,6 +45,9 @@ const performers: { [Op in LaunchStep['op']]: (child: Child, step: StepOf<Op>) =
   rebirth: child => beReborn(child),
   unshare: (_child, { flags }) => unshare(flags),
   newSession: (_child, step) => startSession(step),
+  userNamespace: makeUserNamespace,
+  prepareForUser,
+  enterUser: enterUserNamespace,
   loopbackUp: bringLoopbackUp,
   hostname: (_child, { name }) => setHostname(name),
   domainname: (_child, { name }) => setDomainname(name),

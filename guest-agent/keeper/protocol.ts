@@ -17,6 +17,11 @@ export type LaunchStep =
   | { op: 'unshare'; flags: number }
   /** With the container's session keyring, which its first process makes. */
   | { op: 'newSession'; keyring: string; first: boolean }
+  /** Makes one with these maps (`inside outside count` a line); what follows prepares for it, then it is entered. */
+  | { op: 'userNamespace'; uidMap: string; gidMap: string }
+  | PrepareForUserStep
+  /** Becomes root of the user namespace. */
+  | { op: 'enterUser' }
   | { op: 'loopbackUp' }
   | { op: 'hostname'; name: string }
   | { op: 'domainname'; name: string }
@@ -70,6 +75,20 @@ export interface HooksStep {
   name: string;
   hooks: { path: string; args?: string[]; env?: string[]; timeout?: number }[];
   state: object;
+}
+
+/** What the steps of these names will need that root in the user namespace may not make. */
+export interface PrepareForUserStep {
+  op: 'prepareForUser';
+  root: Extract<LaunchStep, { op: 'root' }>;
+  binds: BindStep[];
+  /** Targets of `binds` whose files belong to the namespace's users as those on the disk do to the machine's. */
+  mapped: string[];
+  devices: Extract<LaunchStep, { op: 'device' }>[];
+  filesystems: MountStep[];
+  /** The namespace's root, outside. */
+  rootUid: number;
+  rootGid: number;
 }
 
 export interface BindStep {

@@ -53,6 +53,8 @@ export interface ExecRequest {
   container: ContainerId;
   /** For messages; the keeper goes by its own pidfd of `container`. */
   containerPid: number;
+  /** For a container with a user namespace: the number outside of its root. */
+  userNamespaceRoot?: number;
   process: RuntimeProcess;
   stdio: StdioSpec;
   cgroup: CgroupJoin;

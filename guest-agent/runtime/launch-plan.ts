@@ -13,6 +13,7 @@ import {
 import type { CgroupJoin, ExecRequest, LaunchRequest, Lifecycle, StdioSpec } from './contract.ts';
 import { bindSteps, type CgroupLayout, holdSteps, mountSteps, propagationFlags } from './mount-plan.ts';
 import { limitNames } from './spec-checks.ts';
+import { hasUserNamespace, joiningUserNamespace, withUserNamespace } from './user-namespace-plan.ts';
 
 /** Facts about the host that a plan depends on. */
 export interface PlanContext {
@@ -85,15 +86,14 @@ export function launchPlan(request: LaunchRequest, context: PlanContext): Launch
     ...processSteps(request.init ? { ...process, args: [initTarget, '--', ...process.args] } : process, request),
   ];
   if (request.lifecycle) steps.splice(-1, 0, ...startSteps(request, request.lifecycle));
-  return {
+  const plan = {
     cloneFlags: namespaces.flags,
     ...(namespaces.pid === undefined ? {} : { pidNamespace: namespaces.pid }),
     ...(movesLater(request.cgroup, context) ? {} : birthplace(request.cgroup)),
     steps,
   };
+  return hasUserNamespace(spec) ? withUserNamespace(plan, spec) : plan;
 }
-
-
 
 /** Those of the runtime's namespaces are run by whoever asked for the launch; then those of the container's. */
 function hookSteps({ spec: { hooks = {} }, lifecycle }: LaunchRequest): LaunchStep[] {
@@ -122,8 +122,8 @@ function startSteps({ spec }: LaunchRequest, { gate, state }: Lifecycle): Launch
 /** The plan of another process in a container that runs. Pure. */
 export function execPlan(request: ExecRequest): LaunchPlan {
   const flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID;
-  const { process, stdio } = request;
-  return {
+  const { process, stdio, userNamespaceRoot } = request;
+  const plan: LaunchPlan = {
     cloneFlags: 0,
     ...birthplace(request.cgroup),
     steps: [
@@ -137,6 +137,7 @@ export function execPlan(request: ExecRequest): LaunchPlan {
       ...processSteps(process, request),
     ],
   };
+  return userNamespaceRoot === undefined ? plan : joiningUserNamespace(plan, userNamespaceRoot);
 }
 
 /** As runc names it. */

@@ -7,6 +7,8 @@ const SYS_capset = arm64 ? 91 : 126;
 const SYS_setgroups = arm64 ? 159 : 116;
 const SYS_setresuid = arm64 ? 147 : 117;
 const SYS_setresgid = arm64 ? 149 : 119;
+const SYS_setfsuid = arm64 ? 151 : 122;
+const SYS_setfsgid = arm64 ? 152 : 123;
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
 const PR_SET_KEEPCAPS = 8;
@@ -68,6 +70,7 @@ const rawSetgroups = declare<(nr: number, size: number, groups: Buffer) => numbe
 const rawSetIds = declare<(nr: number, real: number, effective: number, saved: number) => number>(
   'long syscall(long nr, unsigned int real, unsigned int effective, unsigned int saved)',
 );
+const rawSetFileId = declare<(nr: number, id: number) => number>('long syscall(long nr, unsigned int id)');
 const rawCap = declare<(nr: number, header: Buffer, data: Buffer) => number>(
   'long syscall(long nr, void *header, void *data)',
 );
@@ -207,4 +210,23 @@ export function becomeUser(uid: number, gid: number, groups: readonly number[]):
   check('setgroups', rawSetgroups(SYS_setgroups, groups.length, list), groups.join(','));
   check('setresgid', rawSetIds(SYS_setresgid, gid, gid, gid), gid);
   check('setresuid', rawSetIds(SYS_setresuid, uid, uid, uid), uid);
+}
+
+/**
+ * Runs `act` as another user towards file systems, with all of root's capabilities: what it makes is that user's.
+ * setfsuid(2) takes capabilities away when root leaves, so they are put on again. Only for a process with one thread.
+ */
+export function actAs<Result>(uid: number, gid: number, act: () => Result): Result {
+  const before = getCapabilities();
+  const become = (user: number, group: number): void => {
+    rawSetFileId(SYS_setfsgid, group);
+    rawSetFileId(SYS_setfsuid, user);
+    setCapabilities(before);
+  };
+  become(uid, gid);
+  try {
+    return act();
+  } finally {
+    become(0, 0);
+  }
 }

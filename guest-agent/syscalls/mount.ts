@@ -16,6 +16,7 @@ const FSCONFIG_SET_STRING = 1;
 const FSCONFIG_CMD_CREATE = 6;
 const OPEN_TREE_CLONE = 1;
 const OPEN_TREE_CLOEXEC = 0x80000;
+const MOUNT_ATTR_IDMAP = 0x100000;
 const MOVE_MOUNT_F_EMPTY_PATH = 0x4;
 const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 
@@ -106,6 +107,18 @@ export function changeMount(fd: number, change: MountChange, recursive: boolean,
   attributes.writeBigUInt64LE(BigInt(change.propagation ?? 0), 16);
   const flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
   check('mount_setattr', rawMountSetattr(SYS_mount_setattr, fd, '', flags, attributes, 32), subject);
+}
+
+/**
+ * Gives the files of a detached mount, and of what is below it, to the users of a user namespace: on the disk they stay
+ * whose they are. mount_setattr(2), ID-mapped mounts
+ */
+export function mapIdentities(mount: number, userNamespace: number, subject: string): void {
+  const attributes = Buffer.alloc(32);
+  attributes.writeBigUInt64LE(BigInt(MOUNT_ATTR_IDMAP), 0);
+  attributes.writeBigUInt64LE(BigInt(userNamespace), 24);
+  const flags = AT_EMPTY_PATH | AT_RECURSIVE;
+  check('mount_setattr', rawMountSetattr(SYS_mount_setattr, mount, '', flags, attributes, 32), subject);
 }
 
 /** Sets the propagation of the mount at `target`; `flags` is one of `MS_PRIVATE …`, with `MS_REC` for all below. */
