@@ -1,10 +1,6 @@
 import { lstatSync, readdirSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-/** By then whoever caused the removal has its answer, and probably something else is being waited for. */
-const laterMs = 5;
 const mostEntries = 32;
 const mostBytes = 1 << 20;
 
@@ -32,10 +28,4 @@ function fits(folder: string, left: { entries: number; bytes: number }): boolean
     if (entry.isDirectory() && !fits(path, left)) return false;
   }
   return true;
-}
-
-/** Removes a tree that nobody looks at any more, in a little while. */
-export async function removeLater(path: string): Promise<void> {
-  await sleep(laterMs);
-  if (!removeIfSmall(path)) await rm(path, { recursive: true, force: true });
 }

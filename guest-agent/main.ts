@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../base/clock.ts';
 import { createLog, type Log, type LogLevel } from '../base/log.ts';
+import { removalsDone } from '../base/remove-later.ts';
 import { messageOf } from '../contracts/errors.ts';
 import type { MachineSettings } from '../contracts/guest.ts';
 import { type Api, apiVersion, minimumApiVersion, openApi } from './api/index.ts';
@@ -224,6 +225,7 @@ async function end({ api, engine, rooms, control }: Agent, flags: Flags, graceSe
   await rooms.networks.close({ removeAll: true });
   await rooms.runtime.close({ stopKeeper: true });
   await Promise.all([rooms.logs.close(), rooms.archive.close()]);
+  await removalsDone();
   rooms.registry.close();
   await rooms.cgroups.open(cgroupParentOf(flags.bridge)).remove();
   await control?.close();

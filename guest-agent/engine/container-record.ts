@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { quarantine, syncFolderSync } from '../../base/json-file.ts';
 import { appendDocument, readLastDocument } from '../../base/json-lines.ts';
 import type { Log } from '../../base/log.ts';
-import { removeLater } from '../../base/remove-small.ts';
+import { removeLater } from '../../base/remove-later.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type {
   ContainerConfig,

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
-import { removeLater } from '../../base/remove-small.ts';
+import { removeLater } from '../../base/remove-later.ts';
 import { removeTree } from '../syscalls/remove-tree.ts';
 
 /** Trees on their way out: renamed away in an instant, deleted behind the caller's back, and again after a crash. */
@@ -9,7 +9,6 @@ export class Trash {
   readonly #folder: string;
   readonly #log: Log;
   #counter = 0;
-  #tail: Promise<void> = Promise.resolve();
 
   constructor(folder: string, log: Log) {
     this.#folder = folder;
@@ -30,14 +29,8 @@ export class Trash {
     this.#delete(target);
   }
 
-  /** Resolves when all that was taken is deleted. */
-  settled(): Promise<void> {
-    return this.#tail;
-  }
-
   #delete(path: string): void {
-    const deleted = removeLater(path).catch(() => this.#deleteHard(path));
-    this.#tail = this.#tail.then(() => deleted);
+    void removeLater(path).catch(() => this.#deleteHard(path));
   }
 
   /** What containers leave behind may be too deep for paths, or immutable. */
