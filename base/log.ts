@@ -13,15 +13,19 @@ export type LogLevel = (typeof levels)[number];
 
 const printable = (value: unknown): unknown => (value instanceof Error ? (value.stack ?? value.message) : value);
 
-/** A log of one JSON object a line, written by `write` (standard error by default). */
-export function createLog(options: { level?: LogLevel; subject?: string; write?: (line: string) => void } = {}): Log {
+/** A log of one JSON object a line, written by `write` (standard error by default). A level may change while it is used. */
+export function createLog(
+  options: { level?: LogLevel | (() => LogLevel); subject?: string; write?: (line: string) => void } = {},
+): Log {
   const write = options.write ?? (line => process.stderr.write(line));
-  const lowest = levels.indexOf(options.level ?? 'info');
+  const { level: lowest = 'info' } = options;
+  const isSaid = (level: LogLevel): boolean =>
+    levels.indexOf(level) >= levels.indexOf(typeof lowest === 'function' ? lowest() : lowest);
   const at = (subject: string | undefined): Log => {
     const say =
       (level: LogLevel) =>
       (message: string, fields: Record<string, unknown> = {}): void => {
-        if (levels.indexOf(level) < lowest) return;
+        if (!isSaid(level)) return;
         const shown = Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, printable(value)]));
         write(`${JSON.stringify({ time: new Date().toISOString(), level, subject, message, ...shown })}\n`);
       };

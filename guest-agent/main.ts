@@ -1,15 +1,14 @@
-import { mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { systemClock } from '../base/clock.ts';
-import { createLog, type Log, type LogLevel } from '../base/log.ts';
+import { createLog, type Log } from '../base/log.ts';
 import { removalsDone } from '../base/remove-later.ts';
 import { messageOf } from '../contracts/errors.ts';
-import type { MachineSettings } from '../contracts/guest.ts';
 import { type Api, apiVersion, minimumApiVersion, openApi } from './api/index.ts';
 import { openArchive } from './archive/index.ts';
 import { openCgroups } from './cgroups/index.ts';
+import { applyProxy, type Flags, levelOf, readConfig, readFlags } from './config/index.ts';
 import { openContentStore } from './content/index.ts';
 import { type Control, openControl } from './control/index.ts';
 import { type Engine, openEngine, type Rooms } from './engine/index.ts';
@@ -24,77 +23,6 @@ import { openVolumes } from './volumes/index.ts';
 
 /** The agent's version; `docker version` shows it as the engine's. */
 const version = '0.1.0';
-/** What containers may take to end when the engine ends, in seconds. */
-const endGraceSeconds = 15;
-
-const usage = `usage: agent --root DIR --exec-root DIR --host unix://PATH
-             [--bridge NAME] [--bip CIDR] [--config FILE] [--machine FILE] [--after FIFO] [--log-level LEVEL]`;
-
-/** Where the agent lives and what it serves. */
-interface Flags {
-  root: string;
-  execRoot: string;
-  socketPath: string;
-  bridge: string;
-  bip?: string;
-  logLevel: LogLevel;
-  /** A FIFO whose end tells that the machine is prepared: we are loaded while its init still works. */
-  after?: string;
-  /** What the host of our machine says. Absent: we run natively. */
-  machine?: MachineSettings;
-  /** Keys of Docker's daemon.json. */
-  config: DaemonConfig;
-}
-
-interface DaemonConfig {
-  'registry-mirrors'?: string[];
-  'insecure-registries'?: string[];
-  dns?: string[];
-  'dns-search'?: string[];
-  'dns-opts'?: string[];
-  'max-concurrent-downloads'?: number;
-  'max-download-attempts'?: number;
-  bip?: string;
-  bridge?: string;
-}
-
-/** @throws Error that says what is wrong, for a person */
-function readFlags(args: string[]): Flags {
-  const { values } = parseArgs({
-    args,
-    options: {
-      root: { type: 'string' },
-      'exec-root': { type: 'string' },
-      host: { type: 'string' },
-      bridge: { type: 'string' },
-      bip: { type: 'string' },
-      config: { type: 'string' },
-      machine: { type: 'string' },
-      after: { type: 'string' },
-      'log-level': { type: 'string', default: 'info' },
-    },
-  });
-  const { root, 'exec-root': execRoot, host } = values;
-  if (!root || !execRoot || !host?.startsWith('unix://')) throw new Error(usage);
-  const machine = values.machine ? (readJson(values.machine) as MachineSettings) : undefined;
-  const config: DaemonConfig = {
-    ...machine?.engine,
-    ...(values.config ? (readJson(values.config) as DaemonConfig) : {}),
-  };
-  return {
-    root,
-    execRoot,
-    socketPath: host.slice('unix://'.length),
-    bridge: values.bridge ?? config.bridge ?? 'berth0',
-    bip: values.bip ?? config.bip,
-    logLevel: values['log-level'] as LogLevel,
-    ...(values.after ? { after: values.after } : {}),
-    machine,
-    config,
-  };
-}
-
-const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
 
 /** The other programs: beside this file when bundled, else in their rooms. */
 function programFile(bundled: string, source: string): string {
@@ -109,20 +37,16 @@ function lockRoot(root: string): void {
   if (!tryLock(lock)) throw new Error(`another engine runs on ${root}`);
 }
 
-/** The proxies and certificates of the host, for what this process fetches and the `info` document tells. */
-function applyProxy({ machine }: Flags): void {
-  const { http, https, no } = machine?.proxy ?? {};
-  if (http) process.env.HTTP_PROXY = http;
-  if (https) process.env.HTTPS_PROXY = https;
-  if (no) process.env.NO_PROXY = no;
-}
-
 /** The rooms where images become roots: what they hold is checked while the other rooms open. */
-async function openStorage({ root, config, machine }: Flags, archive: Rooms['archive'], log: Log) {
+async function openStorage({ root, settings, machine }: Flags, archive: Rooms['archive'], log: Log) {
   const snapshots = await openSnapshots({ root: join(root, 'snapshots'), log });
   const registry = openRegistry({
-    mirrors: config['registry-mirrors'],
-    insecureRegistries: config['insecure-registries'],
+    get mirrors() {
+      return settings.config['registry-mirrors'];
+    },
+    get insecureRegistries() {
+      return settings.config['insecure-registries'];
+    },
     proxies: proxiesIn(process.env),
     ...(machine?.certificates ? { extraCertificates: [machine.certificates] } : {}),
     userAgent: `berth/${version}`,
@@ -135,8 +59,8 @@ async function openStorage({ root, config, machine }: Flags, archive: Rooms['arc
     archive,
     registry,
     platform: ownPlatform(),
-    downloads: config['max-concurrent-downloads'],
-    attempts: config['max-download-attempts'],
+    downloads: () => settings.config['max-concurrent-downloads'],
+    attempts: () => settings.config['max-download-attempts'],
     log,
   });
   return { snapshots, registry, images };
@@ -149,7 +73,8 @@ async function openRooms(
   publisher: Control['publisher'] | undefined,
   log: Log,
 ): Promise<Rooms> {
-  const { root, execRoot, config } = flags;
+  const { root, execRoot } = flags;
+  const { config } = flags.settings;
   const archive = openArchive({ workerFile: programFile('archive-worker.cjs', 'archive/worker.ts'), log });
   const logs = openLogs({ workerFile: programFile('pump-worker.cjs', 'logs/pump-worker.ts'), log });
   const [storage, networks, volumes, runtime] = await Promise.all([
@@ -209,6 +134,7 @@ async function start(flags: Flags, log: Log, shutdown: (graceSeconds: number) =>
     serverVersion: version,
     apiVersion,
     minimumApiVersion,
+    settings: flags.settings,
     log,
     clock: systemClock,
   });
@@ -218,21 +144,29 @@ async function start(flags: Flags, log: Log, shutdown: (graceSeconds: number) =>
   return { api, engine, rooms, control };
 }
 
-/** The orderly end: containers stop, and nothing of theirs is left in the kernel. */
+/**
+ * The orderly end: containers stop, and nothing of theirs is left in the kernel. With `live-restore` they stay, as after
+ * the engine's death, and the next one takes them over.
+ */
 async function end({ api, engine, rooms, control }: Agent, flags: Flags, graceSeconds: number): Promise<void> {
-  await engine.close({ stopContainers: true, graceSeconds });
+  const all = flags.settings.config['live-restore'] !== true;
+  await engine.close({ stopContainers: all, graceSeconds });
   await api.close();
-  await rooms.networks.close({ removeAll: true });
-  await rooms.runtime.close({ stopKeeper: true });
+  await rooms.networks.close({ removeAll: all });
+  await rooms.runtime.close({ stopKeeper: all });
   await Promise.all([rooms.logs.close(), rooms.archive.close()]);
   await removalsDone();
   rooms.registry.close();
-  await rooms.cgroups.open(cgroupParentOf(flags.bridge)).remove();
+  if (all) await rooms.cgroups.open(cgroupParentOf(flags.bridge)).remove();
   await control?.close();
   rmSync(flags.socketPath, { force: true });
+  if (all) removeTraces(flags.execRoot);
+}
+
+function removeTraces(execRoot: string): void {
   const leftovers = ['engine.pid', 'containers', 'rootfs', 'netns', 'keeper.sock', 'keeper.lock', 'keeper.log'];
-  for (const name of leftovers) rmSync(join(flags.execRoot, name), { recursive: true, force: true });
-  removeIfEmpty(flags.execRoot);
+  for (const name of leftovers) rmSync(join(execRoot, name), { recursive: true, force: true });
+  removeIfEmpty(execRoot);
 }
 
 /** In the machine other things live there. */
@@ -240,9 +174,23 @@ function removeIfEmpty(folder: string): void {
   if (readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
+/** The configuration file anew: what is wrong with it is told, and then nothing changes. */
+function reload({ configFile, machine, settings }: Flags, log: Log, engine: Engine | undefined): void {
+  try {
+    settings.reload(readConfig(configFile, machine, {}).config);
+    engine?.system.announceReload();
+    log.info('The configuration was read again', settings.attributes());
+  } catch (error) {
+    log.error(messageOf(error));
+  }
+}
+
 async function main(): Promise<void> {
   const flags = readFlags(process.argv.slice(2));
-  const log = createLog({ level: flags.logLevel });
+  const log = createLog({ level: () => levelOf(flags) });
+  for (const directive of flags.ignoredDirectives) {
+    log.warn('A directive of the configuration file has no effect', { directive, file: flags.configFile });
+  }
   if (flags.after) await readFile(flags.after);
   process.on('unhandledRejection', error => log.error('An error that nobody handled', { error }));
   lockRoot(flags.root);
@@ -260,13 +208,14 @@ async function main(): Promise<void> {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      shutdown(endGraceSeconds).catch(error => {
+      shutdown(flags.settings.config['shutdown-timeout']).catch(error => {
         log.error('The engine did not end in order', { error });
         process.exit(1);
       });
     });
   }
   agent = await start(flags, log, shutdown);
+  process.on('SIGHUP', () => reload(flags, log, agent?.engine));
   writeFileSync(join(flags.execRoot, 'engine.pid'), `${process.pid}\n`);
   log.info('The engine answers', { socket: flags.socketPath, version });
 }

@@ -42,7 +42,10 @@ export async function createContainer(
   checkHostConfig(asked, machine);
   const id = randomBytes(32).toString('hex') as ContainerId;
   const merged = checkCommand(mergeConfig(config, (image.config.config ?? {}) as ContainerConfig));
-  const completed = completeHostConfig(asked, { cgroupVersion: context.rooms.cgroups.version });
+  const completed = completeHostConfig(asked, {
+    cgroupVersion: context.rooms.cgroups.version,
+    defaults: context.options.settings.config,
+  });
   const { resources: hostConfig, warnings } = settleResources(completed, machine);
   context.rooms.runtime.expectLaunch();
   const name = takeName(request.name, id, context);

@@ -220,6 +220,8 @@ export interface SystemService {
   version(): VersionDocument;
   /** `types` empty means all: container, image, volume, build-cache. */
   diskUsage(types: readonly string[]): Promise<DiskUsage>;
+  /** Tells the world that the configuration was read anew. */
+  announceReload(): void;
   /** @throws unauthorized in the registry's words */
   auth(body: AuthConfig): Promise<AuthResponse>;
 }

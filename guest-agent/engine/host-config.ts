@@ -1,6 +1,7 @@
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import type { RestartPolicy } from '../../contracts/docker/host-config.ts';
 import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import type { DaemonConfig } from '../config/index.ts';
 import { parseLogConfig } from '../logs/index.ts';
 import { normalizeCapability } from './capabilities.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmBytes } from './default-spec.ts';
@@ -15,8 +16,12 @@ export const loggingDrivers: readonly string[] = ['json-file', 'local', 'none'];
 export const runtimeName = 'runc';
 
 /** Every default that Docker fills in, so that inspect shows what holds. */
-export function completeHostConfig(host: HostConfig, options: { cgroupVersion: 1 | 2 }): HostConfig {
+export function completeHostConfig(
+  host: HostConfig,
+  options: { cgroupVersion: 1 | 2; defaults?: DaemonConfig },
+): HostConfig {
   const privileged = host.Privileged ?? false;
+  const { defaults = {} } = options;
   return {
     ...host,
     NetworkMode: !host.NetworkMode || host.NetworkMode === 'default' ? 'bridge' : host.NetworkMode,
@@ -24,10 +29,16 @@ export function completeHostConfig(host: HostConfig, options: { cgroupVersion: 1
       Name: host.RestartPolicy?.Name || 'no',
       MaximumRetryCount: host.RestartPolicy?.MaximumRetryCount ?? 0,
     },
-    LogConfig: { Type: host.LogConfig?.Type || 'json-file', Config: host.LogConfig?.Config ?? {} },
-    ShmSize: host.ShmSize || defaultShmBytes,
-    IpcMode: host.IpcMode || 'private',
-    CgroupnsMode: host.CgroupnsMode || (options.cgroupVersion === 2 && !privileged ? 'private' : 'host'),
+    LogConfig: completeLogConfig(host, defaults),
+    ...ulimitsOf(host, defaults),
+    ...(host.Init === undefined && defaults.init ? { Init: true } : {}),
+    ...securityOf(host, defaults),
+    ShmSize: host.ShmSize || defaults['default-shm-size'] || defaultShmBytes,
+    IpcMode: host.IpcMode || defaults['default-ipc-mode'] || 'private',
+    CgroupnsMode:
+      host.CgroupnsMode ||
+      cgroupNamespaceDefault(defaults) ||
+      (options.cgroupVersion === 2 && !privileged ? 'private' : 'host'),
     Runtime: host.Runtime || runtimeName,
     PidsLimit: host.PidsLimit && host.PidsLimit > 0 ? host.PidsLimit : undefined,
     MemorySwap: swapOf(host),
@@ -35,6 +46,29 @@ export function completeHostConfig(host: HostConfig, options: { cgroupVersion: 1
     ReadonlyPaths: host.ReadonlyPaths ?? (privileged ? undefined : [...defaultReadonlyPaths]),
   };
 }
+
+/** A driver of its own takes none of the engine's options (moby mergeAndVerifyLogConfig). */
+function completeLogConfig({ LogConfig: wanted }: HostConfig, defaults: DaemonConfig): HostConfig['LogConfig'] {
+  const usual = defaults['log-driver'] ?? 'json-file';
+  const Type = wanted?.Type || usual;
+  const options = Type === usual ? defaults['log-opts'] : {};
+  return { Type, Config: { ...options, ...wanted?.Config } };
+}
+
+function ulimitsOf({ Ulimits }: HostConfig, defaults: DaemonConfig): HostConfig {
+  const usual = Object.entries(defaults['default-ulimits'] ?? {}).map(([Name, limit]) => ({ ...limit, Name }));
+  if (usual.length === 0) return {};
+  const named = new Set(Ulimits?.map(({ Name }) => Name));
+  return { Ulimits: [...(Ulimits ?? []), ...usual.filter(({ Name }) => !named.has(Name))] };
+}
+
+function securityOf({ SecurityOpt, Privileged }: HostConfig, defaults: DaemonConfig): HostConfig {
+  if (!defaults['no-new-privileges'] || Privileged) return {};
+  const isSaid = SecurityOpt?.some(option => option.startsWith('no-new-privileges'));
+  return isSaid ? {} : { SecurityOpt: [...(SecurityOpt ?? []), 'no-new-privileges'] };
+}
+
+const cgroupNamespaceDefault = (defaults: DaemonConfig): string | undefined => defaults['default-cgroupns-mode'];
 
 /** With a memory limit alone, as much swap again (moby adaptContainerSettings). */
 function swapOf(host: HostConfig): number | undefined {

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Archive } from '../archive/index.ts';
 import type { Cgroups } from '../cgroups/index.ts';
+import type { DaemonSettings } from '../config/index.ts';
 import type { Images } from '../images/index.ts';
 import type { Logs } from '../logs/index.ts';
 import type { Networks } from '../networks/index.ts';
@@ -37,6 +38,8 @@ export interface EngineOptions {
   /** What the API room speaks, for `docker version`. */
   apiVersion: string;
   minimumApiVersion: string;
+  /** The configuration file, as it holds now. */
+  settings: DaemonSettings;
   log: Log;
   clock: Clock;
 }

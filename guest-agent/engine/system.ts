@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
+import type { DaemonSettings } from '../config/index.ts';
 import { appArmorEnabled, type Runtime } from '../runtime/index.ts';
 import { cdiFolders } from './cdi-spec.ts';
 import type { EngineContext } from './context.ts';
@@ -41,6 +42,7 @@ export class System implements SystemService {
       containers.filter(container => statuses.includes(container.status)).length;
     const features = rooms.cgroups.features();
     const system = osRelease();
+    const { config } = options.settings;
     return {
       ID: this.#id,
       Containers: containers.length,
@@ -68,12 +70,12 @@ export class System implements SystemService {
       CPUSet: features.cpuSet,
       PidsLimit: features.pidsLimit,
       IPv4Forwarding: readFileSync('/proc/sys/net/ipv4/ip_forward', 'latin1').trim() === '1',
-      Debug: false,
+      Debug: config.debug ?? false,
       NFd: readdirSync('/proc/self/fd').length,
       OomKillDisable: features.oomKillDisable,
       NGoroutines: 0,
       SystemTime: new Date().toISOString(),
-      LoggingDriver: 'json-file',
+      LoggingDriver: config['log-driver'] ?? 'json-file',
       CgroupDriver: 'cgroupfs',
       CgroupVersion: String(rooms.cgroups.version),
       NEventsListener: events.listenerCount,
@@ -83,11 +85,7 @@ export class System implements SystemService {
       OSType: 'linux',
       Architecture: unameArch(),
       IndexServerAddress: 'https://index.docker.io/v1/',
-      RegistryConfig: {
-        InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
-        IndexConfigs: { 'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true } },
-        Mirrors: null,
-      },
+      RegistryConfig: registryConfig(config),
       NCPU: cpuCount,
       MemTotal: totalmem(),
       GenericResources: null,
@@ -96,7 +94,7 @@ export class System implements SystemService {
       HttpsProxy: process.env.HTTPS_PROXY ?? '',
       NoProxy: process.env.NO_PROXY ?? '',
       Name: hostname(),
-      Labels: [],
+      Labels: config.labels ?? [],
       ExperimentalBuild: false,
       ServerVersion: options.serverVersion,
       Runtimes: { [runtimeName]: { path: 'berth' } },
@@ -109,7 +107,7 @@ export class System implements SystemService {
         Error: '',
         RemoteManagers: null,
       },
-      LiveRestoreEnabled: false,
+      LiveRestoreEnabled: config['live-restore'] ?? false,
       Isolation: '',
       InitBinary: '',
       ContainerdCommit: { ID: '' },
@@ -171,9 +169,29 @@ export class System implements SystemService {
     return { ...usage, ...summariesOf(usage) };
   }
 
+  /** The configuration has been read anew. */
+  announceReload(): void {
+    const attributes = { name: hostname(), ...this.#context.options.settings.attributes() };
+    this.#context.events.emit({ type: 'daemon', action: 'reload', id: this.#id, attributes });
+  }
+
   async auth(body: AuthConfig): Promise<AuthResponse> {
     return this.#context.rooms.registry.login(body);
   }
+}
+
+/** As dockerd sorts them: blocks of addresses, and registries each with its place in the index. */
+function registryConfig(config: DaemonSettings['config']): NonNullable<SystemInfo['RegistryConfig']> {
+  const Mirrors = (config['registry-mirrors'] ?? []).map(mirror => (mirror.endsWith('/') ? mirror : `${mirror}/`));
+  const insecure = config['insecure-registries'] ?? [];
+  const hosts = insecure.filter(entry => !entry.includes('/')).map(host => host.replace(/^https?:\/\//, ''));
+  const indexes = hosts.map(Name => [Name, { Name, Mirrors: [], Secure: false, Official: false }] as const);
+  const hub = { Name: 'docker.io', Mirrors, Secure: true, Official: true };
+  return {
+    InsecureRegistryCIDRs: [...insecure.filter(entry => /\/\d+$/.test(entry)), '::1/128', '127.0.0.0/8'],
+    IndexConfigs: { 'docker.io': hub, ...Object.fromEntries(indexes) },
+    Mirrors: orNull(Mirrors),
+  };
 }
 
 /** Made once for each data root. */

@@ -35,10 +35,10 @@ export interface ImagesOptions {
   platform: Platform;
   log: Log;
   clock?: Clock;
-  /** Docker's `max-concurrent-downloads`: 3. */
-  downloads?: number;
+  /** Docker's `max-concurrent-downloads`: 3. Asked each time, as it may change. */
+  downloads?: () => number;
   /** Docker's `max-download-attempts`: 5. */
-  attempts?: number;
+  attempts?: () => number;
   retryDelayMs?: number;
 }
 

@@ -21,8 +21,8 @@ export interface TransferRooms {
   archive: Archive;
   clock: Clock;
   /** Docker's `max-concurrent-downloads`. */
-  downloads?: number;
-  attempts?: number;
+  downloads?: () => number;
+  attempts?: () => number;
   retryDelayMs?: number;
 }
 
@@ -52,7 +52,7 @@ export class LayerTransfers {
 
   constructor(rooms: TransferRooms) {
     this.#rooms = rooms;
-    this.#downloads = new Semaphore(rooms.downloads ?? defaultDownloads);
+    this.#downloads = new Semaphore(rooms.downloads ?? (() => defaultDownloads));
   }
 
   /** Resolves when the layer is there, and says how it is kept. The caller holds a lease on its blob. */
@@ -179,7 +179,8 @@ export class LayerTransfers {
     ingest: Ingest,
     task: Participant & { descriptor: Descriptor; repository: Repository; stop: (error: unknown) => void },
   ): Promise<IngestedBlob> {
-    const { clock, attempts = defaultAttempts, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
+    const { clock, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
+    const attempts = this.#rooms.attempts?.() ?? defaultAttempts;
     try {
       await download(task.repository, task.descriptor, ingest, { ...task, clock, attempts, retryDelayMs });
     } catch (error) {

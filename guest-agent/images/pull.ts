@@ -102,7 +102,8 @@ export class Puller {
   }
 
   #finding({ repository, lease, platform, signal }: Pull) {
-    const { content, clock, attempts = defaultAttempts, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
+    const { content, clock, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
+    const attempts = this.#rooms.attempts?.() ?? defaultAttempts;
     const download = { clock, attempts, retryDelayMs, signal, tell: () => undefined };
     return { repository, content, lease, platform: platform ?? this.#rooms.platform, download };
   }

@@ -1,15 +1,16 @@
-/** So many at once; the rest wait in order. */
+/** So many at once; the rest wait in order. How many may change: a smaller number holds once enough have left. */
 export class Semaphore {
-  #free: number;
+  #taken = 0;
+  readonly #places: () => number;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(places: number) {
-    this.#free = places;
+  constructor(places: () => number) {
+    this.#places = places;
   }
 
   /** Runs `work` in a place; `whenWaiting` is called first when there is none yet. @throws the signal's reason, if it fires while waiting. */
   async run<T>(work: () => Promise<T>, signal: AbortSignal, whenWaiting: () => void = () => undefined): Promise<T> {
-    if (this.#free === 0) whenWaiting();
+    if (this.#isFull()) whenWaiting();
     await this.#take(signal);
     try {
       return await work();
@@ -20,8 +21,8 @@ export class Semaphore {
 
   async #take(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#free > 0) {
-      this.#free--;
+    if (!this.#isFull()) {
+      this.#taken++;
       return;
     }
     await new Promise<void>((resolve, reject) => {
@@ -39,8 +40,14 @@ export class Semaphore {
   }
 
   #give(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free++;
+    this.#taken--;
+    while (!this.#isFull() && this.#waiting.length > 0) {
+      this.#taken++;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  #isFull(): boolean {
+    return this.#taken >= this.#places();
   }
 }

@@ -104,7 +104,8 @@ function addTools(program: Command, around: Surroundings, exit: (code: number) =
     .option('--exec-root <folder>', 'what a reboot may take (a folder of /run)')
     .option('--bridge <name>', "its bridge's name")
     .option('--bip <cidr>', "the bridge's address, like 172.30.0.1/16")
-    .option('--config <file>', "keys of Docker's daemon.json")
+    .option('--config-file <file>', "keys of Docker's daemon.json")
+    .option('--config <file>', 'the same')
     .action(async options => exit(await runEngine(around, engineArguments(options as Record<string, string>))));
 }
 

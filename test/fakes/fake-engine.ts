@@ -142,6 +142,7 @@ export class FakeEngine implements Engine {
   readonly system: Engine['system'] = {
     info: async () =>
       ({ ID: 'fake', Name: 'fake', OSType: 'linux', ServerVersion: '0.0.1', Plugins: {} }) as SystemInfo,
+    announceReload: () => undefined,
     version: () => version,
     diskUsage: async () => ({ LayersSize: 0, Images: [], Containers: [], Volumes: [], BuildCache: [] }),
     auth: async ({ password }) => {
