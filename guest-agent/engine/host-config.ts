@@ -2,15 +2,12 @@ import type { HostConfig } from '../../contracts/docker/containers.ts';
 import type { RestartPolicy } from '../../contracts/docker/host-config.ts';
 import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
 import type { DaemonConfig } from '../config/index.ts';
-import { parseLogConfig } from '../logs/index.ts';
+import { logDrivers, parseLogConfig } from '../logs/index.ts';
 import { normalizeCapability } from './capabilities.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmBytes } from './default-spec.ts';
 import { portMappings } from './network-request.ts';
 import { checkNewResources, type MachineLimits } from './resource-checks.ts';
 import { parseSecurityOptions } from './security-options.ts';
-
-/** For `docker info` and `--log-driver`. */
-export const loggingDrivers: readonly string[] = ['json-file', 'local', 'none'];
 
 /** The name under which Docker's clients know the one runtime that is always there; ours answers to it. */
 export const runtimeName = 'runc';
@@ -119,7 +116,7 @@ export function checkHostConfig(host: HostConfig, machine: MachineLimits): void 
 
 function checkLogging({ LogConfig: wanted }: HostConfig): void {
   const type = wanted?.Type || 'json-file';
-  if (!loggingDrivers.includes(type)) {
+  if (!logDrivers.includes(type)) {
     throw invalidArgument(`error looking up logging plugin ${type}: plugin "${type}" not found`);
   }
   parseLogConfig(type, wanted?.Config);

@@ -3,11 +3,12 @@ import { rm } from 'node:fs/promises';
 import { removeIfSmall } from '../../base/remove-small.ts';
 import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
-import { type ContainerOutput, type LogConfig, parseLogConfig } from '../logs/index.ts';
+import type { ContainerOutput } from '../logs/index.ts';
 import type { Sandbox } from '../networks/index.ts';
 import { type RunningProcess, refusedSpec, type StdioSpec } from '../runtime/index.ts';
 import { withRequestedDevices } from './cdi.ts';
 import { confinedBy, seccompFilterFor } from './confinement.ts';
+import { prepareLog, type RunLog } from './container-log.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
@@ -16,7 +17,6 @@ import { execDirectory } from './exec-directory.ts';
 import { initMounts } from './init.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import { refusedLaunch } from './launch-error.ts';
-import { logAttributes } from './log-attributes.ts';
 import { mountsFor } from './mounts.ts';
 import { connectRequestOf } from './network-request.ts';
 import { toLinuxResources } from './resources.ts';
@@ -46,6 +46,22 @@ export interface LaunchOptions {
  * taken is still there: the caller gives it back by {@link release}, which needs nothing but the id.
  */
 export async function launch(
+  record: ContainerRecord,
+  context: EngineContext,
+  options: LaunchOptions,
+): Promise<Launched> {
+  const preparing = prepareLog(record, context, { patient: false });
+  const log = preparing instanceof Promise ? await preparing : preparing;
+  try {
+    return await launchInto(log, record, context, options);
+  } catch (error) {
+    void log.driver?.close();
+    throw error;
+  }
+}
+
+async function launchInto(
+  log: RunLog,
   record: ContainerRecord,
   context: EngineContext,
   options: LaunchOptions,
@@ -91,7 +107,7 @@ export async function launch(
     cgroup: cgroup.join(),
     seccompFilter: seccompFilterFor(record.hostConfig, spec.process.capabilities?.bounding ?? []),
   });
-  return { process, cgroup, sandbox, ...openStreams(record, process, stdio, context) };
+  return { process, cgroup, sandbox, ...openStreams(record, process, { stdio, log }, context) };
 }
 
 /** The FIFOs or the terminal of a container's first process. */
@@ -108,12 +124,10 @@ function stdioFor(record: ContainerRecord, execDir: string, spec: RuntimeSpec, c
 export function openStreams(
   record: ContainerRecord,
   process: RunningProcess,
-  stdio: StdioSpec,
+  { stdio, log: runLog }: { stdio: StdioSpec; log: RunLog },
   context: EngineContext,
 ): { output: ContainerOutput; input: InputSink | undefined } {
-  const config = logConfigOf(record);
-  const attributes = logAttributes(record.config, config.options);
-  const log = { id: record.id, directory: context.records.directory(record.id), config, attributes };
+  const log = { id: record.id, directory: context.records.directory(record.id), ...runLog };
   if (stdio.terminal) {
     const output = context.rooms.logs.open({ ...log, source: { terminalFd: process.openTerminal() } });
     return { output, input: record.config.OpenStdin ? openTerminalInput(process.openTerminal()) : undefined };
@@ -121,11 +135,6 @@ export function openStreams(
   const source = { stdout: stdio.stdout ?? '', stderr: stdio.stderr ?? '' };
   const output = context.rooms.logs.open({ ...log, source });
   return { output, input: stdio.stdin ? openFifoInput(stdio.stdin, () => process.closeStdin()) : undefined };
-}
-
-export function logConfigOf(record: ContainerRecord): LogConfig {
-  const { Type, Config } = record.hostConfig.LogConfig ?? {};
-  return parseLogConfig(Type, Config);
 }
 
 /** Each CPU's thermal counters tell neighbours what this machine does (moby GHSA-6fw5). */

@@ -1,4 +1,5 @@
 import type { ContainerConfig } from '../../contracts/docker/containers.ts';
+import { invalidArgument, messageOf } from '../../contracts/errors.ts';
 
 const names = (option: string | undefined): string[] => (option ?? '').split(',').filter(Boolean);
 
@@ -23,6 +24,21 @@ function chosen(
   pattern: string | undefined,
 ): (readonly [string, string])[] {
   const wanted = new Set(names(list));
-  const regex = pattern ? new RegExp(pattern) : undefined;
+  const regex = pattern ? regexOf(pattern) : undefined;
   return pairs.filter(([key]) => wanted.has(key) || regex?.test(key));
+}
+
+/** @throws invalid-argument, where it can in Go's words */
+function regexOf(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern);
+  } catch (error) {
+    const [, reason = ''] = /: ([^:]*)$/.exec(messageOf(error)) ?? [];
+    const inGo: Record<string, string> = {
+      'Unterminated character class': 'missing closing ]',
+      'Unterminated group': 'missing closing )',
+      'Nothing to repeat': 'missing argument to repetition operator',
+    };
+    throw invalidArgument(`error parsing regexp: ${inGo[reason] ?? reason}: \`${pattern}\``, { cause: error });
+  }
 }

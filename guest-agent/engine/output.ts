@@ -1,9 +1,9 @@
 import { conflict, invalidArgument } from '../../contracts/errors.ts';
 import type { OutputChunk } from '../logs/index.ts';
 import type { ContainerActor } from './container.ts';
+import { logConfigOf } from './container-log.ts';
 import type { EngineContext } from './context.ts';
 import type { AttachRequest, AttachSession, LogsRequest } from './engine.ts';
-import { logConfigOf } from './launch.ts';
 
 /** `docker logs`: what was written, and with `follow` what comes. */
 export function readLogs(
@@ -52,10 +52,11 @@ function timeText({ timestamp, time }: OutputChunk): string {
   return `${whole}.${digits.padEnd(9, '0')}Z`;
 }
 
+/** As Go's url.QueryEscape. */
+const queryEscape = (text: string): string => new URLSearchParams({ '': text }).toString().slice(1);
+
 function detailsText({ attributes = {} }: OutputChunk): string {
-  const pairs = Object.entries(attributes).map(
-    ([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`,
-  );
+  const pairs = Object.entries(attributes).map(([key, value]) => `${queryEscape(key)}=${queryEscape(value)}`);
   return `${pairs.sort().join(',')} `;
 }
 

@@ -4,6 +4,7 @@ import { settledWithin } from '../../base/clock.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
 import { ContainerActor } from './container.ts';
+import { prepareLog } from './container-log.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
@@ -89,7 +90,9 @@ async function takeOver(record: ContainerRecord, process: RunningProcess, contex
   await takeOverNetwork(record, process, context);
   const parent = record.hostConfig.CgroupParent || options.cgroupParent;
   const cgroup = rooms.cgroups.open(cgroupsPathOf(record.id, parent));
-  return { process, cgroup, ...openStreams(record, process, stdioOf(record, options.execRoot), context) };
+  const log = await prepareLog(record, context, { patient: true });
+  const stdio = stdioOf(record, options.execRoot);
+  return { process, cgroup, ...openStreams(record, process, { stdio, log }, context) };
 }
 
 /** A process that has ended meanwhile, or ends just now, has no namespaces left: its network goes with what nobody claims. */

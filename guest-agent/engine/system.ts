@@ -7,11 +7,12 @@ import type { AuthConfig } from '../../contracts/docker/common.ts';
 import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
 import type { DaemonSettings } from '../config/index.ts';
 import { appArmorEnabled, type Runtime } from '../runtime/index.ts';
+import { logDrivers } from '../logs/index.ts';
 import { cdiFolders } from './cdi-spec.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
 import type { SystemService } from './engine.ts';
-import { loggingDrivers, runtimeName } from './host-config.ts';
+import { runtimeName } from './host-config.ts';
 import type { ImageService } from './image-service.ts';
 import { sizesOf } from './inspect.ts';
 import { toSummary } from './summary.ts';
@@ -60,7 +61,7 @@ export class System implements SystemService {
         Volume: ['local'],
         Network: ['bridge', 'host', 'null'],
         Authorization: null,
-        Log: [...loggingDrivers],
+        Log: logDrivers.filter(name => name !== 'none'),
       },
       MemoryLimit: features.memoryLimit,
       SwapLimit: features.swapLimit,

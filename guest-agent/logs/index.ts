@@ -14,6 +14,8 @@
  * Terminals are read instead of spliced. Output of `docker exec` goes to its listeners only.
  */
 export type { ContainerOutput, OutputChunk, OutputListener } from './container-output.ts';
-export { type LogConfig, logPath, parseLogConfig } from './log-config.ts';
+export type { LogDriver } from './driver.ts';
+export { type LogConfig, logDrivers, logPath, parseLogConfig } from './log-config.ts';
 export type { ReadOptions } from './log-reader.ts';
-export { type Logs, type OpenRequest, type OutputSource, openLogs } from './logs.ts';
+export { type LogSubject, renderTag } from './log-tag.ts';
+export { inDockersWords, type Logs, type OpenRequest, type OutputSource, openLogs } from './logs.ts';

@@ -19,20 +19,19 @@ const escapes: Record<string, string> = {
   '\u2029': '\\u2029',
 };
 
-const quoted = (text: string): string =>
-  JSON.stringify(text).replace(special, character => escapes[character] ?? character);
+/** JSON as Go's writer has it. */
+export const goJson = (value: unknown): string =>
+  JSON.stringify(value).replace(special, character => escapes[character] ?? character);
 
 /** What comes after the text in each line written at this time. */
 export function lineEnd(stream: StreamName, time: string, attributes: Record<string, string> | undefined): string {
   const named = attributes && Object.keys(attributes).length > 0;
-  const attrs = named
-    ? `,"attrs":${JSON.stringify(attributes).replace(special, character => escapes[character] ?? character)}`
-    : '';
+  const attrs = named ? `,"attrs":${goJson(attributes)}` : '';
   return `,"stream":"${stream}"${attrs},"time":"${time}"}\n`;
 }
 
 /** A line in Docker's json-file format; bytes that are not UTF-8 become U+FFFD, as there. */
-export const toJsonLine = (data: Buffer, end: string): string => `{"log":${quoted(data.toString('utf8'))}${end}`;
+export const toJsonLine = (data: Buffer, end: string): string => `{"log":${goJson(data.toString('utf8'))}${end}`;
 
 const START = '{"log":"';
 const STREAM = '","stream":"std';

@@ -1,9 +1,11 @@
 import { basename, join } from 'node:path';
 import { invalidArgument } from '../../contracts/errors.ts';
+import { parseBoolean, parseHumanSize, parseInteger, parseMemorySize } from './go-values.ts';
+import { remoteDrivers } from './remote-drivers.ts';
 
-/** `HostConfig.LogConfig`, with the names of our own values. */
+/** `HostConfig.LogConfig`, with the name of a driver that is there. */
 export interface LogConfig {
-  type: 'json-file' | 'none' | 'local';
+  type: string;
   options: Record<string, string>;
 }
 
@@ -16,55 +18,123 @@ export interface LogFile {
   ownFolder: boolean;
   /** How many files there may be, the one being written among them. */
   maxFiles: number;
+  /** Files that are put aside are packed by gzip. */
+  compress: boolean;
 }
 
-const common = ['mode', 'max-buffer-size'];
-const known: Record<LogConfig['type'], string[]> = {
-  'json-file': ['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag', ...common],
-  local: ['max-size', 'max-file', 'compress', ...common],
-  none: common,
-};
-const units: Record<string, number> = { '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, p: 1e15 };
+const common = ['mode', 'max-buffer-size', 'cache-disabled', 'cache-max-size', 'cache-max-file', 'cache-compress'];
+const jsonFile = ['max-size', 'max-file', 'compress', 'labels', 'labels-regex', 'env', 'env-regex', 'tag'];
+const local = ['max-size', 'max-file', 'compress'];
+/** Of `local`, and of the copy that the engine keeps of what goes elsewhere. */
+const localSize = '20m';
+const localFiles = '5';
 
-/** `10m`, `1.5 GB`: decimal, as go-units' FromHumanSize. */
-function parseSize(text: string): number {
-  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?) ?([bkmgtp]?)(?:i?b)?$/i.exec(text) ?? [];
-  if (digits === undefined) throw invalidArgument(`invalid size: '${text}'`);
-  return Math.floor(Number(digits) * (units[unit.toLowerCase()] ?? 1));
-}
-
-function parseCount(text: string): number {
-  if (!/^[+-]?\d+$/.test(text)) throw invalidArgument(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return Number(text);
-}
+/** Every driver, for `docker info`. */
+export const logDrivers: readonly string[] = ['none', 'json-file', 'local', ...Object.keys(remoteDrivers)].sort();
 
 /**
- * A container's log configuration as Docker would accept it. Without a driver: json-file.
+ * A container's log configuration as Docker would take it at its creation. Without a driver: json-file.
  * @throws EngineError invalid-argument in Docker's words
  */
 export function parseLogConfig(type: string | undefined, options: Record<string, string> = {}): LogConfig {
   const driver = type || 'json-file';
-  if (!Object.hasOwn(known, driver)) throw invalidArgument(`logger: no log driver named '${driver}' is registered`);
-  const config = { type: driver as LogConfig['type'], options };
-  for (const name of Object.keys(options))
-    if (!known[config.type].includes(name)) throw invalidArgument(`unknown log opt '${name}' for ${driver} log driver`);
-  logFileOf('/', config);
-  return config;
+  if (!logDrivers.includes(driver)) throw invalidArgument(`logger: no log driver named '${driver}' is registered`);
+  checkMode(options);
+  checkCache(options);
+  const own = Object.fromEntries(Object.entries(options).filter(([name]) => !common.includes(name)));
+  const unknown = (names: readonly string[]): string | undefined =>
+    Object.keys(own).find(name => !names.includes(name));
+  const [odd, localOdd] = [unknown(driver === 'none' ? [] : jsonFile), unknown(local)];
+  if (driver === 'local' && localOdd) throw invalidArgument(`unknown log opt '${localOdd}' for log driver local`);
+  if ((driver === 'json-file' || driver === 'none') && odd) {
+    throw invalidArgument(`unknown log opt '${odd}' for ${driver} log driver`);
+  }
+  remoteDrivers[driver]?.check(own);
+  return { type: driver, options };
 }
 
-/** @throws EngineError invalid-argument in Docker's words */
-export function logFileOf(directory: string, { type, options }: LogConfig): LogFile {
-  const local = type === 'local';
-  const size = options['max-size'] ?? (local ? '20m' : undefined);
-  const maxBytes = size === undefined || size === '-1' ? Number.POSITIVE_INFINITY : parseSize(size);
-  if (maxBytes <= 0) throw invalidArgument('max-size must be a positive number');
-  const maxFiles = parseCount(options['max-file'] ?? (local ? '5' : '1'));
-  if (maxFiles < 1) throw invalidArgument('max-file cannot be less than 1');
-  const compress = ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(options.compress ?? '');
+function checkMode(options: Record<string, string>): void {
+  const { mode, 'max-buffer-size': size } = options;
+  if (mode && mode !== 'blocking' && mode !== 'non-blocking') {
+    throw invalidArgument(`logger: logging mode not supported: ${mode}`);
+  }
+  if (size === undefined) return;
+  if (mode !== 'non-blocking') {
+    throw invalidArgument("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+  }
+  try {
+    parseMemorySize(size);
+  } catch {
+    throw invalidArgument(`error parsing option max-buffer-size: invalid size: '${size}'`);
+  }
+}
+
+function checkCache(options: Record<string, string>): void {
+  try {
+    if (options['cache-disabled'] !== undefined) parseBoolean(options['cache-disabled']);
+  } catch {
+    throw invalidArgument(`invalid value for option cache-disabled: ${options['cache-disabled']}`);
+  }
+}
+
+/**
+ * The file that a container's log is in, or undefined when none is kept.
+ * @throws EngineError invalid-argument in Docker's words, which it says at the start
+ */
+export function logFileOf(directory: string, { type, options }: LogConfig): LogFile | undefined {
+  if (type === 'none') return undefined;
+  if (type === 'json-file') return jsonFileOf(directory, options);
+  if (type === 'local') {
+    const size = options['max-size'] === '0' ? '-1' : options['max-size'];
+    return localFileOf(join(directory, 'local-logs', 'container.log'), {
+      ...options,
+      ...(size ? { 'max-size': size } : {}),
+    });
+  }
+  if (parseBoolean(options['cache-disabled'] ?? 'false')) return undefined;
+  const cache = ['max-size', 'max-file', 'compress'].flatMap(name => {
+    const value = options[`cache-${name}`];
+    return value === undefined ? [] : [[name, value]];
+  });
+  return { ...localFileOf(join(directory, 'container-cached.log'), Object.fromEntries(cache)), ownFolder: false };
+}
+
+function jsonFileOf(directory: string, options: Record<string, string>): LogFile {
+  const maxBytes = sizeOf(options['max-size'] ?? '-1');
+  const maxFiles = filesOf(options['max-file'] ?? '1');
+  const compress = options.compress !== undefined && parseBoolean(options.compress);
   if (compress && (maxFiles < 2 || maxBytes === Number.POSITIVE_INFINITY))
     throw invalidArgument('compress cannot be true when max-file is less than 2 or max-size is not set');
-  const path = local ? join(directory, 'local-logs', 'container.log') : logPath(directory);
-  return { path, ownFolder: local, maxBytes, maxFiles };
+  return { path: logPath(directory), ownFolder: false, maxBytes, maxFiles, compress };
+}
+
+function localFileOf(path: string, options: Record<string, string>): LogFile {
+  const maxBytes = sizeOf(options['max-size'] ?? localSize);
+  const maxFiles = filesOf(options['max-file'] ?? localFiles);
+  const compress = compressionOf(options.compress ?? 'true');
+  if (compress && maxFiles === 1) throw invalidArgument('compression cannot be enabled when max file count is 1');
+  return { path, ownFolder: true, maxBytes, maxFiles, compress };
+}
+
+function compressionOf(text: string): boolean {
+  try {
+    return parseBoolean(text);
+  } catch (error) {
+    throw invalidArgument(`error reading compress log option: ${(error as Error).message}`);
+  }
+}
+
+function sizeOf(text: string): number {
+  if (text === '-1') return Number.POSITIVE_INFINITY;
+  const size = parseHumanSize(text);
+  if (size <= 0) throw invalidArgument('max-size must be a positive number');
+  return size;
+}
+
+function filesOf(text: string): number {
+  const files = parseInteger(text);
+  if (files < 1) throw invalidArgument('max-file cannot be less than 1');
+  return files;
 }
 
 /** `<containers>/<id>/<id>-json.log`: the `LogPath` of inspect. */

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import type { OutputChunk } from './container-output.ts';
 import { parseJsonLine } from './json-line.ts';
-import { rotatedPath } from './log-writer.ts';
+import { isPackedForm, packedPath, rotatedPath, unpacked } from './packing.ts';
 
 export interface ReadOptions {
   stdout: boolean;
@@ -22,12 +22,14 @@ const NEWLINE = 10;
 interface OpenFile {
   fd: number;
   inode: number;
+  /** Where it is when it is packed. */
+  packed?: string;
 }
 
-function openIfThere(path: string): OpenFile | undefined {
+function openIfThere(path: string, packed = false): OpenFile | undefined {
   try {
     const fd = openSync(path, 'r');
-    return { fd, inode: fstatSync(fd).ino };
+    return { fd, inode: fstatSync(fd).ino, ...(packed ? { packed: path } : {}) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -36,7 +38,10 @@ function openIfThere(path: string): OpenFile | undefined {
 
 /** The files of a log, oldest first, all opened at once so that a rotation meanwhile does not matter. */
 function openAll(path: string, maxFiles: number): OpenFile[] {
-  const files = Array.from({ length: maxFiles }, (_, number) => openIfThere(rotatedPath(path, number)));
+  const files = Array.from(
+    { length: maxFiles },
+    (_, number) => openIfThere(rotatedPath(path, number)) ?? openIfThere(packedPath(path, number), true),
+  );
   const seen = new Set<number>();
   const distinct = files
     .filter(file => file !== undefined)
@@ -70,15 +75,23 @@ export function tailStart(fd: number, count: number): { offset: number; lines: n
   return { offset: 0, lines: size > 0 ? lines + 1 : 0 };
 }
 
+/** Puts the content in the place of a packed file. */
+async function unpack(file: OpenFile): Promise<OpenFile> {
+  if (file.packed === undefined) return file;
+  file.fd = await unpacked(file.fd, file.packed);
+  delete file.packed;
+  return file;
+}
+
 /** Where to begin: in which of the files (oldest first), at which byte. */
-function startOf(files: OpenFile[], tail: number | undefined): { index: number; offset: number } {
+async function startOf(files: OpenFile[], tail: number | undefined): Promise<{ index: number; offset: number }> {
   if (tail === undefined || tail < 0) return { index: 0, offset: 0 };
   let missing = tail;
   for (let index = files.length - 1; index >= 0; index--) {
     const file = files[index];
     if (!file) continue;
     if (missing === 0) return { index, offset: fstatSync(file.fd).size };
-    const { offset, lines } = tailStart(file.fd, missing);
+    const { offset, lines } = tailStart((await unpack(file)).fd, missing);
     missing -= lines;
     if (missing <= 0) return { index, offset };
   }
@@ -129,13 +142,13 @@ export async function* readLog(
   options: ReadOptions,
   growth: Growth,
 ): AsyncGenerator<OutputChunk> {
-  const reading = new Reading(log, options.tail);
+  const reading = await Reading.open(log, options.tail);
   try {
     for (;;) {
       // Both before looking: what comes between the look and the wait must not be missed.
       const changed = growth.next();
       const over = growth.over;
-      const lines = reading.next();
+      const lines = await reading.next();
       for (const line of lines ?? []) {
         const chunk = toChunk(line, options);
         if (chunk === 'late') return;
@@ -156,18 +169,23 @@ class Reading {
   #cursor: LineCursor | undefined;
   #newer: OpenFile[];
 
-  constructor(log: { path: string; maxFiles: number }, tail: number | undefined) {
-    this.#log = log;
+  static async open(log: { path: string; maxFiles: number }, tail: number | undefined): Promise<Reading> {
     const files = openAll(log.path, log.maxFiles);
-    const { index, offset } = startOf(files, tail);
+    const { index, offset } = await startOf(files, tail);
     for (const { fd } of files.splice(0, index)) closeSync(fd);
     const first = files.shift();
-    this.#cursor = first && new LineCursor(first, offset);
-    this.#newer = files;
+    const reading = new Reading(log, files);
+    if (first) reading.#cursor = new LineCursor(await unpack(first), offset);
+    return reading;
+  }
+
+  private constructor(log: { path: string; maxFiles: number }, newer: OpenFile[]) {
+    this.#log = log;
+    this.#newer = newer;
   }
 
   /** The next lines, undefined when there are none now. */
-  next(): string[] | undefined {
+  async next(): Promise<string[] | undefined> {
     for (;;) {
       const lines = this.#cursor?.next();
       if (lines) return lines;
@@ -178,7 +196,7 @@ class Reading {
       const file = this.#newer.shift();
       if (!file) return undefined;
       this.#cursor?.close();
-      this.#cursor = new LineCursor(file, 0);
+      this.#cursor = new LineCursor(await unpack(file), 0);
     }
   }
 
@@ -188,10 +206,13 @@ class Reading {
   }
 
   #findNewer(): OpenFile[] {
-    const current = this.#cursor?.file.inode;
-    if (statSync(this.#log.path, { throwIfNoEntry: false })?.ino === current) return [];
+    const current = this.#cursor?.file;
+    if (statSync(this.#log.path, { throwIfNoEntry: false })?.ino === current?.inode) return [];
     const files = openAll(this.#log.path, this.#log.maxFiles);
-    for (const { fd } of files.splice(0, files.findIndex(({ inode }) => inode === current) + 1)) closeSync(fd);
+    const isCurrent = (file: OpenFile): boolean =>
+      current !== undefined &&
+      (file.inode === current.inode || (file.packed !== undefined && isPackedForm(file.fd, current.fd)));
+    for (const { fd } of files.splice(0, files.findIndex(isCurrent) + 1)) closeSync(fd);
     return files;
   }
 }

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Entry } from './entries.ts';
 import { lineEnd, nowNs, type StreamName, toJsonLine, toRfc3339Nano } from './json-line.ts';
 import type { LogFile } from './log-config.ts';
+import { Packing, packedPath, rotatedPath } from './packing.ts';
 
 /** Where in a log file one is: which file (its inode), and how many bytes of it count. */
 export interface LogPosition {
@@ -14,12 +15,14 @@ export interface LogPosition {
 export class LogWriter {
   readonly #file: LogFile;
   readonly #attributes: Record<string, string> | undefined;
+  readonly #packing: Packing | undefined;
   #fd = -1;
   #position: LogPosition = { inode: 0, size: 0 };
 
   constructor(file: LogFile, attributes?: Record<string, string>) {
     this.#file = file;
     this.#attributes = attributes;
+    if (file.compress) this.#packing = new Packing(file.path, file.maxFiles);
   }
 
   /** Where the next byte will go; opens the file. */
@@ -86,16 +89,17 @@ export class LogWriter {
   #rotate(): void {
     this.close();
     const { path, maxFiles } = this.#file;
-    for (let number = maxFiles - 1; number > 0; number--)
+    rmSync(packedPath(path, maxFiles - 1), { force: true });
+    for (let number = maxFiles - 1; number > 0; number--) {
       renameIfThere(rotatedPath(path, number - 1), rotatedPath(path, number));
+      if (number > 1) renameIfThere(packedPath(path, number - 1), packedPath(path, number));
+    }
+    this.#packing?.add();
     // A single file starts anew, as another one: who still reads the old one sees that by its inode.
     if (maxFiles === 1) rmSync(path, { force: true });
     this.#open();
   }
 }
-
-/** `x-json.log`, `x-json.log.1` … the older the higher. */
-export const rotatedPath = (path: string, number: number): string => (number === 0 ? path : `${path}.${number}`);
 
 function renameIfThere(from: string, to: string): void {
   try {

@@ -3,6 +3,7 @@ import type { Log } from '../../base/log.ts';
 import { Checkpoint, type Offsets, recoverOffsets } from './checkpoint.ts';
 import { type ContainerOutput, Listeners, type OutputListener } from './container-output.ts';
 import { type Entry, EntrySplitter } from './entries.ts';
+import type { Forwarding } from './forwarding.ts';
 import type { StreamName } from './json-line.ts';
 import type { LogFile } from './log-config.ts';
 import { type LogPosition, LogWriter } from './log-writer.ts';
@@ -45,6 +46,7 @@ export class LoggedOutput implements ContainerOutput {
   readonly #listeners = new Listeners();
   readonly #followers = new Set<() => void>();
   readonly #log: Log;
+  readonly #forwarding: Forwarding | undefined;
   #resolveEnded: () => void = () => {};
   #agreed: LogPosition = { inode: 0, size: 0 };
   #closed = false;
@@ -57,12 +59,13 @@ export class LoggedOutput implements ContainerOutput {
     directory: string,
     file: LogFile,
     streams: Partial<Record<StreamName, InputStream>>,
-    options: { attributes?: Record<string, string>; log: Log },
+    options: { attributes?: Record<string, string>; forwarding?: Forwarding; log: Log },
   ) {
     this.ended = new Promise(resolve => {
       this.#resolveEnded = resolve;
     });
     this.#log = options.log;
+    this.#forwarding = options.forwarding;
     this.#writer = new LogWriter(file, options.attributes);
     this.#checkpoint = new Checkpoint(join(directory, 'output.checkpoint'));
     const spools = {
@@ -137,9 +140,10 @@ export class LoggedOutput implements ContainerOutput {
     const chunk = intake.spool.read(intake.position, Math.min(appended, intake.position + TURN_BYTES));
     if (chunk.length === 0) this.#fail('A spool has gone', undefined);
     intake.position = chunk.length === 0 ? appended : intake.position + chunk.length;
-    this.#record(intake, intake.splitter.push(chunk));
+    const sending = this.#record(intake, intake.splitter.push(chunk));
     intake.source?.processed(intake.position);
-    const waiting = this.#listeners.tell(intake.stream, chunk);
+    const told = this.#listeners.tell(intake.stream, chunk);
+    const waiting = sending ? Promise.all([sending, told]) : told;
     intake.busy = true;
     const next = (): void => {
       intake.busy = false;
@@ -151,9 +155,9 @@ export class LoggedOutput implements ContainerOutput {
   }
 
   /** A log that cannot be written loses lines, as Docker's does; the container goes on. */
-  #record(intake: Intake, entries: Entry[]): void {
+  #record(intake: Intake, entries: Entry[]): Promise<unknown> | undefined {
     const last = entries.at(-1);
-    if (!last) return;
+    if (!last) return undefined;
     try {
       this.#write(intake, entries);
     } catch (error) {
@@ -161,6 +165,7 @@ export class LoggedOutput implements ContainerOutput {
     }
     this.#offsets[intake.stream] = last.end;
     this.#tellFollowers();
+    return this.#forwarding?.entries(intake.stream, entries);
   }
 
   #write({ stream, spool }: Intake, entries: Entry[]): void {
@@ -195,7 +200,7 @@ export class LoggedOutput implements ContainerOutput {
 
   #finish(intake: Intake): void {
     intake.state = 'done';
-    this.#record(intake, intake.splitter.finish());
+    void this.#record(intake, intake.splitter.finish());
     if (this.#intakes.some(({ state }) => state !== 'done')) return;
     try {
       for (const { spool } of this.#intakes) spool.remove();
@@ -213,5 +218,6 @@ export class LoggedOutput implements ContainerOutput {
     for (const { spool } of this.#intakes) spool.close();
     this.#checkpoint.close();
     this.#writer.close();
+    void this.#forwarding?.close();
   }
 }

@@ -1,14 +1,18 @@
 import { chownSync, closeSync, constants, openSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Log } from '../../base/log.ts';
-import { notImplemented } from '../../contracts/errors.ts';
+import { type EngineError, internal, messageOf, notImplemented } from '../../contracts/errors.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { makeFifo } from '../syscalls/splice.ts';
 import type { ContainerOutput, OutputChunk } from './container-output.ts';
+import type { LogDriver } from './driver.ts';
+import { Forwarding } from './forwarding.ts';
 import { type LogConfig, logFileOf } from './log-config.ts';
 import { type Growth, type ReadOptions, readLog } from './log-reader.ts';
+import type { LogSubject } from './log-tag.ts';
 import { type InputStream, LoggedOutput } from './logged-output.ts';
 import { Pump } from './pump.ts';
+import { openDriver, remoteDrivers } from './remote-drivers.ts';
 import { StreamedOutput } from './streamed-output.ts';
 
 /** Where a process's output comes out: FIFO paths, or the master of its terminal (which is closed in the end). */
@@ -22,6 +26,16 @@ export interface OpenRequest {
   config: LogConfig;
   /** Labels and environment that `config.options` names: written into each line. */
   attributes?: Record<string, string>;
+  /** From {@link Logs.reach}; belongs to the output from here on. */
+  driver?: LogDriver;
+}
+
+export interface ReachRequest {
+  config: LogConfig;
+  subject: LogSubject;
+  attributes: Record<string, string>;
+  /** The container runs already: who takes its log need not be there at once. */
+  patient: boolean;
 }
 
 /** What processes say: collected, kept, told. */
@@ -32,6 +46,11 @@ export interface Logs {
     owner: { uid: number; gid: number },
     wantStdin: boolean,
   ): { stdin: string | null; stdout: string; stderr: string };
+  /**
+   * Before a start: checks where the log goes, and reaches whoever takes it elsewhere. Undefined for logs kept here.
+   * @throws EngineError in Docker's words
+   */
+  reach(request: ReachRequest): Promise<LogDriver> | undefined;
   /**
    * Collects a container's output into its log. The process must run (or have run) already: a FIFO without a writer
    * has come to its end. Goes on exactly where an earlier engine stopped.
@@ -54,22 +73,66 @@ export interface Logs {
 /** `workerFile` is the pump thread's program. */
 export function openLogs({ workerFile, log }: { workerFile: string; log: Log }): Logs {
   const pump = new Pump(workerFile, log);
+  const closings = new Set<Promise<void>>();
   return {
     createFifos,
-    open: ({ id, directory, source, config, attributes }) => {
+    reach: request => reach(request, log.child(request.subject.id.slice(0, 12))),
+    open: ({ id, directory, source, config, attributes, driver }) => {
       const streams = openSource(source);
       const spoken = log.child(id.slice(0, 12));
-      if (config.type === 'none') return new StreamedOutput(pump, streams, spoken);
-      const options = { log: spoken, ...(attributes ? { attributes } : {}) };
-      return new LoggedOutput(pump, spoolsOf(source) ?? directory, logFileOf(directory, config), streams, options);
+      const forwarding = driver && new Forwarding(driver, closings);
+      const file = logFileOf(directory, config);
+      if (!file) return unkept(new StreamedOutput(pump, streams, spoken), forwarding);
+      const options = { log: spoken, ...(attributes ? { attributes } : {}), ...(forwarding ? { forwarding } : {}) };
+      return new LoggedOutput(pump, spoolsOf(source) ?? directory, file, streams, options);
     },
     openStream: source => new StreamedOutput(pump, openSource(source), log),
     read: (directory, config, options, live, signal) => {
-      if (config.type === 'none') throw notImplemented('configured logging driver does not support reading');
-      return follow(logFileOf(directory, config), options, options.follow ? live : undefined, signal);
+      const file = logFileOf(directory, config);
+      if (!file) throw notImplemented('configured logging driver does not support reading');
+      return follow(file, options, options.follow ? live : undefined, signal);
     },
-    close: () => pump.close(),
+    close: async () => {
+      await pump.close();
+      await Promise.all(closings);
+    },
   };
+}
+
+function reach({ config, ...request }: ReachRequest, log: Log): Promise<LogDriver> | undefined {
+  const kind = remoteDrivers[config.type];
+  if (!kind) {
+    inDockersWords(() => logFileOf('/', config));
+    return undefined;
+  }
+  let told = false;
+  const lost = (error: unknown): void => {
+    if (!told) log.warn('Lines of a log did not reach its driver', { driver: config.type, error: messageOf(error) });
+    told = true;
+  };
+  return openDriver(kind, { ...request, options: config.options, lost }).catch(error => {
+    throw startFailure(error);
+  });
+}
+
+const prefix = 'failed to create task for container: failed to initialize logging driver: ';
+const startFailure = (error: unknown): EngineError => internal(`${prefix}${messageOf(error)}`, { cause: error });
+
+/** What is wrong with a log's options is said at the start, as dockerd does. @throws EngineError */
+export function inDockersWords<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw startFailure(error);
+  }
+}
+
+/** A log of which nothing is kept here: all goes to its driver, if it has one. */
+function unkept(output: StreamedOutput, forwarding: Forwarding | undefined): ContainerOutput {
+  if (!forwarding) return output;
+  output.subscribe(({ stream, data }) => forwarding.bytes(stream, data)?.then(() => undefined));
+  void output.ended.then(() => forwarding.close());
+  return output;
 }
 
 /** Spools live and die with their FIFOs, on a tmpfs: making and removing a file costs nothing there. */

@@ -6,6 +6,9 @@ const socketCall = declare<(domain: number, type: number, protocol: number) => n
 const bindCall = declare<(fd: number, address: Uint8Array, length: number) => number>(
   'int bind(int fd, const void *address, unsigned int length)',
 );
+const connectCall = declare<(fd: number, address: Uint8Array, length: number) => number>(
+  'int connect(int fd, const void *address, unsigned int length)',
+);
 const listenCall = declare<(fd: number, backlog: number) => number>('int listen(int fd, int backlog)');
 const setsockopt = declare<(fd: number, level: number, name: number, value: Uint8Array, length: number) => number>(
   'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
@@ -28,6 +31,8 @@ export const SOCK_RAW = 3;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_RCVTIMEO = 20;
+/** To be added to a socket's type: nothing waits on it. */
+export const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 
 /** socket(2), closed on exec. Returns the descriptor. */
@@ -38,6 +43,11 @@ export function openSocket(domain: number, type: number, protocol = 0): number {
 /** bind(2) to a raw `sockaddr`; `subject` names it in errors. */
 export function bindSocket(fd: number, address: Uint8Array, subject = ''): void {
   check('bind', bindCall(fd, address, address.length), subject);
+}
+
+/** connect(2) to a raw `sockaddr`; of a datagram socket it fixes where {@link sendOnce} sends. */
+export function connectSocket(fd: number, address: Uint8Array, subject = ''): void {
+  check('connect', connectCall(fd, address, address.length), subject);
 }
 
 export function listenSocket(fd: number, backlog: number, subject = ''): void {
@@ -84,6 +94,10 @@ export function inetAddress(address: Uint8Array, port: number): Buffer {
 export function abstractAddress(name: string): Buffer {
   return Buffer.concat([Buffer.from([AF_UNIX, 0, 0]), Buffer.from(name)]);
 }
+
+/** `struct sockaddr_un` of a file. */
+export const unixAddress = (path: string): Buffer =>
+  Buffer.concat([Buffer.from([AF_UNIX, 0]), Buffer.from(`${path}\0`)]);
 
 /** `struct sockaddr_nl` of ourselves: the kernel picks the port id. */
 export function netlinkAddress(): Buffer {

@@ -57,3 +57,49 @@ export const initScenario: Scenario = {
     step('rm ca'),
   ],
 };
+
+const refusedLogs = [
+  ...['--log-driver nope', '--log-opt nope=1', '--log-driver local --log-opt labels=a', '--log-opt max-size=abc'],
+  ...['--log-opt max-size=-5', '--log-opt max-file=0', '--log-opt max-file=x', '--log-opt compress=maybe'],
+  ...['--log-opt max-size=1k --log-opt compress=true', '--log-opt mode=foo', '--log-opt max-buffer-size=1m'],
+  ...['--log-opt mode=non-blocking --log-opt max-buffer-size=zz', '--log-opt labels-regex=['],
+  ...['--log-opt tag={{.Nope}}', '--log-opt tag={{', '--log-driver local --log-opt max-file=1'],
+  ...['--log-driver local --log-opt compress=maybe', '--log-driver syslog --log-opt x=1'],
+  ...['address=ftp://foo', 'address=tcp://127.0.0.1:1', 'address=unix:///nope', 'facility=zz', 'format=zz'].map(
+    option => `--log-driver syslog --log-opt syslog-${option}`,
+  ),
+  ...['--log-driver gelf', '--log-driver gelf --log-opt gelf-address=udp://127.0.0.1'],
+  '--log-driver gelf --log-opt gelf-address=tcp://127.0.0.1:1',
+  '--log-driver gelf --log-opt gelf-address=tcp://127.0.0.1:1 --log-opt gelf-compression-type=gzip',
+  '--log-driver gelf --log-opt gelf-address=udp://127.0.0.1:1 --log-opt gelf-compression-level=99',
+  ...['address=foo://bar', 'address=127.0.0.1:1', 'address=unix:///nope', 'async=zz', 'retry-wait=zz'].map(
+    option => `--log-driver fluentd --log-opt fluentd-${option}`,
+  ),
+  ...['--log-driver journald --log-opt x=1', '--log-driver syslog --log-opt cache-disabled=zz'],
+];
+
+/** What a log is told to be: refusals at the creation and at the start, and what `docker logs` can show. */
+export const logsScenario: Scenario = {
+  name: 'log drivers',
+  steps: [
+    ...refusedLogs.map(options => step(`run --rm ${options} busybox true`)),
+    step('run --name ca --log-driver none busybox echo unseen'),
+    step('logs ca'),
+    step('run --name cb --log-driver fluentd --log-opt fluentd-async=true busybox echo kept here, too'),
+    step('logs cb'),
+    step(
+      'run --name cc --log-driver fluentd --log-opt fluentd-async=true --log-opt cache-disabled=true busybox echo x',
+    ),
+    step('logs cc'),
+    step(
+      "run --name cd --log-opt tag={{.Name}} --log-opt labels=a --log-opt env-regex=^B --label 'a=b c' -e B=2 busybox echo x",
+    ),
+    step('logs --details cd'),
+    step(
+      "run --name ce --log-driver local --log-opt max-size=2k --log-opt max-file=3 busybox sh -c 'i=0; while [ $i -lt 20 ]; do echo line $i; i=$((i+1)); done'",
+    ),
+    step('logs --tail 3 ce'),
+    step('inspect --format {{.HostConfig.LogConfig}}|{{.LogPath}} ca ce'),
+    step('rm ca cb cc cd ce'),
+  ],
+};

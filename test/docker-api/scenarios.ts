@@ -1,4 +1,4 @@
-import { healthScenario, initScenario } from './life-scenarios.ts';
+import { healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
 import { type Scenario, step } from './step.ts';
 
 export type { Scenario, Step } from './step.ts';
@@ -363,4 +363,5 @@ export const scenarios: Scenario[] = [
   },
   healthScenario,
   initScenario,
+  logsScenario,
 ];
