@@ -30,12 +30,17 @@ export const imageNeeds: Record<string, string> = {
   '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
 };
 
-/** For a machine of another architecture. */
+/** For a machine of another architecture; for owners in its file system that somebody who is not root is not. */
 const armStrip = { 'aarch64-linux-gnu-strip': 'binutils-aarch64-linux-gnu' };
+const otherOwners = { fakeroot: 'fakeroot' };
 
 /** What is missing to build the machine's image. */
 export function missingForImage({ env }: Surroundings, arch: Arch = ownArch()): Need {
-  const needs: Record<string, string> = { ...imageNeeds, ...(arch === 'arm64' && ownArch() !== arch ? armStrip : {}) };
+  const needs: Record<string, string> = {
+    ...imageNeeds,
+    ...(arch === 'arm64' && ownArch() !== arch ? armStrip : {}),
+    ...(process.getuid?.() === 0 ? {} : otherOwners),
+  };
   const folders = [...(env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
   const isThere = (name: string): boolean =>
     name.startsWith('/') ? existsSync(name) : folders.some(folder => existsSync(`${folder}/${name}`));

@@ -39,6 +39,8 @@ async function bootstrap(
 ): Promise<LockedPackage[]> {
   await run('mmdebstrap', [
     '--variant=extract',
+    // nothing of the packages is run, so that whoever is not root needs neither user namespaces nor a fake root for it
+    ...(process.getuid?.() === 0 ? [] : ['--mode=chrootless']),
     `--architectures=${architecture}`,
     `--include=${include.join(',')}`,
     '--aptopt=APT::Install-Recommends "false"',
@@ -88,7 +90,7 @@ export async function unpackPackages(
   }
   const directory = join(work, 'packages');
   await mkdir(directory, { recursive: true });
-  await run('tar', ['-xf', tar, '-C', directory, '--no-same-owner']);
+  await run('tar', ['-xf', tar, '-C', directory, '--no-same-owner', '--exclude=./dev/*']);
   await rm(tar);
   return { directory, packages };
 }
