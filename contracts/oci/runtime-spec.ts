@@ -108,6 +108,8 @@ export interface RuntimeLinux {
   maskedPaths?: string[];
   readonlyPaths?: string[];
   mountLabel?: string;
+  /** By clock: `monotonic`, `boottime`. */
+  timeOffsets?: Record<string, { secs?: number; nanosecs?: number }>;
 }
 
 /** config-linux.md#control-groups. Absent means untouched. */

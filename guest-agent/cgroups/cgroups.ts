@@ -62,6 +62,8 @@ export interface Cgroup {
   oomKills(): number;
   freeze(): Promise<void>;
   thaw(): Promise<void>;
+  /** False also when the cgroup is gone. */
+  frozen(): boolean;
   /** SIGKILL to everything inside, also while frozen, and to what is forked meanwhile. */
   kill(): void;
   /** Process ids of this cgroup and those below. */

@@ -66,9 +66,11 @@ export class V1Cgroups implements Cgroups {
     this.#ensureParents(dirname(path));
     const made: string[] = [];
     try {
-      for (const { mountPoint } of this.#hierarchies) {
+      for (const { mountPoint, controllers } of this.#hierarchies) {
         mkdirSync(mountPoint + path, 0o755);
         made.push(mountPoint + path);
+        // The root belongs to the host and is not told to hand down.
+        if (dirname(path) === '/' && controllers.includes('cpuset')) inheritCpuset(mountPoint + path);
       }
       const cgroup = new V1Cgroup(path, this.#hierarchies);
       cgroup.allowDevices(resources);
@@ -214,6 +216,10 @@ class V1Cgroup implements Cgroup {
 
   async thaw(): Promise<void> {
     this.#setFrozen(false);
+  }
+
+  frozen(): boolean {
+    return this.#read('freezer', 'freezer.state').trim() === 'FROZEN';
   }
 
   kill(): void {

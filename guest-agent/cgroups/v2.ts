@@ -192,14 +192,17 @@ class V2Cgroup implements Cgroup {
 
   async freeze(): Promise<void> {
     this.#write('cgroup.freeze', '1');
-    const frozen = (): boolean => parseCounters(this.#read('cgroup.events')).frozen === 1;
-    if (await eventually(frozen, FREEZE_MS)) return;
+    if (await eventually(() => this.frozen(), FREEZE_MS)) return;
     this.#write('cgroup.freeze', '0');
     throw new Error(`Some processes of ${this.path} cannot be frozen`);
   }
 
   async thaw(): Promise<void> {
     this.#write('cgroup.freeze', '0');
+  }
+
+  frozen(): boolean {
+    return parseCounters(this.#read('cgroup.events')).frozen === 1;
   }
 
   kill(): void {

@@ -1,4 +1,5 @@
 import type { DeviceRule, RuntimeMount } from '../../contracts/oci/runtime-spec.ts';
+import { usualDeviceRules } from '../runtime/index.ts';
 
 /** /dev/shm unless `--shm-size` says otherwise: 64 MiB. */
 export const defaultShmBytes = 64 * 1024 * 1024;
@@ -64,29 +65,8 @@ export function defaultMounts(options: {
   return mounts;
 }
 
-const allow = (type: 'c' | 'b', major: number | undefined, minor: number | undefined, access: string): DeviceRule => ({
-  allow: true,
-  type,
-  ...(major === undefined ? {} : { major }),
-  ...(minor === undefined ? {} : { minor }),
-  access,
-});
-
-/** Everything is denied, but the harmless character devices that each container has; making nodes is not using them. */
-export const defaultDeviceRules: readonly DeviceRule[] = [
-  { allow: false, access: 'rwm' },
-  allow('c', undefined, undefined, 'm'),
-  allow('b', undefined, undefined, 'm'),
-  allow('c', 1, 3, 'rwm'),
-  allow('c', 1, 5, 'rwm'),
-  allow('c', 1, 7, 'rwm'),
-  allow('c', 1, 8, 'rwm'),
-  allow('c', 1, 9, 'rwm'),
-  allow('c', 5, 0, 'rwm'),
-  allow('c', 5, 1, 'rwm'),
-  allow('c', 5, 2, 'rwm'),
-  allow('c', 136, undefined, 'rwm'),
-];
+/** Everything is denied but what each container has. */
+export const defaultDeviceRules: readonly DeviceRule[] = [{ allow: false, access: 'rwm' }, ...usualDeviceRules];
 
 /** For `--privileged`. */
 export const everyDevice: readonly DeviceRule[] = [{ allow: true, access: 'rwm' }];

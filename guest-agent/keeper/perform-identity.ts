@@ -101,7 +101,7 @@ export function replaceProgram(child: Child, step: ExecveStep): void {
   const lowerCapabilities = finalCapabilities(step);
   const loadFilter = step.filtered && child.filter ? preparedFilter(child.filter) : () => 0;
   const failed = failureRecord(name);
-  say(child.report, { ready: true });
+  sayReady(child);
   if (step.noNewPrivileges) forbidNewPrivileges();
   takeStdio(child);
   closeOnExecFrom(3 + child.inherited);
@@ -114,6 +114,15 @@ export function replaceProgram(child: Child, step: ExecveStep): void {
   failed.text.writeUInt8(0x30 + (errno % 10), failed.at + 2);
   writeFd(child.report, failed.text);
   exitNow(127);
+}
+
+/** Behind a gate, whoever asked for the child may be gone by then. */
+function sayReady(child: Child): void {
+  try {
+    say(child.report, { ready: true });
+  } catch (error) {
+    if (child.gate === -1) throw error;
+  }
 }
 
 function finalCapabilities({ capabilities }: ExecveStep): () => number {
@@ -139,6 +148,8 @@ function failureRecord(subject: string): { text: Buffer; at: number } {
 function takeStdio(child: Child): void {
   const above = child.stdio.map(fd => (fd > 2 ? fd : duplicateTo(fd, 100 + fd)));
   for (const [target, fd] of above.entries()) duplicateTo(fd, target);
+  // A duplicate is not closed on exec, as Node has marked all that it was given.
+  for (let fd = 3; fd < 3 + child.inherited; fd++) duplicateTo(duplicateTo(fd, 200 + fd), fd);
 }
 
 /** Where execvp(3) would find `name`. @throws SyscallError ENOENT, or EACCES when there is one that may not be run */

@@ -79,6 +79,15 @@ const ignored = new Set(
   ),
 );
 
+const attributeNames = [...Object.keys(setters), ...Object.keys(clearers)];
+
+/** Every word that does not go to the file system. */
+export const mountOptionNames: readonly string[] = [
+  ...['bind', 'rbind'],
+  ...ignored,
+  ...[...attributeNames, ...Object.keys(propagations)].flatMap(name => [name, `r${name}`]),
+];
+
 /** A propagation's bits by its name: `rslave`; undefined for other words. */
 export function propagationFlags(word: string): number | undefined {
   const plain = propagations[word];

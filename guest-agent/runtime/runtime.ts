@@ -1,14 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { unavailable } from '../../contracts/errors.ts';
-import type { HeldExit, HeldProcess, KeeperEvent, LaunchStep, StartMessage } from '../keeper/protocol.ts';
-import { parseCgroupLayout } from './cgroup-layout.ts';
+import type { HeldExit, HeldProcess, KeeperEvent, StartMessage } from '../keeper/protocol.ts';
 import type { ExecRequest, ExitStatus, LaunchRequest, RunningProcess, Runtime, StdioSpec } from './contract.ts';
 import { LaunchError } from './contract.ts';
 import { KeeperClient } from './keeper-client.ts';
 import { execPlan, type LaunchPlan, launchPlan, type PlanContext } from './launch-plan.ts';
+import { planBytes, planContext } from './plan-file.ts';
 import { ContainerProcess } from './running-process.ts';
 
 export interface RuntimeOptions {
@@ -43,9 +43,7 @@ class KeeperRuntime implements Runtime {
     this.#log = options.log.child('runtime');
     const mountPoint = join(options.execRoot, 'rootfs');
     mkdirSync(mountPoint, { recursive: true, mode: 0o711 });
-    const about = (name: string): string => readFileSync(`/proc/self/${name}`, 'utf8');
-    const cgroups = parseCgroupLayout(about('cgroup'), about('mountinfo'));
-    this.#context = { cgroups, mountPoint, hasKcore: existsSync('/proc/kcore') };
+    this.#context = planContext(mountPoint);
   }
 
   async connect(): Promise<void> {
@@ -188,10 +186,6 @@ function removeFile(path: string): void {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
-
-/** As the child reads it, see {@link StartMessage}. */
-const planBytes = (steps: LaunchStep[], filter: Buffer = Buffer.alloc(0)): Buffer =>
-  Buffer.concat([Buffer.from(`${JSON.stringify(steps)}\n`), filter]);
 
 function holdOf(stdio: StdioSpec): StartMessage['hold'] {
   if (stdio.terminal) return { write: null, read: [] };

@@ -337,3 +337,10 @@ export function execve(command: NativeCommand): number {
   rawExecve(command.path, command.argv, command.envp);
   return errno();
 }
+
+const F_SETFD = 2;
+
+/** Lets `count` descriptors from `first` on pass execve. */
+export function keepOnExec(first: number, count: number): void {
+  for (let fd = first; fd < first + count; fd++) check('fcntl', rawFcntl(fd, F_SETFD, 0), fd);
+}

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import { messageOf } from '../../contracts/errors.ts';
+import type { IdMapping, NamespaceType, RuntimeProcess, RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
+import { refusedSpec } from '../runtime/index.ts';
+import { fail } from './failure.ts';
+
+/** A bundle's directory and its config.json, with what the specification lets out filled in. */
+export interface Bundle {
+  directory: string;
+  config: RuntimeSpec;
+  /** Absolute. */
+  rootDirectory: string;
+}
+
+/** @throws RuntimeFailure when there is none or it cannot be carried out */
+export function readBundle(path: string): Bundle {
+  const directory = resolve(path);
+  const config = completed(readConfig(directory));
+  check(config);
+  return { directory, config, rootDirectory: resolve(directory, config.root.path) };
+}
+
+function readConfig(directory: string): Partial<RuntimeSpec> {
+  const path = join(directory, 'config.json');
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Partial<RuntimeSpec>;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw fail('JSON specification file config.json not found');
+    throw fail(`${path}: ${messageOf(error)}`, error);
+  }
+}
+
+/** Documents leave out what is empty. @throws RuntimeFailure without a process or a root */
+function completed(config: Partial<RuntimeSpec>): RuntimeSpec {
+  const { process, root, ociVersion = '', linux } = config;
+  if (!root?.path) throw fail('Root must be specified');
+  if (!process) throw fail('process must be specified');
+  return {
+    ...config,
+    ociVersion,
+    root,
+    process: completedProcess(process),
+    mounts: config.mounts ?? [],
+    linux: { ...linux, namespaces: linux?.namespaces ?? [] },
+  };
+}
+
+/** Also for `exec --process`. @throws RuntimeFailure */
+export function completedProcess(process: Partial<RuntimeProcess>): RuntimeProcess {
+  const { args = [], cwd = '' } = process;
+  if (args.length === 0) throw fail('process args cannot be empty');
+  if (cwd === '') throw fail('Cwd property must not be empty');
+  if (!isAbsolute(cwd)) throw fail('Cwd must be an absolute path');
+  return { ...process, args, cwd, env: process.env ?? [], user: process.user ?? { uid: 0, gid: 0 } };
+}
+
+const fileOfNamespace: { [Type in NamespaceType]: string } = {
+  pid: 'pid',
+  network: 'net',
+  mount: 'mnt',
+  ipc: 'ipc',
+  uts: 'uts',
+  user: 'user',
+  cgroup: 'cgroup',
+  time: 'time',
+};
+
+/** libcontainer/configs/validate. @throws RuntimeFailure */
+function check(config: RuntimeSpec): void {
+  const { linux, hostname, domainname, ociVersion } = config;
+  if (!/^1\.\d+\.\d+/.test(ociVersion)) throw fail(`unsupported OCI version ${JSON.stringify(ociVersion)}`);
+  const own = linux.namespaces.map(({ type }) => type);
+  const unknown = own.find(type => !Object.hasOwn(fileOfNamespace, type));
+  if (unknown !== undefined) throw fail(`namespace "${unknown}" does not exist`);
+  const twice = own.find((type, index) => own.indexOf(type) !== index);
+  if (twice) throw fail(`malformed spec file: duplicated ns ${JSON.stringify(twice)}`);
+  if (hostname && !own.includes('uts')) throw fail('unable to set hostname without a private UTS namespace');
+  if (domainname && !own.includes('uts')) throw fail('unable to set domainname without a private UTS namespace');
+  const hides = (linux.maskedPaths?.length ?? 0) + (linux.readonlyPaths?.length ?? 0) > 0;
+  if (hides && !own.includes('mount')) throw fail('unable to restrict sys entries without a private MNT namespace');
+  checkMappings(own.includes('user'), linux);
+  const relative = config.mounts.find(({ destination }) => !isAbsolute(destination));
+  if (relative) throw fail(`mount destination ${relative.destination} not absolute`);
+  for (const hook of Object.values(config.hooks ?? {}).flat()) {
+    if (!isAbsolute(hook?.path ?? '')) throw fail(`hook path ${hook?.path} is not absolute`);
+  }
+  const refused = refusedSpec(config);
+  if (refused) throw fail(refused);
+}
+
+function checkMappings(hasUser: boolean, linux: { uidMappings?: IdMapping[]; gidMappings?: IdMapping[] }): void {
+  const { uidMappings = [], gidMappings = [] } = linux;
+  if (!hasUser && uidMappings.length + gidMappings.length > 0) {
+    throw fail("user namespace mappings specified, but user namespace isn't enabled in the config");
+  }
+  if (hasUser) throw fail('user namespaces are not there yet');
+}
