@@ -16,7 +16,7 @@ import { openImages, ownPlatform } from './images/index.ts';
 import { openLogs } from './logs/index.ts';
 import { openNetworks } from './networks/index.ts';
 import { openRegistry, proxiesIn } from './registry/index.ts';
-import { keeperProgram, openRuntime, withFaultPoints } from './runtime/index.ts';
+import { keeperProgram, openRuntime, readUserRemap, type UserRemap, withFaultPoints } from './runtime/index.ts';
 import { openSnapshots } from './snapshots/index.ts';
 import { tryLock } from './syscalls/process.ts';
 import { openVolumes } from './volumes/index.ts';
@@ -114,7 +114,11 @@ interface Agent {
   control: Control | undefined;
 }
 
-async function start(flags: Flags, log: Log, shutdown: (graceSeconds: number) => Promise<void>): Promise<Agent> {
+async function start(
+  flags: Flags & { remap?: UserRemap },
+  log: Log,
+  shutdown: (graceSeconds: number) => Promise<void>,
+): Promise<Agent> {
   const { execRoot, root, socketPath, machine } = flags;
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
   const opening = openRuntime({
@@ -135,6 +139,7 @@ async function start(flags: Flags, log: Log, shutdown: (graceSeconds: number) =>
     apiVersion,
     minimumApiVersion,
     settings: flags.settings,
+    ...(flags.remap ? { remap: flags.remap } : {}),
     log,
     clock: systemClock,
   });
@@ -174,6 +179,15 @@ function removeIfEmpty(folder: string): void {
   if (readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
+/** Engines that number users differently keep apart what they have, as dockerd's do. */
+function remapped(flags: Flags): Flags & { remap?: UserRemap } {
+  const setting = flags.settings.config['userns-remap'];
+  if (!setting) return flags;
+  const remap = readUserRemap(setting);
+  const [uid, gid] = [remap.uidMappings[0]?.hostID, remap.gidMappings[0]?.hostID];
+  return { ...flags, root: join(flags.root, `${uid}.${gid}`), remap };
+}
+
 /** The configuration file anew: what is wrong with it is told, and then nothing changes. */
 function reload({ configFile, machine, settings }: Flags, log: Log, engine: Engine | undefined): void {
   try {
@@ -186,7 +200,7 @@ function reload({ configFile, machine, settings }: Flags, log: Log, engine: Engi
 }
 
 async function main(): Promise<void> {
-  const flags = readFlags(process.argv.slice(2));
+  const flags = remapped(readFlags(process.argv.slice(2)));
   const log = createLog({ level: () => levelOf(flags) });
   for (const directive of flags.ignoredDirectives) {
     log.warn('A directive of the configuration file has no effect', { directive, file: flags.configFile });

@@ -49,6 +49,7 @@ const known = {
   'no-proxy': text,
   'registry-mirrors': list(text),
   'shutdown-timeout': count,
+  'userns-remap': text,
 };
 
 /** Keys whose absence of effect would be a hole in somebody's fence: they are refused, not ignored. */
@@ -56,7 +57,6 @@ const refused = {
   'authorization-plugins': list(text),
   icc: flag,
   'seccomp-profile': text,
-  'userns-remap': text,
 };
 
 /** Keys that dockerd knows and that change nothing here: a warning tells. */

@@ -77,7 +77,6 @@ function checkFences(config: DaemonConfig): void {
     config['authorization-plugins']?.length ? 'authorization-plugins' : undefined,
     config.icc === false ? 'icc' : undefined,
     ['', 'builtin', undefined].includes(config['seccomp-profile']) ? undefined : 'seccomp-profile',
-    config['userns-remap'] ? 'userns-remap' : undefined,
   ].find(key => key !== undefined);
   if (asked !== undefined) throw invalidArgument(`the directive "${asked}" is not part of Berth yet`);
 }

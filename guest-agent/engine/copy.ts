@@ -6,6 +6,7 @@ import { readAccountFiles } from './account-files.ts';
 import type { ContainerActor } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { resolveUser } from './user.ts';
+import { refuseWritesFromOutside, remapOf } from './user-remap.ts';
 
 /** A container's root: of the process while there is one (with its mounts), else of the snapshot. */
 interface OpenRoot {
@@ -16,6 +17,7 @@ interface OpenRoot {
 function openRoot(container: ContainerActor, context: EngineContext, writable: boolean): OpenRoot {
   if (container.status === 'removing') throw conflict(`container ${container.id} is marked for removal`);
   const pid = container.live?.process.pid;
+  if (pid && writable && remapOf(container.record.hostConfig, context.options.remap)) refuseWritesFromOutside();
   if (pid) return { path: `/proc/${pid}/root`, close: () => undefined };
   // At rest nothing is mounted: the volumes are put in their places, as dockerd does.
   const mounts = container.record.mounts

@@ -20,6 +20,7 @@ import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
 import { settleResources } from './resource-checks.ts';
 import { parseSignal } from './signals.ts';
+import { checkRemapped } from './user-remap.ts';
 
 export interface CreateRequest {
   name?: string;
@@ -40,6 +41,7 @@ export async function createContainer(
   checkConfig(config);
   const machine = { cpus: cpuCount, features: context.rooms.cgroups.features() };
   checkHostConfig(asked, machine);
+  checkRemapped(asked, context.options.remap);
   const id = randomBytes(32).toString('hex') as ContainerId;
   const merged = checkCommand(mergeConfig(config, (image.config.config ?? {}) as ContainerConfig));
   const completed = completeHostConfig(asked, {

@@ -25,6 +25,7 @@ import { capabilitySets, privilegedCapabilities, withHome } from './runtime-spec
 import { parseSecurityOptions } from './security-options.ts';
 import { Streams } from './streams.ts';
 import { resolveUser } from './user.ts';
+import { remapOf, rootOutside } from './user-remap.ts';
 
 /** A grandchild may hold the output open for ever: after this the exit is told all the same. */
 const outputGraceMs = 2000;
@@ -201,6 +202,7 @@ export class ExecActor implements Exec {
   async #launch(size: { rows: number; columns: number } | undefined): Promise<void> {
     const live = this.#container.running();
     const { hostConfig } = this.#container.record;
+    const remap = remapOf(hostConfig, this.#context.options.remap);
     const directory = join(execDirectory(this.#context.options.execRoot, this.#container.id), this.id);
     const description = this.#describe(live);
     const stdio = this.#stdio(directory, description, size);
@@ -210,6 +212,7 @@ export class ExecActor implements Exec {
       container: this.#container.id,
       containerPid: live.process.pid,
       process: description,
+      ...(remap ? { userNamespaceRoot: rootOutside(remap).uid } : {}),
       stdio,
       cgroup: live.cgroup.join(),
       seccompFilter: seccompFilterFor(hostConfig, chosenFor(hostConfig)),
@@ -262,7 +265,8 @@ export class ExecActor implements Exec {
   #stdio(directory: string, process: RuntimeProcess, size: { rows: number; columns: number } | undefined): StdioSpec {
     if (this.#body.Tty) return { terminal: true, ...(size ? { size } : {}) };
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const owner = { uid: process.user.uid, gid: process.user.gid };
+    const outside = rootOutside(remapOf(this.#container.record.hostConfig, this.#context.options.remap));
+    const owner = { uid: outside.uid + process.user.uid, gid: outside.gid + process.user.gid };
     return {
       terminal: false,
       ...this.#context.rooms.logs.createFifos(directory, owner, this.#body.AttachStdin ?? false),

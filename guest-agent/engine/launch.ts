@@ -23,6 +23,7 @@ import { toLinuxResources } from './resources.ts';
 import { cgroupsPathOf, toRuntimeSpec } from './runtime-spec.ts';
 import { sharedNamespaces } from './shared-namespaces.ts';
 import { resolveGroups, resolveUser } from './user.ts';
+import { mappedMounts, remapOf, rootOutside } from './user-remap.ts';
 
 /** All that exists only while the container's process does. */
 export interface Live {
@@ -76,6 +77,8 @@ async function launchInto(
   const sandbox = await connecting;
   const cgroupsPath = cgroupsPathOf(record.id, record.hostConfig.CgroupParent || context.options.cgroupParent);
   const chosen = chooseDevices(record.hostConfig);
+  const remap = remapOf(record.hostConfig, context.options.remap);
+  const mounts = [...mountsFor(record, sandbox, context), ...initMounts(record.hostConfig, context.options)];
   const asked = toRuntimeSpec(record, {
     cgroupVersion: rooms.cgroups.version,
     cgroupsPath,
@@ -85,7 +88,8 @@ async function launchInto(
     hostname: record.config.Hostname ?? '',
     networkNamespace: sandbox.namespacePath,
     ...sharedNamespaces(record, context),
-    mounts: [...mountsFor(record, sandbox, context), ...initMounts(record.hostConfig, context.options)],
+    mounts: remap ? mappedMounts(mounts, [context.options.root, context.options.execRoot]) : mounts,
+    remap,
     resources: toLinuxResources(record.hostConfig, deviceNumbers),
     devices: chosen.devices,
     deviceRules: chosen.rules,
@@ -116,7 +120,8 @@ function stdioFor(record: ContainerRecord, execDir: string, spec: RuntimeSpec, c
     const size = spec.process.consoleSize;
     return { terminal: true, ...(size ? { size: { rows: size.height, columns: size.width } } : {}) };
   }
-  const owner = { uid: spec.process.user.uid, gid: spec.process.user.gid };
+  const outside = rootOutside(remapOf(record.hostConfig, context.options.remap));
+  const owner = { uid: outside.uid + spec.process.user.uid, gid: outside.gid + spec.process.user.gid };
   return { terminal: false, ...context.rooms.logs.createFifos(execDir, owner, record.config.OpenStdin ?? false) };
 }
 

@@ -7,7 +7,7 @@ import type { Images } from '../images/index.ts';
 import type { Logs } from '../logs/index.ts';
 import type { Networks } from '../networks/index.ts';
 import type { Registry } from '../registry/index.ts';
-import type { Runtime } from '../runtime/index.ts';
+import type { Runtime, UserRemap } from '../runtime/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
 import type { Volumes } from '../volumes/index.ts';
 
@@ -34,6 +34,8 @@ export interface EngineOptions {
   machine: boolean;
   /** The engine's own API socket, for containers that bind /var/run/docker.sock in the machine. */
   apiSocket: string;
+  /** Containers' users are other users outside, unless a container is asked not to be remapped. */
+  remap?: UserRemap;
   serverVersion: string;
   /** What the API room speaks, for `docker version`. */
   apiVersion: string;

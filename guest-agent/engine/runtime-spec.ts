@@ -9,6 +9,7 @@ import type {
   RuntimeProcess,
   RuntimeSpec,
 } from '../../contracts/oci/runtime-spec.ts';
+import type { UserRemap } from '../runtime/index.ts';
 import { allCapabilities, chosenCapabilities } from './capabilities.ts';
 import { commandOf, environmentOf, withVariables } from './config.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -43,6 +44,8 @@ export interface SpecFacts {
   /** Files such as /sys/devices/system/cpu/cpu0/thermal_throttle. */
   furtherMaskedPaths: readonly string[];
   consoleSize?: { rows: number; columns: number };
+  /** A user namespace, shared with the container whose others are shared. */
+  remap?: UserRemap;
   /** Where the kernel has AppArmor. */
   apparmorProfile?: string;
 }
@@ -58,6 +61,7 @@ export function toRuntimeSpec(record: ContainerRecord, facts: SpecFacts): Runtim
     mounts: mountsOf(host, facts),
     linux: {
       namespaces: namespacesOf(host, facts),
+      ...facts.remap,
       cgroupsPath: facts.cgroupsPath,
       resources: { devices: deviceRulesOf(host, facts), ...facts.resources },
       devices: [...facts.devices],
@@ -125,7 +129,14 @@ function namespacesOf(host: HostConfig, facts: SpecFacts): RuntimeNamespace[] {
   if (host.IpcMode !== 'host')
     namespaces.push({ type: 'ipc', ...(facts.ipcNamespace && { path: facts.ipcNamespace }) });
   if (host.CgroupnsMode !== 'host') namespaces.push({ type: 'cgroup' });
+  if (facts.remap) namespaces.push(userNamespaceOf(facts));
   return namespaces;
+}
+
+/** What two containers share must belong to one user namespace. */
+function userNamespaceOf({ ipcNamespace, pidNamespace }: SpecFacts): RuntimeNamespace {
+  const path = (ipcNamespace ?? pidNamespace)?.replace(/[^/]+$/, 'user');
+  return { type: 'user', ...(path ? { path } : {}) };
 }
 
 /** Defaults that the user mounts over give way; parents come before what is inside them. */

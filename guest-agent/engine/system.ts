@@ -6,8 +6,8 @@ import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
 import type { DaemonSettings } from '../config/index.ts';
-import { appArmorEnabled, type Runtime } from '../runtime/index.ts';
 import { logDrivers } from '../logs/index.ts';
+import { appArmorEnabled, type Runtime } from '../runtime/index.ts';
 import { cdiFolders } from './cdi-spec.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
@@ -117,6 +117,7 @@ export class System implements SystemService {
       SecurityOptions: [
         ...(appArmorEnabled() ? ['name=apparmor'] : []),
         'name=seccomp,profile=builtin',
+        ...(options.remap ? ['name=userns'] : []),
         ...(rooms.cgroups.version === 2 ? ['name=cgroupns'] : []),
       ],
       FirewallBackend: { Driver: 'nftables' },

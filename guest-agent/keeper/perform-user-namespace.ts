@@ -18,7 +18,11 @@ type StepOf<Op extends LaunchStep['op']> = Extract<LaunchStep, { op: Op }>;
  * A user namespace with the given maps, in which this process is not yet. A namespace needs a process to begin with: one
  * that does nothing until the maps are written, which is done from outside. user_namespaces(7)
  */
-export function makeUserNamespace(child: Child, { uidMap, gidMap }: StepOf<'userNamespace'>): void {
+export function makeUserNamespace(child: Child, { uidMap, gidMap, path }: StepOf<'userNamespace'>): void {
+  if (path !== undefined) {
+    child.userNamespace = openSync(path, 'r');
+    return;
+  }
   const [mine, its] = socketPair();
   const { pid, pidfd } = forkProcess(CLONE_NEWUSER);
   if (pid === 0) {

@@ -17,8 +17,8 @@ export type LaunchStep =
   | { op: 'unshare'; flags: number }
   /** With the container's session keyring, which its first process makes. */
   | { op: 'newSession'; keyring: string; first: boolean }
-  /** Makes one with these maps (`inside outside count` a line); what follows prepares for it, then it is entered. */
-  | { op: 'userNamespace'; uidMap: string; gidMap: string }
+  /** Makes one with these maps (`inside outside count` a line), or takes another's; what follows prepares for it, then it is entered. */
+  | { op: 'userNamespace'; uidMap: string; gidMap: string; path?: string }
   | PrepareForUserStep
   /** Becomes root of the user namespace. */
   | { op: 'enterUser' }

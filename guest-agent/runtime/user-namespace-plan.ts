@@ -23,7 +23,7 @@ export function rootOf(mappings: readonly IdMapping[] = []): number {
 }
 
 export const hasUserNamespace = ({ linux }: RuntimeSpec): boolean =>
-  linux.namespaces.some(({ type, path }) => type === 'user' && path === undefined);
+  linux.namespaces.some(({ type }) => type === 'user');
 
 /**
  * The plan of a container whose users are unprivileged numbers outside (`userns-remap`). Everything is done in a user
@@ -31,7 +31,8 @@ export const hasUserNamespace = ({ linux }: RuntimeSpec): boolean =>
  * before, and held until its step comes. Pure.
  */
 export function withUserNamespace({ cloneFlags, steps, ...birth }: Plan, spec: RuntimeSpec): Plan {
-  const { uidMappings, gidMappings } = spec.linux;
+  const { uidMappings, gidMappings, namespaces = [] } = spec.linux;
+  const path = namespaces.find(({ type }) => type === 'user')?.path;
   const rootUid = rootOf(uidMappings);
   const rest = steps.filter(step => !early.has(step.op) && step.op !== 'hold');
   const privileged = new Set(['net']);
@@ -45,7 +46,7 @@ export function withUserNamespace({ cloneFlags, steps, ...birth }: Plan, spec: R
     steps: [
       ...steps.filter(step => early.has(step.op)).map(step => outside(step, rootUid)),
       ...sysctlSteps(outer),
-      { op: 'userNamespace', uidMap: mapText(uidMappings), gidMap: mapText(gidMappings) },
+      { op: 'userNamespace', uidMap: mapText(uidMappings), gidMap: mapText(gidMappings), ...(path ? { path } : {}) },
       preparation(rest, spec),
       { op: 'enterUser' },
       { op: 'unshare', flags: cloneFlags },

@@ -51,7 +51,6 @@ const refusals: [string, string][] = [
     '{"network-diagnostic-port":99999}',
     `${merged}invalid network-diagnostic-port (99999): value must be between 0 and 65535`,
   ],
-  ['{"userns-remap":"default"}', 'the directive "userns-remap" is not part of Berth yet'],
 ];
 
 describe('a configuration file', () => {
