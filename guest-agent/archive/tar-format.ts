@@ -16,10 +16,9 @@ export interface Fragment {
   length: number;
 }
 
-/** A member of an archive. Names are byte strings (one character a byte): file names need not be UTF-8. */
-export interface TarEntry {
+/** What stands in a header block as well as in an entry. */
+interface HeaderFields {
   name: string;
-  type: EntryType;
   /** Permission bits with setuid, setgid and sticky. */
   mode: number;
   uid: number;
@@ -29,6 +28,11 @@ export interface TarEntry {
   mtime: FileTime;
   linkName: string;
   device: { major: number; minor: number };
+}
+
+/** A member of an archive. Names are byte strings (one character a byte): file names need not be UTF-8. */
+export interface TarEntry extends HeaderFields {
+  type: EntryType;
   /** Extended attributes by their full name. */
   xattrs: ReadonlyMap<string, Buffer>;
   /** What of a sparse file is in the archive, in order; everything else is a hole. */
@@ -36,17 +40,9 @@ export interface TarEntry {
 }
 
 /** A header block, as it stands; the reader adds what extended headers say. */
-export interface RawHeader {
-  name: string;
+export interface RawHeader extends HeaderFields {
   /** One character; NUL is told as `0`. */
   typeFlag: string;
-  mode: number;
-  uid: number;
-  gid: number;
-  size: number;
-  mtime: FileTime;
-  linkName: string;
-  device: { major: number; minor: number };
   block: Buffer;
 }
 

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { keptFiles, type NativeEngine, startNativeEngine, tracesOf } from '../support/engine.ts';
+import { describe, expect, it } from 'vitest';
+import { keptFiles } from '../support/engine.ts';
+import { engineForTests } from '../support/engine-for-tests.ts';
 import { eventually } from '../support/eventually.ts';
 import { busyboxArchive } from '../support/images.ts';
 import { freePort } from '../support/registry.ts';
@@ -8,25 +9,16 @@ import { recorded, text } from './recordings.ts';
 import { play } from './replay.ts';
 
 describe('the native engine with bad input', () => {
-  let engine: NativeEngine;
-
-  beforeAll(async () => {
-    engine = await startNativeEngine();
-  });
-
-  afterAll(async () => {
-    await engine.stop();
-    expect(await tracesOf(engine)).toEqual([]);
-  });
+  const engine = engineForTests();
 
   it('says what dockerd says, and leaves nothing half-made', { timeout: 120_000 }, async () => {
     const ports = { hostile: await freePort(), closed: await freePort() };
     const hostile = await startHostileRegistry(ports.hostile);
     const words = wordsFor(ports, { host: 'localhost', address: '127.0.0.1' });
-    const played = await play(badInput, engine.socket, await busyboxArchive(), words);
+    const played = await play(badInput, engine().socket, await busyboxArchive(), words);
     await hostile.stop();
     expect(text(played)).toBe(recorded(badInput.name));
-    await engine.docker('system', 'prune', '-af', '--volumes');
-    await eventually('no file is left', async () => (await keptFiles(engine)).length === 0);
+    await engine().docker('system', 'prune', '-af', '--volumes');
+    await eventually('no file is left', async () => (await keptFiles(engine())).length === 0);
   });
 });

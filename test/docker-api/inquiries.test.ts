@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type NativeEngine, startNativeEngine, tracesOf } from '../support/engine.ts';
+import { describe, expect, it } from 'vitest';
+import { engineForTests } from '../support/engine-for-tests.ts';
 import { busyboxArchive } from '../support/images.ts';
 import { inquire, type Reply, repliesText } from './ask.ts';
 import { inquiries } from './inquiries.ts';
@@ -11,20 +11,11 @@ const recordings = JSON.parse(readFileSync(join(import.meta.dirname, '../recordi
 };
 
 describe('the native engine answers requests as dockerd did', () => {
-  let engine: NativeEngine;
-
-  beforeAll(async () => {
-    engine = await startNativeEngine();
-  });
-
-  afterAll(async () => {
-    await engine.stop();
-    expect(await tracesOf(engine)).toEqual([]);
-  });
+  const engine = engineForTests();
 
   for (const inquiry of inquiries) {
     it(inquiry.name, { timeout: 120_000 }, async () => {
-      const replies = await inquire(inquiry, engine.socket, await busyboxArchive());
+      const replies = await inquire(inquiry, engine().socket, await busyboxArchive());
       expect(repliesText(replies)).toBe(repliesText(recordings.inquiries[inquiry.name] ?? []));
     });
   }
