@@ -15,7 +15,8 @@ const highest = 0xffff_fffe;
 
 /**
  * Reads `userns-remap`: `default`, `user`, `user:group`, each a name or a number; the ranges are those that subuid(5) and
- * subgid(5) give to that user. For `default` there may be none yet: then the first free one is taken and written down.
+ * subgid(5) give to that user. For `default` there may be none yet: then the first free one is taken, and written down
+ * where that is possible (in our machine, which nobody else uses, it is always the same).
  * @throws invalid-argument in dockerd's words
  */
 export function readUserRemap(setting: string, etc = '/etc'): UserRemap {
@@ -23,11 +24,10 @@ export function readUserRemap(setting: string, etc = '/etc'): UserRemap {
   if (parts.length > 2) {
     throw invalidArgument(`invalid user/group specification in --userns-remap: ${JSON.stringify(setting)}`);
   }
-  const isDefault = setting === 'default';
-  const user = isDefault ? defaultUser : nameOf(parts[0] ?? '', 'uid', etc);
-  const group = isDefault ? defaultUser : nameOf(parts[1] ?? user, 'gid', etc);
+  if (setting === 'default') return defaultRemap(etc);
+  const user = nameOf(parts[0] ?? '', 'uid', etc);
+  const group = nameOf(parts[1] ?? user, 'gid', etc);
   const find = (file: string, name: string): IdMapping[] => toMappings(readText(join(etc, file)), name);
-  if (isDefault) ensureDefaultRange(etc);
   return {
     uidMappings: someOf(find('subuid', user), 'subuid', user),
     gidMappings: someOf(find('subgid', group), 'subgid', group),
@@ -74,16 +74,23 @@ function someOf(mappings: IdMapping[], file: string, name: string): IdMapping[] 
   throw invalidArgument(`can't create ID mappings: no ${file} ranges found for user ${JSON.stringify(name)}`);
 }
 
-function ensureDefaultRange(etc: string): void {
-  const texts = ['subuid', 'subgid'].map(file => readText(join(etc, file)));
-  const [uids = [], gids = []] = texts.map(linesOf);
-  const ends = [...uids, ...gids].map(([, start, size]) => Number(start) + Number(size));
-  const start = Math.max(firstSubordinate, ...ends.filter(Number.isSafeInteger));
-  for (const [file, lines] of [
-    ['subuid', uids],
-    ['subgid', gids],
-  ] as const) {
-    if (!lines.some(([owner]) => owner === defaultUser))
-      appendFileSync(join(etc, file), `${defaultUser}:${start}:${rangeSize}\n`);
+function defaultRemap(etc: string): UserRemap {
+  const [uids = '', gids = ''] = ['subuid', 'subgid'].map(file => readText(join(etc, file)));
+  const ends = [...linesOf(uids), ...linesOf(gids)].map(([, start, size]) => Number(start) + Number(size));
+  const range = `${defaultUser}:${Math.max(firstSubordinate, ...ends.filter(Number.isSafeInteger))}:${rangeSize}\n`;
+  const find = (file: string, text: string): IdMapping[] => {
+    const known = toMappings(text, defaultUser);
+    if (known.length > 0) return known;
+    writeDown(join(etc, file), range);
+    return toMappings(range, defaultUser);
+  };
+  return { uidMappings: find('subuid', uids), gidMappings: find('subgid', gids) };
+}
+
+function writeDown(path: string, line: string): void {
+  try {
+    appendFileSync(path, line);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error;
   }
 }

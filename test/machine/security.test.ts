@@ -82,3 +82,25 @@ describe('a container in the machine', { timeout: 240_000 }, () => {
     }
   });
 });
+
+describe('a machine whose containers’ root is nobody', { timeout: 240_000 }, () => {
+  let machine: TestMachine;
+  beforeAll(async () => {
+    machine = await startMachine({ 'userns-remap': 'default' });
+    await machine.docker('load', '-q', '-i', await busyboxArchive());
+  }, 900_000);
+  afterAll(() => machine?.stop(), 240_000);
+
+  it('runs and enters them, confined and with files of their own', async () => {
+    const script =
+      'id -u; cat /proc/self/uid_map /proc/self/attr/current; stat -c %u / /v /dev/null; touch /v/x; echo x >/dev/null; ls /sys/fs/cgroup/cgroup.procs';
+    const told = await machine.docker('run', '--rm', '-m', '64m', '-v', 'mine:/v', 'busybox', 'sh', '-c', script);
+    const lines = ['0', '0 100000 65536', 'docker-default (enforce)', '0', '0', '0', '/sys/fs/cgroup/cgroup.procs', ''];
+    expect(told.split('\n').map(line => line.trim().replace(/ +/g, ' '))).toEqual(lines);
+    await machine.docker('run', '-d', '-t', '--name', 'mapped', 'busybox', 'sleep', '1000');
+    expect(await machine.docker('exec', 'mapped', 'sh', '-c', 'id -u; cat /proc/self/attr/current')).toBe(
+      '0\ndocker-default (enforce)\n',
+    );
+    await machine.docker('rm', '-f', 'mapped');
+  });
+});
