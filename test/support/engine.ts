@@ -105,10 +105,7 @@ export async function startNativeEngine(
   };
 }
 
-/**
- * Files that the engine still keeps when everything has been removed and pruned: none, after a moment. Parts of downloads
- * do not count: they are kept a while, for the next attempt to go on from.
- */
+/** Files that the engine still keeps when everything has been removed and pruned: none, after a moment. */
 export async function keptFiles({ root }: NativeEngine): Promise<string[]> {
   const folders = [
     'content',
@@ -116,14 +113,7 @@ export async function keptFiles({ root }: NativeEngine): Promise<string[]> {
     'volumes',
     ...['layers', 'drafts', 'containers', 'scratch', 'trash'].map(name => `snapshots/${name}`),
   ];
-  const found = await succeed('find', [
-    ...folders.map(folder => join(root, folder)),
-    '-type',
-    'f',
-    '!',
-    '-name',
-    '*.partial',
-  ]);
+  const found = await succeed('find', [...folders.map(folder => join(root, folder)), '-type', 'f']);
   return found.split('\n').filter(Boolean);
 }
 
