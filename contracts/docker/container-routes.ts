@@ -5,6 +5,7 @@ import {
   filters,
   optionalInteger,
   optionalText,
+  repeated,
   sizeInteger,
   timestamp,
 } from '../decode.ts';
@@ -60,6 +61,20 @@ export const containerLogs = route('GET', '/containers/{ref}/logs', {
 
 export const containerChanges = route('GET', '/containers/{ref}/changes', {
   answer: json<ContainerChange[] | null>(),
+});
+
+/** `docker commit`; the body may hold a config that takes the container's place. */
+export const containerCommit = route('POST', '/commit', {
+  query: {
+    container: optionalText,
+    repo: optionalText,
+    tag: optionalText,
+    comment: optionalText,
+    author: optionalText,
+    pause: booleanOr(true),
+    changes: repeated,
+  },
+  answer: json<{ Id: string }>(201),
 });
 
 export const containerExport = route('GET', '/containers/{ref}/export', { answer: bytes('application/octet-stream') });

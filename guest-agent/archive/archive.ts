@@ -36,6 +36,8 @@ export interface PackRequest {
   rename?: string;
   /** For `docker export`: the contents of `path` without a leading name. */
   contentsOnly?: boolean;
+  /** `root` is the upper directory of an overlay: what it hides becomes an image layer's `.wh.` files. */
+  asLayer?: boolean;
 }
 
 export interface UnpackRequest {

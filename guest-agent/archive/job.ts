@@ -15,7 +15,15 @@ export type Job =
       target: string;
       expectedDiffId?: DiffId;
     }
-  | { kind: 'pack'; root: string; path: string; rename?: string; contentsOnly: boolean; pieces: MessagePort }
+  | {
+      kind: 'pack';
+      root: string;
+      path: string;
+      rename?: string;
+      contentsOnly: boolean;
+      asLayer: boolean;
+      pieces: MessagePort;
+    }
   | {
       kind: 'unpack';
       root: string;

@@ -47,10 +47,10 @@ function send(stream: Readable): MessagePort {
 }
 
 function pack(pool: WorkerPool, request: PackRequest): Readable {
-  const { path, rename, contentsOnly = false } = request;
+  const { path, rename, contentsOnly = false, asLayer = false } = request;
   const channel = new MessageChannel();
   const root = typeof request.root === 'number' ? `/proc/self/fd/${request.root}` : request.root;
-  const job = { kind: 'pack', root, path, rename, contentsOnly, pieces: channel.port2 } as const;
+  const job = { kind: 'pack', root, path, rename, contentsOnly, asLayer, pieces: channel.port2 } as const;
   const done = pool.run(job, { transfer: [channel.port2] });
   done.catch(() => undefined); // told by the pieces as well
   const readable = Readable.from(receivePieces(channel.port1), { objectMode: false, highWaterMark: 1024 * 1024 });

@@ -1,9 +1,11 @@
 import { constants } from 'node:fs';
 import { posix } from 'node:path';
 import { notFound } from '../../contracts/errors.ts';
-import { closeFd, isDirectory, O_PATH, openAt2, toBytes } from '../syscalls/file.ts';
+import { type ByteString, closeFd, isDirectory, O_PATH, openAt2, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
+import { getXattrAt } from '../syscalls/xattr.ts';
 import { absolutePath, inRoot, openRoot, statInRoot } from './path-stat.ts';
+import type { TarEntry } from './tar-format.ts';
 import { encodeHeader, endOfArchive, padding } from './tar-writer.ts';
 import { archivedXattrs, contentsOf, type Found, openFound, TreeWalker } from './walk.ts';
 
@@ -11,6 +13,7 @@ export interface PackOptions {
   path: string;
   rename?: string;
   contentsOnly: boolean;
+  asLayer?: boolean;
 }
 
 /**
@@ -20,7 +23,8 @@ export interface PackOptions {
 export function* packPath(rootPath: string, options: PackOptions): Generator<Buffer> {
   const root = openRoot(rootPath);
   try {
-    for (const found of findPath(root, options)) yield* packEntry(found);
+    const packOne = options.asLayer ? packLayerEntry : packEntry;
+    for (const found of findPath(root, options)) yield* packOne(found);
     yield endOfArchive();
   } finally {
     closeFd(root);
@@ -51,6 +55,33 @@ function isDirectoryInRoot(root: number, path: string): boolean {
     throw error;
   }
 }
+
+/** An entry of an overlay's upper directory as an image layer has it (OCI image specification, layer.md#whiteouts). */
+function* packLayerEntry(found: Found): Generator<Buffer> {
+  const { entry, directory, base } = found;
+  const { major, minor } = entry.device;
+  if (entry.type === 'characterDevice' && major === 0 && minor === 0) {
+    yield encodeHeader(whiteout(entry, `${parentOf(entry.name)}.wh.${base}`));
+    return;
+  }
+  yield* packEntry(found);
+  const opaque =
+    entry.type === 'directory' && getXattrAt(directory, base, 'trusted.overlay.opaque')?.toString() === 'y';
+  if (opaque) yield encodeHeader(whiteout(entry, `${entry.name}.wh..wh..opq`));
+}
+
+const parentOf = (name: ByteString): ByteString => name.slice(0, name.lastIndexOf('/') + 1);
+
+const whiteout = (entry: TarEntry, name: ByteString): TarEntry => ({
+  ...entry,
+  name,
+  type: 'file',
+  mode: 0o600,
+  size: 0,
+  linkName: '',
+  device: { major: 0, minor: 0 },
+  xattrs: new Map(),
+});
 
 function* packEntry(found: Found): Generator<Buffer> {
   const { entry } = found;

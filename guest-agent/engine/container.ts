@@ -11,12 +11,13 @@ import { conflict } from '../../contracts/errors.ts';
 import type { LinuxResources } from '../../contracts/oci/runtime-spec.ts';
 import type { PathStat } from '../archive/index.ts';
 import type { OutputChunk } from '../logs/index.ts';
+import { commitContainer } from './commit.ts';
 import { ContainerLife } from './container-life.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import { exportRoot, readArchive, statPath, writeArchive } from './copy.ts';
 import { cpuCount } from './cpu-count.ts';
-import type { AttachRequest, AttachSession, Container, LogsRequest } from './engine.ts';
+import type { AttachRequest, AttachSession, CommitRequest, Container, LogsRequest } from './engine.ts';
 import { createExec } from './exec.ts';
 import { toInspect } from './inspect.ts';
 import { attachTo, readLogs } from './output.ts';
@@ -144,6 +145,10 @@ export class ContainerActor extends ContainerLife implements Container {
     return this.edit(({ networkingConfig }) => ({
       networkingConfig: { ...networkingConfig, EndpointsConfig: change(networkingConfig.EndpointsConfig ?? {}) },
     }));
+  }
+
+  commit(request: CommitRequest): Promise<{ Id: string }> {
+    return commitContainer(this, request, this.#context);
   }
 
   override probe(command: string[], onOutput: (data: Buffer) => void, signal: AbortSignal): Promise<number> {

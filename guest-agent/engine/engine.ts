@@ -92,6 +92,18 @@ export interface AttachRequest {
   detachKeys?: string;
 }
 
+export interface CommitRequest {
+  /** Empty: the image gets no name. */
+  repository: string;
+  tag?: string;
+  comment: string;
+  author: string;
+  /** The container stands still meanwhile. */
+  pause: boolean;
+  /** Instructions of a Dockerfile that change the config. */
+  changes: readonly string[];
+}
+
 /** One container. What acts is queued in its mailbox; `inspect`, `kill` and `wait` never wait there. */
 export interface Container {
   readonly id: ContainerId;
@@ -123,6 +135,8 @@ export interface Container {
     tar: Readable,
     options: { noOverwriteDirNonDir: boolean; copyUIDGID: boolean },
   ): Promise<void>;
+  /** Makes an image of what it has changed. @throws invalid-argument for a change that is none */
+  commit(request: CommitRequest): Promise<{ Id: string }>;
   createExec(body: ExecCreateBody): Promise<{ Id: string }>;
 }
 

@@ -10,6 +10,7 @@ import type { Archive } from '../archive/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
+import { type CommitLayerRequest, commitLayer } from './commit-layer.ts';
 import { inspectDistribution } from './distribution.ts';
 import { sweepGarbage } from './garbage.ts';
 import { historyOf } from './history.ts';
@@ -57,6 +58,8 @@ export interface Images {
   /** @throws not-found `No such image: x:latest` */
   get(name: string): Image;
   list(filters?: ImageFilters): Image[];
+  /** `docker commit`: an image of another one with a layer on it. */
+  commitLayer(request: CommitLayerRequest): Promise<Image>;
   tag(name: string, target: Reference): Promise<void>;
   remove(name: string, options: { force: boolean; noprune?: boolean; inUse: UsesOf }): Promise<ImageDeleteItem[]>;
   prune(filters: ImageFilters, inUse: UsesOf): Promise<{ deleted: ImageDeleteItem[]; spaceReclaimed: number }>;
@@ -122,6 +125,11 @@ class ImageStore implements Images {
   list(filters: ImageFilters = {}): Image[] {
     const images = [...this.#index.state.images.keys()].map(id => this.#image(id));
     return filterImages(images, filters, name => this.find(name), new Date());
+  }
+
+  async commitLayer(request: CommitLayerRequest): Promise<Image> {
+    const rooms = { ...this.#options, index: this.#index, layerHolds: this.#layerHolds };
+    return this.#image(await this.#orSweep(commitLayer(request, rooms)));
   }
 
   async tag(name: string, target: Reference): Promise<void> {

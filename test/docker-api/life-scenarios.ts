@@ -103,3 +103,31 @@ export const logsScenario: Scenario = {
     step('rm ca cb cc cd ce'),
   ],
 };
+
+const committed =
+  "commit -a me -m msg -c 'CMD [\"a\",\"b\"]' -c 'ENV Z=1 Q=\"a b\"' -c 'EXPOSE 80 53/udp' -c 'LABEL l=m' -c 'USER user' -c 'WORKDIR /w' -c 'WORKDIR sub' -c 'VOLUME /v1 /v2' -c 'STOPSIGNAL INT' -c 'ONBUILD RUN x' -c 'HEALTHCHECK --interval=5s CMD true' -c 'ENTRYPOINT top -b' ca other:1";
+const refusedChanges = ['RUN x', 'FOO x', 'ENV', 'LABEL', 'HEALTHCHECK x', 'EXPOSE abc', 'STOPSIGNAL ZZZ'];
+
+/** `docker commit`: the layer, with what was removed, and the config, with what is changed. */
+export const commitScenario: Scenario = {
+  name: 'commit',
+  steps: [
+    step(
+      "run --name ca -e A=1 --label x=y -v /vol busybox sh -c 'echo hi > /hi; rm /etc/group; rm -r /home; mkdir /home; echo x > /home/x; mkdir -p /d/e; ln /hi /hi2'",
+    ),
+    step(committed),
+    step("inspect --format '{{json .Config}}|{{.Author}}|{{.Comment}}|{{len .RootFS.Layers}}' other:1"),
+    step("history --format '{{.CreatedBy}}|{{.Size}}|{{.Comment}}' other:1"),
+    step(
+      "run --rm --entrypoint sh -u root other:1 -c 'cat /hi /hi2 /home/x; ls -a /home /d; ls /etc; stat -c %h /hi; echo $Z $Q; pwd'",
+    ),
+    step('run -d --name cb busybox sleep 100'),
+    step('commit cb other:1'),
+    step("history --format '{{.CreatedBy}}|{{.Size}}|{{.Comment}}' other:1"),
+    step('inspect --format {{.State.Status}} cb'),
+    ...refusedChanges.map(change => step(`commit -c '${change}' ca other:1`)),
+    step('commit ca BAD'),
+    step('commit nosuch'),
+    step('rm -f ca cb'),
+  ],
+};

@@ -1,4 +1,4 @@
-import { healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
+import { commitScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
 import { type Scenario, step } from './step.ts';
 
 export type { Scenario, Step } from './step.ts';
@@ -364,4 +364,5 @@ export const scenarios: Scenario[] = [
   healthScenario,
   initScenario,
   logsScenario,
+  commitScenario,
 ];

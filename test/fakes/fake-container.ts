@@ -207,6 +207,10 @@ export class FakeContainer implements Container {
     this.archives.set(path, await buffer(tar));
   }
 
+  async commit(request: { repository: string }): Promise<{ Id: string }> {
+    return { Id: `sha256:${request.repository}` };
+  }
+
   async createExec(body: { Cmd?: string[]; Tty?: boolean; AttachStdin?: boolean }) {
     if (!this.running) throw conflict(`container ${this.id} is not running`);
     return { Id: this.#engine.addExec(this, body) };

@@ -85,7 +85,6 @@ export const absentRoutes: Served<Handler>[] = [
     ],
     () => notImplemented(buildRefusal),
   ),
-  ...refuse([['POST', '/commit']], () => notImplemented('docker commit is not part of Berth yet')),
   ...refuse([['POST', '/images/{name*}/push']], () => notImplemented('docker push is not part of Berth yet')),
   ...refuse([['GET', '/images/search']], () => notImplemented('docker search is not part of Berth yet')),
   ...refuse([['GET', '/distribution/{name*}/json']], () =>

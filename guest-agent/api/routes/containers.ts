@@ -65,6 +65,17 @@ export const containerRoutes = [
 
   serve(routes.containerChanges, ({ path }, engine) => containerOf(engine, path).changes()),
 
+  serve(routes.containerCommit, ({ query }, engine) =>
+    containerOf(engine, { ref: query.container ?? '' }).commit({
+      repository: query.repo ?? '',
+      ...(query.tag ? { tag: query.tag } : {}),
+      comment: query.comment ?? '',
+      author: query.author ?? '',
+      pause: query.pause,
+      changes: query.changes,
+    }),
+  ),
+
   serve(routes.containerExport, ({ path }, engine) => containerOf(engine, path).export()),
 
   serve(routes.containerStats, ({ path, query, signal }, engine) => {
