@@ -30,7 +30,15 @@ export type LaunchStep =
   | { op: 'propagation'; flags: number }
   /** An overlay as a detached mount, put on `target` of the child's own mount namespace. */
   | { op: 'root'; target: string; lowerdirs: string[]; upperdir: string; workdir: string; options: string[] }
-  | MountStep
+  | {
+      op: 'mount';
+      type: string;
+      source: string;
+      target: string;
+      options: string[];
+      attributes: number;
+      propagation?: number;
+    }
   | BindStep
   /** A terminal of the container's own devpts, on `console` as well; its master goes to the keeper. */
   | { op: 'terminal'; rows: number; columns: number; uid: number; console: string | null }
