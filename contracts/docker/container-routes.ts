@@ -116,8 +116,20 @@ export const containerRename = route('POST', '/containers/{ref}/rename', {
 export const containerPause = route('POST', '/containers/{ref}/pause', { answer: nothing() });
 export const containerUnpause = route('POST', '/containers/{ref}/unpause', { answer: nothing() });
 
-export const containerAttach = route('POST', '/containers/{ref}/attach', {
-  query: { logs: boolean, stream: boolean, stdin: boolean, stdout: boolean, stderr: boolean, detachKeys: optionalText },
+const attachQuery = {
+  logs: boolean,
+  stream: boolean,
+  stdin: boolean,
+  stdout: boolean,
+  stderr: boolean,
+  detachKeys: optionalText,
+};
+
+export const containerAttach = route('POST', '/containers/{ref}/attach', { query: attachQuery, answer: session() });
+
+/** The same over a web socket, for clients that can open nothing else. */
+export const containerAttachWebSocket = route('GET', '/containers/{ref}/attach/ws', {
+  query: attachQuery,
   answer: session(),
 });
 

@@ -3,13 +3,14 @@ import type { Duplex } from 'node:stream';
 import type { AttachSession } from '../engine/index.ts';
 import { type ApiMinor, tellsFramesApart } from './compat.ts';
 import { multiplexedStreamType, rawStreamType, sendOutput } from './raw-stream.ts';
+import { asksForWebSocket, serveWebSocket } from './web-socket.ts';
 
 /** How long a client may keep its half open after the last byte of ours. */
 const lingerMs = 10_000;
 
-/** Attach and exec start are the only requests whose connection changes hands. */
+/** Attach (in its two ways) and exec start are the only requests whose connection changes hands. */
 export const mayUpgrade = (request: IncomingMessage): boolean =>
-  /^[^?]*\/(attach|exec\/[^/?]+\/start)(\?|$)/.test(request.url ?? '');
+  /^[^?]*\/(attach|attach\/ws|exec\/[^/?]+\/start)(\?|$)/.test(request.url ?? '');
 
 /**
  * Takes the connection out of the hands of Node's HTTP parser. After an `upgrade` event it is out already; a client that
@@ -64,6 +65,7 @@ export async function hijack(
   session: AttachSession,
   version: ApiMinor,
 ): Promise<void> {
+  if (asksForWebSocket(request)) return serveWebSocket(request, response, session, version);
   const socket = takeOver(request, response);
   socket.on('error', () => socket.destroy());
   socket.on('close', () => session.close());

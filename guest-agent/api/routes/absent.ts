@@ -90,15 +90,12 @@ export const absentRoutes: Served<Handler>[] = [
   ...refuse([['GET', '/distribution/{name*}/json']], () =>
     notImplemented('looking at images in a registry is not part of Berth yet'),
   ),
-  ...refuse([['GET', '/containers/{ref}/attach/ws']], () =>
-    notImplemented('attaching over a web socket is not part of Berth yet'),
-  ),
   ...refuse(
     [
       ['GET', '/containers/{ref}/checkpoints'],
       ['POST', '/containers/{ref}/checkpoints'],
       ['DELETE', '/containers/{ref}/checkpoints/{name}'],
     ],
-    () => notImplemented('checkpoints are not part of Berth'),
+    () => notImplemented('checkpoints need CRIU, which is not part of Berth'),
   ),
 ];

@@ -102,6 +102,7 @@ export const containerRoutes = [
   serve(routes.containerUnpause, ({ path }, engine) => containerOf(engine, path).unpause()),
 
   serve(routes.containerAttach, ({ path, query }, engine) => containerOf(engine, path).attach(query)),
+  serve(routes.containerAttachWebSocket, ({ path, query }, engine) => containerOf(engine, path).attach(query)),
 
   serve(routes.containerWait, ({ path, query, signal, version }, engine) => ({
     later: containerOf(engine, path).wait(parseCondition(query.condition, version), signal),
