@@ -9,7 +9,7 @@ export const guestSshPort = 61022;
 /** Name of the virtio-serial port on which the guest tells how far its boot is. */
 export const readinessPortName = 'berth.ready';
 
-/** The steps of a boot, in their order. `kernel` is the initramfs' first line, `ready`: SSH and the API listen. */
+/** The steps of a boot, in their order. `kernel` is the initramfs' first line, `agent`: SSH listens, `ready`: the API, too. */
 export const bootPhases = ['kernel', 'root', 'data', 'agent', 'ready'] as const;
 export type BootPhase = (typeof bootPhases)[number];
 

@@ -78,6 +78,12 @@ export async function buildImage(options: {
   }
 }
 
+/**
+ * What an emulated boot can do without: the kernel's tests of its own ciphers (0.3 s of emulated processor time, beside a
+ * bare boot's 2 s) and its search for a keyboard and a mouse (0.15 s).
+ */
+const quick = 'cryptomgr.notests i8042.nokbd i8042.noaux';
+
 async function describeImage(arch: Architecture, kernel: string, directory: string): Promise<ImageManifest> {
   const [vmlinux, initramfs, root] = await Promise.all(
     [names.vmlinux, names.initramfs, names.root].map(name => describe(join(directory, name))),
@@ -87,7 +93,7 @@ async function describeImage(arch: Architecture, kernel: string, directory: stri
     .update([vmlinux, initramfs, root].map(file => file.sha256).join('\n'))
     .digest('hex');
   const console = arch === 'amd64' ? 'ttyS0' : 'ttyAMA0';
-  const cmdline = `console=${console} quiet loglevel=4 panic=1 reboot=t apparmor=1`;
+  const cmdline = `console=${console} quiet loglevel=4 panic=1 reboot=t apparmor=1 ${quick}`;
   return { version: 1, arch, digest, kernel, cmdline, files: { vmlinux, initramfs, root } };
 }
 

@@ -73,7 +73,6 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     host?.close();
     host = new JsonPeer<GuestCalls, HostCalls>(stream, handlers);
   };
-  reportPhase('agent');
   const ssh = await startSshServer({
     hostKey: settings.hostKey,
     authorizedKeys: settings.authorizedKeys,
@@ -85,6 +84,7 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     shell: serveShell,
     log,
   });
+  reportPhase('agent');
   const stopWatching = watchPowerKey(() => powerOff(powerOffGraceSeconds));
   return {
     sshPort: ssh.port,

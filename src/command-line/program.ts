@@ -16,7 +16,8 @@ Exit codes:
 Everything lives in one folder: BERTH_HOME, else the platform's place for a program's data.
 `;
 
-async function main(): Promise<number> {
+/** Runs the command that this program was called with; its exit code. */
+export async function runProgram(): Promise<number> {
   const around = surroundings();
   let code = 0;
   const program = new Command('berth')
@@ -39,5 +40,3 @@ async function main(): Promise<number> {
     return 1;
   }
 }
-
-process.exitCode = await main();

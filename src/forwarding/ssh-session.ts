@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import ssh2, { type ClientChannel, type ConnectConfig, type PseudoTtyOptions } from 'ssh2';
+import type { Client, ClientChannel, ConnectConfig, PseudoTtyOptions } from 'ssh2';
 import type { SshChannel } from '../../base/channel-relay.ts';
 import { unavailable } from '../../contracts/errors.ts';
 
@@ -36,6 +36,7 @@ const algorithms: ConnectConfig['algorithms'] = {
 
 /** Logs in over a stream. @throws unavailable with the reason when it cannot: wrong host key, wrong key, no answer in time. */
 export async function openSshSession(options: SshSessionOptions): Promise<SshSession> {
+  const { default: ssh2 } = await import('ssh2'); // while the machine boots: its start does not wait for it
   const client = new ssh2.Client();
   const closed = Promise.withResolvers<Error | undefined>();
   const ready = Promise.withResolvers<void>();
@@ -80,7 +81,7 @@ function opened<Channel>(what: string, open: (done: Opened<Channel>) => void): P
   });
 }
 
-function sessionOf(client: ssh2.Client, closed: Promise<Error | undefined>): SshSession {
+function sessionOf(client: Client, closed: Promise<Error | undefined>): SshSession {
   return {
     closed,
     openSocket: path => opened<SshChannel>(path, done => client.openssh_forwardOutStreamLocal(path, done)),

@@ -1,4 +1,3 @@
-import ssh2 from 'ssh2';
 import { readJsonFile, writeJsonFile } from '../../base/json-file.ts';
 
 /** The two ends of the channel: who the guest is, and who may log in. Made once per machine, never leave the computer. */
@@ -13,12 +12,12 @@ export interface MachineKeys {
 export async function ensureKeys(file: string): Promise<MachineKeys> {
   const saved = readJsonFile(file) as MachineKeys | undefined;
   if (saved) return saved;
+  const { default: ssh2 } = await import('ssh2'); // once; loading it takes longer than all else before the machine runs
+  const newKey = (): MachineKeys['host'] => {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519');
+    return { private: pair.private, public: pair.public };
+  };
   const keys = { host: newKey(), user: newKey() };
   await writeJsonFile(file, keys, 0o600);
   return keys;
-}
-
-function newKey(): MachineKeys['host'] {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519');
-  return { private: pair.private, public: pair.public };
 }

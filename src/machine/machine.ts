@@ -138,17 +138,23 @@ export class Machine {
       this.#running = await steps.run('launch', () => driver.start({ image, dataDisk, cpus, memoryMiB, settings }));
     }
     steps.watch(this.#running);
-    await steps.followGuest(this.#running);
-    const services = new GuestServices({
-      machine: this.#running,
-      keys,
-      dockerSocket: this.#options.dockerSocket,
-      log: this.#options.log,
-    });
-    this.#services = services;
+    const services = await this.#reachGuest(this.#running, keys, steps);
     await steps.run('channel', () => services.connect(limitOf('channel', steps.accelerated)));
     await steps.run('engine', () => services.ping(limitOf('engine', steps.accelerated)));
     return adopted !== undefined;
+  }
+
+  /** Logs in as soon as the guest's end of the channel listens, while its engine still opens. */
+  async #reachGuest(machine: RunningMachine, keys: MachineKeys, steps: PhaseRunner): Promise<GuestServices> {
+    const { dockerSocket, log } = this.#options;
+    const open = (): GuestServices => {
+      this.#services ??= new GuestServices({ machine, keys, dockerSocket, log });
+      return this.#services;
+    };
+    await steps.followGuest(machine, phase => {
+      if (phase === 'agent') open();
+    });
+    return open();
   }
 
   #guestSettings(keys: MachineKeys): MachineSettings {

@@ -42,8 +42,11 @@ export class PhaseRunner {
     return result;
   }
 
-  /** The guest's own phases, as it tells them on its readiness port. A machine that runs has told them all. */
-  async followGuest(machine: RunningMachine): Promise<void> {
+  /**
+   * The guest's own phases, as it tells them on its readiness port; `reachedOne` is told the end of each. A machine that runs
+   * has told them all.
+   */
+  async followGuest(machine: RunningMachine, reachedOne: (phase: StartPhase) => void): Promise<void> {
     const end = new AbortController();
     const lines = machine.bootLines(end.signal)[Symbol.asyncIterator]();
     const reached = new Set<StartPhase>();
@@ -58,6 +61,7 @@ export class PhaseRunner {
             for (const each of upTo(line.value.phase)) reached.add(each);
           }
         });
+        reachedOne(phase);
       }
     } finally {
       end.abort();

@@ -37,8 +37,8 @@ describe("QEMU's command line", () => {
       const args = qemuArguments({ ...plan, ...change });
       return args[args.indexOf('-cpu') + 1];
     };
-    expect(cpu({})).toBe('max,-cx16');
-    expect(cpu({ version: { major: 10, minor: 0, patch: 0 } })).toBe('max');
+    expect(cpu({})).toBe('max,-cx16,-erms,-fsrm');
+    expect(cpu({ version: { major: 10, minor: 0, patch: 0 } })).toBe('max,-erms,-fsrm');
     expect(cpu({ accelerator: 'kvm' })).toBe('host');
     expect(cpu({ arch: 'arm64' })).toBe('max');
   });
