@@ -49,6 +49,8 @@ export interface UnpackRequest {
   /** Give everything to `owner` in place of the numbers in the archive. */
   copyUIDGID: boolean;
   owner?: { uid: number; gid: number };
+  /** The tree belongs to a user namespace whose root has these numbers outside. */
+  rootOutside?: { uid: number; gid: number };
 }
 
 /** What the header `X-Docker-Container-Path-Stat` tells. */

@@ -31,6 +31,7 @@ export type Job =
       pieces: MessagePort;
       noOverwriteDirNonDir: boolean;
       owner?: { uid: number; gid: number };
+      rootOutside?: { uid: number; gid: number };
     }
   | { kind: 'copyTree'; root: string; path: string; target: string };
 

@@ -58,8 +58,8 @@ function pack(pool: WorkerPool, request: PackRequest): Readable {
 }
 
 async function unpack(pool: WorkerPool, request: UnpackRequest): Promise<void> {
-  const { root, path, tar, noOverwriteDirNonDir, copyUIDGID, owner } = request;
+  const { root, path, tar, noOverwriteDirNonDir, copyUIDGID, owner, rootOutside } = request;
   const pieces = send(tar);
-  const job = { kind: 'unpack', root, path, noOverwriteDirNonDir, pieces } as const;
+  const job = { kind: 'unpack', root, path, noOverwriteDirNonDir, pieces, rootOutside } as const;
   await pool.run({ ...job, owner: copyUIDGID ? owner : undefined }, { transfer: [pieces] });
 }

@@ -10,6 +10,7 @@ import { copyTree } from './copy-tree.ts';
 import { growingFile } from './growing-file.ts';
 import type { FromWorker, Job, JobResults, ToWorker } from './job.ts';
 import { decompressed, explained, maybeDecompressed, readArchive, toStream } from './layer-stream.ts';
+import { MappedSink } from './mapped-sink.ts';
 import { inSlabs, packPath } from './pack-path.ts';
 import { absolutePath, inRoot, openRoot } from './path-stat.ts';
 import { receivePieces, sendPieces } from './port-stream.ts';
@@ -55,8 +56,9 @@ async function unpack(job: JobOf<'unpack'>, signal: AbortSignal): Promise<undefi
   const applier = new LayerApplier(new TreeWriter(root), { whiteouts: 'plain', noOverwriteDirNonDir, owner, below });
   try {
     assertDirectory(root, path);
-    await readArchive(maybeDecompressed(receivePieces(job.pieces)), applier, signal);
-    applier.finish();
+    const sink = job.rootOutside ? new MappedSink(applier, job.rootOutside) : applier;
+    await readArchive(maybeDecompressed(receivePieces(job.pieces)), sink, signal);
+    sink.finish();
   } finally {
     applier.abandon();
     job.pieces.close();

@@ -6,7 +6,7 @@ import { readAccountFiles } from './account-files.ts';
 import type { ContainerActor } from './container.ts';
 import type { EngineContext } from './context.ts';
 import { resolveUser } from './user.ts';
-import { refuseWritesFromOutside, remapOf } from './user-remap.ts';
+import { remapOf, rootOutside } from './user-remap.ts';
 
 /** A container's root: of the process while there is one (with its mounts), else of the snapshot. */
 interface OpenRoot {
@@ -17,7 +17,6 @@ interface OpenRoot {
 function openRoot(container: ContainerActor, context: EngineContext, writable: boolean): OpenRoot {
   if (container.status === 'removing') throw conflict(`container ${container.id} is marked for removal`);
   const pid = container.live?.process.pid;
-  if (pid && writable && remapOf(container.record.hostConfig, context.options.remap)) refuseWritesFromOutside();
   if (pid) return { path: `/proc/${pid}/root`, close: () => undefined };
   // At rest nothing is mounted: the volumes are put in their places, as dockerd does.
   const mounts = container.record.mounts
@@ -74,7 +73,13 @@ export async function writeArchive(
   try {
     if (!context.rooms.archive.stat(root.path, request.path)) throw missing(container, request.path);
     const owner = request.copyUIDGID ? ownerOf(container, root.path) : undefined;
-    await context.rooms.archive.unpack({ root: root.path, ...request, ...(owner ? { owner } : {}) });
+    const remap = container.live && remapOf(container.record.hostConfig, context.options.remap);
+    const outside = rootOutside(remap);
+    const users = {
+      ...(owner ? { owner: { uid: outside.uid + owner.uid, gid: outside.gid + owner.gid } } : {}),
+      ...(remap ? { rootOutside: outside } : {}),
+    };
+    await context.rooms.archive.unpack({ root: root.path, ...request, ...users });
     container.emit('extract-to-dir');
   } finally {
     root.close();

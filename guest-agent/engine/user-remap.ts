@@ -1,5 +1,5 @@
 import type { HostConfig } from '../../contracts/docker/containers.ts';
-import { conflict, notImplemented } from '../../contracts/errors.ts';
+import { conflict } from '../../contracts/errors.ts';
 import type { RuntimeMount } from '../../contracts/oci/runtime-spec.ts';
 import type { UserRemap } from '../runtime/index.ts';
 
@@ -35,8 +35,3 @@ export const rootOutside = (remap: UserRemap | undefined): { uid: number; gid: n
   uid: remap?.uidMappings[0]?.hostID ?? 0,
   gid: remap?.gidMappings[0]?.hostID ?? 0,
 });
-
-/** What the engine writes there would be nobody's. @throws not-implemented */
-export function refuseWritesFromOutside(): never {
-  throw notImplemented('copying into a running container of remapped users is not there yet: stop it first');
-}

@@ -59,6 +59,8 @@ describe.skipIf(!usable)('an engine whose containers’ root is nobody', { timeo
     const folder = mkdtempSync(join(tmpdir(), 'copied-'));
     await engine.docker('cp', 'mapped:/made', folder);
     expect(readFileSync(join(folder, 'made'), 'utf8')).toBe('made\n');
+    await engine.docker('cp', join(folder, 'made'), 'mapped:/tmp/copied');
+    expect(await engine.docker('exec', 'mapped', 'stat', '-c', '%u:%g', '/tmp/copied', '/made')).toBe('0:0\n0:0\n');
     await engine.docker('restart', '-t', '0', 'mapped');
     expect(await engine.docker('diff', 'mapped')).toContain('A /made');
     await engine.docker('stop', '-t', '0', 'mapped');
