@@ -37,6 +37,9 @@ export interface PumpedSource {
 /** A pump thread that failed is replaced, but not in a busy loop. */
 const RESTART_MS = 100;
 
+/** The thread starts with the first source, or after this time: while the engine starts, the processors are wanted. */
+const START_MS = 2000;
+
 interface Pumped {
   request: SourceRequest;
   description: SourceDescription;
@@ -51,7 +54,8 @@ export class Pump {
   readonly #workerFile: string;
   readonly #log: Log;
   readonly #stopNow = (): void => this.#askToStop();
-  #worker: Worker;
+  readonly #starting: NodeJS.Timeout;
+  #worker: Worker | undefined;
   #exited: Promise<void> = Promise.resolve();
   #nextKey = WAKE_KEY + 1;
 
@@ -59,7 +63,7 @@ export class Pump {
     this.#workerFile = workerFile;
     this.#log = log;
     watch(this.#epoll, this.#wake, WAKE_KEY);
-    this.#worker = this.#start();
+    this.#starting = setTimeout(() => this.#running(), START_MS).unref();
     // Node joins its threads before it goes, and one that is blocked in epoll_wait(2) hears of nothing else.
     process.on('exit', this.#stopNow);
   }
@@ -78,12 +82,18 @@ export class Pump {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#starting);
     process.off('exit', this.#stopNow);
     this.#askToStop();
     await this.#exited;
     this.#sources.clear();
     closeSync(this.#wake);
     closeSync(this.#epoll);
+  }
+
+  #running(): Worker {
+    this.#worker ??= this.#start();
+    return this.#worker;
   }
 
   #start(): Worker {
@@ -151,7 +161,7 @@ export class Pump {
   }
 
   #post(message: ToPump, wake = true): void {
-    this.#worker.postMessage(message);
+    this.#running().postMessage(message);
     if (wake) this.#wakeUp();
   }
 
