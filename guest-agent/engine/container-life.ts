@@ -116,7 +116,7 @@ export abstract class ContainerLife {
       if (this.#removing) throw conflict('container is marked for removal and cannot be started');
       if (this.#closing) throw unavailable('the engine is stopping');
       this.#restarts.reset();
-      await this.#startNow({ restartCount: 0 });
+      await this.#startNow(0);
     });
   }
 
@@ -284,7 +284,7 @@ export abstract class ContainerLife {
     await this.#released;
   }
 
-  async #startNow(change: { restartCount: number }): Promise<void> {
+  async #startNow(restartCount: number): Promise<void> {
     this.#restarts.cancel();
     await this.#released;
     try {
@@ -292,7 +292,7 @@ export abstract class ContainerLife {
       const { record: sandbox, ports } = live.sandbox;
       const state = started(live.process.pid, live.process.startedAt.toISOString());
       const health = healthPlanOf(this.#record.config) && { health: startedHealth(this.#record.health) };
-      const news = { state, sandbox, ports, manuallyStopped: false, ...health, ...change };
+      const news = { state, sandbox, ports, manuallyStopped: false, restartCount, ...health };
       this.#change(news, hasRestartPolicy(this.#record));
       this.#watch(live);
       this.#health.watch();
@@ -338,7 +338,8 @@ export abstract class ContainerLife {
       this.#removing || this.#closing ? undefined : this.#restarts.next(this.#record, { exitCode, ranMs });
     const autoRemove = this.#record.hostConfig.AutoRemove ?? false;
     const state = this.#endedState(status, delayMs === undefined ? 'exited' : 'restarting', oomKilled);
-    this.#changeSurely({ state }, !autoRemove);
+    const { restartCount } = this.#record;
+    this.#changeSurely({ state, restartCount: delayMs === undefined ? restartCount : restartCount + 1 }, !autoRemove);
     this.#health.stop();
     this.#live = undefined;
     live.output.close();
@@ -365,16 +366,15 @@ export abstract class ContainerLife {
 
   #restartSoon(delayMs: number): void {
     this.#restarts.after(delayMs, () => {
-      const restartCount = this.#record.restartCount + 1;
       void this.#mailbox
-        .run(() => this.#restartNow(restartCount))
+        .run(() => this.#restartNow())
         .catch(error => this.#context.log.warn('A restart failed', { id: this.id, error: messageOf(error) }));
     });
   }
 
-  async #restartNow(restartCount: number): Promise<void> {
+  async #restartNow(): Promise<void> {
     if (this.#removing || this.#closing || this.#record.manuallyStopped || this.#live) return;
-    await this.#startNow({ restartCount });
+    await this.#startNow(this.#record.restartCount);
   }
 
   /** `stop` or `kill` of a container that waits for its next start. */

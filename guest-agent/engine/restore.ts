@@ -81,7 +81,9 @@ async function restoreOne(
 
 function leftBehind(record: ContainerRecord): { exitCode: number; manuallyStopped: boolean; restartCount: number } {
   const { state, manuallyStopped, restartCount } = record;
-  return { exitCode: 'exitCode' in state ? state.exitCode : lostExitCode, manuallyStopped, restartCount };
+  const exitCode = 'exitCode' in state ? state.exitCode : lostExitCode;
+  const carriedOut = state.status === 'restarting' ? restartCount - 1 : restartCount; // the last one is still to come
+  return { exitCode, manuallyStopped, restartCount: carriedOut };
 }
 
 /** The keeper still has the process, or its exit: everything around it is opened again. */

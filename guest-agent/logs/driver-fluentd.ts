@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Decoder, ExtData, encode } from '@msgpack/msgpack';
+import type { Decoder, ExtData } from '@msgpack/msgpack';
 import { invalidArgument, messageOf } from '../../contracts/errors.ts';
 import { type DriverKind, type DriverRequest, type LogDriver, type LoggedLine, unknownOption } from './driver.ts';
 import { parseBoolean, parseDuration, parseInteger, parseMemorySize } from './go-values.ts';
@@ -66,13 +66,13 @@ function settingsOf(options: Options): Settings {
   };
 }
 
-const timeOf = (time: bigint, subSecond: boolean): number | ExtData => {
+const timeOf = (time: bigint, Extension: typeof ExtData | undefined): number | ExtData => {
   const seconds = Number(time / 1_000_000_000n);
-  if (!subSecond) return seconds;
+  if (!Extension) return seconds;
   const bytes = Buffer.alloc(8);
   bytes.writeUInt32BE(seconds, 0);
   bytes.writeUInt32BE(Number(time % 1_000_000_000n), 4);
-  return new ExtData(eventTime, bytes);
+  return new Extension(eventTime, bytes);
 };
 
 function recordOf(
@@ -99,7 +99,11 @@ function recordOf(
 /** What the far end has said that it has. */
 class Acknowledgements {
   readonly #waiting = new Map<string, () => void>();
-  readonly #decoder = new Decoder();
+  readonly #decoder: Decoder;
+
+  constructor(decoder: Decoder) {
+    this.#decoder = decoder;
+  }
 
   /** @throws Error when it is not said in time */
   of(chunk: string): Promise<void> {
@@ -134,7 +138,9 @@ async function open(request: DriverRequest): Promise<LogDriver> {
   const { options, subject, lost, patient } = request;
   const settings = settingsOf(options);
   const tag = renderTag(options.tag ?? '{{.ID}}', subject);
-  const acknowledgements = new Acknowledgements();
+  const msgpack = await import('@msgpack/msgpack'); // loaded when it is asked for
+  const acknowledgements = new Acknowledgements(new msgpack.Decoder());
+  const extension = settings.subSecond ? msgpack.ExtData : undefined;
   const retries = {
     most: settings.most,
     waitMs: (attempt: number) => Math.min(settings.retryWaitMs * 1.5 ** (attempt - 1), longestWaitMs),
@@ -150,7 +156,7 @@ async function open(request: DriverRequest): Promise<LogDriver> {
     const chunk = settings.acknowledged ? randomUUID() : undefined;
     const said = chunk && acknowledgements.of(chunk).catch(error => lost(messageOf(error)));
     const option = chunk ? { chunk } : {};
-    const message = Buffer.from(encode([tag, timeOf(line.time, settings.subSecond), recordOf(line, request), option]));
+    const message = Buffer.from(msgpack.encode([tag, timeOf(line.time, extension), recordOf(line, request), option]));
     const sent = sender.send(message);
     if (!settings.async) return said ? Promise.all([sent, said]).then(() => undefined) : sent;
     buffered += message.length;

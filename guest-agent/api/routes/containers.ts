@@ -25,8 +25,7 @@ function parseCondition(given: string | undefined, version: ApiMinor): WaitCondi
 
 /** `all`, nothing and what is no number mean every line. */
 function parseTail(given: string | undefined): number | undefined {
-  const count = Number(given ?? 'all');
-  return Number.isInteger(count) && count >= 0 ? count : undefined;
+  return given !== undefined && /^\+?\d+$/.test(given) ? Number(given) : undefined;
 }
 
 const stopOptions = (query: { t?: number; signal?: string }): { signal?: string; timeoutSeconds?: number } => ({
