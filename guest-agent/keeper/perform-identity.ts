@@ -19,6 +19,7 @@ import {
   changeDirectory,
   closeOnExecFrom,
   currentDirectory,
+  duplicate,
   duplicateTo,
   executeAccess,
   execve,
@@ -146,10 +147,10 @@ function failureRecord(subject: string): { text: Buffer; at: number } {
 }
 
 function takeStdio(child: Child): void {
-  const above = child.stdio.map(fd => (fd > 2 ? fd : duplicateTo(fd, 100 + fd)));
+  const above = child.stdio.map(fd => (fd > 2 ? fd : duplicate(fd)));
   for (const [target, fd] of above.entries()) duplicateTo(fd, target);
   // A duplicate is not closed on exec, as Node has marked all that it was given.
-  for (let fd = 3; fd < 3 + child.inherited; fd++) duplicateTo(duplicateTo(fd, 200 + fd), fd);
+  for (let fd = 3; fd < 3 + child.inherited; fd++) duplicateTo(duplicate(fd), fd);
 }
 
 /** Where execvp(3) would find `name`. @throws SyscallError ENOENT, or EACCES when there is one that may not be run */

@@ -3,6 +3,7 @@ import { badInput, startHostileRegistry, wordsFor } from '../docker-api/bad-inpu
 import { realInput } from '../docker-api/real-input.ts';
 import { recordedOutcomes, text } from '../docker-api/recordings.ts';
 import { play } from '../docker-api/replay.ts';
+import { resourceTests } from '../docker-api/resources.ts';
 import { scenarios } from '../docker-api/scenarios.ts';
 import { busyboxArchive } from '../support/images.ts';
 import { startMachine, type TestMachine } from '../support/machine.ts';
@@ -47,3 +48,5 @@ realInput('the machine', async () => ({
     listenOn: '127.0.0.1',
   },
 }));
+
+resourceTests('the machine', () => machine);
