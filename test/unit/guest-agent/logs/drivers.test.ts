@@ -1,13 +1,17 @@
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { gunzipSync, inflateSync } from 'node:zlib';
 import { Decoder, encode } from '@msgpack/msgpack';
 import { afterAll, describe } from 'vitest';
 import { logDriverSuite, type Receiver } from '../../../suites/log-driver.ts';
+import { succeed } from '../../../support/command.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 type Received = ReturnType<Receiver['received']>;
 
@@ -35,16 +39,17 @@ async function datagrams(
 async function stream(
   options: (address: string) => Record<string, string>,
   read: (data: Buffer) => Received,
-  { path, answer }: { path?: string; answer?: (data: Buffer, socket: Socket) => void } = {},
+  { path, answer, tls }: { path?: string; answer?: (data: Buffer, socket: Socket) => void; tls?: TlsFiles } = {},
 ): Promise<Receiver> {
   const connections: Buffer[] = [];
-  const server = createServer(socket => {
+  const take = (socket: Socket): void => {
     const at = connections.push(Buffer.alloc(0)) - 1;
     socket.on('data', (data: Buffer) => {
       connections[at] = Buffer.concat([connections[at] ?? Buffer.alloc(0), data]);
       answer?.(data, socket);
     });
-  });
+  };
+  const server = tls ? createTlsServer(tls, take) : createServer(take);
   if (path) server.listen(path);
   else server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -52,6 +57,47 @@ async function stream(
     options: options(path ?? `127.0.0.1:${(server.address() as AddressInfo).port}`),
     received: () => connections.flatMap(read),
     close: async () => void server.close(),
+  };
+}
+
+interface TlsFiles {
+  cert: Buffer;
+  key: Buffer;
+}
+
+/** A certificate for localhost that nobody else knows. */
+async function selfSigned(): Promise<TlsFiles> {
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'];
+  const files = ['-keyout', key, '-out', cert];
+  if (!existsSync(cert))
+    await succeed('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...names, ...files]);
+  return { cert: readFileSync(cert), key: readFileSync(key) };
+}
+
+const unixReceiver = `
+import base64, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while True: print(base64.b64encode(s.recv(1 << 20)).decode(), flush=True)
+`;
+
+/** Node has no datagram sockets in the file system; Python has. */
+async function unixDatagrams(path: string, read: (data: Buffer) => Received): Promise<Receiver> {
+  const program = spawn('python3', ['-c', unixReceiver, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  program.stdout.on('data', (data: Buffer) => {
+    text += data.toString();
+  });
+  await eventually('it listens', () => existsSync(path));
+  return {
+    options: { 'syslog-address': `unixgram://${path}` },
+    received: () =>
+      text
+        .split('\n')
+        .slice(0, -1)
+        .flatMap(line => read(Buffer.from(line, 'base64'))),
+    close: async () => void program.kill(),
   };
 }
 
@@ -117,6 +163,21 @@ describe('log drivers', () => {
     'a socket file',
     () => stream(at => ({ 'syslog-address': `unix://${at}` }), plain, { path: join(folder, 'syslog') }),
     false,
+  );
+  logDriverSuite('syslog', 'a socket file, in datagrams', () => unixDatagrams(join(folder, 'gram'), plain), false);
+  logDriverSuite(
+    'syslog',
+    'TLS',
+    async () => {
+      const tls = await selfSigned();
+      const trusted = { 'syslog-tls-ca-cert': join(folder, 'cert.pem') };
+      return stream(
+        at => ({ 'syslog-address': `tcp+tls://${at.replace('127.0.0.1', 'localhost')}`, ...trusted }),
+        plain,
+        { tls },
+      );
+    },
+    true,
   );
   for (const kind of ['gzip', 'zlib', 'none']) {
     logDriverSuite(
