@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { closeSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { LaunchRequest } from '../../../guest-agent/runtime/index.ts';
+import { keeperProgram, type LaunchRequest } from '../../../guest-agent/runtime/index.ts';
 import { launchPlan } from '../../../guest-agent/runtime/launch-plan.ts';
 import { readAvailable, spec, Workshop, whyNot } from './harness.ts';
 
@@ -128,6 +128,25 @@ describe.skipIf(reason)('a keeper', () => {
       kind: 'unavailable',
       message: expect.stringMatching(`^containers cannot be started by Node .* on Linux .*: ${canary}`),
     });
+  });
+
+  it('that the init of a machine has under way is waited for; one that died is replaced', async () => {
+    const execRoot = join(shop.directory, 'announced');
+    mkdirSync(execRoot);
+    const note = join(execRoot, 'keeper.starting');
+    const [node = '', ...args] = keeperProgram('dist/keeper.cjs');
+    const announced = spawn(node, [...args, execRoot], { env: {} });
+    writeFileSync(note, `${announced.pid}\n`);
+    const gone = new Promise(resolve => announced.once('exit', resolve));
+    const first = await shop.openRuntime({ execRoot });
+    expect(first.status().keeperPid).toBe(announced.pid);
+    expect(existsSync(note)).toBe(false);
+    await first.close({ stopKeeper: true });
+    await gone;
+    writeFileSync(note, `${announced.pid}\n`);
+    const second = await shop.openRuntime({ execRoot });
+    onTestFinished(() => second.close({ stopKeeper: true }));
+    expect(second.status().canary).toBe('ok');
   });
 
   it('refuses the same name twice and a second keeper', async () => {
