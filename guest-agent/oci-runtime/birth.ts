@@ -69,8 +69,6 @@ class Delivery {
   }
 
   born(): Born {
-    const { socket } = this.#child;
-    socket.unref(); // a command that does not wait for the program ends
     const [pid, pidfd, terminal] = [this.#pid, this.#pidfd, this.#terminal];
     return { pid, pidfd, terminal, warnings: this.#warnings, running: this.#running };
   }

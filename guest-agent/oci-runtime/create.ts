@@ -82,13 +82,14 @@ async function bearContainer(options: CreateOptions, bundle: Bundle, place: Plac
   const { id } = options;
   const { store, cgroup } = place;
   const { config, directory } = bundle;
-  const plan = planOf(id, bundle, place);
+  const seccompFilter = filterOf(config);
+  const plan = planOf(id, bundle, { ...place, seccompFilter });
   const file = join(store.directory(id), 'plan');
   const state = (pid: number): StateDocument => ({
     ...{ ociVersion: config.ociVersion, id, status: 'creating', pid, bundle: directory },
     ...(config.annotations ? { annotations: config.annotations } : {}),
   });
-  writeFileSync(file, planBytes(plan.steps, filterOf(config)), { mode: 0o600 });
+  writeFileSync(file, planBytes(plan.steps, seccompFilter), { mode: 0o600 });
   giveStreamsTo(config.process.user.uid);
   enterTimeNamespace(config);
   const { steps: _, cloneFlags, ...birth } = plan;
@@ -125,7 +126,11 @@ async function bearContainer(options: CreateOptions, bundle: Bundle, place: Plac
   return { container, born };
 }
 
-function planOf(id: string, { config, directory, rootDirectory }: Bundle, { store, cgroup }: Place): LaunchPlan {
+function planOf(
+  id: string,
+  { config, directory, rootDirectory }: Bundle,
+  { store, cgroup, seccompFilter }: Place & { seccompFilter: Buffer | undefined },
+): LaunchPlan {
   const gate = store.gate(id);
   mknodAt(AT_FDCWD, toBytes(gate), S_IFIFO | 0o600);
   const mountPoint = join(store.directory(id), 'rootfs');
@@ -144,6 +149,7 @@ function planOf(id: string, { config, directory, rootDirectory }: Bundle, { stor
         ? { terminal: true }
         : { terminal: false, stdin: null, stdout: null, stderr: null },
       cgroup: cgroup.join(),
+      seccompFilter,
       lifecycle: {
         gate,
         state: { ociVersion, id, status: 'creating', bundle: directory, ...(annotations ? { annotations } : {}) },

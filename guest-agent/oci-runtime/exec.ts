@@ -56,6 +56,7 @@ async function bearProcess(
   store: ContainerStore,
 ): Promise<Born> {
   const id = `exec-${process.pid}`;
+  const seccompFilter = filterOf(container, process_);
   const { steps, ...birth } = execPlan({
     id: id as ExecId,
     container: container.id as ContainerId,
@@ -63,10 +64,11 @@ async function bearProcess(
     process: process_,
     stdio: process_.terminal ? { terminal: true } : { terminal: false, stdin: null, stdout: null, stderr: null },
     cgroup: cgroupOf(container).join(),
+    seccompFilter,
   });
   const plan = join(store.directory(container.id), id);
   const kept = steps.filter(({ op }) => op !== 'stdio');
-  writeFileSync(plan, planBytes(kept, filterOf(container, process_)), { mode: 0o600 });
+  writeFileSync(plan, planBytes(kept, seccompFilter), { mode: 0o600 });
   const message = {
     ...({ op: 'start', id, plan, container: container.id } as const),
     ...birth,

@@ -15,7 +15,9 @@ export function runHooks(hooks: RuntimeHooks | undefined, name: HookName, state:
       ...(hook.timeout ? { timeout: hook.timeout * 1000, killSignal: 'SIGKILL' } : {}),
     });
     if (done.status === 0) continue;
-    const why = done.error?.message ?? (done.signal ? `signal: ${done.signal}` : `exit status ${done.status}`);
+    const ended = done.signal ? `signal: ${done.signal}` : `exit status ${done.status}`;
+    // One that does not read its input ends with an error as well.
+    const why = done.status === null && done.error ? done.error.message : ended;
     throw fail(`error running ${name} hook #${index}: ${why}, stderr: ${String(done.stderr ?? '').trim()}`);
   }
 }
