@@ -39,6 +39,9 @@ export async function createContainer(
   const { HostConfig: asked = {}, NetworkingConfig: networking = {}, ...config } = request.body;
   const image = findImage(config.Image ?? '', request.platform, context);
   checkConfig(config);
+  if (config.Hostname && asked.UTSMode === 'host') {
+    throw invalidArgument('conflicting options: hostname and the UTS mode');
+  }
   const machine = { cpus: cpuCount, features: context.rooms.cgroups.features() };
   checkHostConfig(asked, machine);
   checkRemapped(asked, context.options.remap);

@@ -62,6 +62,13 @@ function checkDetachKeys(keys: string | undefined): void {
   }
 }
 
+/** A user who is not there is an answer, not output. @throws in Docker's words */
+function checkUser({ process }: Live, user: string | undefined): void {
+  if (!user) return;
+  const files = readAccountFiles(`/proc/${process.pid}/root`);
+  resolveUser(user, files.passwd, files.group);
+}
+
 /** POST /containers/{ref}/exec. @throws conflict when nothing runs there, invalid-argument without a command */
 export function createExec(container: ContainerActor, body: ExecCreateBody, context: EngineContext): ExecActor {
   if (container.status === 'paused') {
@@ -71,6 +78,7 @@ export function createExec(container: ContainerActor, body: ExecCreateBody, cont
   const [command] = body.Cmd ?? [];
   if (command === undefined) throw invalidArgument('No exec command specified');
   checkDetachKeys(body.DetachKeys);
+  checkUser(container.live, body.User);
   const exec = new ExecActor(container, body, context);
   context.execs.add(exec);
   container.execIds.add(exec.id);
@@ -205,6 +213,9 @@ export class ExecActor implements Exec {
     const remap = remapOf(hostConfig, this.#context.options.remap);
     const directory = join(execDirectory(this.#context.options.execRoot, this.#container.id), this.id);
     const description = this.#describe(live);
+    if (!description.cwd.startsWith('/')) {
+      throw internal('OCI runtime exec failed: exec failed: Cwd must be an absolute path');
+    }
     const stdio = this.#stdio(directory, description, size);
     this.#container.emit(`exec_start: ${(this.#body.Cmd ?? []).join(' ')}`, { execID: this.id });
     const process = await this.#context.rooms.runtime.exec({

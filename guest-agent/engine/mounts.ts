@@ -2,10 +2,11 @@ import { existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerRef } from '../../contracts/brand.ts';
 import type { ContainerConfig, HostConfig, MountPoint } from '../../contracts/docker/containers.ts';
-import { invalidArgument, notFound } from '../../contracts/errors.ts';
+import { invalidArgument, messageOf, notFound } from '../../contracts/errors.ts';
 import type { RuntimeMount } from '../../contracts/oci/runtime-spec.ts';
 import type { Sandbox } from '../networks/index.ts';
 import { type PlannedMount, parseVolumesFrom, planMounts } from '../volumes/index.ts';
+import type { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import { checkPropagation } from './propagation.ts';
@@ -58,11 +59,20 @@ export async function dropVolumes(names: readonly string[], { rooms }: EngineCon
 function inheritedMounts({ VolumesFrom = [] }: HostConfig, { index }: EngineContext): PlannedMount[] {
   return VolumesFrom.flatMap(spec => {
     const { container, rw } = parseVolumesFrom(spec);
-    const { mounts } = index.getByRef(container as ContainerRef).record;
+    const { mounts } = donorOf(container as ContainerRef, index).record;
     return mounts
       .filter(mount => mount.type !== 'tmpfs')
       .map(mount => ({ ...mount, rw: rw ?? mount.rw, copy: false, createSource: false }));
   });
+}
+
+/** Not 404, which would be the image: a client would pull it. @throws invalid-argument */
+function donorOf(ref: ContainerRef, index: EngineContext['index']): ContainerActor {
+  try {
+    return index.getByRef(ref);
+  } catch (error) {
+    throw invalidArgument(messageOf(error), { cause: error });
+  }
 }
 
 async function ensureVolume(

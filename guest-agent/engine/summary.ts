@@ -43,13 +43,10 @@ export async function listContainers(query: ListQuery, context: EngineContext): 
   const filters = query.filters ?? {};
   assertFilters(filters, accepted);
   checkStatuses(filters);
-  const newestFirst = context.index
-    .all()
-    .sort((left, right) => (left.record.createdAt < right.record.createdAt ? 1 : -1));
   const everything =
     query.all || query.limit || wanted(filters, 'status').length > 0 || wanted(filters, 'exited').length > 0;
   const between = boundsOf(filters, context);
-  const chosen = newestFirst.filter(
+  const chosen = newestFirst(context.index.all()).filter(
     container =>
       (everything || container.live !== undefined || container.status === 'restarting') &&
       between(container) &&
@@ -63,6 +60,10 @@ export async function listContainers(query: ListQuery, context: EngineContext): 
     })),
   );
 }
+
+/** As every list shows them. */
+export const newestFirst = (containers: ContainerActor[]): ContainerActor[] =>
+  containers.sort((left, right) => (left.record.createdAt < right.record.createdAt ? 1 : -1));
 
 function checkStatuses(filters: Filters): void {
   for (const status of wanted(filters, 'status')) {

@@ -15,7 +15,7 @@ import type { SystemService } from './engine.ts';
 import { runtimeName } from './host-config.ts';
 import type { ImageService } from './image-service.ts';
 import { sizesOf } from './inspect.ts';
-import { toSummary } from './summary.ts';
+import { newestFirst, toSummary } from './summary.ts';
 import { summariesOf } from './usage.ts';
 import type { VolumeService } from './volume-service.ts';
 
@@ -158,7 +158,7 @@ export class System implements SystemService {
     }
     if (asked('container')) {
       const now = new Date();
-      const containers = this.#context.index.all();
+      const containers = newestFirst(this.#context.index.all());
       usage.Containers = await Promise.all(
         containers.map(async container => ({
           ...toSummary(container, now),

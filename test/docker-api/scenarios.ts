@@ -1,3 +1,4 @@
+import { commandScenarios } from './command-scenarios.ts';
 import { commitScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
 import { type Scenario, step } from './step.ts';
 
@@ -365,4 +366,5 @@ export const scenarios: Scenario[] = [
   initScenario,
   logsScenario,
   commitScenario,
+  ...commandScenarios,
 ];
