@@ -34,7 +34,7 @@ export function mountRoot(child: Child, step: StepOf<'root'>): void {
 /** The same with a directory in the place of an overlay. */
 export function bindRoot(child: Child, { source, target }: StepOf<'bindRoot'>): void {
   attachAt(target, coversOf(child));
-  child.root = cloneTree(AT_FDCWD, source, true);
+  child.root = child.held?.get('/') ?? cloneTree(AT_FDCWD, source, true);
   attachAt(target, child.root);
 }
 

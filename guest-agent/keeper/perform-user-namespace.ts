@@ -57,7 +57,11 @@ export function prepareForUser(child: Child, step: StepOf<'prepareForUser'>): vo
   // An overlay looks its layers up by path: they are mounted where nobody else sees them.
   const workshop = newFilesystem('tmpfs', ['mode=755']);
   attachAt(step.root.target, workshop);
-  held.set('/', mappedOverlay(child, step, workshop));
+  const { root } = step;
+  held.set(
+    '/',
+    root.op === 'root' ? mappedOverlay(child, { ...step, root }, workshop) : cloneTree(AT_FDCWD, root.source, true),
+  );
   for (const [number, device] of step.devices.entries()) {
     const name = `device${number}`;
     mknodAt(workshop, name, device.mode, device.major, device.minor);
@@ -76,7 +80,9 @@ export function prepareForUser(child: Child, step: StepOf<'prepareForUser'>): vo
   child.held = held;
 }
 
-function mappedOverlay(child: Child, { root, rootUid, rootGid }: StepOf<'prepareForUser'>, workshop: number): number {
+type Layered = StepOf<'prepareForUser'> & { root: StepOf<'root'> };
+
+function mappedOverlay(child: Child, { root, rootUid, rootGid }: Layered, workshop: number): number {
   const put = (name: string, directory: string): string => {
     const mount = cloneTree(AT_FDCWD, directory, false);
     mapIdentities(mount, child.userNamespace, directory);

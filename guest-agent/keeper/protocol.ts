@@ -88,7 +88,7 @@ export interface HooksStep {
 /** What the steps of these names will need that root in the user namespace may not make. */
 export interface PrepareForUserStep {
   op: 'prepareForUser';
-  root: Extract<LaunchStep, { op: 'root' }>;
+  root: Extract<LaunchStep, { op: 'root' } | { op: 'bindRoot' }>;
   binds: BindStep[];
   /** Targets of `binds` whose files belong to the namespace's users as those on the disk do to the machine's. */
   mapped: string[];

@@ -91,8 +91,19 @@ function check(config: RuntimeSpec): void {
 
 function checkMappings(hasUser: boolean, linux: { uidMappings?: IdMapping[]; gidMappings?: IdMapping[] }): void {
   const { uidMappings = [], gidMappings = [] } = linux;
+  const hasMappings = uidMappings.length > 0 && gidMappings.length > 0;
   if (!hasUser && uidMappings.length + gidMappings.length > 0) {
     throw fail("user namespace mappings specified, but user namespace isn't enabled in the config");
   }
-  if (hasUser) throw fail('user namespaces are not there yet');
+  if (hasUser && !hasMappings) throw fail('User namespaces enabled, but no user mapping found.');
+  for (const mappings of hasUser ? [uidMappings, gidMappings] : []) {
+    if (!mappings.some(({ containerID }) => containerID === 0))
+      throw fail('User namespaces enabled, but no mapping of root found.');
+  }
+}
+
+/** The number outside of a user of the container. */
+export function hostUser(uid: number, { linux }: RuntimeSpec): number {
+  const found = linux.uidMappings?.find(({ containerID, size }) => uid >= containerID && uid < containerID + size);
+  return found ? found.hostID + uid - found.containerID : uid;
 }

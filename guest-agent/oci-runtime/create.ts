@@ -16,7 +16,7 @@ import { AT_FDCWD, mknodAt, toBytes } from '../syscalls/file.ts';
 import { unshare } from '../syscalls/namespace.ts';
 import { CLONE_NEWTIME } from '../syscalls/namespace-flags.ts';
 import { type Born, bear } from './birth.ts';
-import { type Bundle, readBundle } from './config.ts';
+import { type Bundle, hostUser, readBundle } from './config.ts';
 import { type ContainerStore, type SavedContainer, startTimeOf } from './container-store.ts';
 import { fail } from './failure.ts';
 import { runHooks } from './hooks.ts';
@@ -90,7 +90,7 @@ async function bearContainer(options: CreateOptions, bundle: Bundle, place: Plac
     ...(config.annotations ? { annotations: config.annotations } : {}),
   });
   writeFileSync(file, planBytes(plan.steps, seccompFilter), { mode: 0o600 });
-  giveStreamsTo(config.process.user.uid);
+  giveStreamsTo(hostUser(config.process.user.uid, config));
   enterTimeNamespace(config);
   const { steps: _, cloneFlags, ...birth } = plan;
   const hold = { write: null, read: [] };

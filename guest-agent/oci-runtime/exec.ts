@@ -6,7 +6,7 @@ import type { RuntimeProcess } from '../../contracts/oci/runtime-spec.ts';
 import { compileSeccomp, execPlan, planBytes } from '../runtime/index.ts';
 import { pidfdOpen } from '../syscalls/process.ts';
 import { type Born, bear } from './birth.ts';
-import { completedProcess } from './config.ts';
+import { completedProcess, hostUser } from './config.ts';
 import type { ContainerStore, SavedContainer } from './container-store.ts';
 import { fail } from './failure.ts';
 import { cgroupOf, statusOf } from './status.ts';
@@ -65,6 +65,7 @@ async function bearProcess(
     stdio: process_.terminal ? { terminal: true } : { terminal: false, stdin: null, stdout: null, stderr: null },
     cgroup: cgroupOf(container).join(),
     seccompFilter,
+    ...(hasUsers(container) ? { userNamespaceRoot: hostUser(0, container.config) } : {}),
   });
   const plan = join(store.directory(container.id), id);
   const kept = steps.filter(({ op }) => op !== 'stdio');
@@ -81,6 +82,8 @@ async function bearProcess(
     rmSync(plan, { force: true });
   }
 }
+
+const hasUsers = ({ config }: SavedContainer): boolean => config.linux.namespaces.some(({ type }) => type === 'user');
 
 function filterOf({ config }: SavedContainer, { capabilities }: RuntimeProcess): Buffer | undefined {
   const { seccomp } = config.linux;

@@ -8,7 +8,7 @@ export const features = (): object => ({
   hooks: ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'],
   mountOptions: [...mountOptionNames].sort(),
   linux: {
-    namespaces: ['cgroup', 'ipc', 'mount', 'network', 'pid', 'time', 'uts'],
+    namespaces: ['cgroup', 'ipc', 'mount', 'network', 'pid', 'time', 'user', 'uts'],
     capabilities: [...capabilityNames],
     cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: true },
     seccomp: {

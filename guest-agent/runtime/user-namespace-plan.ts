@@ -11,7 +11,15 @@ interface Plan {
 }
 
 /** These must be root's of the machine: streams, limits, labels, and what is joined. */
-const early = new Set<LaunchStep['op']>(['stdio', 'oomScore', 'limits', 'apparmor', 'enterNamespace', 'joinCgroup']);
+const early = new Set<LaunchStep['op']>([
+  'openGate',
+  'stdio',
+  'oomScore',
+  'limits',
+  'apparmor',
+  'enterNamespace',
+  'joinCgroup',
+]);
 /** Only root of the machine may mount them; of the network's namespace, which belongs to the machine. */
 const machineFilesystems = new Set(['sysfs']);
 
@@ -72,7 +80,7 @@ export function joiningUserNamespace({ steps, ...birth }: Plan, rootUid: number)
 
 function insideSteps(step: LaunchStep, sysctls: Record<string, string> | undefined): LaunchStep[] {
   if (step.op === 'sysctls') return sysctlSteps(sysctls);
-  return [step.op === 'root' ? { ...step, target: '.' } : step];
+  return [step.op === 'root' || step.op === 'bindRoot' ? { ...step, target: '.' } : step];
 }
 
 const outside = (step: LaunchStep, rootUid: number): LaunchStep =>
@@ -87,8 +95,8 @@ const mapText = (mappings: readonly IdMapping[] = []): string =>
 function preparation(steps: readonly LaunchStep[], spec: RuntimeSpec): LaunchStep {
   const all = <Op extends LaunchStep['op']>(op: Op): StepOf<Op>[] =>
     steps.filter((step): step is StepOf<Op> => step.op === op);
-  const [root] = all('root');
-  if (!root) throw new Error('a user namespace is for a root of layers');
+  const [root] = [...all('root'), ...all('bindRoot')];
+  if (!root) throw new Error('a user namespace without a root file system');
   return {
     op: 'prepareForUser',
     root,

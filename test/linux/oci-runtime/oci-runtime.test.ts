@@ -196,6 +196,25 @@ describe.skipIf(reason)('berth-runtime', { timeout: 120_000 }, () => {
     expect(namespace).not.toBe(readlinkSync('/proc/self/ns/time'));
   });
 
+  it('maps the users of a user namespace', async () => {
+    const mappings = [{ containerID: 0, hostID: 200_000, size: 65_536 }];
+    const id = bundles.id();
+    const bundle = await bundles.make(service, ({ linux }) => {
+      linux.namespaces.push({ type: 'user' });
+      Object.assign(linux, { uidMappings: mappings, gidMappings: mappings });
+    });
+    await succeed('chown', ['-R', '200000:200000', join(bundle, 'rootfs')]);
+    await succeed('chmod', ['755', bundles.directory]);
+    await bundles.succeed('create', '--bundle', bundle, id);
+    await bundles.succeed('start', id);
+    const { pid } = await bundles.state(id);
+    expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toContain('Uid:\t200000\t200000');
+    expect(await bundles.succeed('exec', id, 'sh', '-c', 'id -u; cat /proc/self/uid_map')).toMatch(
+      /^0\n +0 +200000 +65536/,
+    );
+    await bundles.succeed('delete', '--force', id);
+  });
+
   it('limits in control groups, and changes the limits', async () => {
     const id = bundles.id();
     const bundle = await bundles.make(service, config => {
