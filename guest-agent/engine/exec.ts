@@ -100,6 +100,8 @@ export class ExecActor implements Exec {
   readonly #context: EngineContext;
   readonly #streams = new Streams();
   #state: ExecState = { status: 'created' };
+  /** Nobody but the engine asks how it ended. */
+  #isOurs = false;
 
   constructor(container: ContainerActor, body: ExecCreateBody, context: EngineContext) {
     this.#container = container;
@@ -158,6 +160,7 @@ export class ExecActor implements Exec {
   async run(onOutput: (data: Buffer) => void, signal: AbortSignal): Promise<number> {
     this.#assertStartable();
     this.#state = { status: 'starting' };
+    this.#isOurs = true;
     const session = this.#attach();
     await this.#launch(undefined).catch(error => {
       throw this.#failed(error);
@@ -250,7 +253,8 @@ export class ExecActor implements Exec {
     this.#state = { status: 'exited', exitCode };
     this.#streams.ended();
     this.#container.execIds.delete(this.id);
-    setTimeout(() => this.#context.execs.delete(this.id), rememberedMs).unref();
+    if (this.#isOurs) this.#context.execs.delete(this.id);
+    else setTimeout(() => this.#context.execs.delete(this.id), rememberedMs).unref();
   }
 
   #describe(live: Live): RuntimeProcess {

@@ -28,7 +28,7 @@ describe.skipIf(!usable)('health checks', { timeout: 60_000 }, () => {
     );
 
   beforeAll(async () => {
-    engine = await startNativeEngine();
+    engine = await startNativeEngine({ init: true });
     await engine.docker('load', '-q', '-i', await busyboxArchive());
   });
   afterAll(() => engine?.stop());
@@ -66,6 +66,16 @@ describe.skipIf(!usable)('health checks', { timeout: 60_000 }, () => {
     await engine.docker('run', '-d', '--name', 'keeps', '--health-cmd', 'true', 'busybox', 'sleep', '100');
     expect((await health('keeps')).Log).toEqual([]);
     await engine.docker('rm', '-f', 'keeps');
+  });
+
+  it('leave nothing behind, and see the init that the engine is told to give', async () => {
+    await run('bare', 'cat /proc/1/comm');
+    expect((await becomes('bare', 'healthy')).Log[0]?.Output).toBe('docker-init\n');
+    await eventually('no probe is left', async () => {
+      const left = await engine.docker('inspect', '--format', '{{json .ExecIDs}}', 'bare');
+      return left === 'null\n';
+    });
+    await engine.docker('rm', '-f', 'bare');
   });
 
   it('are told as events', async () => {
