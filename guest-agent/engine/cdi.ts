@@ -85,7 +85,7 @@ export function withEdits(spec: RuntimeSpec, edits: readonly CdiEdits[]): Runtim
       user: { ...user, additionalGids: [...new Set([...(user.additionalGids ?? []), ...all('additionalGids')])] },
     },
     mounts: [...spec.mounts, ...mounts],
-    hooks: withHooks(spec.hooks ?? {}, all('hooks')),
+    ...(all('hooks').length > 0 ? { hooks: withHooks(spec.hooks ?? {}, all('hooks')) } : {}),
     linux: {
       ...linux,
       devices: [...(linux.devices ?? []).filter(({ path }) => !paths.has(path)), ...nodes.map(({ device }) => device)],

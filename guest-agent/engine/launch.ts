@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { removeIfSmall } from '../../base/remove-small.ts';
 import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
@@ -14,6 +15,7 @@ import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
 import { chooseDevices, deviceNumbers } from './devices.ts';
 import { execDirectory } from './exec-directory.ts';
+import { lifecycleFor } from './hooks.ts';
 import { initMounts } from './init.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import { refusedLaunch } from './launch-error.ts';
@@ -101,12 +103,15 @@ async function launchInto(
   const spec = requests.length > 0 ? await withRequestedDevices(asked, requests) : asked;
   const refused = refusedSpec(spec);
   if (refused) throw refusedLaunch(refused);
+  const root = join(context.options.execRoot, 'rootfs');
+  const lifecycle = spec.hooks ? lifecycleFor(record.id, spec, { bundle: execDir, root }) : undefined;
   const { cgroup } = rooms.cgroups.create(cgroupsPath, spec.linux.resources ?? {});
   const stdio = stdioFor(record, execDir, spec, context);
   const process = await rooms.runtime.launch({
     id: record.id,
     spec,
     rootfs: rooms.snapshots.rootfs(record.id),
+    lifecycle,
     stdio,
     cgroup: cgroup.join(),
     seccompFilter: seccompFilterFor(record.hostConfig, spec.process.capabilities?.bounding ?? []),
