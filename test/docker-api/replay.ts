@@ -63,7 +63,7 @@ export async function play(scenario: Scenario, socket: string, archive: string, 
   } finally {
     const left = (await succeed('docker', ['ps', '-aq'], { env })).split('\n').filter(Boolean);
     if (left.length > 0) await succeed('docker', ['rm', '-f', '-v', ...left], { env });
-    await command('docker', ['rmi', '-f', 'busybox', 'other:1', 'localhost:5000/third'], { env });
+    await command('docker', ['image', 'prune', '-f', '-a'], { env });
     await command('docker', ['volume', 'prune', '-f', '-a'], { env });
     await command('docker', ['network', 'prune', '-f'], { env });
   }
