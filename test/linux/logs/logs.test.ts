@@ -24,6 +24,7 @@ import {
   openLogs,
 } from '../../../guest-agent/logs/index.ts';
 import { openTerminalPeer } from '../../../guest-agent/syscalls/terminal.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const usable = process.platform === 'linux';
 if (!usable) console.log('skipped: the pump needs Linux');
@@ -232,14 +233,14 @@ describe.skipIf(!usable)('logs', () => {
     const config: LogConfig = { type: 'json-file', options: { 'max-size': '4k', 'max-file': '2' } };
     const output = open(config);
     say('first\n');
-    await sleep(30);
     let text = '';
     const following = (async () => {
       for await (const { data } of logs.read(directory, config, { ...all, follow: true }, output, never)) text += data;
     })();
     for (let number = 0; number < 200; number++) {
       say(`line ${number}\n`);
-      if (number % 10 === 0) await sleep(2);
+      // of three files' worth at once the oldest would be gone
+      if (number % 40 === 0) await eventually('the follower has it', () => text.endsWith(`line ${number}\n`));
     }
     finish();
     await following;
