@@ -60,6 +60,7 @@ async function openStorage({ root, settings, machine }: Flags, archive: Rooms['a
     registry,
     platform: ownPlatform(),
     downloads: () => settings.config['max-concurrent-downloads'],
+    uploads: () => settings.config['max-concurrent-uploads'],
     attempts: () => settings.config['max-download-attempts'],
     log,
   });

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { inquire } from '../test/docker-api/ask.ts';
 import { badInput, startHostileRegistry, wordsFor } from '../test/docker-api/bad-input.ts';
 import { inquiries } from '../test/docker-api/inquiries.ts';
+import { registryScenario, setUpRegistries } from '../test/docker-api/registry-scenario.ts';
 import { play } from '../test/docker-api/replay.ts';
 import { scenarios } from '../test/docker-api/scenarios.ts';
 import { succeed } from '../test/support/command.ts';
@@ -42,6 +43,14 @@ async function playBadInput(peer: Peer, archive: string): Promise<unknown> {
   return played;
 }
 
+async function playRegistries(peer: Peer, archive: string): Promise<unknown> {
+  const ports = { open: await freePort(), locked: await freePort(), closed: await freePort() };
+  const { words, tearDown } = await setUpRegistries(ports, peer.enter);
+  const played = await play(registryScenario, peer.socket, archive, words);
+  await tearDown();
+  return played;
+}
+
 async function record(peer: Peer): Promise<void> {
   const archive = await busyboxArchive();
   const format = ['version', '--format', '{{.Server.Version}}'];
@@ -52,6 +61,7 @@ async function record(peer: Peer): Promise<void> {
     played[scenario.name] = await play(scenario, peer.socket, archive);
   }
   if (isWanted(badInput)) played[badInput.name] = await playBadInput(peer, archive);
+  if (isWanted(registryScenario)) played[registryScenario.name] = await playRegistries(peer, archive);
   await keep('docker.json', engine, 'scenarios', played);
   const answered = earlier('inquiries.json', 'inquiries');
   for (const inquiry of inquiries.filter(isWanted)) {

@@ -1,7 +1,14 @@
 import { boolean, filters, optionalText, repeated } from '../decode.ts';
 import { bytes, json, nothing, progress, route } from '../route.ts';
 import type { JsonMessage } from './common.ts';
-import type { HistoryItem, ImageDeleteItem, ImageInspect, ImagePruneReport, ImageSummary } from './images.ts';
+import type {
+  DistributionInspect,
+  HistoryItem,
+  ImageDeleteItem,
+  ImageInspect,
+  ImagePruneReport,
+  ImageSummary,
+} from './images.ts';
 
 export const imageList = route('GET', '/images/json', {
   query: {
@@ -15,7 +22,7 @@ export const imageList = route('GET', '/images/json', {
   answer: json<ImageSummary[]>(),
 });
 
-/** Pull; credentials come in `X-Registry-Auth`. */
+/** Pull, or import of a tar (`fromSrc`); credentials come in `X-Registry-Auth`. */
 export const imageCreate = route('POST', '/images/create', {
   query: {
     fromImage: optionalText,
@@ -23,8 +30,20 @@ export const imageCreate = route('POST', '/images/create', {
     repo: optionalText,
     tag: optionalText,
     platform: optionalText,
+    message: optionalText,
+    changes: repeated,
   },
   answer: progress<JsonMessage>(),
+});
+
+/** Credentials come in `X-Registry-Auth`; the platform is OCI's document. */
+export const imagePush = route('POST', '/images/{name*}/push', {
+  query: { tag: optionalText, platform: optionalText },
+  answer: progress<JsonMessage>(),
+});
+
+export const distributionInspect = route('GET', '/distribution/{name*}/json', {
+  answer: json<DistributionInspect>(),
 });
 
 export const imageInspect = route('GET', '/images/{name*}/json', {
@@ -43,19 +62,22 @@ export const imageTag = route('POST', '/images/{name*}/tag', {
 });
 
 export const imageRemove = route('DELETE', '/images/{name*}', {
-  query: { force: boolean, noprune: boolean },
+  query: { force: boolean, noprune: boolean, platforms: repeated },
   answer: json<ImageDeleteItem[]>(),
 });
 
 export const imageSaveAll = route('GET', '/images/get', {
-  query: { names: repeated },
+  query: { names: repeated, platform: repeated },
   answer: bytes('application/x-tar'),
 });
-export const imageSave = route('GET', '/images/{name*}/get', { answer: bytes('application/x-tar') });
+export const imageSave = route('GET', '/images/{name*}/get', {
+  query: { platform: repeated },
+  answer: bytes('application/x-tar'),
+});
 
 /** The request's body is a tar, plain or compressed. */
 export const imageLoad = route('POST', '/images/load', {
-  query: { quiet: boolean },
+  query: { quiet: boolean, platform: repeated },
   answer: progress<JsonMessage>(),
 });
 

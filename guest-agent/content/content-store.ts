@@ -16,7 +16,8 @@ export interface ContentStore {
   /** The whole blob; for documents. @throws not-found. */
   read(digest: Digest): Promise<Buffer>;
   readSync(digest: Digest): Buffer;
-  stream(digest: Digest): Readable;
+  /** Its bytes from `start` to before `end`. */
+  stream(digest: Digest, start?: number, end?: number): Readable;
   /** Stores a document durably. */
   put(bytes: Buffer): Promise<Digest>;
   /** Continues or begins the download of `digest`. One at a time for a digest: the caller sees to it. */
@@ -80,8 +81,8 @@ class FolderContentStore implements ContentStore {
     }
   }
 
-  stream(digest: Digest): Readable {
-    return createReadStream(this.pathOf(digest), { highWaterMark: 1 << 20 });
+  stream(digest: Digest, start = 0, end = Number.POSITIVE_INFINITY): Readable {
+    return createReadStream(this.pathOf(digest), { highWaterMark: 1 << 20, start, end: end - 1 });
   }
 
   async put(bytes: Buffer): Promise<Digest> {

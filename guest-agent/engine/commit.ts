@@ -64,7 +64,7 @@ function documentOf(
 }
 
 /** Of a container's config what an image says, too. */
-function runConfig(config: ContainerConfig): ImageRunConfig {
+export function runConfig(config: ContainerConfig): ImageRunConfig {
   const { User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels } = config;
   const { StopSignal, StopTimeout, Healthcheck, OnBuild, Shell } = config;
   const said = { User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal, StopTimeout };

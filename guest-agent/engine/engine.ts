@@ -15,6 +15,7 @@ import type {
 import type { EventMessage } from '../../contracts/docker/events.ts';
 import type { ExecCreateBody, ExecInspect } from '../../contracts/docker/exec.ts';
 import type {
+  DistributionInspect,
   HistoryItem,
   ImageDeleteItem,
   ImageInspect,
@@ -39,6 +40,7 @@ import type {
 } from '../../contracts/docker/volumes.ts';
 import type { PathStat } from '../archive/index.ts';
 import type { OutputChunk } from '../logs/index.ts';
+import type { ImportRequest } from './import.ts';
 
 /** Filters as every list, prune and event request carries them: key → wanted values. */
 export type Filters = Readonly<Record<string, readonly string[]>>;
@@ -172,7 +174,7 @@ export interface ImagesService {
     manifests?: boolean;
   }): Promise<ImageSummary[]>;
   inspect(name: string, options?: { platform?: string; manifests?: boolean }): Promise<ImageInspect>;
-  history(name: string): Promise<HistoryItem[]>;
+  history(name: string, platform?: string): Promise<HistoryItem[]>;
   /** Yields progress as Docker's JSON messages through `progress`; rejects with what made it fail. */
   pull(request: {
     image: string;
@@ -182,13 +184,26 @@ export interface ImagesService {
     progress: (message: JsonMessage) => void;
     signal: AbortSignal;
   }): Promise<void>;
+  /** As {@link pull}; without a tag all tags of the repository. */
+  push(request: {
+    image: string;
+    tag?: string;
+    platform?: string;
+    auth?: AuthConfig;
+    progress: (message: JsonMessage) => void;
+    signal: AbortSignal;
+  }): Promise<void>;
+  /** Tells the new image's id as its last message. */
+  import(request: ImportRequest): Promise<void>;
+  /** What a registry has under a name. */
+  distribution(request: { image: string; auth?: AuthConfig; signal: AbortSignal }): Promise<DistributionInspect>;
   load(
     tar: Readable,
-    options: { quiet: boolean; progress: (message: JsonMessage) => void; signal: AbortSignal },
+    options: { quiet: boolean; platform?: string; progress: (message: JsonMessage) => void; signal: AbortSignal },
   ): Promise<void>;
-  save(names: readonly string[]): Promise<Readable>;
+  save(names: readonly string[], platform?: string): Promise<Readable>;
   tag(name: string, target: { repository: string; tag?: string }): Promise<void>;
-  remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteItem[]>;
+  remove(name: string, options: { force: boolean; noPrune: boolean; platform?: string }): Promise<ImageDeleteItem[]>;
   prune(filters: Filters): Promise<ImagePruneReport>;
 }
 

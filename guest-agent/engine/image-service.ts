@@ -2,18 +2,34 @@ import type { Readable } from 'node:stream';
 import type { AuthConfig, JsonMessage } from '../../contracts/docker/common.ts';
 import type { ContainerConfig } from '../../contracts/docker/containers.ts';
 import type {
+  DistributionInspect,
   HistoryItem,
   ImageDeleteItem,
   ImageInspect,
   ImagePruneReport,
   ImageSummary,
 } from '../../contracts/docker/images.ts';
-import { invalidArgument, notFound } from '../../contracts/errors.ts';
+import { invalidArgument, messageOf, notFound } from '../../contracts/errors.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
-import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
-import { type ContainerUse, type Image, ownPlatform, parsePlatform } from '../images/index.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
+import {
+  familiar,
+  familiarName,
+  parseReference,
+  type Reference,
+  withDefaultTag,
+} from '../../contracts/oci/reference.ts';
+import {
+  type ContainerUse,
+  formatPlatform,
+  type Image,
+  ownPlatform,
+  parsePlatform,
+  suitability,
+} from '../images/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, ImagesService } from './engine.ts';
+import { type ImportRequest, importImage } from './import.ts';
 
 /** Docker's image documents and events over the images room. */
 export class ImageService implements ImagesService {
@@ -40,17 +56,16 @@ export class ImageService implements ImagesService {
   }
 
   async inspect(name: string, options: { platform?: string } = {}): Promise<ImageInspect> {
-    const image = this.#context.rooms.images.get(name);
+    const image = this.#checked(name, options.platform);
     const { config } = image;
-    checkPlatform(name, image, options.platform);
     return {
       Id: image.id,
       RepoTags: image.references.map(familiar),
       RepoDigests: image.repoDigests,
       Parent: '',
-      Comment: config.history?.at(-1)?.comment ?? '',
+      Comment: config.comment || (config.history?.at(-1)?.comment ?? ''),
       Created: config.created ?? undefined,
-      DockerVersion: '',
+      DockerVersion: config.docker_version ?? '',
       Author: config.author ?? '',
       Config: (config.config as ContainerConfig | undefined) ?? null,
       Architecture: config.architecture,
@@ -64,7 +79,8 @@ export class ImageService implements ImagesService {
     };
   }
 
-  async history(name: string): Promise<HistoryItem[]> {
+  async history(name: string, platform?: string): Promise<HistoryItem[]> {
+    this.#checked(name, platform);
     return this.#context.rooms.images.history(name);
   }
 
@@ -77,33 +93,68 @@ export class ImageService implements ImagesService {
     signal: AbortSignal;
   }): Promise<void> {
     const reference = withTag(request.image, request.tag);
-    const { platform, auth, progress, signal } = request;
+    const { auth, progress, signal } = request;
+    const wanted = request.platform ? parsePlatform(request.platform, ownPlatform()) : undefined;
     await this.#context.rooms.images.pull(reference, {
-      ...(platform ? { platform: parsePlatform(platform, ownPlatform()) } : {}),
+      ...(wanted ? { platform: wanted } : {}),
       ...(auth ? { auth } : {}),
       progress,
       signal,
     });
-    const name = familiar(withDefaultTag(reference));
-    this.#emit('pull', name, name);
+    const pulled = withDefaultTag(reference);
+    const name = familiar(pulled);
+    if (wanted) this.#warnOfPlatform(name, wanted, progress);
+    this.#emit('pull', name, familiarName(pulled));
+  }
+
+  async push(request: {
+    image: string;
+    tag?: string;
+    platform?: string;
+    auth?: AuthConfig;
+    progress: (message: JsonMessage) => void;
+    signal: AbortSignal;
+  }): Promise<void> {
+    const reference = withTag(repositoryAlone(request.image, request.tag), request.tag);
+    if (reference.digest) throw invalidArgument('cannot push a digest reference');
+    const { auth, progress, signal } = request;
+    const platform = request.platform ? parsePlatform(request.platform, ownPlatform()) : undefined;
+    const name = familiar(reference);
+    const image = platform && this.#context.rooms.images.find(name);
+    if (image) checkPlatform(name, image, platform);
+    await this.#context.rooms.images.push(reference, { ...(auth ? { auth } : {}), progress, signal });
+    this.#emit('push', name, familiarName(reference));
+  }
+
+  import(request: ImportRequest): Promise<void> {
+    return importImage(request, this.#context);
+  }
+
+  distribution(request: { image: string; auth?: AuthConfig; signal: AbortSignal }): Promise<DistributionInspect> {
+    const { auth, signal } = request;
+    const reference = parseReference(request.image);
+    return this.#context.rooms.images.distribution(reference, { ...(auth ? { auth } : {}), signal });
   }
 
   async load(
     tar: Readable,
-    options: { quiet: boolean; progress: (message: JsonMessage) => void; signal: AbortSignal },
+    options: { quiet: boolean; platform?: string; progress: (message: JsonMessage) => void; signal: AbortSignal },
   ): Promise<void> {
-    for (const image of await this.#context.rooms.images.load(tar, options))
+    const { platform, ...rest } = options;
+    const wanted = platform ? { platform: parsePlatform(platform, ownPlatform()) } : {};
+    for (const image of await this.#context.rooms.images.load(tar, { ...rest, ...wanted }))
       this.#emit('load', image.id, nameOf(image));
   }
 
-  async save(names: readonly string[]): Promise<Readable> {
-    const missing = names.find(name => !this.#context.rooms.images.find(name));
-    if (missing) throw notFound(`No such image: ${missing}`);
-    const tar = this.#context.rooms.images.save(names);
-    for (const name of names) {
-      const { id } = this.#context.rooms.images.get(name);
-      this.#emit('save', id, id);
+  async save(names: readonly string[], platform?: string): Promise<Readable> {
+    const { images } = this.#context.rooms;
+    const wanted = platform ? parsePlatform(platform, ownPlatform()) : undefined;
+    const saved = names.map(name => images.find(name) ?? missingImage(name));
+    if (wanted && saved.some(({ config }) => suitability(config, wanted) === 0)) {
+      throw notFound(`no suitable export target found for platform ${formatPlatform(wanted)}`);
     }
+    const tar = images.save(names);
+    for (const { id } of saved) this.#emit('save', id, id);
     return tar;
   }
 
@@ -113,9 +164,12 @@ export class ImageService implements ImagesService {
     this.#emit('tag', this.#context.rooms.images.get(name).id, familiar(reference));
   }
 
-  async remove(name: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteItem[]> {
+  async remove(
+    name: string,
+    options: { force: boolean; noPrune: boolean; platform?: string },
+  ): Promise<ImageDeleteItem[]> {
     const { images } = this.#context.rooms;
-    const { id } = images.get(name);
+    const { id } = this.#checked(name, options.platform);
     const inUse = (imageId: Digest): ContainerUse[] => this.#usesOf(imageId);
     const items = await images.remove(name, { force: options.force, noprune: options.noPrune, inUse });
     this.#emitRemoval(id, items);
@@ -132,6 +186,22 @@ export class ImageService implements ImagesService {
       attributes: { reclaimed: String(report.spaceReclaimed) },
     });
     return { ImagesDeleted: report.deleted.length > 0 ? report.deleted : null, SpaceReclaimed: report.spaceReclaimed };
+  }
+
+  /** A registry may have one image only, for whatever platform; dockerd takes that, and says so. */
+  #warnOfPlatform(name: string, wanted: Platform, progress: (message: JsonMessage) => void): void {
+    try {
+      checkPlatform(name, this.#context.rooms.images.get(name), wanted);
+    } catch (error) {
+      progress({ status: `WARNING: ${messageOf(error)}` });
+    }
+  }
+
+  /** @throws not-found when there is no such image, or it is for another platform */
+  #checked(name: string, platform: string | undefined): Image {
+    const image = this.#context.rooms.images.get(name);
+    checkPlatform(name, image, platform ? parsePlatform(platform, ownPlatform()) : undefined);
+    return image;
   }
 
   #usesOf(id: Digest): ContainerUse[] {
@@ -153,6 +223,10 @@ export class ImageService implements ImagesService {
   }
 }
 
+function missingImage(name: string): never {
+  throw notFound(`No such image: ${name}`);
+}
+
 const seconds = (date: Date): number => Math.floor(date.getTime() / 1000);
 
 const nameOf = (image: Image): string => {
@@ -167,9 +241,16 @@ function withTag(repository: string, tag: string | undefined): Reference {
   return parseReference(tag.includes(':') ? `${repository}@${tag}` : `${repository}:${tag}`);
 }
 
-function checkPlatform(name: string, { config }: Image, platform: string | undefined): void {
-  if (!platform) return;
-  const wanted = parsePlatform(platform, ownPlatform());
-  if (wanted.os === config.os && wanted.architecture === config.architecture) return;
-  throw notFound(`image with reference ${name} was found but does not provide the specified platform (${platform})`);
+/** A name that brings a tag of its own, while another one is asked for. */
+function repositoryAlone(name: string, tag: string | undefined): string {
+  return tag ? familiarName(parseReference(name)) : name;
+}
+
+/** @throws not-found in Docker's words */
+function checkPlatform(name: string, { config }: Image, wanted: Platform | undefined): void {
+  if (!wanted || suitability(config, wanted) > 0) return;
+  const [own, asked] = [config, wanted].map(formatPlatform);
+  throw notFound(
+    `image with reference ${name} was found but its platform (${own}) does not match the specified platform (${asked})`,
+  );
 }

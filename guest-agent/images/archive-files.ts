@@ -27,7 +27,7 @@ export class ArchiveFiles {
   static async read(source: Readable, content: ContentStore, signal: AbortSignal): Promise<ArchiveFiles> {
     const files = new ArchiveFiles();
     try {
-      await files.#readAll(await unpackedTar(source, signal), content, signal);
+      await files.#readAll(await tarIn(source, signal), content, signal);
       return files;
     } catch (error) {
       await files.close();
@@ -117,7 +117,7 @@ async function spoolOf(entry: Entry, content: ContentStore): Promise<IngestedBlo
 }
 
 /** The tar in `source`, whatever it is packed with. */
-async function unpackedTar(source: Readable, signal: AbortSignal): Promise<Readable> {
+export async function tarIn(source: Readable, signal: AbortSignal): Promise<Readable> {
   const start = await firstChunk(source, signal);
   const compression = compressionOfBytes(start);
   if (compression === 'none') return source;

@@ -26,10 +26,11 @@ type Rooms = Pick<PullRooms, 'content' | 'snapshots' | 'archive' | 'index' | 'la
 export async function commitLayer({ parent, tar, config, step }: CommitLayerRequest, rooms: Rooms): Promise<Digest> {
   const { content, index, layerHolds } = rooms;
   const lease = content.lease();
-  const letGo = layerHolds.take(parent?.chainIds ?? []);
+  const letGo = [layerHolds.take(parent?.chainIds ?? [])];
+  const guard = { lease, hold: (chainId: ChainId) => letGo.push(layerHolds.take([chainId])) };
   try {
     for (const { digest } of parent?.layers ?? []) lease.protect(digest);
-    const layer = await storeLayer(tar, parent, lease, rooms);
+    const layer = await storeLayer(tar, parent, guard, rooms);
     const { diff_ids: below = [] } = parent?.config.rootfs ?? {};
     const document: ImageConfig = {
       ...config,
@@ -46,16 +47,22 @@ export async function commitLayer({ parent, tar, config, step }: CommitLayerRequ
     });
     return id;
   } finally {
-    letGo();
+    for (const release of letGo) release();
     lease.release();
   }
+}
+
+/** What keeps a sweep away until a record names what was made. */
+interface Guard {
+  lease: Lease;
+  hold(chainId: ChainId): void;
 }
 
 /** Undefined for a layer that holds nothing. */
 async function storeLayer(
   tar: Readable,
   parent: Image | undefined,
-  lease: Lease,
+  { lease, hold }: Guard,
   { content, snapshots, archive }: Rooms,
 ): Promise<{ diffId: DiffId; blob: LayerBlob } | undefined> {
   const spool = await content.spool();
@@ -72,6 +79,7 @@ async function storeLayer(
     const diffId = digest as Digest as DiffId;
     const chainId = chainIdsOf([...(parent?.config.rootfs.diff_ids ?? []), diffId]).at(-1) as ChainId;
     lease.protect(digest);
+    hold(chainId);
     if (!content.has(digest)) await file.commit();
     const draft = await snapshots.prepareLayer(chainId, parent?.topChainId);
     try {

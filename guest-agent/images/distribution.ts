@@ -1,11 +1,10 @@
 import type { DistributionInspect, ImageDescriptor } from '../../contracts/docker/images.ts';
-import { EngineError, unauthorized } from '../../contracts/errors.ts';
+import { forbidden, internal, notFound, unauthorized } from '../../contracts/errors.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
 import { isRegistryError, type Registry } from '../registry/index.ts';
 import { parseConfig, parseManifest } from './manifests.ts';
 import type { PullOptions } from './pull.ts';
-import { pullError } from './pull-errors.ts';
 
 /** Nobody needs a configuration longer than this, in bytes. */
 const longestConfig = 8 << 20;
@@ -32,9 +31,16 @@ export async function inspectDistribution(
     const config = parseConfig(Buffer.concat(await stream.toArray()));
     return { Descriptor: { ...descriptor }, Platforms: [toDocument(config)] };
   } catch (error) {
-    if (isRegistryError(error) && error.status === 401) throw unauthorized(error.message, { cause: error });
-    throw error instanceof EngineError ? error : pullError(error, reference);
+    throw distributionError(error);
   }
+}
+
+/** Unlike a pull's, told as the registry says it. */
+function distributionError(error: unknown): unknown {
+  if (!isRegistryError(error)) return error;
+  if (error.code === 'UNAUTHORIZED') return unauthorized(error.message, { cause: error });
+  if (error.code === 'DENIED') return forbidden(error.message, { cause: error });
+  return (error.status === 404 ? notFound : internal)(error.message, { cause: error });
 }
 
 function toDocument({ architecture, os, variant }: Platform): NonNullable<ImageDescriptor['platform']> {

@@ -44,7 +44,9 @@ export async function download(
   }
 }
 
-const mayTryAgain = (error: unknown): boolean => isRegistryError(error) && (error.transient || error.status === 429);
+/** A registry that answers so may answer better a little later. */
+export const mayTryAgain = (error: unknown): boolean =>
+  isRegistryError(error) && (error.transient || error.status === 429);
 
 async function fetchRest(
   repository: Repository,
@@ -80,7 +82,11 @@ async function* bytesOf(stream: Readable): AsyncGenerator<Buffer> {
   }
 }
 
-async function backOff(failures: number, { clock, retryDelayMs, signal, tell }: DownloadOptions): Promise<void> {
+/** Waits before the next attempt, ever longer, and says so. */
+export async function backOff(
+  failures: number,
+  { clock, retryDelayMs, signal, tell }: Omit<DownloadOptions, 'attempts'>,
+): Promise<void> {
   const delayMs = retryDelayMs * 2 ** (failures - 1);
   const seconds = Math.ceil(delayMs / 1000);
   tell({ action: `Retrying in ${seconds} second${seconds === 1 ? '' : 's'}` });

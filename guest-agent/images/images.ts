@@ -17,11 +17,11 @@ import { historyOf } from './history.ts';
 import { Holds } from './holds.ts';
 import { type Image, toImage } from './image.ts';
 import { ImageIndex, type IndexState } from './image-index.ts';
-import { booleanFilter, filterImages, type ImageFilters, noSuchImage } from './list.ts';
-import { Loader } from './load.ts';
-import type { Progress } from './progress.ts';
+import { booleanFilter, checkFilters, filterImages, type ImageFilters, noSuchImage } from './list.ts';
+import { Loader, type LoadOptions } from './load.ts';
 import { Puller, type PullOptions } from './pull.ts';
 import { isDiskFull } from './pull-errors.ts';
+import { Pusher, type PushOptions } from './push.ts';
 import { type ContainerUse, planRemoval, untaggedItems } from './remove.ts';
 import { saveImages } from './save.ts';
 
@@ -38,6 +38,8 @@ export interface ImagesOptions {
   clock?: Clock;
   /** Docker's `max-concurrent-downloads`: 3. Asked each time, as it may change. */
   downloads?: () => number;
+  /** Docker's `max-concurrent-uploads`: 5. */
+  uploads?: () => number;
   /** Docker's `max-download-attempts`: 5. */
   attempts?: () => number;
   retryDelayMs?: number;
@@ -49,8 +51,10 @@ export type UsesOf = (imageId: Digest) => readonly ContainerUse[];
 /** See the door of this room. Images and lists are snapshots; errors are in dockerd's words. */
 export interface Images {
   pull(reference: Reference, options: PullOptions): Promise<Image>;
+  /** The tag, or all tags of a repository. */
+  push(reference: Reference, options: PushOptions): Promise<void>;
   /** Reads a docker-archive or an OCI layout, packed or not. Resolves to the names (or ids) that were loaded. */
-  load(tar: Readable, options: { quiet: boolean; progress: Progress; signal?: AbortSignal }): Promise<Image[]>;
+  load(tar: Readable, options: LoadOptions): Promise<Image[]>;
   /** A docker-archive that is an OCI layout too. @throws not-found before the first byte. */
   save(names: readonly string[]): Readable;
   /** By reference, id, or a prefix of an id. @throws invalid-argument for what can be neither. */
@@ -87,6 +91,7 @@ class ImageStore implements Images {
   readonly #index: ImageIndex;
   readonly #layerHolds = new Holds<ChainId>();
   readonly #puller: Puller;
+  readonly #pusher: Pusher;
   readonly #loader: Loader;
   readonly #configTexts = new Map<Digest, string>();
   #made: { state: IndexState | undefined; images: Map<Digest, Image> } = { state: undefined, images: new Map() };
@@ -96,6 +101,7 @@ class ImageStore implements Images {
     this.#index = index;
     const rooms = { ...options, clock: options.clock ?? systemClock, index, layerHolds: this.#layerHolds };
     this.#puller = new Puller(rooms);
+    this.#pusher = new Pusher(rooms);
     this.#loader = new Loader(rooms);
   }
 
@@ -103,7 +109,11 @@ class ImageStore implements Images {
     return this.#image(await this.#orSweep(this.#puller.pull(withDefaultTag(reference), options)));
   }
 
-  async load(tar: Readable, options: { quiet: boolean; progress: Progress; signal?: AbortSignal }): Promise<Image[]> {
+  push(reference: Reference, options: PushOptions): Promise<void> {
+    return this.#orSweep(this.#pusher.push(reference, options));
+  }
+
+  async load(tar: Readable, options: LoadOptions): Promise<Image[]> {
     const ids = await this.#orSweep(this.#loader.load(tar, options));
     return ids.map(id => this.#image(id));
   }
@@ -123,6 +133,11 @@ class ImageStore implements Images {
   }
 
   list(filters: ImageFilters = {}): Image[] {
+    checkFilters(filters, 'list');
+    return this.#filtered(filters);
+  }
+
+  #filtered(filters: ImageFilters): Image[] {
     const images = [...this.#index.state.images.keys()].map(id => this.#image(id));
     return filterImages(images, filters, name => this.find(name), new Date());
   }
@@ -166,11 +181,12 @@ class ImageStore implements Images {
   }
 
   async prune(filters: ImageFilters, inUse: UsesOf): Promise<{ deleted: ImageDeleteItem[]; spaceReclaimed: number }> {
+    checkFilters(filters, 'prune');
     const danglingOnly = booleanFilter('dangling', filters.dangling) ?? true;
     const { dangling: _, ...others } = filters;
     const before = this.#spaceInUse();
     const deleted: ImageDeleteItem[] = [];
-    for (const image of this.list(others)) {
+    for (const image of this.#filtered(others)) {
       if (danglingOnly && image.references.length > 0) continue;
       if (inUse(image.id).length > 0) continue;
       const names = [...image.references, ...image.digestReferences].map(toText);

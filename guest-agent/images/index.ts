@@ -14,6 +14,7 @@
  * Nobody counts references: blobs and layers that no record names are garbage, unless a pull holds them (leases) or
  * a container stands on them (`snapshots` refuses then).
  */
+export { tarIn } from './archive-files.ts';
 export { chainIdsOf, digestOf } from './chain-ids.ts';
 export type { Image, LayerBlob } from './image.ts';
 export { type Images, type ImagesOptions, openImages } from './images.ts';
@@ -21,4 +22,5 @@ export type { ImageFilters } from './list.ts';
 export { formatPlatform, ownPlatform, parsePlatform, suitability, toArchitecture } from './platform.ts';
 export { humanSize, type Progress, progressBar } from './progress.ts';
 export type { PullOptions } from './pull.ts';
+export type { PushOptions } from './push.ts';
 export type { ContainerUse } from './remove.ts';

@@ -6,11 +6,19 @@ import { pathMatch } from './name-patterns.ts';
 /** Key → wanted values, as every list and prune request carries them. */
 export type ImageFilters = Readonly<Record<string, readonly string[]>>;
 
-const known = ['dangling', 'label', 'label!', 'before', 'since', 'reference', 'until'];
+const ofList = ['dangling', 'label', 'before', 'since', 'reference', 'until'];
+const ofPrune = ['dangling', 'label', 'label!', 'until'];
+
+/** @throws invalid-argument for a filter that a list, or a prune, does not know. */
+export function checkFilters(filters: ImageFilters, purpose: 'list' | 'prune'): void {
+  const known = purpose === 'list' ? ofList : ofPrune;
+  const unknown = Object.keys(filters).find(key => !known.includes(key));
+  if (unknown) throw invalidArgument(`invalid filter '${unknown}'`);
+}
 
 /**
  * The images that pass, newest first. With a `reference` filter each shows only the names that match.
- * @throws invalid-argument for a filter that nobody knows.
+ * @throws invalid-argument for a value that means nothing.
  */
 export function filterImages(
   images: readonly Image[],
@@ -18,8 +26,6 @@ export function filterImages(
   find: (name: string) => Image | undefined,
   now: Date,
 ): Image[] {
-  const unknown = Object.keys(filters).find(key => !known.includes(key));
-  if (unknown) throw invalidArgument(`invalid filter '${unknown}'`);
   const before = earliest(filters.before, find);
   const since = latest(filters.since, find);
   const until = timeFilter(filters.until, now);

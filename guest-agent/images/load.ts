@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { cancelled, invalidArgument, unavailable } from '../../contracts/errors.ts';
 import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { familiar, toText } from '../../contracts/oci/reference.ts';
 import type { Lease } from '../content/index.ts';
 import { ArchiveFiles } from './archive-files.ts';
@@ -8,6 +9,7 @@ import { type ArchivedImage, imagesIn } from './archived-images.ts';
 import { chainIdsOf } from './chain-ids.ts';
 import type { LayerBlob } from './image.ts';
 import { compressionIn, registrationFailed } from './layer-transfers.ts';
+import { suitability } from './platform.ts';
 import { layerMessage, type Progress, shortId } from './progress.ts';
 import type { PullRooms } from './pull.ts';
 import { diskFullText, isDiskFull } from './pull-errors.ts';
@@ -15,6 +17,8 @@ import { diskFullText, isDiskFull } from './pull-errors.ts';
 export interface LoadOptions {
   /** Only the names, no progress. */
   quiet: boolean;
+  /** Only images for this one; else what is there, and of a choice the engine's own. */
+  platform?: Platform;
   progress: Progress;
   signal?: AbortSignal;
 }
@@ -39,7 +43,7 @@ export class Loader {
   }
 
   /** Resolves to the ids of what was loaded. @throws invalid-argument for what is no image archive. */
-  async load(tar: Readable, { quiet, progress, signal = nobodyCancels }: LoadOptions): Promise<Digest[]> {
+  async load(tar: Readable, { quiet, platform, progress, signal = nobodyCancels }: LoadOptions): Promise<Digest[]> {
     const { content } = this.#rooms;
     const lease = content.lease();
     let files: ArchiveFiles | undefined;
@@ -47,7 +51,8 @@ export class Loader {
       files = await ArchiveFiles.read(tar, content, signal);
       const ids: Digest[] = [];
       const load = { files, lease, signal, progress: quiet ? () => undefined : progress };
-      for (const image of await imagesIn(files, this.#rooms.platform)) {
+      for (const image of await imagesIn(files, platform ?? this.#rooms.platform)) {
+        if (platform && suitability(image.config, platform) === 0) continue;
         await this.#loadOne(image, load);
         await this.#name(image, progress);
         ids.push(image.id);

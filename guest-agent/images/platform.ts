@@ -20,13 +20,14 @@ export const toArchitecture = (text: string): string => architectures[text.toLow
 /** The platform that this process runs on. */
 export const ownPlatform = (): Platform => normalise({ os: 'linux', architecture: toArchitecture(process.arch) });
 
-/** Reads `linux/arm64/v8`, `linux` or `arm64`; what is not said is `own`'s. @throws invalid-argument. */
+const osComponent = '^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$';
+const component = '^[A-Za-z0-9_.-]+$';
+
+/** Reads `linux/arm64/v8`, `linux` or `arm64`; what is not said is `own`'s. @throws invalid-argument in containerd's words. */
 export function parsePlatform(text: string, own: Platform): Platform {
-  const parts = text.toLowerCase().split('/');
-  if (parts.length > 3 || parts.some(part => !/^[a-z0-9._-]+$/.test(part))) {
-    throw invalidArgument(`${JSON.stringify(text)} is an invalid OS/Architecture specifier`);
-  }
-  const [first = '', second, variant] = parts;
+  const parts = text.split('/');
+  checkParts(text, parts);
+  const [first = '', second, variant] = parts.map(part => part.toLowerCase());
   if (second) return normalise({ os: first, architecture: toArchitecture(second), ...(variant ? { variant } : {}) });
   const architecture = toArchitecture(first);
   if (known.includes(architecture)) return normalise({ os: 'linux', architecture });
@@ -34,6 +35,21 @@ export function parsePlatform(text: string, own: Platform): Platform {
     throw invalidArgument(`${JSON.stringify(text)}: unknown operating system or architecture: invalid argument`);
   }
   return { ...own, os: first };
+}
+
+function checkParts(text: string, parts: readonly string[]): void {
+  const whole = JSON.stringify(text);
+  if (text.includes('*')) throw invalidArgument(`${whole}: wildcards not yet supported: invalid argument`);
+  for (const [position, part] of parts.entries()) {
+    const pattern = position === 0 ? osComponent : component;
+    if (new RegExp(pattern.replaceAll('\\\\', '\\')).test(part)) continue;
+    const what = position === 0 ? 'OS component' : 'component';
+    const must = position === 0 ? 'OSAndVersion' : 'platform';
+    throw invalidArgument(
+      `${JSON.stringify(part)} is an invalid ${what} of ${whole}: ${must} specifier component must match "${pattern}": invalid argument`,
+    );
+  }
+  if (parts.length > 3) throw invalidArgument(`${whole}: cannot parse platform specifier: invalid argument`);
 }
 
 /** arm without a variant means v7, arm64's only variant is v8 and goes without saying, amd64's v1 too. */

@@ -22,6 +22,14 @@ export function pullError(error: unknown, reference: Reference): unknown {
   }
 }
 
+/** What dockerd says when a push fails: of a request that was answered, or refused before it was sent, only why. */
+export function pushError(error: unknown): unknown {
+  if (error instanceof EngineError || !isRegistryError(error)) return error;
+  const isPing = /\/v2\/": /.test(error.message);
+  const why = isPing ? error.message : error.message.replace(/^[A-Z][a-z]+ "[^"]*": /, '');
+  return unavailable(why, { cause: error });
+}
+
 /** Whether something failed because there was no room. */
 export function isDiskFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

@@ -65,10 +65,11 @@ export class Authorizer {
     return true;
   }
 
-  /** The Authorization header, if one is called for. @throws RegistryError. */
-  async header(signal: AbortSignal): Promise<string | undefined> {
+  /** The Authorization header, if one is called for; `from` is a further repository to read. @throws RegistryError. */
+  async header(signal: AbortSignal, from?: string): Promise<string | undefined> {
     if (this.#credentials.registrytoken) return `Bearer ${this.#credentials.registrytoken}`;
     const bearer = this.#challenges.find(({ scheme }) => scheme === 'bearer');
+    if (bearer && from) return `Bearer ${(await this.#fetchToken(bearer, signal, from)).value}`;
     if (bearer) return `Bearer ${await this.#currentToken(bearer, signal)}`;
     if (!this.#challenges.some(({ scheme }) => scheme === 'basic')) return undefined;
     const { username, password } = userOf(this.#credentials);
@@ -85,12 +86,13 @@ export class Authorizer {
     return this.#token.value;
   }
 
-  async #fetchToken(challenge: Challenge, signal: AbortSignal): Promise<Token> {
+  async #fetchToken(challenge: Challenge, signal: AbortSignal, from?: string): Promise<Token> {
     const { realm } = challenge.parameters;
+    const scopes = this.#scopes(challenge.parameters, from);
     if (!realm || !URL.canParse(realm)) throw new RegistryError('malformed auth challenge header');
     const refreshToken = this.#credentials.identitytoken || this.#token?.refreshToken;
     const response = await this.#transport.request({
-      ...(refreshToken ? this.#refreshRequest(challenge, refreshToken) : this.#basicRequest(challenge)),
+      ...(refreshToken ? refreshRequest(challenge, scopes, refreshToken) : this.#basicRequest(challenge, scopes)),
       insecure: this.#insecure || realm.startsWith('http:'),
       signal,
     });
@@ -100,34 +102,34 @@ export class Authorizer {
     return parseToken(text);
   }
 
-  #basicRequest({ parameters }: Challenge) {
+  #basicRequest({ parameters }: Challenge, scopes: readonly string[]) {
     const { username, password } = userOf(this.#credentials);
     const url = new URL(parameters.realm ?? '');
     if (username) url.searchParams.set('account', username);
     if (username) url.searchParams.set('client_id', clientId);
     if (username) url.searchParams.set('offline_token', 'true');
-    for (const scope of this.#scopes(parameters)) url.searchParams.append('scope', scope);
+    for (const scope of scopes) url.searchParams.append('scope', scope);
     if (parameters.service) url.searchParams.set('service', parameters.service);
     const headers: Record<string, string> = username ? { Authorization: basic(username, password) } : {};
     return { method: 'GET' as const, url: url.href, headers };
   }
 
-  #refreshRequest({ parameters }: Challenge, refreshToken: string) {
-    const form = new URLSearchParams({
-      grant_type: 'refresh_token',
-      refresh_token: refreshToken,
-      service: parameters.service ?? '',
-      client_id: clientId,
-      scope: this.#scopes(parameters).join(' '),
-    });
-    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
-    return { method: 'POST' as const, url: parameters.realm ?? '', headers, body: form.toString() };
-  }
-
-  #scopes(parameters: Challenge['parameters']): string[] {
+  #scopes(parameters: Challenge['parameters'], from: string | undefined): string[] {
     const scope = this.#scope ?? parameters.scope;
-    return scope ? [scope] : [];
+    return [...(scope ? [scope] : []), ...(from ? [`repository:${from}:pull`] : [])];
   }
+}
+
+function refreshRequest({ parameters }: Challenge, scopes: readonly string[], refreshToken: string) {
+  const form = new URLSearchParams({
+    grant_type: 'refresh_token',
+    refresh_token: refreshToken,
+    service: parameters.service ?? '',
+    client_id: clientId,
+    scope: scopes.join(' '),
+  });
+  const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  return { method: 'POST' as const, url: parameters.realm ?? '', headers, body: form.toString() };
 }
 
 const basic = (username: string, password: string): string =>

@@ -21,3 +21,4 @@ export {
   type ResolvedManifest,
 } from './registry.ts';
 export { isRegistryError, RegistryError, syntaxComplaint } from './registry-error.ts';
+export type { BlobSource, BlobUpload, UploadAttempt } from './upload.ts';

@@ -9,12 +9,14 @@ import type { Digest } from '../../contracts/oci/digest.ts';
 import type { Reference } from '../../contracts/oci/reference.ts';
 import { Authorizer, type Credentials } from './authentication.ts';
 import { parseChallenges } from './challenge.ts';
+import { downloadFrom } from './download-url.ts';
 import { endpointsOf, type RegistryEndpoint } from './endpoints.ts';
 import { login } from './login.ts';
 import type { ProxySettings } from './proxy.ts';
 import { isRegistryError, RegistryError } from './registry-error.ts';
 import { digestIn, RepositoryEndpoint } from './repository.ts';
 import { bodyOf, Transport } from './transport.ts';
+import { type BlobSource, type BlobUpload, hasBlob, UploadSession } from './upload.ts';
 
 export interface RegistryOptions {
   /** Base URLs of mirrors of docker.io, best first. */
@@ -37,17 +39,28 @@ export interface ResolvedManifest {
 
 /** A conversation about one repository. Every method may throw `RegistryError` and `cancelled`. */
 export interface Repository {
+  /** Finds the endpoint that answers, and asks nothing of it. */
+  connect(signal: AbortSignal): Promise<void>;
   /** Asks what the reference's digest or tag stands for, at the first endpoint that knows. */
   resolve(reference: Reference, signal: AbortSignal): Promise<ResolvedManifest>;
   /** The verified bytes of a manifest. */
   manifest(digest: Digest, signal: AbortSignal): Promise<{ mediaType: string; body: Buffer }>;
+  /** Whether the repository has a blob. */
+  hasBlob(digest: Digest, signal: AbortSignal): Promise<boolean>;
+  /** Begins nothing yet: see its `attempt`. `from` is a repository of the same registry that may give the blob. */
+  upload(source: BlobSource, from?: string): BlobUpload;
+  /** Stores a manifest under a tag (or its digest). */
+  putManifest(name: string, manifest: { mediaType: string; body: Buffer }, signal: AbortSignal): Promise<void>;
   /** A blob from `offset` on, or from 0 where the registry cannot do that: see the `offset` of the answer. */
   blob(digest: Digest, offset: number, signal: AbortSignal): Promise<{ offset: number; stream: Readable }>;
 }
 
 /** See the door of this room. */
 export interface Registry {
-  repository(reference: Reference, auth?: Credentials): Repository;
+  /** `push` asks the registry itself, never a mirror, and for leave to write. */
+  repository(reference: Reference, auth?: Credentials, purpose?: 'pull' | 'push'): Repository;
+  /** What is at an address that a user gave; `size` in bytes, where the server says it. @throws unavailable. */
+  download(url: string, signal: AbortSignal): Promise<{ stream: Readable; size: number | undefined }>;
   /** `POST /auth`: proves credentials. @throws unauthorized, unavailable, in dockerd's words. */
   login(auth: Credentials, signal?: AbortSignal): Promise<{ Status: string; IdentityToken: string }>;
   close(): void;
@@ -64,7 +77,9 @@ const manifestTypes = [
 export function openRegistry(options: RegistryOptions): Registry {
   const transport = new Transport({ ...options, userAgent: options.userAgent ?? 'berth/0.1' });
   return {
-    repository: (reference, auth = {}) => new Conversation(transport, options, reference, auth),
+    repository: (reference, auth = {}, purpose = 'pull') =>
+      new Conversation(transport, options, { reference, auth, purpose }),
+    download: (url, signal) => downloadFrom(transport, url, signal),
     login: (auth, signal) => login(transport, options, auth, signal ?? new AbortController().signal),
     close: () => transport.close(),
   };
@@ -75,13 +90,19 @@ class Conversation implements Repository {
   readonly #options: RegistryOptions;
   readonly #reference: Reference;
   readonly #auth: Credentials;
+  readonly #purpose: 'pull' | 'push';
   #chosen: RepositoryEndpoint | undefined;
 
-  constructor(transport: Transport, options: RegistryOptions, reference: Reference, auth: Credentials) {
+  constructor(
+    transport: Transport,
+    options: RegistryOptions,
+    about: { reference: Reference; auth: Credentials; purpose: 'pull' | 'push' },
+  ) {
     this.#transport = transport;
     this.#options = options;
-    this.#reference = reference;
-    this.#auth = auth;
+    this.#reference = about.reference;
+    this.#auth = about.auth;
+    this.#purpose = about.purpose;
   }
 
   async resolve(reference: Reference, signal: AbortSignal): Promise<ResolvedManifest> {
@@ -96,9 +117,37 @@ class Conversation implements Repository {
     return this.#atFirstThatAnswers(signal, endpoint => fetchBlob(endpoint, digest, offset, signal));
   }
 
+  connect(signal: AbortSignal): Promise<void> {
+    return this.#atFirstThatAnswers(signal, async () => undefined);
+  }
+
+  hasBlob(digest: Digest, signal: AbortSignal): Promise<boolean> {
+    return this.#atFirstThatAnswers(signal, endpoint => hasBlob(endpoint, digest, signal));
+  }
+
+  upload(source: BlobSource, from?: string): BlobUpload {
+    let session: UploadSession | undefined;
+    return {
+      attempt: attempt =>
+        this.#atFirstThatAnswers(attempt.signal, endpoint => {
+          session ??= new UploadSession(endpoint, source, from);
+          return session.attempt(attempt);
+        }),
+    };
+  }
+
+  async putManifest(name: string, manifest: { mediaType: string; body: Buffer }, signal: AbortSignal): Promise<void> {
+    const { mediaType, body } = manifest;
+    const headers = { 'Content-Type': mediaType };
+    const request = { method: 'PUT', path: `manifests/${name}`, headers, body, signal } as const;
+    const response = await this.#atFirstThatAnswers(signal, endpoint => endpoint.request(request));
+    response.resume();
+  }
+
   async #atFirstThatAnswers<T>(signal: AbortSignal, ask: (endpoint: RepositoryEndpoint) => Promise<T>): Promise<T> {
     if (this.#chosen) return ask(this.#chosen);
-    const endpoints = endpointsOf(this.#reference.domain, this.#options);
+    const all = endpointsOf(this.#reference.domain, this.#options);
+    const endpoints = this.#purpose === 'push' ? all.filter(({ mirror }) => !mirror) : all;
     let spokeTls = false;
     let failure: unknown = new RegistryError(`no endpoint for ${this.#reference.domain}`);
     for (const endpoint of endpoints) {
@@ -125,7 +174,7 @@ class Conversation implements Repository {
     response.resume();
     const authorizer = new Authorizer(this.#transport, {
       credentials: mirror ? {} : this.#auth,
-      scope: `repository:${this.#reference.path}:pull`,
+      scope: `repository:${this.#reference.path}:${this.#purpose === 'push' ? 'pull,push' : 'pull'}`,
       insecure,
       challenges: parseChallenges(response.headers['www-authenticate']),
     });

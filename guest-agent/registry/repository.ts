@@ -4,14 +4,17 @@ import type { Authorizer } from './authentication.ts';
 import { parseChallenges } from './challenge.ts';
 import type { RegistryEndpoint } from './endpoints.ts';
 import { errorOfAnswer, RegistryError } from './registry-error.ts';
-import { bodyOf, goMethod, statusOf, type Transport } from './transport.ts';
+import { bodyOf, goMethod, statusOf, type Transport, type TransportRequest } from './transport.ts';
 
 /** A request inside one repository. */
-interface RepositoryRequest {
-  method: 'GET' | 'HEAD';
-  /** Below `/v2/<path>/`. */
+export interface RepositoryRequest {
+  method: TransportRequest['method'];
+  /** Below `/v2/<path>/`; or a whole address that the registry gave. */
   path: string;
   headers?: Record<string, string>;
+  body?: TransportRequest['body'];
+  /** A further repository of the registry that is read from. */
+  from?: string;
   signal: AbortSignal;
 }
 
@@ -40,12 +43,26 @@ export class RepositoryEndpoint {
     return accepted(second);
   }
 
-  async #once({ method, path, headers, signal }: RepositoryRequest, refusal?: RegistryError): Promise<IncomingMessage> {
-    const url = `${this.#endpoint.base}v2/${this.#path}/${path}`;
-    const authorization = await this.#authorize(method, url, signal, refusal);
+  /** An address that an answer to `path` gave, made whole. */
+  resolved(location: string, path: string): string {
+    return new URL(location, this.#urlOf(path)).href;
+  }
+
+  #urlOf(path: string): string {
+    return /^https?:/.test(path) ? path : `${this.#endpoint.base}v2/${this.#path}/${path}`;
+  }
+
+  async #once(
+    { method, path, headers, body, from, signal }: RepositoryRequest,
+    refusal?: RegistryError,
+  ): Promise<IncomingMessage> {
+    const url = this.#urlOf(path);
+    const isOurs = new URL(url).host === new URL(this.#endpoint.base).host; // the token is not for others
+    const authorization = isOurs ? await this.#authorize({ method, url, from, signal }, refusal) : undefined;
     return this.#transport.request({
       method,
       url,
+      ...(body === undefined ? {} : { body }),
       headers: { ...headers, ...(authorization ? { Authorization: authorization } : {}) },
       insecure: this.#endpoint.insecure,
       signal,
@@ -53,9 +70,12 @@ export class RepositoryEndpoint {
   }
 
   /** Go's client identifies itself inside the request, so a failure of that is told as one of the request. */
-  async #authorize(method: string, url: string, signal: AbortSignal, refusal?: RegistryError) {
+  async #authorize(
+    { method, url, from, signal }: { method: string; url: string; from: string | undefined; signal: AbortSignal },
+    refusal?: RegistryError,
+  ) {
     try {
-      return await this.#authorizer.header(signal);
+      return await this.#authorizer.header(signal, from);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       const { status, code, transient } = error;

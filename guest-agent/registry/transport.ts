@@ -1,5 +1,12 @@
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp, STATUS_CODES } from 'node:http';
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  type IncomingMessage,
+  request as requestHttp,
+  STATUS_CODES,
+} from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import type { Readable } from 'node:stream';
 import { getCACertificates } from 'node:tls';
 import { cancelled } from '../../contracts/errors.ts';
 import { type ProxySettings, proxyFor } from './proxy.ts';
@@ -14,11 +21,18 @@ export interface TransportOptions {
   idleTimeoutMs?: number;
 }
 
+/** A long body, which can be sent again from its beginning: after a redirect, or a refusal. */
+export interface StreamedBody {
+  /** Bytes. */
+  size: number;
+  open(): Readable;
+}
+
 export interface TransportRequest {
-  method: 'GET' | 'HEAD' | 'POST';
+  method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
   url: string;
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Buffer | StreamedBody;
   /** No certificate check; a redirect may lead to plain HTTP. */
   insecure: boolean;
   signal: AbortSignal;
@@ -67,17 +81,17 @@ export class Transport {
       if (signal.aborted) return reject(cancelled('context canceled', { cause: signal.reason }));
       const proxied = proxyFor(target, this.#options.proxies ?? {}) !== undefined;
       const fail = (error: unknown): void => reject(failureOf(error, { method, url: target, proxied }, signal));
-      const send = target.protocol === 'https:' ? requestHttps : requestHttp;
-      const request = send(target, {
+      const begin = target.protocol === 'https:' ? requestHttps : requestHttp;
+      const request = begin(target, {
         method,
         agent: this.#agentFor(target, insecure),
-        headers: { 'User-Agent': this.#options.userAgent, ...headers },
+        headers: { 'User-Agent': this.#options.userAgent, ...lengthOf(body), ...headers },
         signal,
       });
       request.setTimeout(idle, () => request.destroy(timeout()));
       request.on('error', fail);
       request.on('response', resolve);
-      request.end(body);
+      send(request, body, fail);
     });
   }
 
@@ -100,6 +114,32 @@ export class Transport {
       ...(proxy ? { proxyEnv: { HTTPS_PROXY: proxy } } : {}),
     });
   }
+}
+
+const isStreamed = (body: TransportRequest['body']): body is StreamedBody =>
+  typeof body === 'object' && !Buffer.isBuffer(body);
+
+const lengthOf = (body: TransportRequest['body']): Record<string, string> =>
+  isStreamed(body) ? { 'Content-Length': String(body.size) } : {};
+
+/** Sends a body to its end, or until it is refused: then the rest would be sent in vain. */
+function send(request: ClientRequest, body: TransportRequest['body'], fail: (error: unknown) => void): void {
+  if (!isStreamed(body)) {
+    request.end(body);
+    return;
+  }
+  const source = body.open();
+  source.once('error', error => {
+    fail(error);
+    request.destroy();
+  });
+  request.once('close', () => source.destroy());
+  request.once('response', response => {
+    if ((response.statusCode ?? 0) < 300) return;
+    source.destroy();
+    response.once('end', () => request.destroy());
+  });
+  source.pipe(request);
 }
 
 const plainAgent = (proxy: string | undefined): HttpAgent =>

@@ -91,6 +91,11 @@ export class FakeEngine implements Engine {
       progress({ status: `Status: Downloaded newer image for ${image}:${tag ?? 'latest'}` });
       this.#images.set(`${image}:${tag ?? 'latest'}`, `sha256:${randomBytes(32).toString('hex')}`);
     },
+    push: async ({ progress }) => progress({ status: 'Pushed' }),
+    import: async ({ progress }) => progress({ status: 'sha256:imported' }),
+    distribution: async ({ image }) => {
+      throw notFound(`manifest unknown: ${image}`);
+    },
     load: async (tar, { progress }) => {
       this.loaded = await buffer(tar);
       progress({ stream: 'Loaded image: loaded:latest\n' });

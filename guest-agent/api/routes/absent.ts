@@ -85,11 +85,7 @@ export const absentRoutes: Served<Handler>[] = [
     ],
     () => notImplemented(buildRefusal),
   ),
-  ...refuse([['POST', '/images/{name*}/push']], () => notImplemented('docker push is not part of Berth yet')),
   ...refuse([['GET', '/images/search']], () => notImplemented('docker search is not part of Berth yet')),
-  ...refuse([['GET', '/distribution/{name*}/json']], () =>
-    notImplemented('looking at images in a registry is not part of Berth yet'),
-  ),
   ...refuse(
     [
       ['GET', '/containers/{ref}/checkpoints'],

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { fields, text } from '../../../contracts/decode.ts';
 import { type AuthConfig, authConfig } from '../../../contracts/docker/common.ts';
 import * as routes from '../../../contracts/docker/image-routes.ts';
-import { invalidArgument, messageOf, notImplemented } from '../../../contracts/errors.ts';
+import { invalidArgument, messageOf } from '../../../contracts/errors.ts';
 import { serve } from '../call.ts';
 import { shapeImageInspect, shapeImageSummary } from '../shape-images.ts';
+import { onlyPlatformOf, platformOf } from './platform-parameter.ts';
 
 /** Credentials that cannot be read count as none, as in Docker: the registry then says what it misses. */
 function readAuth(headers: IncomingHttpHeaders): AuthConfig | undefined {
@@ -14,19 +14,6 @@ function readAuth(headers: IncomingHttpHeaders): AuthConfig | undefined {
     return authConfig(JSON.parse(Buffer.from(given, 'base64url').toString()), '');
   } catch {
     return undefined;
-  }
-}
-
-const platform = fields({ os: text, architecture: text, variant: text });
-
-/** A platform is `os/arch/variant`, or the OCI document as JSON since API 1.49. */
-function platformText(given: string | undefined): string | undefined {
-  if (!given?.startsWith('{')) return given;
-  try {
-    const { os, architecture, variant } = platform(JSON.parse(given), '');
-    return [os, architecture, variant].filter(Boolean).join('/');
-  } catch (cause) {
-    throw invalidArgument(`failed to parse platform: ${given}`, { cause });
   }
 }
 
@@ -41,8 +28,13 @@ export const imageRoutes = [
     return images.map(image => shapeImageSummary(image, version));
   }),
 
-  serve(routes.imageCreate, async ({ query, headers, signal, progress }, engine) => {
-    if (query.fromSrc) throw notImplemented('docker import is not part of Berth yet');
+  serve(routes.imageCreate, async ({ query, headers, input, signal, progress }, engine) => {
+    const { fromSrc, repo = '', tag, message = '', changes, platform } = query;
+    if (fromSrc) {
+      const named = { repository: repo, ...(tag ? { tag } : {}), ...(platform ? { platform } : {}) };
+      await engine.images.import({ source: fromSrc, input, message, changes, ...named, progress, signal });
+      return;
+    }
     if (!query.fromImage) throw invalidArgument('missing parameter: fromImage');
     await engine.images.pull({
       image: query.fromImage,
@@ -54,21 +46,37 @@ export const imageRoutes = [
     });
   }),
 
+  serve(routes.imagePush, ({ path, query, headers, signal, progress }, engine) =>
+    engine.images.push({
+      image: path.name,
+      tag: query.tag,
+      platform: platformOf(query.platform),
+      auth: readAuth(headers),
+      progress,
+      signal,
+    }),
+  ),
+
+  serve(routes.distributionInspect, ({ path, headers, signal }, engine) =>
+    engine.images.distribution({ image: path.name, auth: readAuth(headers), signal }),
+  ),
+
   // dockerd answers 200 before it reads the archive: what is wrong with it is told in the stream, whenever it is found
   serve(routes.imageLoad, async ({ query, input, signal, progress }, engine) => {
-    await engine.images.load(input, { quiet: query.quiet, progress, signal }).catch(error => {
+    const platform = onlyPlatformOf(query.platform);
+    await engine.images.load(input, { quiet: query.quiet, platform, progress, signal }).catch(error => {
       progress({ errorDetail: { message: messageOf(error) }, error: messageOf(error) });
     });
   }),
 
   serve(routes.imageInspect, async ({ path, query, version }, engine) =>
     shapeImageInspect(
-      await engine.images.inspect(path.name, { platform: platformText(query.platform), manifests: query.manifests }),
+      await engine.images.inspect(path.name, { platform: platformOf(query.platform), manifests: query.manifests }),
       version,
     ),
   ),
 
-  serve(routes.imageHistory, ({ path }, engine) => engine.images.history(path.name)),
+  serve(routes.imageHistory, ({ path, query }, engine) => engine.images.history(path.name, platformOf(query.platform))),
 
   serve(routes.imageTag, ({ path, query }, engine) => {
     if (!query.repo) throw invalidArgument('invalid reference format: repository name must not be empty');
@@ -76,11 +84,15 @@ export const imageRoutes = [
   }),
 
   serve(routes.imageRemove, ({ path, query }, engine) =>
-    engine.images.remove(path.name, { force: query.force, noPrune: query.noprune }),
+    engine.images.remove(path.name, {
+      force: query.force,
+      noPrune: query.noprune,
+      platform: onlyPlatformOf(query.platforms),
+    }),
   ),
 
-  serve(routes.imageSaveAll, ({ query }, engine) => engine.images.save(query.names)),
-  serve(routes.imageSave, ({ path }, engine) => engine.images.save([path.name])),
+  serve(routes.imageSaveAll, ({ query }, engine) => engine.images.save(query.names, onlyPlatformOf(query.platform))),
+  serve(routes.imageSave, ({ path, query }, engine) => engine.images.save([path.name], onlyPlatformOf(query.platform))),
 
   serve(routes.imagePrune, ({ query }, engine) => engine.images.prune(query.filters)),
 ];

@@ -1,0 +1,140 @@
+import type { AuthConfig } from '../../contracts/docker/common.ts';
+import { cancelled, notFound } from '../../contracts/errors.ts';
+import type { Digest } from '../../contracts/oci/digest.ts';
+import { familiarName, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
+import type { ContentStore, Lease } from '../content/index.ts';
+import type { Registry, Repository } from '../registry/index.ts';
+import { digestOf } from './chain-ids.ts';
+import type { ImageRecord } from './image.ts';
+import type { ImageIndex } from './image-index.ts';
+import { LayerUploads, type UploadRooms } from './layer-uploads.ts';
+import { parseConfig } from './manifests.ts';
+import { PackedLayers } from './packed-layers.ts';
+import type { Progress } from './progress.ts';
+import { pushError } from './pull-errors.ts';
+import { keptManifest, madeManifest, type PushedManifest } from './push-manifest.ts';
+
+export interface PushOptions {
+  auth?: Partial<AuthConfig>;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+export interface PushRooms extends UploadRooms {
+  registry: Registry;
+  content: ContentStore;
+  index: ImageIndex;
+}
+
+/** One push of one tag. */
+interface Push extends PushOptions {
+  reference: Reference;
+  repository: Repository;
+  lease: Lease;
+}
+
+/** Brings images to registries: what a registry has already is not sent, and its digests are those of a pull before. */
+export class Pusher {
+  readonly #rooms: PushRooms;
+  readonly #uploads: LayerUploads;
+  readonly #packed: PackedLayers;
+
+  constructor(rooms: PushRooms) {
+    this.#rooms = rooms;
+    this.#uploads = new LayerUploads(rooms);
+    this.#packed = new PackedLayers(rooms);
+  }
+
+  /** The tag, or without one all tags of the repository. @throws in dockerd's words. */
+  async push(reference: Reference, options: PushOptions): Promise<void> {
+    const { progress, signal, auth } = options;
+    progress({ status: `The push refers to repository [${toText(repositoryOf(reference))}]` });
+    const tags = this.#tagsOf(reference);
+    const repository = this.#rooms.registry.repository(reference, auth, 'push');
+    for (const { tag, id } of tags) {
+      const lease = this.#rooms.content.lease();
+      try {
+        await this.#pushOne({ ...options, reference: { ...repositoryOf(reference), tag }, repository, lease }, id);
+      } catch (error) {
+        if (signal.aborted) throw cancelled('context canceled', { cause: error });
+        throw pushError(error);
+      } finally {
+        lease.release();
+      }
+    }
+  }
+
+  #tagsOf(reference: Reference): { tag: string; id: Digest }[] {
+    const tags: { tag: string; id: Digest }[] = [];
+    const prefix = `${toText(repositoryOf(reference))}:`;
+    for (const [text, id] of this.#rooms.index.state.references) {
+      if (text.startsWith(prefix) && !text.includes('@')) tags.push({ tag: text.slice(prefix.length), id });
+    }
+    if (tags.length === 0) {
+      throw notFound(`An image does not exist locally with the tag: ${familiarName(reference)}`);
+    }
+    if (!reference.tag) return tags.sort((a, b) => (a.tag < b.tag ? -1 : 1));
+    const wanted = tags.filter(({ tag }) => tag === reference.tag);
+    if (wanted.length === 0) throw notFound(`tag does not exist: ${familiarName(reference)}:${reference.tag}`);
+    return wanted;
+  }
+
+  async #pushOne(push: Push, id: Digest): Promise<void> {
+    const { reference, repository, lease, progress, signal } = push;
+    const record = this.#rooms.index.state.images.get(id);
+    if (!record) throw notFound(`No such image: ${id}`);
+    await repository.connect(signal);
+    for (const digest of [id, ...record.layers.map(layer => layer.digest)]) lease.protect(digest);
+    if (record.manifest) lease.protect(record.manifest.digest);
+    const manifest = await this.#send(record, push);
+    await this.#uploads.document(manifest.config.digest, { repository, signal });
+    await repository.putManifest(reference.tag ?? '', manifest, signal);
+    const digest = digestOf(manifest.body);
+    await this.#remember(reference, id, digest);
+    const { tag = '' } = reference;
+    const size = manifest.body.length;
+    progress({ status: `${tag}: digest: ${digest} size: ${size}` });
+    progress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: size } });
+  }
+
+  /** Sends the layers, and says how they are to be named. */
+  async #send(record: ImageRecord, { reference, repository, lease, progress, signal }: Push): Promise<PushedManifest> {
+    const { content } = this.#rooms;
+    const sourceOf = (digest: Digest): string | undefined => this.#sourceOf(digest, reference);
+    const task = { repository, progress, signal, sourceOf };
+    const diffIds = parseConfig(content.readSync(record.id)).rootfs.diff_ids;
+    const kept = keptManifest(record, content);
+    if (kept) {
+      const layers = kept.layers.map((layer, position) => ({
+        diffId: diffIds[position] ?? layer.digest,
+        blob: () => Promise.resolve(layer),
+      }));
+      await this.#uploads.layers(layers, task);
+      return kept;
+    }
+    const layers = record.layers.map((layer, position) => ({
+      diffId: diffIds[position] ?? layer.digest,
+      blob: () => this.#packed.packed(layer, lease),
+    }));
+    return madeManifest(record.id, content, await this.#uploads.layers(layers, task));
+  }
+
+  /** A repository of the same registry that should have the blob. */
+  #sourceOf(digest: Digest, { domain, path }: Reference): string | undefined {
+    const { images } = this.#rooms.index.state;
+    for (const { id, layers } of images.values()) {
+      if (!layers.some(layer => layer.digest === digest)) continue;
+      const names = this.#rooms.index.namesOf(id);
+      const name = names.find(other => other.digest && other.domain === domain && other.path !== path);
+      if (name) return name.path;
+    }
+    return undefined;
+  }
+
+  /** From now on the image is known by that digest, too. */
+  #remember(reference: Reference, id: Digest, digest: Digest): Promise<void> {
+    return this.#rooms.index.update(draft => {
+      if (draft.images.has(id)) draft.references.set(toText({ ...repositoryOf(reference), digest }), id);
+    });
+  }
+}

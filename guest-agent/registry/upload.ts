@@ -1,0 +1,151 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { Digest } from '../../contracts/oci/digest.ts';
+import { isRegistryError, RegistryError } from './registry-error.ts';
+import type { RepositoryEndpoint } from './repository.ts';
+
+/** A blob that is here and shall be in the registry. */
+export interface BlobSource {
+  digest: Digest;
+  /** Bytes. */
+  size: number;
+  /** The bytes from `start` to before `end`. */
+  open(start: number, end: number): Readable;
+}
+
+export interface UploadAttempt {
+  signal: AbortSignal;
+  /** How many bytes are under way or there. */
+  sent(bytes: number): void;
+}
+
+/** The upload of one blob. After a failure it can be attempted again, and goes on from what the registry has. */
+export interface BlobUpload {
+  /** Resolves to false when a repository of the same registry gave the blob, true when it was sent. */
+  attempt(attempt: UploadAttempt): Promise<boolean>;
+}
+
+/** What fits through a proxy that refuses long bodies. */
+const smallChunk = 32 << 20;
+const octets = { 'Content-Type': 'application/octet-stream' };
+
+/** True when the registry has the blob in this repository. A registry that will not say has it not. */
+export async function hasBlob(endpoint: RepositoryEndpoint, digest: Digest, signal: AbortSignal): Promise<boolean> {
+  try {
+    const response = await endpoint.request({ method: 'HEAD', path: `blobs/${digest}`, signal });
+    response.resume();
+    return true;
+  } catch (error) {
+    if (isRegistryError(error) && error.status !== undefined && error.status !== 401) return false;
+    throw error;
+  }
+}
+
+/** An upload session (OCI distribution specification, "Pushing a blob in chunks"), in one chunk where that is possible. */
+export class UploadSession implements BlobUpload {
+  readonly #endpoint: RepositoryEndpoint;
+  readonly #source: BlobSource;
+  /** A repository of the same registry that should have the blob. */
+  readonly #from: string | undefined;
+  #location: string | undefined;
+  #offset = 0;
+  #chunk = Number.POSITIVE_INFINITY;
+
+  constructor(endpoint: RepositoryEndpoint, source: BlobSource, from: string | undefined) {
+    this.#endpoint = endpoint;
+    this.#source = source;
+    this.#from = from;
+  }
+
+  async attempt(attempt: UploadAttempt): Promise<boolean> {
+    const { signal } = attempt;
+    if (this.#location) await this.#askHowFar(signal);
+    const location = this.#location ?? (await this.#begin(signal));
+    if (location === undefined) return false;
+    await this.#send(location, attempt);
+    return true;
+  }
+
+  /** Opens a session; nothing when the blob was mounted in its place. */
+  async #begin(signal: AbortSignal): Promise<string | undefined> {
+    const mount = this.#from && `?${new URLSearchParams({ mount: this.#source.digest, from: this.#from })}`;
+    const path = `blobs/uploads/${mount ?? ''}`;
+    const from = this.#from;
+    const response = await this.#endpoint.request({ method: 'POST', path, signal, ...(from ? { from } : {}) });
+    response.resume();
+    if (response.statusCode === 201) return undefined;
+    this.#offset = 0;
+    return this.#moved(response, path);
+  }
+
+  /** Where a broken attempt left off. A session that the registry has forgotten is begun anew. */
+  async #askHowFar(signal: AbortSignal): Promise<void> {
+    const path = this.#location ?? '';
+    try {
+      const response = await this.#endpoint.request({ method: 'GET', path, signal });
+      response.resume();
+      const end = Number(/-(\d+)$/.exec(response.headers.range ?? '')?.[1] ?? 0);
+      this.#offset = end === 0 ? 0 : end + 1;
+      if (response.headers.location) this.#moved(response, path);
+    } catch (error) {
+      if (!isRegistryError(error) || error.status === undefined || error.transient) throw error;
+      this.#location = undefined;
+    }
+  }
+
+  async #send(begun: string, attempt: UploadAttempt): Promise<void> {
+    const { size, digest } = this.#source;
+    let location = begun;
+    while (this.#offset < size) location = await this.#sendChunk(location, attempt);
+    const url = new URL(location);
+    url.searchParams.set('digest', digest);
+    const { signal } = attempt;
+    const response = await this.#endpoint.request({ method: 'PUT', path: url.href, headers: octets, signal });
+    response.resume();
+  }
+
+  async #sendChunk(location: string, attempt: UploadAttempt): Promise<string> {
+    const { size } = this.#source;
+    const start = this.#offset;
+    const end = Math.min(size, start + this.#chunk);
+    const whole = start === 0 && end === size;
+    const headers = whole ? octets : { ...octets, 'Content-Range': `${start}-${end - 1}` };
+    const body = { size: end - start, open: () => this.#chunkStream(start, end, attempt) };
+    try {
+      const { signal } = attempt;
+      const response = await this.#endpoint.request({ method: 'PATCH', path: location, headers, body, signal });
+      response.resume();
+      this.#offset = end;
+      return this.#moved(response, location);
+    } catch (error) {
+      throw this.#afterRefusal(error, end - start);
+    }
+  }
+
+  /** A long body that is refused goes in pieces the next time; a range that does not fit begins from nothing. */
+  #afterRefusal(error: unknown, length: number): unknown {
+    if (!isRegistryError(error)) return error;
+    if (error.status === 416) this.#location = undefined;
+    const tooLong = error.status === 413 && length > smallChunk;
+    if (tooLong) this.#chunk = smallChunk;
+    if (!tooLong && error.status !== 416) return error;
+    return new RegistryError(error.message, { status: error.status, transient: true, cause: error });
+  }
+
+  #chunkStream(start: number, end: number, { sent }: UploadAttempt): Readable {
+    const stream = this.#source.open(start, end);
+    let position = start;
+    stream.on('data', (chunk: Buffer) => {
+      position += chunk.length;
+      sent(position);
+    });
+    return stream;
+  }
+
+  #moved(response: IncomingMessage, path: string): string {
+    const { location } = response.headers;
+    if (!location) throw new RegistryError('the registry did not say where to upload to');
+    this.#location = this.#endpoint.resolved(location, path);
+    return this.#location;
+  }
+}
