@@ -32,6 +32,10 @@ export interface Subnet {
   gatewayChosen?: true;
   /** part of the subnet from which addresses are chosen, like `172.17.5.0/24` */
   ipRange?: string;
+  /** nobody asked for this subnet: containers cannot ask for addresses of it */
+  subnetChosen?: true;
+  /** addresses that belong to others, by a name for each */
+  auxiliary?: Record<string, string>;
 }
 
 /** A network as saved in `<root>/<id>.json`. `host` and `null` networks have no subnet and no bridge. */
@@ -79,6 +83,18 @@ export interface Endpoint {
   gateway: string;
   macAddress: string;
   aliases: string[];
+  /** what this container is called by others of the network, its name first; absent where there is no name service */
+  dnsNames?: string[];
+  /** what it calls others of the network itself */
+  links?: Link[];
+  /** the endpoint with the highest leads outside; then the first name in the alphabet */
+  gatewayPriority?: number;
+}
+
+/** Another container under a name of one's own. */
+export interface Link {
+  container: ContainerId;
+  alias: string;
 }
 
 /** What a container's user asked for one network (`EndpointsConfig`). */
@@ -86,6 +102,10 @@ export interface EndpointRequest {
   ipAddress?: string;
   macAddress?: string;
   aliases?: string[];
+  links?: Link[];
+  gatewayPriority?: number;
+  /** `com.docker.network.endpoint.ifname`, `….sysctls` */
+  driverOptions?: Record<string, string>;
 }
 
 export interface ConnectRequest {
@@ -110,6 +130,8 @@ export interface ConnectRequest {
   dnsOptions?: string[];
   /** `name:address` or `name=address`; the address may be `host-gateway` */
   extraHosts?: string[];
+  /** links of the default network: these names stand in the hosts file with the address that the other has now */
+  neighbours?: { container: ContainerId; names: string[] }[];
   /** `hosts`, `resolv.conf` and `hostname` are written here; it must exist */
   directory: string;
 }
@@ -131,6 +153,19 @@ export interface SandboxRecord {
   endpoints: Endpoint[];
   ports: PublishedPort[];
   files: HostFiles;
+  /** what the name service and the files must know when the container joins or leaves a network */
+  naming?: Naming;
+}
+
+/** What a container calls itself, and whom it asks for names. */
+export interface Naming {
+  hostname: string;
+  domainname?: string;
+  /** absent: the host's */
+  servers?: string[];
+  search?: string[];
+  options?: string[];
+  neighbours?: { container: ContainerId; names: string[] }[];
 }
 
 export interface Sandbox {
@@ -174,6 +209,8 @@ export interface NetworksOptions {
   dnsOptions?: string[];
   /** what `host-gateway` means; absent: the default bridge's address */
   hostGateway?: string;
+  /** names that every container of a network with a name service finds: `host.docker.internal` in a machine */
+  hostNames?: Record<string, string>;
   /** sandboxes kept ready; 0 turns the pool off */
   poolSize?: number;
   log: Log;
@@ -190,6 +227,14 @@ export interface Networks {
   /** removes what nobody uses and `keep` does not hold (networks of containers that are not running); returns names */
   prune(keep: (network: NetworkRecord) => boolean): Promise<string[]>;
   connect(request: ConnectRequest): Promise<Sandbox>;
+  /** @throws not-found, invalid-argument in Docker's words: what a container may not wish of a network */
+  check(ref: string, wish: EndpointRequest): void;
+  /** synchronous, as `leave`: a running container takes part in one more network. @throws forbidden when it does already */
+  join(id: ContainerId, ref: string, wish: EndpointRequest): Sandbox;
+  /** a running container leaves a network, any number of times */
+  leave(id: ContainerId, ref: string): Sandbox;
+  /** a running container is called otherwise from now on; undefined: it is not connected */
+  rename(id: ContainerId, name: string): SandboxRecord | undefined;
   /** after an engine restart, for a container that still runs as `pid` */
   reattach(id: ContainerId, saved: SandboxRecord, pid: number): Promise<Sandbox>;
   /** once, after the last `reattach`: takes away what nobody claimed */

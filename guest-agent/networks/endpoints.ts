@@ -3,8 +3,12 @@ import { invalidArgument } from '../../contracts/errors.ts';
 import type { RouteConnection } from '../netlink/index.ts';
 import type { BridgeNetwork } from './bridge-network.ts';
 import type { ConnectRequest, Endpoint, EndpointRequest, NetworkRecord } from './contract.ts';
+import { checkWish } from './endpoint-checks.ts';
+import { interfaceNameOf, writeEndpointSettings } from './endpoint-options.ts';
 import { macOf } from './ipam.ts';
+import { byPrecedence } from './live.ts';
 import type { NetworkList } from './network-list.ts';
+import { dnsNamesOf } from './network-names.ts';
 import type { ReadyPool } from './ready-pool.ts';
 import { configure, type Namespace, plugIn, type Wire, type WiredNamespace } from './sandbox.ts';
 
@@ -15,38 +19,55 @@ export interface Holder {
   readonly endpoints: Endpoint[];
 }
 
+/** Who takes part. */
+export type Member = Pick<ConnectRequest, 'id' | 'name' | 'hostname' | 'aliases' | 'macAddress'>;
+
 interface Join {
   network: BridgeNetwork;
   wish: EndpointRequest;
 }
 
-/** Takes part in all networks of the request: the one of `mode` first, the others by name; the first leads outside. */
+/** Takes part in all networks of the request, in the order of {@link byPrecedence}; the first leads outside. */
 export function plugEndpoints(
   request: ConnectRequest,
   rooms: { networks: NetworkList; host: RouteConnection; wired: ReadyPool<WiredNamespace>; bare: ReadyPool<Namespace> },
   holder: Holder,
 ): void {
   const joins = joinsOf(request, rooms.networks);
-  const outlet = joins.find(({ network }) => network.gateway !== undefined);
-  const predefined = joins[0]?.network.record.predefined === true;
-  if (predefined) {
+  const [first] = joins;
+  if (first?.network.record.predefined && interfaceNameOf(first.wish, []) === 'eth0') {
     const ready = rooms.wired.take();
     holder.namespace = ready.namespace;
     holder.wires.push(ready.wire);
   } else {
     holder.namespace = rooms.bare.take();
   }
-  for (const [position, join] of joins.entries()) {
-    const { namespace } = holder;
-    const { network } = join;
-    const wire = holder.wires[position] ?? plugIn(rooms.host, namespace, `eth${position}`, network.port);
-    if (!holder.wires.includes(wire)) holder.wires.push(wire);
-    const endpoint = newEndpoint(join, wire, request);
-    holder.endpoints.push(endpoint);
-    const { ipAddress: address, prefixLength, macAddress } = endpoint;
-    const gateway = join === outlet ? network.gateway : undefined;
-    configure(namespace, wire, { address, prefixLength, macAddress, ...(gateway && { gateway }) });
+  for (const join of joins) {
+    const outlet = join === first && join.network.gateway !== undefined;
+    plugEndpoint({ ...join, member: request, outlet }, rooms.host, holder);
   }
+}
+
+/** One endpoint more: its link, addresses, and the default route if it is the outlet. Returns it; it is in `holder`. */
+export function plugEndpoint(
+  plug: Join & { member: Member; outlet: boolean },
+  host: RouteConnection,
+  holder: Holder,
+): Endpoint {
+  const { network, wish, outlet } = plug;
+  const { namespace, wires, endpoints } = holder;
+  if (!namespace) throw new Error('a container without a namespace');
+  const ready = wires[endpoints.length];
+  const taken = endpoints.map(({ interfaceName }) => interfaceName);
+  const wire = ready ?? plugIn(host, namespace, interfaceNameOf(wish, taken), network.port);
+  if (!ready) wires.push(wire);
+  const endpoint = newEndpoint(plug, wire, plug.member);
+  endpoints.push(endpoint);
+  const { ipAddress: address, prefixLength, macAddress } = endpoint;
+  const gateway = outlet ? network.gateway : undefined;
+  writeEndpointSettings(namespace, wish, wire.interfaceName);
+  configure(namespace, wire, { address, prefixLength, macAddress, ...(gateway && { gateway }) });
+  return endpoint;
 }
 
 /** In a network without addresses, `host` or `none`. */
@@ -64,27 +85,32 @@ export const simpleEndpoint = (record: NetworkRecord): Endpoint => ({
 });
 
 function joinsOf(request: ConnectRequest, networks: NetworkList): Join[] {
-  const main = networks.get(request.mode);
   const wishes = Object.entries(request.networks ?? {}).map(([ref, wish]) => ({ record: networks.get(ref), wish }));
-  const others = wishes
-    .filter(({ record }) => record.id !== main.id)
-    .sort((one, other) => one.record.name.localeCompare(other.record.name));
-  const first = wishes.find(({ record }) => record.id === main.id)?.wish ?? {};
-  return [{ record: main, wish: first }, ...others].map(({ record, wish }) => {
+  const main = networks.get(request.mode);
+  if (wishes.length === 0) wishes.push({ record: main, wish: {} });
+  const joins = wishes.map(({ record, wish }) => {
     if (record.driver !== 'bridge')
       throw invalidArgument('container cannot be connected to network endpoints: host-mode or none is alone');
-    if (wish.ipAddress && record.predefined)
-      throw invalidArgument('user specified IP address is supported on user defined networks only');
+    checkWish(wish, record);
     return { network: networks.bridgeOf(record), wish };
   });
+  return joins.length > 1 ? joins.sort((one, other) => byPrecedence(precedenceOf(one), precedenceOf(other))) : joins;
 }
 
-function newEndpoint({ network, wish }: Join, wire: Wire, request: ConnectRequest): Endpoint {
+const precedenceOf = ({ network, wish }: Join): Parameters<typeof byPrecedence>[0] => ({
+  networkName: network.record.name,
+  gateway: network.gateway ?? '',
+  gatewayPriority: wish.gatewayPriority,
+});
+
+function newEndpoint({ network, wish }: Join, wire: Wire, member: Member): Endpoint {
+  const { record } = network;
   const ipAddress = network.addresses.allocate(wish.ipAddress || undefined);
-  const wantedMac = wish.macAddress || (wire.interfaceName === 'eth0' ? request.macAddress : undefined);
+  const wantedMac = wish.macAddress || (wire.interfaceName === 'eth0' ? member.macAddress : undefined);
+  const aliases = [...new Set([...(wish.aliases ?? []), ...(member.aliases ?? [])])];
   return {
-    networkId: network.record.id,
-    networkName: network.record.name,
+    networkId: record.id,
+    networkName: record.name,
     endpointId: randomBytes(32).toString('hex'),
     interfaceName: wire.interfaceName,
     hostInterface: wire.hostInterface,
@@ -92,6 +118,9 @@ function newEndpoint({ network, wish }: Join, wire: Wire, request: ConnectReques
     prefixLength: network.addresses.prefixLength,
     gateway: network.gateway ?? '',
     macAddress: wantedMac || macOf(ipAddress),
-    aliases: [...new Set([...(wish.aliases ?? []), ...(request.aliases ?? [])])],
+    aliases,
+    ...(record.predefined ? {} : { dnsNames: dnsNamesOf({ ...member, aliases }) }),
+    ...(wish.links?.length && { links: wish.links }),
+    ...(wish.gatewayPriority && { gatewayPriority: wish.gatewayPriority }),
   };
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument } from '../../contracts/errors.ts';
+import { serviceAddress } from '../names/index.ts';
 import type { HostFiles } from './contract.ts';
 
 const standardHosts = [
@@ -75,16 +76,69 @@ export function hostsText(parts: {
   hostname: string;
   domainname?: string;
 }): string {
-  const whole = parts.domainname ? `${parts.hostname}.${parts.domainname}` : parts.hostname;
+  return `${[...standardHosts, ...parts.extra, ...ownLines(parts)].join('\n')}\n`;
+}
+
+/** What a container's hosts file says of the container itself. */
+export function ownLines(self: { addresses: readonly string[]; hostname: string; domainname?: string }): string[] {
+  const whole = self.domainname ? `${self.hostname}.${self.domainname}` : self.hostname;
   const [short = whole] = whole.split('.', 1);
   const names = short === whole ? whole : `${whole} ${short}`;
-  const own = parts.addresses.map(address => `${address}\t${names}`);
-  return `${[...standardHosts, ...parts.extra, ...own].join('\n')}\n`;
+  return self.addresses.map(address => `${address}\t${names}`);
 }
+
+/** A file of a running container is written in its place: it is mounted there. */
+export const replaceFile = (path: string, text: string): void => writeFileSync(path, text);
+
+/** Takes lines out of a file of a running container and puts others at its end; what else is there stays. */
+export function editLines(
+  path: string,
+  change: { without?: readonly string[]; where?: (line: string) => boolean; and?: readonly string[] },
+): void {
+  const { without = [], where = () => false, and = [] } = change;
+  const lines = readOr(path, '').split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  const kept = lines.filter(line => !without.includes(line) && !where(line));
+  replaceFile(path, `${[...kept, ...and].join('\n')}\n`);
+}
+
+/** Where a container asks that has a name service of its own, in Docker's words; `servers` undefined: the host's are asked. */
+export function internalResolverText(wish: Partial<Resolver>, host: Resolver): string {
+  const external = wish.servers?.length ? wish.servers : hostServers(host).map(server => `host(${server})`);
+  const options = wish.options?.length ? wish.options : host.options;
+  const ndots = options.some(option => option.startsWith('ndots:'));
+  const search = wish.search?.length ? wish.search.filter(domain => domain !== '.') : host.search;
+  const overrides = [
+    wish.servers?.length && 'nameservers',
+    wish.search?.length && 'search',
+    wish.options?.length && 'options',
+  ];
+  const from = ndots ? (wish.options?.length ? 'override' : 'host') : 'internal';
+  return [
+    resolverText({ servers: [serviceAddress], search, options: ndots ? options : [...options, 'ndots:0'] }),
+    "# Based on host file: '/etc/resolv.conf' (internal resolver)",
+    `# ExtServers: [${external.join(' ')}]`,
+    `# Overrides: [${overrides.filter(Boolean).join(' ')}]`,
+    `# Option ndots from: ${from}`,
+    '',
+  ].join('\n');
+}
+
+/** Asked from the host's own network its loopback works, and with it a resolver that knows more than one network. */
+export const hostServers = ({ servers }: Resolver): string[] => (servers.length > 0 ? servers : publicResolvers);
+
+/** `options ndots:2`: names with fewer dots are looked for in the search list first. */
+export function ndotsOf(options: readonly string[]): number {
+  const [last] = options.filter(option => option.startsWith('ndots:')).slice(-1);
+  return Number(last?.slice('ndots:'.length)) || 0;
+}
+
+/** What the host's resolv.conf says. */
+export const readOwnResolver = (): Resolver => parseResolver(readOr('/etc/resolv.conf', ''));
 
 /** The host's resolver; behind systemd-resolved's stub stand the real servers. */
 export function readHostResolver(): Resolver {
-  const own = parseResolver(readOr('/etc/resolv.conf', ''));
+  const own = readOwnResolver();
   if (!own.servers.includes(systemdStub)) return own;
   const behind = parseResolver(readOr('/run/systemd/resolve/resolv.conf', ''));
   return behind.servers.length > 0 ? behind : own;

@@ -33,7 +33,8 @@ export function chooseSubnet(taken: readonly Block[]): Subnet {
 
 /** What a user asked for, checked and completed. @throws invalid-argument, forbidden when it overlaps one of our networks */
 export function completeSubnet(wish: Partial<Subnet>, taken: readonly Block[]): Subnet {
-  if (wish.subnet === undefined) throw invalidArgument('invalid subnet : no subnet specified');
+  if (wish.subnet === undefined)
+    throw invalidArgument('invalid network config:\ninvalid subnet : invalid CIDR block notation');
   const { address, block } = wantedCidr(wish.subnet);
   if (address !== block.base)
     throw invalidArgument(`invalid network config:\ninvalid subnet ${wish.subnet}: it should be ${blockText(block)}`);
@@ -43,7 +44,7 @@ export function completeSubnet(wish: Partial<Subnet>, taken: readonly Block[]): 
   const gateway = wish.gateway ? requireIpv4(wish.gateway.split('/')[0] ?? '') : block.base + 1;
   if (!contains(block, gateway))
     throw invalidArgument(
-      `invalid network config:\ninvalid gateway ${ipv4Text(gateway)}: parent subnet is ${wish.subnet}`,
+      `invalid network config:\ninvalid gateway ${ipv4Text(gateway)}: parent subnet ${wish.subnet} doesn't contain this address`,
     );
   if (wish.ipRange !== undefined) requireInside(wish.ipRange, block, wish.subnet);
   return {
@@ -65,7 +66,9 @@ function wantedCidr(text: string): ReturnType<typeof parseCidr> {
 function requireInside(range: string, block: Block, subnet: string): void {
   const inner = parseCidr(range).block;
   if (inner.prefixLength < block.prefixLength || !contains(block, inner.base))
-    throw invalidArgument(`invalid network config:\ninvalid ip-range ${range}: parent subnet is ${subnet}`);
+    throw invalidArgument(
+      `invalid network config:\ninvalid ip-range ${range}: parent subnet ${subnet} doesn't contain ip-range`,
+    );
 }
 
 /** The addresses of one subnet: who has one is not known here, only which are in use. */

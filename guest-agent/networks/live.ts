@@ -1,3 +1,4 @@
+import type { NameServer } from '../names/index.ts';
 import type {
   ConnectRequest,
   Endpoint,
@@ -14,6 +15,10 @@ export interface Live {
   record: SandboxRecord;
   namespace?: Namespace;
   wires: Wire[];
+  /** where its ports lead to now */
+  outlet?: Endpoint;
+  /** its name service, if it has one */
+  names?: NameServer;
 }
 
 /** The counters of a wire's end on the host as the container counts: what one end receives, the other has sent. */
@@ -33,9 +38,20 @@ export function emptyRecord(request: ConnectRequest, ports: PublishedPort[]): Sa
   return { version: 1, id: request.id, name: request.name, mode: request.mode, endpoints: [], ports, files };
 }
 
+type Precedence = Pick<Endpoint, 'networkName' | 'gateway' | 'gatewayPriority'>;
+
+/** Which of a container's networks comes first: one that leads outside, by its priority, then by its name. */
+export function byPrecedence(one: Precedence, other: Precedence): number {
+  const leads = Number(other.gateway !== '') - Number(one.gateway !== '');
+  const priority = (other.gatewayPriority ?? 0) - (one.gatewayPriority ?? 0);
+  return leads || priority || (one.networkName < other.networkName ? -1 : 1);
+}
+
 /** The endpoint that leads outside: through it ports are published. */
-export const outletOf = (record: SandboxRecord): Endpoint | undefined =>
-  record.endpoints.find(endpoint => endpoint.gateway !== '');
+export function outletOf({ endpoints }: SandboxRecord): Endpoint | undefined {
+  const [first] = endpoints.length > 1 ? [...endpoints].sort(byPrecedence) : endpoints;
+  return first && first.gateway !== '' ? first : undefined;
+}
 
 /** What the engine is told. */
 export function sandboxOf(live: Live, namespace: Namespace | undefined, exposed: readonly string[] = []): Sandbox {

@@ -39,6 +39,10 @@ export class NetworkList {
     return this.#bridges.get(record.id) ?? this.#raiseNow(record);
   }
 
+  findBridge(id: string): BridgeNetwork | undefined {
+    return this.#bridges.get(id);
+  }
+
   bridges(): BridgeNetwork[] {
     return [...this.#bridges.values()];
   }
@@ -97,7 +101,8 @@ export class NetworkList {
     if (request.enableIPv6 || wishes.some(wish => wish.subnet?.includes(':')))
       throw notImplemented('IPv6 networks are not supported yet');
     if (wishes.length > 1) throw notImplemented('networks with several subnets are not supported yet');
-    return wishes[0] ? completeSubnet(wishes[0], this.#ownBlocks()) : chooseSubnet(this.#takenBlocks());
+    if (wishes[0]) return completeSubnet(wishes[0], this.#ownBlocks());
+    return { ...chooseSubnet(this.#takenBlocks()), subnetChosen: true };
   }
 
   #ownBlocks(except?: string): Block[] {

@@ -1,30 +1,32 @@
-import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import type { ContainerId, NetworkId } from '../../contracts/brand.ts';
 import { conflict, EngineError, forbidden, messageOf } from '../../contracts/errors.ts';
 import { openFirewall } from '../firewall/index.ts';
-import { findLink, NetfilterConnection, RouteConnection, removeLink } from '../netlink/index.ts';
+import { findLink, NetfilterConnection, RouteConnection } from '../netlink/index.ts';
 import { openNetworkNamespaceOf } from '../syscalls/network-namespace.ts';
-import { portsOf } from './bridge.ts';
 import type { Ground } from './bridge-network.ts';
-import { writeContainerFiles } from './container-files.ts';
+import { namingOf, writeContainerFiles } from './container-files.ts';
 import type {
   ConnectRequest,
   Endpoint,
+  EndpointRequest,
   InterfaceStatistics,
   NetworkRecord,
   Networks,
   NetworksOptions,
-  PublishedPort,
   Sandbox,
   SandboxRecord,
 } from './contract.ts';
-import { type Holder, plugEndpoints, simpleEndpoint } from './endpoints.ts';
-import { emptyRecord, type Live, outletOf, sandboxOf, seenFromInside } from './live.ts';
+import { checkWish } from './endpoint-checks.ts';
+import { plugEndpoints, simpleEndpoint } from './endpoints.ts';
+import { emptyRecord, type Live, sandboxOf, seenFromInside } from './live.ts';
+import { joinNetwork, leaveNetwork, type Membership } from './membership.ts';
+import { NamingOffice } from './naming.ts';
 import { NetworkList } from './network-list.ts';
-import { PublishedPorts, wantedMappings } from './published-ports.ts';
+import { Publishing } from './publishing.ts';
 import { ReadyPool } from './ready-pool.ts';
 import { adoptNamespace, dispose, makeNamespace, type Namespace, plugIn, type WiredNamespace } from './sandbox.ts';
+import { claim, removeStrangers } from './takeover.ts';
 
 /** Of a published port, where the user left it to us. */
 const mostChoices = 20;
@@ -39,7 +41,8 @@ class KernelNetworks implements Networks {
   readonly #options: NetworksOptions;
   readonly #ground: Ground;
   readonly #networks: NetworkList;
-  readonly #ports: PublishedPorts;
+  readonly #publishing: Publishing;
+  readonly #naming: NamingOffice;
   readonly #live = new Map<ContainerId, Live>();
   readonly #wired: ReadyPool<WiredNamespace>;
   readonly #bare: ReadyPool<Namespace>;
@@ -54,7 +57,8 @@ class KernelNetworks implements Networks {
       log: options.log,
     };
     this.#networks = new NetworkList(options, this.#ground);
-    this.#ports = new PublishedPorts({ addressesOfOthers: options.publisher !== undefined });
+    this.#publishing = new Publishing(this.#networks, options);
+    this.#naming = new NamingOffice(this.#live, options);
     const { poolSize: size = defaultPoolSize, log } = options;
     this.#wired = new ReadyPool({ make: () => this.#makeWired(), size, log });
     this.#bare = new ReadyPool({ make: makeNamespace, size: Math.min(size, 2), log });
@@ -107,8 +111,7 @@ class KernelNetworks implements Networks {
 
   /** A port that we may choose is chosen again when it turns out that somebody else in front of us has it. */
   async #connectWithFreePorts(request: ConnectRequest): Promise<Sandbox> {
-    const mayChoose = this.#options.publisher && this.#mappings(request).some(({ hostPort }) => !hostPort);
-    for (let choices = mayChoose ? mostChoices : 1; ; choices--) {
+    for (let choices = this.#publishing.mayChoose(request) ? mostChoices : 1; ; choices--) {
       try {
         return await this.#connectNow(request);
       } catch (error) {
@@ -119,13 +122,36 @@ class KernelNetworks implements Networks {
   }
 
   async #connectNow(request: ConnectRequest): Promise<Sandbox> {
-    const ports = this.#takePorts(request);
-    const live: Live = { record: emptyRecord(request, ports), wires: [] };
+    const live: Live = { record: emptyRecord(request, this.#publishing.take(request)), wires: [] };
     this.#live.set(request.id, live);
     this.#enter(live, request);
-    live.record.files = this.#writeFiles(request, live.record);
-    if (ports.length > 0) await this.#options.publisher?.publish(request.id, ports);
-    return sandboxOf(live, this.#namespaceOf(live), request.exposed);
+    this.#publishing.follow(live);
+    this.#writeFiles(request, live);
+    this.#naming.enter(live);
+    await this.#publishing.announce(live);
+    return this.#sandboxOf(live, request.exposed);
+  }
+
+  check(ref: string, wish: EndpointRequest): void {
+    checkWish(wish, this.get(ref));
+  }
+
+  join(id: ContainerId, ref: string, wish: EndpointRequest): Sandbox {
+    const live = this.#liveOf(id);
+    joinNetwork(live, this.#networks.get(ref), wish, this.#membership);
+    return this.#sandboxOf(live);
+  }
+
+  leave(id: ContainerId, ref: string): Sandbox {
+    const live = this.#liveOf(id);
+    leaveNetwork(live, this.#networks.get(ref), this.#membership);
+    return this.#sandboxOf(live);
+  }
+
+  rename(id: ContainerId, name: string): SandboxRecord | undefined {
+    const live = this.#live.get(id);
+    if (live) this.#naming.rename(live, name);
+    return live?.record;
   }
 
   async reattach(id: ContainerId, saved: SandboxRecord, pid: number): Promise<Sandbox> {
@@ -140,26 +166,21 @@ class KernelNetworks implements Networks {
       }
     }
     this.#live.set(id, live);
-    for (const endpoint of saved.endpoints) this.#claim(live, endpoint);
-    live.record = { ...saved, ports: saved.ports.flatMap(port => this.#holdAgain(port)) };
-    const outlet = outletOf(saved);
-    if (outlet) this.#bridgeNamed(outlet)?.remember(id, outlet.ipAddress, this.#forwarded(live.record));
-    if (live.record.ports.length > 0) await this.#options.publisher?.publish(id, live.record.ports);
-    return sandboxOf(live, this.#namespaceOf(live), []);
+    for (const endpoint of saved.endpoints) claim(live, endpoint, this.#networks, this.#ground);
+    live.record = { ...saved, ports: this.#publishing.takeAgain(saved.ports) };
+    this.#publishing.remember(live);
+    this.#nameAgain(live);
+    await this.#publishing.announce(live);
+    return this.#sandboxOf(live);
   }
 
   async reconcile(): Promise<void> {
     this.#reconciled = true;
-    const known = new Set([
-      ...this.#wired.contents().map(({ wire }) => wire.hostInterface),
-      ...[...this.#live.values()].flatMap(({ record }) => record.endpoints.map(endpoint => endpoint.hostInterface)),
-    ]);
+    const links = [...this.#live.values()].flatMap(({ record }) => record.endpoints.map(one => one.hostInterface));
+    const pooled = this.#wired.contents().map(({ wire }) => wire.hostInterface);
     for (const network of this.#networks.bridges()) {
       network.reconcile();
-      const strangers = portsOf(this.#ground.host, network.index).filter(
-        link => link.kind === 'veth' && link.name.startsWith('ve') && !known.has(link.name),
-      );
-      for (const link of strangers) this.#removeLeftover(link.name);
+      removeStrangers(network, new Set([...pooled, ...links]), this.#ground);
     }
   }
 
@@ -168,14 +189,12 @@ class KernelNetworks implements Networks {
     if (!live) return;
     this.#live.delete(id);
     const { record, namespace, wires } = live;
-    for (const endpoint of record.endpoints.filter(one => one.ipAddress !== '')) {
-      const network = this.#bridgeNamed(endpoint);
-      network?.withdraw(id);
-      network?.addresses.release(endpoint.ipAddress);
-    }
+    this.#naming.leave(live);
+    for (const endpoint of record.endpoints.filter(one => one.ipAddress !== ''))
+      this.#networks.findBridge(endpoint.networkId)?.addresses.release(endpoint.ipAddress);
+    const givenBack = this.#publishing.giveBack(live); // the rules first, at once: nothing leads to an address that others may take
     if (namespace) dispose(this.#ground.host, namespace, wires, this.#ground.log);
-    this.#ports.giveBack(record.ports);
-    if (record.ports.length > 0) await this.#options.publisher?.withdraw(id);
+    await givenBack;
   }
 
   statistics(id: ContainerId): Record<string, InterfaceStatistics> {
@@ -197,10 +216,11 @@ class KernelNetworks implements Networks {
       for (const id of [...this.#live.keys()]) await this.release(id);
       for (const network of this.#networks.bridges()) network.remove();
     } else {
-      for (const { namespace, record } of this.#live.values()) {
-        this.#ports.giveBack(record.ports);
-        namespace?.connection.close();
-        if (namespace) closeSync(namespace.fd);
+      for (const live of this.#live.values()) {
+        this.#publishing.letGo(live);
+        this.#naming.leave(live);
+        live.namespace?.connection.close();
+        if (live.namespace) closeSync(live.namespace.fd);
       }
     }
     this.#live.clear();
@@ -220,28 +240,6 @@ class KernelNetworks implements Networks {
     }
   }
 
-  #mappings(request: ConnectRequest): ReturnType<typeof wantedMappings> {
-    if (request.mode.startsWith('container:')) return [];
-    const record = this.get(request.mode);
-    if (record.driver !== 'bridge') return [];
-    const hostIp = this.#networks.bridgeOf(record).hostAddress;
-    return wantedMappings(request).map(mapping => (mapping.hostIp || !hostIp ? mapping : { ...mapping, hostIp }));
-  }
-
-  #takePorts(request: ConnectRequest): PublishedPort[] {
-    const mappings = this.#mappings(request);
-    try {
-      return this.#ports.take(mappings);
-    } catch (error) {
-      const endpoint = `${request.name} (${randomBytes(32).toString('hex')})`;
-      throw new EngineError(
-        error instanceof EngineError ? error.kind : 'internal',
-        `driver failed programming external connectivity on endpoint ${endpoint}: ${messageOf(error)}`,
-        { cause: error },
-      );
-    }
-  }
-
   /** Gives the container its namespace with everything in it; what it has so far is in `live` when this fails. */
   #enter(live: Live, request: ConnectRequest): void {
     if (request.mode.startsWith('container:')) {
@@ -254,7 +252,7 @@ class KernelNetworks implements Networks {
       live.record.endpoints.push(simpleEndpoint(record));
       return;
     }
-    const holder: Holder = { wires: live.wires, endpoints: live.record.endpoints };
+    const holder: Parameters<typeof plugEndpoints>[2] = { wires: live.wires, endpoints: live.record.endpoints };
     try {
       plugEndpoints(
         request,
@@ -264,18 +262,6 @@ class KernelNetworks implements Networks {
     } finally {
       if (holder.namespace) live.namespace = holder.namespace; // also when the next step failed: `release` gives it back
     }
-    const outlet = outletOf(live.record);
-    if (outlet) this.#bridgeNamed(outlet)?.publish(request.id, outlet.ipAddress, this.#forwarded(live.record));
-  }
-
-  /**
-   * Ports as the kernel forwards them. Where somebody in front of us publishes them (the host of a machine), its
-   * addresses are not ours, and datagrams for its loopback come in through our outer link.
-   */
-  #forwarded({ ports }: SandboxRecord): PublishedPort[] {
-    const comesFromOutside = ({ protocol, hostIp }: PublishedPort): boolean =>
-      this.#options.publisher !== undefined && (protocol === 'udp' || !hostIp.startsWith('127.'));
-    return ports.map(port => (comesFromOutside(port) ? { ...port, hostIp: '0.0.0.0' } : port));
   }
 
   /** The container whose namespace it really is: sharing may be shared. */
@@ -289,52 +275,45 @@ class KernelNetworks implements Networks {
     return live.record.shares ? this.#live.get(live.record.shares)?.namespace : live.namespace;
   }
 
-  #writeFiles(request: ConnectRequest, record: SandboxRecord): SandboxRecord['files'] {
+  #writeFiles(request: ConnectRequest, { record }: Live): void {
     const shared = record.shares && this.#live.get(record.shares);
-    if (shared) return shared.record.files;
-    const addresses = record.endpoints.map(endpoint => endpoint.ipAddress).filter(address => address !== '');
-    const hostGateway = this.#options.hostGateway ?? this.get('bridge').ipam.config[0]?.gateway ?? '';
+    if (shared) {
+      record.files = shared.record.files;
+      return;
+    }
     const onHost = this.get(request.mode).driver === 'host';
-    return writeContainerFiles(request, { addresses, hostGateway, onHost, defaults: this.#options });
+    const naming = namingOf(request, this.#options, onHost);
+    record.naming = naming;
+    record.files = writeContainerFiles(request, {
+      naming,
+      addresses: record.endpoints.flatMap(endpoint => endpoint.ipAddress || []),
+      hostGateway: this.#options.hostGateway ?? this.get('bridge').ipam.config[0]?.gateway ?? '',
+      onHost,
+      named: record.endpoints.some(endpoint => endpoint.dnsNames !== undefined),
+      neighbourLines: this.#naming.neighbourLines(naming),
+    });
   }
 
-  #bridgeNamed(endpoint: Endpoint): ReturnType<NetworkList['bridgeOf']> | undefined {
-    return this.#networks.bridges().find(network => network.record.id === endpoint.networkId);
+  get #membership(): Membership {
+    return { networks: this.#networks, ground: this.#ground, publishing: this.#publishing, naming: this.#naming };
   }
 
-  /** Takes back what a running container had before the restart. */
-  #claim(live: Live, endpoint: Endpoint): void {
-    if (endpoint.ipAddress === '') return;
-    const { log, host } = this.#ground;
+  #sandboxOf(live: Live, exposed: readonly string[] = []): Sandbox {
+    return sandboxOf(live, this.#namespaceOf(live), exposed);
+  }
+
+  /** The names of a container that runs are worth less than the container. */
+  #nameAgain(live: Live): void {
     try {
-      this.#bridgeNamed(endpoint)?.addresses.allocate(endpoint.ipAddress);
+      this.#naming.enter(live);
     } catch (error) {
-      log.warn('a running container has an address that is not free', { address: endpoint.ipAddress, error });
-    }
-    const link = findLink(host, endpoint.hostInterface);
-    const { interfaceName, hostInterface } = endpoint;
-    if (link) live.wires.push({ interfaceName, index: 0, hostInterface, hostIndex: link.index });
-    else log.warn('a running container has lost its link', { id: live.record.id, link: hostInterface });
-  }
-
-  #holdAgain(port: PublishedPort): PublishedPort[] {
-    try {
-      return this.#ports.take([port]);
-    } catch (error) {
-      this.#ground.log.error('a published port was taken by somebody else while the engine was away', {
-        ...port,
-        error,
-      });
-      return [];
+      this.#ground.log.error('a running container is without its name service', { id: live.record.id, error });
     }
   }
 
-  #removeLeftover(name: string): void {
-    try {
-      this.#ground.host.request(removeLink(name));
-      this.#ground.log.info('removed a link that belongs to no container', { link: name });
-    } catch (error) {
-      this.#ground.log.warn('a leftover link could not be removed', { link: name, error });
-    }
+  #liveOf(id: ContainerId): Live {
+    const live = this.#live.get(id);
+    if (!live) throw conflict(`container ${id} is not running`);
+    return live;
   }
 }

@@ -9,6 +9,7 @@ import {
   disablePort,
   findLink,
   RouteConnection,
+  removeLink,
   setRoute,
 } from '../netlink/index.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
@@ -99,6 +100,17 @@ export function configure(
   connection.request(...requests);
 }
 
+/** Where what is for others leaves from now on. */
+export function leaveBy({ connection }: Namespace, interfaceName: string, gateway: string): void {
+  const index = indexOf(connection, interfaceName);
+  connection.request(setRoute({ destination: '0.0.0.0', prefixLength: 0, gateway, index }));
+}
+
+/** Takes one link away from a container that goes on. The kernel takes its time: some 30 ms. */
+export function plugOut(host: RouteConnection, { hostInterface }: Wire): void {
+  if (findLink(host, hostInterface)) host.request(removeLink(hostInterface));
+}
+
 /**
  * Cuts a container off at once and lets the kernel take its namespace and links apart by itself, when the last process
  * has left. (Removing a link by hand costs 28 ms of grace periods.)
@@ -121,11 +133,11 @@ function indexOf(connection: RouteConnection, name: string): number {
   return link.index;
 }
 
-/** Of the namespace that the thread is in. A kernel without the setting (no IPv6) needs none. */
-function writeSetting(name: string, value: string): void {
+/** Of the namespace that the thread is in. A kernel without the setting (no IPv6) needs none, unless it is `required`. */
+export function writeSetting(name: string, value: string, { required = false } = {}): void {
   try {
     writeFileSync(`/proc/sys/${name}`, value);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (required || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }

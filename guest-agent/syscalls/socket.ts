@@ -90,6 +90,15 @@ export function inetAddress(address: Uint8Array, port: number): Buffer {
   return bytes;
 }
 
+/** `struct sockaddr_in6`. @param address sixteen bytes */
+export function inet6Address(address: Uint8Array, port: number): Buffer {
+  const bytes = Buffer.alloc(28);
+  bytes.writeUInt16LE(AF_INET6, 0);
+  bytes.writeUInt16BE(port, 2);
+  bytes.set(address, 8);
+  return bytes;
+}
+
 /** `struct sockaddr_un` of a name without a file, which belongs to the network namespace. */
 export function abstractAddress(name: string): Buffer {
   return Buffer.concat([Buffer.from([AF_UNIX, 0, 0]), Buffer.from(name)]);

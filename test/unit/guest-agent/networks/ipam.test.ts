@@ -46,7 +46,7 @@ describe('the choice of a subnet', () => {
     expect(completeSubnet({ subnet: '10.1.0.0/24', gateway: '10.1.0.254' }, []).gateway).toBe('10.1.0.254');
     expect(() => completeSubnet({ subnet: '10.1.0.5/24' }, [])).toThrow('it should be 10.1.0.0/24');
     expect(() => completeSubnet({ subnet: '10.1.0.0/24', gateway: '10.2.0.1' }, [])).toThrow(
-      'parent subnet is 10.1.0.0/24',
+      "parent subnet 10.1.0.0/24 doesn't contain this address",
     );
     expect(() => completeSubnet({ subnet: '10.1.0.0/24' }, [block('10.0.0.0/8')])).toThrow(
       'Pool overlaps with other one',
