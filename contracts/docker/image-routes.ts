@@ -1,4 +1,4 @@
-import { boolean, filters, optionalText, repeated } from '../decode.ts';
+import { boolean, filters, optionalInteger, optionalText, repeated } from '../decode.ts';
 import { bytes, json, nothing, progress, route } from '../route.ts';
 import type { JsonMessage } from './common.ts';
 import type {
@@ -7,6 +7,7 @@ import type {
   ImageDeleteItem,
   ImageInspect,
   ImagePruneReport,
+  ImageSearchResult,
   ImageSummary,
 } from './images.ts';
 
@@ -44,6 +45,12 @@ export const imagePush = route('POST', '/images/{name*}/push', {
 
 export const distributionInspect = route('GET', '/distribution/{name*}/json', {
   answer: json<DistributionInspect>(),
+});
+
+/** Credentials come in `X-Registry-Auth`. */
+export const imageSearch = route('GET', '/images/search', {
+  query: { term: optionalText, limit: optionalInteger, filters },
+  answer: json<ImageSearchResult[]>(),
 });
 
 export const imageInspect = route('GET', '/images/{name*}/json', {

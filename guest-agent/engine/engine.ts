@@ -20,6 +20,7 @@ import type {
   ImageDeleteItem,
   ImageInspect,
   ImagePruneReport,
+  ImageSearchResult,
   ImageSummary,
 } from '../../contracts/docker/images.ts';
 import type {
@@ -40,6 +41,7 @@ import type {
 } from '../../contracts/docker/volumes.ts';
 import type { PathStat } from '../archive/index.ts';
 import type { OutputChunk } from '../logs/index.ts';
+import type { SearchRequest } from './image-search.ts';
 import type { ImportRequest } from './import.ts';
 
 /** Filters as every list, prune and event request carries them: key → wanted values. */
@@ -195,6 +197,7 @@ export interface ImagesService {
   }): Promise<void>;
   /** Tells the new image's id as its last message. */
   import(request: ImportRequest): Promise<void>;
+  search(request: SearchRequest): Promise<ImageSearchResult[]>;
   /** What a registry has under a name. */
   distribution(request: { image: string; auth?: AuthConfig; signal: AbortSignal }): Promise<DistributionInspect>;
   load(

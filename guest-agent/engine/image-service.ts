@@ -7,6 +7,7 @@ import type {
   ImageDeleteItem,
   ImageInspect,
   ImagePruneReport,
+  ImageSearchResult,
   ImageSummary,
 } from '../../contracts/docker/images.ts';
 import { invalidArgument, messageOf, notFound } from '../../contracts/errors.ts';
@@ -29,6 +30,7 @@ import {
 } from '../images/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, ImagesService } from './engine.ts';
+import { type SearchRequest, searchImages } from './image-search.ts';
 import { type ImportRequest, importImage } from './import.ts';
 
 /** Docker's image documents and events over the images room. */
@@ -128,6 +130,10 @@ export class ImageService implements ImagesService {
 
   import(request: ImportRequest): Promise<void> {
     return importImage(request, this.#context);
+  }
+
+  search(request: SearchRequest): Promise<ImageSearchResult[]> {
+    return searchImages(request, this.#context);
   }
 
   distribution(request: { image: string; auth?: AuthConfig; signal: AbortSignal }): Promise<DistributionInspect> {

@@ -15,6 +15,8 @@ export interface CommitLayerRequest {
   /** The new image's own words, besides its layers and its history's last step. */
   config: Omit<ImageConfig, 'rootfs' | 'history'>;
   step: HistoryEntry;
+  /** For a build: no list shows the image, and a layer that holds nothing is a layer. */
+  intermediate?: boolean;
 }
 
 /** A tar without members. */
@@ -23,14 +25,15 @@ const emptyLayer = digestOf(Buffer.alloc(1024));
 type Rooms = Pick<PullRooms, 'content' | 'snapshots' | 'archive' | 'index' | 'layerHolds'>;
 
 /** Makes an image of another one and a layer. All of it or nothing. Returns its id. */
-export async function commitLayer({ parent, tar, config, step }: CommitLayerRequest, rooms: Rooms): Promise<Digest> {
+export async function commitLayer(request: CommitLayerRequest, rooms: Rooms): Promise<Digest> {
+  const { parent, tar, config, step, intermediate = false } = request;
   const { content, index, layerHolds } = rooms;
   const lease = content.lease();
   const letGo = [layerHolds.take(parent?.chainIds ?? [])];
   const guard = { lease, hold: (chainId: ChainId) => letGo.push(layerHolds.take([chainId])) };
   try {
     for (const { digest } of parent?.layers ?? []) lease.protect(digest);
-    const layer = await storeLayer(tar, parent, guard, rooms);
+    const layer = await storeLayer({ tar, parent, keepsEmpty: intermediate }, guard, rooms);
     const { diff_ids: below = [] } = parent?.config.rootfs ?? {};
     const document: ImageConfig = {
       ...config,
@@ -43,7 +46,7 @@ export async function commitLayer({ parent, tar, config, step }: CommitLayerRequ
     await content.put(Buffer.from(text));
     const layers = [...(parent?.layers ?? []), ...(layer ? [layer.blob] : [])];
     await index.update(draft => {
-      if (!draft.images.has(id)) draft.images.set(id, { id, layers });
+      if (!draft.images.has(id)) draft.images.set(id, { id, layers, ...(intermediate ? { intermediate } : {}) });
     });
     return id;
   } finally {
@@ -58,10 +61,15 @@ interface Guard {
   hold(chainId: ChainId): void;
 }
 
-/** Undefined for a layer that holds nothing. */
+interface NewLayer {
+  tar: Readable;
+  parent: Image | undefined;
+  keepsEmpty: boolean;
+}
+
+/** Undefined for a layer that holds nothing, unless that is wanted. */
 async function storeLayer(
-  tar: Readable,
-  parent: Image | undefined,
+  { tar, parent, keepsEmpty }: NewLayer,
   { lease, hold }: Guard,
   { content, snapshots, archive }: Rooms,
 ): Promise<{ diffId: DiffId; blob: LayerBlob } | undefined> {
@@ -75,7 +83,7 @@ async function storeLayer(
   const file = await spool.finish();
   try {
     const { digest, size } = file;
-    if (digest === emptyLayer) return undefined;
+    if (digest === emptyLayer && !keepsEmpty) return undefined;
     const diffId = digest as Digest as DiffId;
     const chainId = chainIdsOf([...(parent?.config.rootfs.diff_ids ?? []), diffId]).at(-1) as ChainId;
     lease.protect(digest);

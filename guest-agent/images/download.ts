@@ -39,7 +39,7 @@ export async function download(
       options.signal.throwIfAborted();
       failures = sink.offset - before >= progressThatCounts ? 1 : failures + 1;
       if (!mayTryAgain(error) || failures >= options.attempts) throw error;
-      await backOff(failures, options);
+      await backOff(failures, error, options);
     }
   }
 }
@@ -82,12 +82,17 @@ async function* bytesOf(stream: Readable): AsyncGenerator<Buffer> {
   }
 }
 
-/** Waits before the next attempt, ever longer, and says so. */
+/** No registry is waited for any longer than this, whatever it asks. */
+const longestWaitMs = 60_000;
+
+/** Waits before the next attempt, ever longer or as long as the registry asks, and says so. */
 export async function backOff(
   failures: number,
+  error: unknown,
   { clock, retryDelayMs, signal, tell }: Omit<DownloadOptions, 'attempts'>,
 ): Promise<void> {
-  const delayMs = retryDelayMs * 2 ** (failures - 1);
+  const asked = (isRegistryError(error) && error.retryAfterMs) || 0;
+  const delayMs = Math.max(retryDelayMs * 2 ** (failures - 1), Math.min(asked, longestWaitMs));
   const seconds = Math.ceil(delayMs / 1000);
   tell({ action: `Retrying in ${seconds} second${seconds === 1 ? '' : 's'}` });
   await clock.sleep(delayMs, signal);

@@ -30,14 +30,18 @@ export interface Finding {
 /** Nobody needs a configuration longer than this, in bytes. */
 const longestConfig = 8 << 20;
 
+/** An index may name another one. */
+const deepestIndex = 4;
+
 /** Follows what a tag resolved to down to the manifest and configuration for the platform; keeps both. */
 export async function findImage(resolved: ResolvedManifest, finding: Finding): Promise<FoundImage> {
-  const first = await fetchManifest(resolved, finding);
-  if (first.document.kind === 'manifest') return withConfig(first.document.manifest, first.descriptor, finding);
-  const chosen = chooseManifest(first.document.index, finding.platform);
-  const second = await fetchManifest({ descriptor: chosen }, finding);
-  if (second.document.kind === 'index') throw invalidArgument('an index inside an index is not supported');
-  return withConfig(second.document.manifest, second.descriptor, finding);
+  let next = resolved;
+  for (let depth = 0; depth < deepestIndex; depth++) {
+    const { document, descriptor } = await fetchManifest(next, finding);
+    if (document.kind === 'manifest') return withConfig(document.manifest, descriptor, finding);
+    next = { descriptor: chooseManifest(document.index, finding.platform) };
+  }
+  throw invalidArgument('the index is nested too deeply');
 }
 
 async function fetchManifest(

@@ -46,6 +46,8 @@ export interface ImageRecord {
   manifest?: Descriptor;
   /** RFC 3339. */
   taggedAt?: string;
+  /** A build's step, not an image that somebody asked for: no list shows it, and only the builder removes it. */
+  intermediate?: boolean;
 }
 
 /** `null` in JSON is a date that nobody knows. */

@@ -11,6 +11,7 @@ import type { ContentStore } from '../content/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
 import { type CommitLayerRequest, commitLayer } from './commit-layer.ts';
+import { type ComposeRequest, composeImage } from './compose-image.ts';
 import { inspectDistribution } from './distribution.ts';
 import { sweepGarbage } from './garbage.ts';
 import { historyOf } from './history.ts';
@@ -64,6 +65,12 @@ export interface Images {
   list(filters?: ImageFilters): Image[];
   /** `docker commit`: an image of another one with a layer on it. */
   commitLayer(request: CommitLayerRequest): Promise<Image>;
+  /** An image of another one's layers with words of its own. */
+  compose(request: ComposeRequest): Promise<Image>;
+  /** Those of builds' steps, which no list shows. */
+  intermediates(): Image[];
+  /** Removes images of builds' steps, and sweeps what only they used. Unknown ids and other images are passed over. */
+  dropIntermediates(ids: readonly Digest[]): Promise<void>;
   tag(name: string, target: Reference): Promise<void>;
   remove(name: string, options: { force: boolean; noprune?: boolean; inUse: UsesOf }): Promise<ImageDeleteItem[]>;
   prune(filters: ImageFilters, inUse: UsesOf): Promise<{ deleted: ImageDeleteItem[]; spaceReclaimed: number }>;
@@ -138,7 +145,8 @@ class ImageStore implements Images {
   }
 
   #filtered(filters: ImageFilters): Image[] {
-    const images = [...this.#index.state.images.keys()].map(id => this.#image(id));
+    const shown = [...this.#index.state.images.values()].filter(({ intermediate }) => !intermediate);
+    const images = shown.map(({ id }) => this.#image(id));
     return filterImages(images, filters, name => this.find(name), new Date());
   }
 
@@ -147,13 +155,31 @@ class ImageStore implements Images {
     return this.#image(await this.#orSweep(commitLayer(request, rooms)));
   }
 
+  async compose(request: ComposeRequest): Promise<Image> {
+    const rooms = { ...this.#options, index: this.#index, layerHolds: this.#layerHolds };
+    return this.#image(await this.#orSweep(composeImage(request, rooms)));
+  }
+
+  intermediates(): Image[] {
+    const steps = [...this.#index.state.images.values()].filter(({ intermediate }) => intermediate);
+    return steps.map(({ id }) => this.#image(id));
+  }
+
+  async dropIntermediates(ids: readonly Digest[]): Promise<void> {
+    await this.#index.update(draft => {
+      for (const id of ids) if (draft.images.get(id)?.intermediate) draft.images.delete(id);
+    });
+    await this.#sweep();
+  }
+
   async tag(name: string, target: Reference): Promise<void> {
     const { id } = this.get(name);
     if (target.digest) throw invalidArgument('refusing to create a tag with a digest reference');
     await this.#index.update(draft => {
       const record = draft.images.get(id) ?? noSuchImage(name);
       draft.references.set(toText(withDefaultTag(target)), id);
-      draft.images.set(id, { ...record, taggedAt: new Date().toISOString() });
+      const { intermediate: _, ...image } = record;
+      draft.images.set(id, { ...image, taggedAt: new Date().toISOString() });
     });
   }
 

@@ -16,6 +16,8 @@
  */
 export { tarIn } from './archive-files.ts';
 export { chainIdsOf, digestOf } from './chain-ids.ts';
+export type { CommitLayerRequest } from './commit-layer.ts';
+export type { ComposeRequest } from './compose-image.ts';
 export type { Image, LayerBlob } from './image.ts';
 export { type Images, type ImagesOptions, openImages } from './images.ts';
 export type { ImageFilters } from './list.ts';

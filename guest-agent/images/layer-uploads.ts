@@ -112,7 +112,7 @@ export class LayerUploads {
       } catch (error) {
         signal.throwIfAborted();
         if (!mayTryAgain(error) || failures >= attempts) throw error;
-        await backOff(failures, { clock, retryDelayMs, signal, tell });
+        await backOff(failures, error, { clock, retryDelayMs, signal, tell });
       }
     }
   }

@@ -1,5 +1,5 @@
 import { invalidArgument, notFound } from '../../contracts/errors.ts';
-import { type Descriptor, isIndexType, isManifestType } from '../../contracts/oci/descriptor.ts';
+import { type Descriptor, isIndexType, isManifestType, mediaTypes } from '../../contracts/oci/descriptor.ts';
 import { type DiffId, isDigest } from '../../contracts/oci/digest.ts';
 import type { ImageConfig, ImageIndex, ImageManifest, Platform } from '../../contracts/oci/image-spec.ts';
 import { syntaxComplaint } from '../registry/index.ts';
@@ -11,25 +11,65 @@ const mostLayers = 512;
 /** A document of a registry or an archive, with every digest and size in it checked for shape. */
 export type ManifestDocument = { kind: 'index'; index: ImageIndex } | { kind: 'manifest'; manifest: ImageManifest };
 
-/** Reads a manifest or an index. @throws invalid-argument for what is neither. */
+/** What a manifest's configuration is where it is an image's; the last four are mistakes of old registries. */
+const configTypes: readonly string[] = [
+  mediaTypes.dockerConfig,
+  mediaTypes.ociConfig,
+  ...['application/octet-stream', 'application/json', 'text/html', ''],
+];
+const schemaOneTypes: readonly string[] = [mediaTypes.dockerManifestV1, mediaTypes.dockerManifestV1Signed];
+
+/** Reads a manifest or an index of the type that its giver says. @throws invalid-argument for what is neither. */
 export function parseManifest(body: Buffer, mediaType: string): ManifestDocument {
   const document = parseJson(body, 'manifest');
-  const type = typeof document.mediaType === 'string' ? document.mediaType : mediaType;
-  if (isIndexType(type) || (!isManifestType(type) && Array.isArray(document.manifests))) {
-    const manifests = descriptors(document.manifests);
-    return { kind: 'index', index: { ...(document as unknown as ImageIndex), manifests } };
-  }
-  if (document.schemaVersion === 1) {
+  const type = typeOf(document, mediaType);
+  if (document.schemaVersion === 1 || schemaOneTypes.includes(type)) {
     throw invalidArgument(
       'Docker Image Format v1 and Docker Image manifest version 2, schema 1 are no longer supported. ' +
         'Suggest the author of the image to upgrade it to the OCI Format',
     );
   }
-  const config = document.config;
-  if (!isDescriptor(config)) throw invalidArgument(`unsupported manifest media type: ${type}`);
+  checkKind(document, type);
+  return isIndexType(type)
+    ? { kind: 'index', index: indexIn(document) }
+    : { kind: 'manifest', manifest: imageIn(document, type) };
+}
+
+/** A document that says another type than its giver could be read in two ways. Some givers say nothing. */
+function typeOf(document: Record<string, unknown>, given: string): string {
+  const own = typeof document.mediaType === 'string' ? document.mediaType : undefined;
+  const isKnown = isIndexType(given) || isManifestType(given) || schemaOneTypes.includes(given);
+  if (isKnown && own && own !== given) {
+    throw invalidArgument(`if present, mediaType in manifest should be '${given}' not '${own}'`);
+  }
+  if (isKnown) return given;
+  return own ?? (Array.isArray(document.manifests) ? mediaTypes.ociIndex : mediaTypes.ociManifest);
+}
+
+/** CVE-2021-41190: what is an index and a manifest at once may be one to whoever checks it, and the other to us. */
+function checkKind(document: Record<string, unknown>, type: string): void {
+  if (isIndexType(type)) {
+    if (document.layers !== undefined || document.config !== undefined) {
+      throw invalidArgument('index: expected index but found manifest');
+    }
+  } else if (document.manifests !== undefined) {
+    throw invalidArgument('ocimanifest: expected manifest but found index');
+  }
+}
+
+const indexIn = (document: Record<string, unknown>): ImageIndex => ({
+  ...(document as unknown as ImageIndex),
+  manifests: descriptors(document.manifests),
+});
+
+function imageIn(document: Record<string, unknown>, type: string): ImageManifest {
+  const { config } = document;
+  if (!isManifestType(type) || !isDescriptor(config)) throw invalidArgument(`unsupported manifest media type: ${type}`);
+  if (!configTypes.includes(config.mediaType ?? ''))
+    throw invalidArgument(`unsupported media type ${config.mediaType}`);
   const layers = descriptors(document.layers);
   if (layers.length > mostLayers) throw invalidArgument('max depth exceeded');
-  return { kind: 'manifest', manifest: { ...(document as unknown as ImageManifest), config, layers } };
+  return { ...(document as unknown as ImageManifest), config, layers };
 }
 
 /** The manifest for a platform. @throws not-found in Docker's words. */

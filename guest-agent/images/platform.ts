@@ -64,14 +64,23 @@ function normalise({ os, architecture, variant }: Platform): Platform {
 export const formatPlatform = ({ os, architecture, variant }: Platform): string =>
   [os, architecture, ...(variant ? [variant] : [])].join('/');
 
-/** How well `offer` serves `wanted`: 0 not at all, higher is better. A newer 32-bit ARM runs what is for an older one. */
+/**
+ * How well `offer` serves `wanted`: 0 not at all, higher is better. Older variants run on newer processors, and what is
+ * for the 32-bit sister of a processor runs on it, as containerd has it.
+ */
 export function suitability(offer: Platform, wanted: Platform): number {
   const have = normalise({ ...offer, architecture: toArchitecture(offer.architecture) });
   const want = normalise(wanted);
-  if (have.os !== want.os || have.architecture !== want.architecture) return 0;
+  if (have.os !== want.os) return 0;
+  if (have.architecture !== want.architecture) return asSister(have, want);
   if ((have.variant ?? '') === (want.variant ?? '')) return 100;
   const level = levelOf(have.variant);
-  return level <= levelOf(want.variant) ? 10 + level : 0;
+  return level <= levelOf(want.variant) ? 20 + level : 0;
+}
+
+function asSister(have: Platform, want: Platform): number {
+  if (want.architecture === 'amd64' && have.architecture === '386') return 1;
+  return want.architecture === 'arm64' && have.architecture === 'arm' ? levelOf(have.variant) : 0;
 }
 
 const levelOf = (variant: string | undefined): number => (variant ? Number(variant.replace(/^v/, '')) || 99 : 1);

@@ -21,4 +21,5 @@ export {
   type ResolvedManifest,
 } from './registry.ts';
 export { isRegistryError, RegistryError, syntaxComplaint } from './registry-error.ts';
+export type { FoundRepository } from './search.ts';
 export type { BlobSource, BlobUpload, UploadAttempt } from './upload.ts';

@@ -10,8 +10,15 @@ export class RegistryError extends Error {
   /** True when the same request may well succeed a little later. */
   readonly transient: boolean;
 
-  constructor(message: string, facts: { status?: number; code?: string; transient?: boolean; cause?: unknown } = {}) {
+  /** How long the registry asks to wait. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    facts: { status?: number; code?: string; transient?: boolean; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: facts.cause });
+    this.retryAfterMs = facts.retryAfterMs;
     this.status = facts.status;
     this.code = facts.code;
     this.transient = facts.transient ?? false;
@@ -43,16 +50,29 @@ const wordsOf = (code: string): string => code.toLowerCase().replaceAll('_', ' '
 
 /** The error of an answer with status 400 or more. `bearerError` is the `error` of its WWW-Authenticate header. */
 export function errorOfAnswer(
-  answer: { status: number; statusText: string; body: string },
+  answer: { status: number; statusText: string; body: string; retryAfter?: string },
   bearerError?: string,
 ): RegistryError {
-  const { status, statusText, body } = answer;
+  const { status, statusText, body, retryAfter } = answer;
+  if (status === 429) return tooManyRequests(body, retryAfter);
   if (status >= 500) {
     return new RegistryError(`received unexpected HTTP status: ${status} ${statusText}`, { status, transient: true });
   }
   if (bearerError === 'insufficient_scope') return coded('DENIED', undefined, status);
   if (bearerError === 'invalid_token') return coded('UNAUTHORIZED', undefined, status);
   return errorOfBody(body, status);
+}
+
+/** What the registry says about its limit, and when it says to come back. */
+function tooManyRequests(body: string, retryAfter: string | undefined): RegistryError {
+  const document = parseObject(body);
+  const first = Array.isArray(document?.errors) ? (document.errors[0] as Record<string, unknown>) : undefined;
+  const said =
+    textOf(first?.message) ?? textOf(document?.details) ?? (document ? undefined : textOf(body.slice(0, 1024).trim()));
+  const seconds = Number(retryAfter) || undefined;
+  const wait = seconds && !said ? `too many requests, the registry asks to wait ${seconds} seconds` : said;
+  const { message, code } = coded('TOOMANYREQUESTS', wait, 429);
+  return new RegistryError(message, { status: 429, code, retryAfterMs: seconds && seconds * 1000 });
 }
 
 function errorOfBody(body: string, status: number): RegistryError {
@@ -62,7 +82,6 @@ function errorOfBody(body: string, status: number): RegistryError {
   const details = textOf(document?.details);
   if (details && status === 401) return coded('UNAUTHORIZED', details, status);
   if (details && status === 403) return coded('DENIED', details, status);
-  if (status === 429) return coded('TOOMANYREQUESTS', details, status);
   if (status === 401) return coded('UNAUTHORIZED', undefined, status);
   const shown = JSON.stringify(body.slice(0, 1024));
   const why = document ? 'no error details found in HTTP response body' : syntaxComplaint(body);

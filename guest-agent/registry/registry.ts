@@ -15,6 +15,7 @@ import { login } from './login.ts';
 import type { ProxySettings } from './proxy.ts';
 import { isRegistryError, RegistryError } from './registry-error.ts';
 import { digestIn, RepositoryEndpoint } from './repository.ts';
+import { type FoundRepository, search } from './search.ts';
 import { bodyOf, Transport } from './transport.ts';
 import { type BlobSource, type BlobUpload, hasBlob, UploadSession } from './upload.ts';
 
@@ -26,6 +27,8 @@ export interface RegistryOptions {
   proxies?: ProxySettings;
   /** PEM texts. */
   extraCertificates?: readonly string[];
+  /** Docker's `certs.d` folders. */
+  certificateFolders?: readonly string[];
   userAgent?: string;
   idleTimeoutMs?: number;
   log: Log;
@@ -59,6 +62,8 @@ export interface Repository {
 export interface Registry {
   /** `push` asks the registry itself, never a mirror, and for leave to write. */
   repository(reference: Reference, auth?: Credentials, purpose?: 'pull' | 'push'): Repository;
+  /** What the index of a registry finds for `term`, at most `limit`. @throws internal, invalid-argument. */
+  search(term: string, options: { auth?: Credentials; limit: number; signal: AbortSignal }): Promise<FoundRepository[]>;
   /** What is at an address that a user gave; `size` in bytes, where the server says it. @throws unavailable. */
   download(url: string, signal: AbortSignal): Promise<{ stream: Readable; size: number | undefined }>;
   /** `POST /auth`: proves credentials. @throws unauthorized, unavailable, in dockerd's words. */
@@ -79,6 +84,7 @@ export function openRegistry(options: RegistryOptions): Registry {
   return {
     repository: (reference, auth = {}, purpose = 'pull') =>
       new Conversation(transport, options, { reference, auth, purpose }),
+    search: (term, { auth = {}, ...rest }) => search(transport, options, term, { auth, ...rest }),
     download: (url, signal) => downloadFrom(transport, url, signal),
     login: (auth, signal) => login(transport, options, auth, signal ?? new AbortController().signal),
     close: () => transport.close(),

@@ -99,5 +99,9 @@ async function accepted(response: IncomingMessage): Promise<IncomingMessage> {
 async function refusalOf(response: IncomingMessage): Promise<RegistryError> {
   const body = (await bodyOf(response)).toString('utf8');
   const bearer = parseChallenges(response.headers['www-authenticate']).find(({ scheme }) => scheme === 'bearer');
-  return errorOfAnswer({ ...statusOf(response), body }, bearer?.parameters.error);
+  const retryAfter = response.headers['retry-after'];
+  return errorOfAnswer(
+    { ...statusOf(response), body, ...(retryAfter ? { retryAfter } : {}) },
+    bearer?.parameters.error,
+  );
 }

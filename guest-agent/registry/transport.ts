@@ -9,6 +9,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { Readable } from 'node:stream';
 import { getCACertificates } from 'node:tls';
 import { cancelled } from '../../contracts/errors.ts';
+import { certificatesFor, type HostCertificates } from './certificates.ts';
 import { type ProxySettings, proxyFor } from './proxy.ts';
 import { goCause, RegistryError } from './registry-error.ts';
 
@@ -16,6 +17,8 @@ export interface TransportOptions {
   proxies?: ProxySettings;
   /** PEM texts that are trusted beside the system's. */
   extraCertificates?: readonly string[];
+  /** Docker's `certs.d` folders, which hold certificates for single hosts. */
+  certificateFolders?: readonly string[];
   userAgent: string;
   /** Without a byte for so long, a connection is given up. */
   idleTimeoutMs?: number;
@@ -81,10 +84,11 @@ export class Transport {
       if (signal.aborted) return reject(cancelled('context canceled', { cause: signal.reason }));
       const proxied = proxyFor(target, this.#options.proxies ?? {}) !== undefined;
       const fail = (error: unknown): void => reject(failureOf(error, { method, url: target, proxied }, signal));
+      const agent = this.#agentFor(target, insecure);
       const begin = target.protocol === 'https:' ? requestHttps : requestHttp;
       const request = begin(target, {
         method,
-        agent: this.#agentFor(target, insecure),
+        agent,
         headers: { 'User-Agent': this.#options.userAgent, ...lengthOf(body), ...headers },
         signal,
       });
@@ -97,20 +101,24 @@ export class Transport {
 
   #agentFor(url: URL, insecure: boolean): HttpAgent | HttpsAgent {
     const proxy = proxyFor(url, this.#options.proxies ?? {});
-    const key = `${url.protocol} ${insecure} ${proxy ?? ''}`;
+    const isTls = url.protocol === 'https:';
+    const certificates = isTls ? certificatesFor(url.host, this.#options.certificateFolders ?? []) : undefined;
+    const key = JSON.stringify([url.protocol, insecure, proxy, certificates]);
     const known = this.#agents.get(key);
     if (known) return known;
-    const agent = url.protocol === 'https:' ? this.#httpsAgent(insecure, proxy) : plainAgent(proxy);
+    const agent = isTls ? this.#httpsAgent(insecure, proxy, certificates) : plainAgent(proxy);
     this.#agents.set(key, agent);
     return agent;
   }
 
-  #httpsAgent(insecure: boolean, proxy: string | undefined): HttpsAgent {
-    const extra = this.#options.extraCertificates ?? [];
+  #httpsAgent(insecure: boolean, proxy: string | undefined, certificates: HostCertificates | undefined): HttpsAgent {
+    const extra = [...(this.#options.extraCertificates ?? []), ...(certificates?.authorities ?? [])];
+    const own = certificates?.own ?? [];
     return new HttpsAgent({
       keepAlive: true,
       rejectUnauthorized: !insecure,
       ...(extra.length > 0 ? { ca: [...getCACertificates('default'), ...extra] } : {}),
+      ...(own.length > 0 ? { cert: own.map(({ certificate }) => certificate), key: own.map(({ key }) => key) } : {}),
       ...(proxy ? { proxyEnv: { HTTPS_PROXY: proxy } } : {}),
     });
   }

@@ -93,6 +93,9 @@ export class FakeEngine implements Engine {
     },
     push: async ({ progress }) => progress({ status: 'Pushed' }),
     import: async ({ progress }) => progress({ status: 'sha256:imported' }),
+    search: async ({ term }) => [
+      { name: term, description: '', star_count: 0, is_official: false, is_automated: false },
+    ],
     distribution: async ({ image }) => {
       throw notFound(`manifest unknown: ${image}`);
     },

@@ -85,7 +85,6 @@ export const absentRoutes: Served<Handler>[] = [
     ],
     () => notImplemented(buildRefusal),
   ),
-  ...refuse([['GET', '/images/search']], () => notImplemented('docker search is not part of Berth yet')),
   ...refuse(
     [
       ['GET', '/containers/{ref}/checkpoints'],

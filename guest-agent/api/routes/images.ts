@@ -61,6 +61,11 @@ export const imageRoutes = [
     engine.images.distribution({ image: path.name, auth: readAuth(headers), signal }),
   ),
 
+  serve(routes.imageSearch, ({ query, headers, signal }, engine) => {
+    const { term = '', limit, filters } = query;
+    return engine.images.search({ term, filters, ...(limit ? { limit } : {}), auth: readAuth(headers), signal });
+  }),
+
   // dockerd answers 200 before it reads the archive: what is wrong with it is told in the stream, whenever it is found
   serve(routes.imageLoad, async ({ query, input, signal, progress }, engine) => {
     const platform = onlyPlatformOf(query.platform);

@@ -59,6 +59,10 @@ describe('errors', () => {
     expect(of(429, '{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}')).toBe(
       'toomanyrequests: You have reached your pull rate limit.',
     );
+    expect(of(429, 'slow down')).toBe('toomanyrequests: slow down');
+    const silent = errorOfAnswer({ status: 429, statusText: '', body: '', retryAfter: '7' });
+    expect(silent.message).toBe('toomanyrequests: too many requests, the registry asks to wait 7 seconds');
+    expect(silent.retryAfterMs).toBe(7000);
     expect(of(503, 'x')).toBe('received unexpected HTTP status: 503 Text');
     expect(of(404, '<html>')).toBe(
       `error parsing HTTP 404 response body: invalid character '<' looking for beginning of value: "<html>"`,

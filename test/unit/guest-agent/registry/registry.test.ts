@@ -4,6 +4,7 @@ import type { Digest } from '../../../../contracts/oci/digest.ts';
 import { parseReference } from '../../../../contracts/oci/reference.ts';
 import { openRegistry, type Registry, type RegistryOptions } from '../../../../guest-agent/registry/index.ts';
 import { type Behaviour, FakeRegistry, refuse } from '../../../fakes/fake-registry.ts';
+import { freePort } from '../../../support/registry.ts';
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
 const signal = new AbortController().signal;
@@ -163,6 +164,28 @@ describe('registry', () => {
     const reference = parseReference('registry.invalid/app:latest');
     await failure(registry.repository(reference, {}).resolve(reference, signal));
     expect(proxied[0]).toBe('http://registry.invalid/v2/');
+  });
+
+  it('searches where a registry offers that, and says which does not answer', async () => {
+    server.behaviour = (request, response) => {
+      if (request.url?.startsWith('/v1/_ping')) response.end('{}');
+      else if (request.url?.startsWith('/v1/search')) {
+        response.end(JSON.stringify({ results: [{ name: 'one', star_count: 5, is_official: true }] }));
+      } else return false;
+      return true;
+    };
+    const options = { limit: 7, signal };
+    expect(await open().search(`${server.host}/some thing`, options)).toEqual([
+      { name: 'one', description: '', star_count: 5, is_official: true, is_automated: false },
+    ]);
+    expect(server.requests.at(-1)).toBe('GET /v1/search?q=some+thing&n=7');
+    server.behaviour = () => false;
+    await expect(open().search(`${server.host}/x`, options)).rejects.toThrow('Unexpected status code 404');
+    await expect(open().search('https://x', options)).rejects.toThrow('should not have a scheme');
+    const nobody = `127.0.0.1:${await freePort()}`;
+    await expect(open().search(`${nobody}/x`, options)).rejects.toThrow(
+      `invalid registry endpoint "http://${nobody}/v1/". HTTPS attempt: Get "https://${nobody}/v1/_ping": dial tcp`,
+    );
   });
 
   it('logs in', async () => {

@@ -1,0 +1,40 @@
+import type { Digest } from '../../contracts/oci/digest.ts';
+import type { ImageConfig } from '../../contracts/oci/image-spec.ts';
+import { chainIdsOf, digestOf } from './chain-ids.ts';
+import type { Image } from './image.ts';
+import type { PullRooms } from './pull.ts';
+
+export interface ComposeRequest {
+  /** Whose layers it has; nothing for an image without layers. */
+  layersOf: Image | undefined;
+  config: Omit<ImageConfig, 'rootfs'>;
+  /** Hidden from every list: see `ImageRecord.intermediate`. */
+  intermediate: boolean;
+}
+
+/** An image of layers that are there and words of its own: the last step of a build. Returns its id. */
+export async function composeImage(
+  { layersOf, config, intermediate }: ComposeRequest,
+  { content, index, layerHolds }: Pick<PullRooms, 'content' | 'index' | 'layerHolds'>,
+): Promise<Digest> {
+  const diffIds = layersOf?.config.rootfs.diff_ids ?? [];
+  const layers = layersOf?.layers ?? [];
+  const lease = content.lease();
+  const release = layerHolds.take(chainIdsOf(diffIds));
+  try {
+    const document: ImageConfig = { ...config, rootfs: { type: 'layers', diff_ids: [...diffIds] } };
+    const text = JSON.stringify(document);
+    const id = digestOf(text);
+    for (const digest of [id, ...layers.map(layer => layer.digest)]) lease.protect(digest);
+    await content.put(Buffer.from(text));
+    await index.update(draft => {
+      const known = draft.images.get(id);
+      if (known && (intermediate || !known.intermediate)) return;
+      draft.images.set(id, { id, layers: [...layers], ...(intermediate ? { intermediate } : {}) });
+    });
+    return id;
+  } finally {
+    release();
+    lease.release();
+  }
+}
