@@ -12,7 +12,7 @@ import { applyProxy, type Flags, levelOf, readConfig, readFlags } from './config
 import { openContentStore } from './content/index.ts';
 import { type Control, openControl } from './control/index.ts';
 import { type Engine, openEngine, type Rooms } from './engine/index.ts';
-import { openImages, ownPlatform } from './images/index.ts';
+import { checkStore, openImages, ownPlatform } from './images/index.ts';
 import { openLogs } from './logs/index.ts';
 import { openNetworks } from './networks/index.ts';
 import { openRegistry, proxiesIn } from './registry/index.ts';
@@ -37,8 +37,14 @@ function lockRoot(root: string): void {
   if (!tryLock(lock)) throw new Error(`another engine runs on ${root}`);
 }
 
+/** Certificates of single registries: beside our configuration, and where Docker has them. */
+const certificateFolders = (configFile: string | undefined): string[] => [
+  ...(configFile ? [join(dirname(configFile), 'certs.d')] : []),
+  '/etc/docker/certs.d',
+];
+
 /** The rooms where images become roots: what they hold is checked while the other rooms open. */
-async function openStorage({ root, settings, machine }: Flags, archive: Rooms['archive'], log: Log) {
+async function openStorage({ root, settings, machine, configFile }: Flags, archive: Rooms['archive'], log: Log) {
   const snapshots = await openSnapshots({ root: join(root, 'snapshots'), log });
   const registry = openRegistry({
     get mirrors() {
@@ -49,6 +55,7 @@ async function openStorage({ root, settings, machine }: Flags, archive: Rooms['a
     },
     proxies: proxiesIn(process.env),
     ...(machine?.certificates ? { extraCertificates: [machine.certificates] } : {}),
+    certificateFolders: certificateFolders(configFile),
     userAgent: `berth/${version}`,
     log,
   });
@@ -88,6 +95,9 @@ async function openRooms(
       dns: config.dns ?? flags.machine?.resolvers,
       dnsSearch: config['dns-search'],
       dnsOptions: config['dns-opts'],
+      addressPools: () =>
+        flags.settings.config['default-address-pools']?.map(({ base = '', size = 0 }) => ({ base, size })) ?? [],
+      behindHost: flags.machine !== undefined,
       log,
     }),
     openVolumes({ root: join(root, 'volumes'), copier: archive, log }),
@@ -200,6 +210,19 @@ function reload({ configFile, machine, settings }: Flags, log: Log, engine: Engi
   }
 }
 
+/** Looks for damage among images, mends it, and tells. The exit code: 0 when all was well, 1 when something was found. */
+async function checkRoot({ root }: Flags, log: Log): Promise<number> {
+  const archive = openArchive({ workerFile: programFile('archive-worker.cjs', 'archive/worker.ts'), log });
+  const snapshots = await openSnapshots({ root: join(root, 'snapshots'), log });
+  const content = openContentStore(join(root, 'content'));
+  const report = await checkStore({ root: join(root, 'images'), content, snapshots, archive, log });
+  await Promise.all([archive.close(), removalsDone()]);
+  for (const { what } of report.findings) process.stdout.write(`${what}\n`);
+  const verdict = report.findings.length > 0 ? `${report.findings.length} things were wrong` : 'all is well';
+  process.stdout.write(`${report.images} images: ${verdict}\n`);
+  return report.findings.length > 0 ? 1 : 0;
+}
+
 async function main(): Promise<void> {
   const flags = remapped(readFlags(process.argv.slice(2)));
   const log = createLog({ level: () => levelOf(flags) });
@@ -209,6 +232,7 @@ async function main(): Promise<void> {
   if (flags.after) await readFile(flags.after);
   process.on('unhandledRejection', error => log.error('An error that nobody handled', { error }));
   lockRoot(flags.root);
+  if (flags.check) process.exit(await checkRoot(flags, log));
   applyProxy(flags);
   let agent: Agent | undefined;
   let ending: Promise<void> | undefined;

@@ -15,6 +15,7 @@ import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
 import type { SandboxRecord } from '../networks/index.ts';
 import type { PlannedMount } from '../volumes/index.ts';
 import type { ContainerState } from './container-state.ts';
+import type { ContainerLink } from './links.ts';
 
 /**
  * All that is remembered of a container, as `<root>/containers/<id>/container.jsonl`, whose last line counts.
@@ -39,6 +40,8 @@ export interface ContainerRecord {
   /** With every default filled in. */
   hostConfig: HostConfig;
   networkingConfig: NetworkingConfig;
+  /** `--link` to others of the default network. */
+  links?: ContainerLink[];
   /** Volumes by their names, in order of destination. */
   mounts: PlannedMount[];
   /** Volumes without a name of the user's: they go with `rm -v` and `--rm`. */

@@ -25,8 +25,6 @@ import { watchStats } from './stats.ts';
 import { top } from './top.ts';
 import { checkRename, updatedRecord, updateFailure } from './update.ts';
 
-type Asked = NonNullable<ContainerRecord['networkingConfig']['EndpointsConfig']>;
-
 /** One container as the API sees it: its life, and what can be asked of it meanwhile. */
 export class ContainerActor extends ContainerLife implements Container {
   readonly execIds = new Set<string>();
@@ -55,7 +53,8 @@ export class ContainerActor extends ContainerLife implements Container {
     try {
       await this.edit(record => {
         oldName = record.name;
-        return { name: newName };
+        const sandbox = this.#context.rooms.networks.rename(this.id, newName);
+        return { name: newName, ...(sandbox && { sandbox }) };
       });
     } catch (error) {
       index.free(newName, this.id);
@@ -138,13 +137,6 @@ export class ContainerActor extends ContainerLife implements Container {
 
   async createExec(body: ExecCreateBody): Promise<{ Id: string }> {
     return { Id: createExec(this, body, this.#context).id };
-  }
-
-  /** The networks that its next start joins. */
-  changeNetworks(change: (asked: Asked) => Asked): Promise<void> {
-    return this.edit(({ networkingConfig }) => ({
-      networkingConfig: { ...networkingConfig, EndpointsConfig: change(networkingConfig.EndpointsConfig ?? {}) },
-    }));
   }
 
   commit(request: CommitRequest): Promise<{ Id: string }> {

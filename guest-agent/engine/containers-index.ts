@@ -47,6 +47,15 @@ export class ContainerIndex<C extends Indexed> {
     return this.#byId.get(id);
   }
 
+  /** Like {@link getByRef}, for what need not be there. */
+  seek(ref: ContainerRef): C | undefined {
+    try {
+      return this.getByRef(ref);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** A whole id wins, then a name, then a prefix. @throws not-found, or invalid-argument when a prefix is ambiguous */
   getByRef(ref: ContainerRef): C {
     if (ref === '') throw invalidArgument('bad parameter: container name or ID is empty');

@@ -16,8 +16,10 @@ import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
 import { checkHealth } from './health-state.ts';
 import { checkHostConfig, completeHostConfig } from './host-config.ts';
+import { type ContainerLink, linksOf } from './links.ts';
 import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
+import { wantedEndpoints } from './network-request.ts';
 import { settleResources } from './resource-checks.ts';
 import { parseSignal } from './signals.ts';
 import { checkRemapped } from './user-remap.ts';
@@ -51,7 +53,11 @@ export async function createContainer(
     cgroupVersion: context.rooms.cgroups.version,
     defaults: context.options.settings.config,
   });
-  const { resources: hostConfig, warnings } = settleResources(completed, machine);
+  const { resources: settled, warnings } = settleResources(completed, machine);
+  const { Links: linkTexts, ...hostConfig } = settled;
+  const { NetworkMode: mode = 'bridge' } = hostConfig;
+  const links = linksOf(linkTexts ?? [], mode, context);
+  const endpoints = wantedEndpoints(networking.EndpointsConfig ?? {}, mode, context);
   context.rooms.runtime.expectLaunch();
   const name = takeName(request.name, id, context);
   try {
@@ -61,7 +67,8 @@ export async function createContainer(
         name,
         config: withHostname(merged, hostConfig, id),
         hostConfig,
-        networking,
+        endpoints,
+        links,
         image,
         reference: config.Image ?? '',
       },
@@ -82,7 +89,8 @@ interface Draft {
   name: string;
   config: ContainerConfig;
   hostConfig: HostConfig;
-  networking: NonNullable<ContainerCreateBody['NetworkingConfig']>;
+  endpoints: NonNullable<ContainerRecord['networkingConfig']['EndpointsConfig']>;
+  links: ContainerLink[];
   image: Image;
   reference: string;
 }
@@ -117,17 +125,14 @@ const toRecord = (draft: Draft, chosen: ChosenMounts): ContainerRecord => ({
   },
   config: draft.config,
   hostConfig: draft.hostConfig,
-  networkingConfig: { EndpointsConfig: withoutAlias(draft.networking.EndpointsConfig ?? {}) },
+  networkingConfig: { EndpointsConfig: draft.endpoints },
+  ...(draft.links.length > 0 && { links: draft.links }),
   mounts: chosen.mounts,
   anonymousVolumes: chosen.anonymousVolumes,
   state: { status: 'created' },
   restartCount: 0,
   manuallyStopped: false,
 });
-
-/** `default` is another name of the bridge. */
-const withoutAlias = <T>({ default: aliased, ...others }: Record<string, T>): Record<string, T> =>
-  aliased === undefined ? others : { bridge: aliased, ...others };
 
 /** @throws not-found `No such image: x:latest`, or when the platform is another */
 /** What may stand alone as a platform, as containerd reads it. */

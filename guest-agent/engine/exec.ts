@@ -21,6 +21,7 @@ import { execDirectory } from './exec-directory.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import type { Live } from './launch.ts';
 import { execFailure, exitCodeOf } from './launch-error.ts';
+import { withLinkVariables } from './links.ts';
 import { capabilitySets, privilegedCapabilities, withHome } from './runtime-spec.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import { Streams } from './streams.ts';
@@ -258,7 +259,7 @@ export class ExecActor implements Exec {
   }
 
   #describe(live: Live): RuntimeProcess {
-    const { config, hostConfig } = this.#container.record;
+    const { config, hostConfig } = withLinkVariables(this.#container.record, this.#context);
     const body = this.#body;
     const files = readAccountFiles(`/proc/${live.process.pid}/root`);
     const user = resolveUser(body.User || config.User || '', files.passwd, files.group);

@@ -1,6 +1,6 @@
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import type { RestartPolicy } from '../../contracts/docker/host-config.ts';
-import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import { invalidArgument } from '../../contracts/errors.ts';
 import type { DaemonConfig } from '../config/index.ts';
 import { logDrivers, parseLogConfig } from '../logs/index.ts';
 import { normalizeCapability } from './capabilities.ts';
@@ -160,7 +160,6 @@ function checkExtraHost(entry: string): void {
 
 /** What is not there yet says so by name, instead of being dropped. */
 function checkNotYet(host: HostConfig): void {
-  if (host.Links?.length) throw notImplemented('--link is not there yet: put both containers on one network instead');
   if (host.StorageOpt && Object.keys(host.StorageOpt).length > 0) {
     throw invalidArgument("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
   }

@@ -16,6 +16,7 @@ import type { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { type ContainerState, isAlive, type Status } from './container-state.ts';
 import type { EngineContext } from './context.ts';
+import { linkTexts } from './links.ts';
 import { mountPoints } from './mounts.ts';
 import { parseSecurityOptions } from './security-options.ts';
 
@@ -54,7 +55,7 @@ export async function toInspect(
     ProcessLabel: '',
     AppArmorProfile: shownAppArmorProfile(record),
     ExecIDs: container.execIds.size > 0 ? [...container.execIds] : null,
-    HostConfig: hostConfigDocument(record.hostConfig),
+    HostConfig: hostConfigDocument({ ...record.hostConfig, Links: linkTexts(record, context) }),
     GraphDriver: graphDriver(record, context),
     ...(options.size ? await sizesOf(record, context) : {}),
     Mounts: mountPoints(record),
@@ -243,18 +244,24 @@ export function networkDocuments(record: ContainerRecord, running: boolean): Rec
   const asked = record.networkingConfig.EndpointsConfig ?? {};
   const held = running ? (record.sandbox?.endpoints ?? []) : [];
   const names = new Set([
-    ...(held.length > 0 ? [] : [mode]),
+    ...(held.length > 0 || Object.keys(asked).length > 0 ? [] : [mode]),
     ...held.map(endpoint => endpoint.networkName),
     ...Object.keys(asked),
   ]);
   const entries = [...names].map(name => {
     const endpoint = held.find(candidate => candidate.networkName === name);
-    return [name, endpointDocument(asked[name], endpoint)] as const;
+    const last = record.sandbox?.endpoints.find(candidate => candidate.networkName === name);
+    return [name, endpointDocument(asked[name], endpoint, last)] as const;
   });
   return Object.fromEntries(entries);
 }
 
-function endpointDocument(asked: EndpointSettings | undefined, held: Endpoint | undefined): EndpointDocument {
+/** `held`: what it has now; `last`: what it had when it ran. */
+function endpointDocument(
+  asked: EndpointSettings | undefined,
+  held: Endpoint | undefined,
+  last: Endpoint | undefined,
+): EndpointDocument {
   return {
     IPAMConfig: asked?.IPAMConfig ?? null,
     Links: asked?.Links ?? null,
@@ -262,7 +269,7 @@ function endpointDocument(asked: EndpointSettings | undefined, held: Endpoint | 
     MacAddress: held?.macAddress ?? asked?.MacAddress ?? '',
     DriverOpts: asked?.DriverOpts ?? null,
     GwPriority: asked?.GwPriority ?? 0,
-    NetworkID: held?.networkId ?? '',
+    NetworkID: last?.networkId ?? '',
     EndpointID: held?.endpointId ?? '',
     Gateway: held?.gateway ?? '',
     IPAddress: held?.ipAddress ?? '',
@@ -270,6 +277,6 @@ function endpointDocument(asked: EndpointSettings | undefined, held: Endpoint | 
     IPv6Gateway: '',
     GlobalIPv6Address: '',
     GlobalIPv6PrefixLen: 0,
-    DNSNames: null,
+    DNSNames: last?.dnsNames ?? null,
   };
 }

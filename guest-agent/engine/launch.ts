@@ -19,6 +19,7 @@ import { lifecycleFor } from './hooks.ts';
 import { initMounts } from './init.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import { refusedLaunch } from './launch-error.ts';
+import { withLinkVariables } from './links.ts';
 import { mountsFor } from './mounts.ts';
 import { connectRequestOf } from './network-request.ts';
 import { toLinuxResources } from './resources.ts';
@@ -81,7 +82,7 @@ async function launchInto(
   const chosen = chooseDevices(record.hostConfig);
   const remap = remapOf(record.hostConfig, context.options.remap);
   const mounts = [...mountsFor(record, sandbox, context), ...initMounts(record.hostConfig, context.options)];
-  const asked = toRuntimeSpec(record, {
+  const asked = toRuntimeSpec(withLinkVariables(record, context), {
     cgroupVersion: rooms.cgroups.version,
     cgroupsPath,
     rootPath: '/',

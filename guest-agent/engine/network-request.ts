@@ -1,9 +1,11 @@
 import type { ContainerId, ContainerRef } from '../../contracts/brand.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
+import type { EndpointSettings } from '../../contracts/docker/networks.ts';
 import { conflict, EngineError, invalidArgument } from '../../contracts/errors.ts';
 import type { ConnectRequest, EndpointRequest, PortMapping, Protocol } from '../networks/index.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
+import { neighboursOf, parseLink } from './links.ts';
 
 /** What a container wants of the network, in the networks room's words. */
 export function connectRequestOf(record: ContainerRecord, context: EngineContext): ConnectRequest {
@@ -12,7 +14,7 @@ export function connectRequestOf(record: ContainerRecord, context: EngineContext
     id: record.id,
     name: record.name,
     mode: modeOf(record, context),
-    networks: endpointsOf(record),
+    networks: endpointsOf(record, context),
     hostname: config.Hostname ?? '',
     domainname: config.Domainname,
     macAddress: config.MacAddress,
@@ -23,14 +25,17 @@ export function connectRequestOf(record: ContainerRecord, context: EngineContext
     dnsSearch: hostConfig.DnsSearch,
     dnsOptions: hostConfig.DnsOptions,
     extraHosts: hostConfig.ExtraHosts,
+    ...(record.links?.length && { neighbours: neighboursOf(record, context) }),
     directory: context.records.directory(record.id),
   };
 }
 
-function modeOf({ config, hostConfig }: ContainerRecord, context: EngineContext): string {
+/** One that the container has left counts no more. */
+function modeOf({ config, hostConfig, networkingConfig }: ContainerRecord, context: EngineContext): string {
+  const { EndpointsConfig: asked = {} } = networkingConfig;
   if (config.NetworkDisabled) return 'none';
   const mode = hostConfig.NetworkMode || 'bridge';
-  if (!mode.startsWith('container:')) return mode;
+  if (!mode.startsWith('container:')) return mode in asked ? mode : (Object.keys(asked)[0] ?? mode);
   return `container:${donorOf(mode.slice('container:'.length) as ContainerRef, context)}`;
 }
 
@@ -46,18 +51,62 @@ function donorOf(ref: ContainerRef, { index }: EngineContext): ContainerId {
   }
 }
 
-function endpointsOf(record: ContainerRecord): Record<string, EndpointRequest> {
+function endpointsOf(record: ContainerRecord, context: EngineContext): Record<string, EndpointRequest> {
   const wanted = Object.entries(record.networkingConfig.EndpointsConfig ?? {});
-  return Object.fromEntries(
-    wanted.map(([network, settings]) => [
-      network,
-      {
-        ...(settings.IPAMConfig?.IPv4Address ? { ipAddress: settings.IPAMConfig.IPv4Address } : {}),
-        ...(settings.MacAddress ? { macAddress: settings.MacAddress } : {}),
-        ...(settings.Aliases ? { aliases: settings.Aliases } : {}),
-      },
-    ]),
-  );
+  return Object.fromEntries(wanted.map(([network, settings]) => [network, endpointRequest(settings, context)]));
+}
+
+/** What a client asks of one network, in the networks room's words. Links to containers that are not there are left out. */
+export function endpointRequest(settings: EndpointSettings, { index }: EngineContext): EndpointRequest {
+  const { IPAMConfig: ipam, MacAddress, Aliases, Links, GwPriority, DriverOpts } = settings;
+  const links = (Links ?? []).map(parseLink).flatMap(({ name, alias }) => {
+    const container = index.seek(name as ContainerRef)?.id;
+    return container ? [{ container, alias }] : [];
+  });
+  return {
+    ...(ipam?.IPv4Address ? { ipAddress: ipam.IPv4Address } : {}),
+    ...(ipam?.IPv6Address ? { ipv6Address: ipam.IPv6Address } : {}),
+    ...(MacAddress ? { macAddress: MacAddress } : {}),
+    ...(Aliases ? { aliases: Aliases } : {}),
+    ...(links.length > 0 ? { links } : {}),
+    ...(GwPriority ? { gatewayPriority: GwPriority } : {}),
+    ...(DriverOpts ? { driverOptions: DriverOpts } : {}),
+  };
+}
+
+/**
+ * The networks of a new container by their names: the one of its mode, and those that it names. `default` is another
+ * name of the bridge. @throws invalid-argument in Docker's words
+ */
+export function wantedEndpoints(
+  asked: Record<string, EndpointSettings>,
+  mode: string,
+  context: EngineContext,
+): Record<string, EndpointSettings> {
+  if (mode.startsWith('container:')) return asked;
+  const { networks } = context.rooms;
+  const named = Object.entries(asked).map(([ref, settings]) => [nameOfNetwork(ref, networks), settings] as const);
+  const wanted = { [nameOfNetwork(mode, networks)]: {}, ...Object.fromEntries(named) };
+  for (const [name, settings] of Object.entries(wanted)) checkSettings(name, settings, context);
+  return wanted;
+}
+
+function checkSettings(name: string, settings: EndpointSettings, context: EngineContext): void {
+  if (!settings.IPAMConfig && !settings.Aliases?.length) return;
+  try {
+    context.rooms.networks.check(name, endpointRequest(settings, context));
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.kind !== 'invalid-argument') return; // it may come before the start
+    throw invalidArgument(`invalid config for network ${name}: ${error.message}`, { cause: error });
+  }
+}
+
+function nameOfNetwork(ref: string, networks: EngineContext['rooms']['networks']): string {
+  try {
+    return networks.get(ref).name;
+  } catch {
+    return ref; // it may come before the start
+  }
 }
 
 /** `PortBindings` as mappings, one for each place on the host. @throws invalid-argument in Docker's words */

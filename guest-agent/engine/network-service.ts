@@ -1,4 +1,3 @@
-import type { ContainerRef } from '../../contracts/brand.ts';
 import type {
   NetworkConnectBody,
   NetworkContainer,
@@ -8,11 +7,12 @@ import type {
   NetworkInspect,
   NetworkPruneReport,
 } from '../../contracts/docker/networks.ts';
-import { conflict, internal, invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import { internal, invalidArgument, notImplemented } from '../../contracts/errors.ts';
 import type { NetworkRecord } from '../networks/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, NetworksService } from './engine.ts';
 import { assertFilters, keepsLabels, matchesExactly, matchesLabels, untilFilter, wanted } from './filters.ts';
+import { connectContainer, disconnectContainer } from './network-membership.ts';
 
 const listFilters = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
 const pruneFilters = ['label', 'label!', 'until'];
@@ -54,16 +54,18 @@ export class NetworkService implements NetworksService {
     if (!body.Name) throw invalidArgument('invalid name: name is empty');
     if (body.ConfigOnly || body.ConfigFrom?.Network) throw notImplemented('config-only networks are not there yet');
     const { IPAM: ipam } = body;
-    const config = ipam?.Config?.map(({ Subnet, Gateway, IPRange }) => ({
+    const config = ipam?.Config?.map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses: auxiliary }) => ({
       ...(Subnet ? { subnet: Subnet } : {}),
       ...(Gateway ? { gateway: Gateway } : {}),
       ...(IPRange ? { ipRange: IPRange } : {}),
+      ...(auxiliary && Object.keys(auxiliary).length > 0 ? { auxiliary } : {}),
     }));
     const network = await this.#context.rooms.networks.create({
       name: body.Name,
       driver: body.Driver || 'bridge',
       internal: body.Internal,
       attachable: body.Attachable,
+      enableIPv4: body.EnableIPv4,
       enableIPv6: body.EnableIPv6,
       ipam: { driver: ipam?.Driver || 'default', options: ipam?.Options, config },
       options: body.Options,
@@ -97,31 +99,14 @@ export class NetworkService implements NetworksService {
     return { NetworksDeleted: removed.length > 0 ? removed : null };
   }
 
-  /** A container that does not run is connected at its next start. */
   async connect(ref: string, body: NetworkConnectBody): Promise<void> {
-    const network = this.#context.rooms.networks.get(ref);
-    const container = this.#context.index.getByRef((body.Container ?? '') as ContainerRef);
-    if (container.live)
-      throw notImplemented('connecting a running container to a network is not there yet: stop it first');
-    if (network.driver !== 'bridge') {
-      throw conflict(
-        `container cannot be connected to ${network.name} network: only bridge networks can be joined later`,
-      );
-    }
-    await container.changeNetworks(asked => ({ ...asked, [network.name]: body.EndpointConfig ?? {} }));
-    this.#emit('connect', network, { container: container.id });
+    const done = await connectContainer(ref, body, this.#context);
+    if (done) this.#emit('connect', done.network, { container: done.container.id });
   }
 
   async disconnect(ref: string, body: NetworkDisconnectBody): Promise<void> {
-    const network = this.#context.rooms.networks.get(ref);
-    const container = this.#context.index.getByRef((body.Container ?? '') as ContainerRef);
-    if (container.live)
-      throw notImplemented('disconnecting a running container from a network is not there yet: stop it first');
-    const { EndpointsConfig: asked = {} } = container.record.networkingConfig;
-    if (!(network.name in asked))
-      throw conflict(`container ${container.id} is not connected to network ${network.name}`);
-    await container.changeNetworks(({ [network.name]: _gone, ...rest }) => rest);
-    this.#emit('disconnect', network, { container: container.id });
+    const done = await disconnectContainer(ref, body, this.#context);
+    if (done) this.#emit('disconnect', done.network, { container: done.container.id });
   }
 
   #matches(network: NetworkRecord, filters: Filters): boolean {
@@ -149,10 +134,7 @@ export class NetworkService implements NetworksService {
   #namesInUse(): Set<string> {
     const running = this.#context.index.all().filter(container => container.live);
     return new Set(
-      running.flatMap(({ record }) => [
-        record.hostConfig.NetworkMode ?? '',
-        ...(record.sandbox?.endpoints ?? []).map(endpoint => endpoint.networkName),
-      ]),
+      running.flatMap(({ record }) => (record.sandbox?.endpoints ?? []).map(endpoint => endpoint.networkName)),
     );
   }
 
@@ -183,13 +165,14 @@ function toDocument(network: NetworkRecord, containers: Record<string, NetworkCo
     EnableIPv6: network.enableIPv6,
     IPAM: {
       Driver: ipam.driver,
-      Options: Object.keys(ipam.options).length > 0 ? ipam.options : null,
+      Options: network.predefined ? null : ipam.options,
       Config:
         network.driver === 'bridge'
-          ? ipam.config.map(({ subnet, gateway, gatewayChosen, ipRange }) => ({
+          ? ipam.config.map(({ subnet, gateway, gatewayChosen, ipRange, auxiliary }) => ({
               Subnet: subnet,
               ...(ipRange ? { IPRange: ipRange } : {}),
               ...(gatewayChosen ? {} : { Gateway: gateway }),
+              ...(auxiliary ? { AuxiliaryAddresses: auxiliary } : {}),
             }))
           : null,
     },

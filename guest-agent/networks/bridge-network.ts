@@ -5,14 +5,8 @@ import { forgetDatagrams, type NetfilterConnection, type RouteConnection } from 
 import { ensureBridge, outerMtu, removeBridge } from './bridge.ts';
 import type { NetworkRecord, PublishedPort, Subnet } from './contract.ts';
 import { AddressPool } from './ipam.ts';
+import { isOn, option } from './network-options.ts';
 import type { Port } from './sandbox.ts';
-
-const option = {
-  masquerade: 'com.docker.network.bridge.enable_ip_masquerade',
-  betweenContainers: 'com.docker.network.bridge.enable_icc',
-  hostAddress: 'com.docker.network.bridge.host_binding_ipv4',
-  mtu: 'com.docker.network.driver.mtu',
-} as const;
 
 /** What all networks of an engine stand on. */
 export interface Ground {
@@ -48,7 +42,7 @@ export class BridgeNetwork {
   }
 
   get port(): Port {
-    return { bridge: this.index, mtu: this.#mtu, isolated: this.record.options[option.betweenContainers] === 'false' };
+    return { bridge: this.index, mtu: this.#mtu, isolated: !isOn(this.record.options[option.betweenContainers], true) };
   }
 
   /** On which of the host's addresses ports are published if the user does not say. */
@@ -134,7 +128,7 @@ export class BridgeNetwork {
       bridge: this.bridge,
       subnet: this.subnet.subnet,
       internal: this.record.internal,
-      masquerade: this.record.options[option.masquerade] !== 'false',
+      masquerade: isOn(this.record.options[option.masquerade], true),
     });
   }
 
@@ -151,5 +145,5 @@ export const defaultBridgeOptions = (bridge: string): Record<string, string> => 
   [option.betweenContainers]: 'true',
   [option.masquerade]: 'true',
   [option.hostAddress]: '0.0.0.0',
-  'com.docker.network.bridge.name': bridge,
+  [option.bridgeName]: bridge,
 });

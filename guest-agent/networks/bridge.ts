@@ -68,6 +68,10 @@ export function routedBlocks(host: RouteConnection, ours: readonly string[]): Bl
     .map(route => blockOf(requireIpv4(route.destination), route.prefixLength));
 }
 
+/** Where the default route leads. */
+export const outerGateway = (host: RouteConnection): string | undefined =>
+  listRoutes(host).find(route => route.prefixLength === 0)?.gateway;
+
 /** As large as what leaves the host may be: packets of containers are not to be cut on the way. */
 export function outerMtu(host: RouteConnection): number {
   const way = listRoutes(host).find(route => route.prefixLength === 0);

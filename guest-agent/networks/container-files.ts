@@ -16,7 +16,7 @@ import {
 export interface FileContext {
   naming: Naming;
   addresses: readonly string[];
-  hostGateway: string;
+  hostGateway: () => string;
   /** the container lives in the host's own network */
   onHost: boolean;
   /** the container has a name service of its own */

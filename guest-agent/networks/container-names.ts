@@ -7,18 +7,20 @@ import type { NetworkNames } from './network-names.ts';
 
 /** As libc does, no more than three are asked. */
 const mostServers = 3;
+/** What Docker Desktop calls the computer it runs on. */
+const hostNames: ReadonlySet<string> = new Set(['host.docker.internal', 'gateway.docker.internal']);
 const resolverFile = '/etc/resolv.conf';
 
 /** The names that one container finds: those of its networks, first what it calls others itself. */
 export class ContainerNames implements NameView {
   readonly #live: Live;
   readonly #names: NetworkNames;
-  readonly #hostNames: Readonly<Record<string, string>>;
+  readonly #hostAddress: () => string | undefined;
 
-  constructor(live: Live, names: NetworkNames, hostNames: Readonly<Record<string, string>>) {
+  constructor(live: Live, names: NetworkNames, hostAddress: () => string | undefined) {
     this.#live = live;
     this.#names = names;
-    this.#hostNames = hostNames;
+    this.#hostAddress = hostAddress;
   }
 
   find(name: string): Addresses | undefined {
@@ -28,7 +30,7 @@ export class ContainerNames implements NameView {
       const found = this.#linked(inside, short) ?? this.#named(inside, short);
       if (found) return found;
     }
-    const host = this.#hostNames[name];
+    const host = hostNames.has(name) ? this.#hostAddress() : undefined;
     return host === undefined ? undefined : { ipv4: [host], ipv6: [] };
   }
 

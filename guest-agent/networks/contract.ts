@@ -49,7 +49,7 @@ export interface NetworkRecord {
   attachable: boolean;
   enableIPv4: boolean;
   enableIPv6: boolean;
-  ipam: { driver: string; options: Record<string, string>; config: Subnet[] };
+  ipam: { driver: string; options: Record<string, string> | null; config: Subnet[] };
   options: Record<string, string>;
   labels: Record<string, string>;
   /** the bridge's interface name */
@@ -63,6 +63,7 @@ export interface NetworkCreateRequest {
   driver?: string;
   internal?: boolean;
   attachable?: boolean;
+  enableIPv4?: boolean;
   enableIPv6?: boolean;
   ipam?: { driver?: string; options?: Record<string, string>; config?: Partial<Subnet>[] };
   options?: Record<string, string>;
@@ -100,6 +101,7 @@ export interface Link {
 /** What a container's user asked for one network (`EndpointsConfig`). */
 export interface EndpointRequest {
   ipAddress?: string;
+  ipv6Address?: string;
   macAddress?: string;
   aliases?: string[];
   links?: Link[];
@@ -195,6 +197,12 @@ export interface PortPublisher {
   withdraw(id: string): Promise<void>;
 }
 
+/** `{ base: '10.10.0.0/16', size: 24 }`: 256 subnets. */
+export interface AddressBlock {
+  base: string;
+  size: number;
+}
+
 export interface NetworksOptions {
   /** records live here */
   root: string;
@@ -209,8 +217,10 @@ export interface NetworksOptions {
   dnsOptions?: string[];
   /** what `host-gateway` means; absent: the default bridge's address */
   hostGateway?: string;
-  /** names that every container of a network with a name service finds: `host.docker.internal` in a machine */
-  hostNames?: Record<string, string>;
+  /** we run in a machine: `host-gateway` and `host.docker.internal` are its host, where its default route leads */
+  behindHost?: boolean;
+  /** where subnets are chosen from, instead of Docker's usual pools: blocks that are cut into subnets of `size` bits */
+  addressPools?: () => readonly AddressBlock[];
   /** sandboxes kept ready; 0 turns the pool off */
   poolSize?: number;
   log: Log;

@@ -1,5 +1,5 @@
 import { forbidden, invalidArgument, unavailable } from '../../contracts/errors.ts';
-import type { Subnet } from './contract.ts';
+import type { AddressBlock, Subnet } from './contract.ts';
 import {
   type Block,
   blockOf,
@@ -9,6 +9,7 @@ import {
   ipv4Text,
   overlaps,
   parseCidr,
+  parseIpv4,
   requireIpv4,
 } from './ipv4.ts';
 
@@ -17,14 +18,21 @@ const lastSixteen = 0xac1f0000; // … 172.31.0.0/16
 const firstTwenty = 0xc0a80000; // 192.168.0.0/20 …
 const lastTwenty = 0xc0a8f000;
 
-function* candidates(): Generator<Block> {
+function* candidates(pools: readonly AddressBlock[]): Generator<Block> {
+  for (const { base, size } of pools) yield* split(parseCidr(base).block, size);
+  if (pools.length > 0) return;
   for (let base = firstSixteen; base <= lastSixteen; base += 2 ** 16) yield { base, prefixLength: 16 };
   for (let base = firstTwenty; base <= lastTwenty; base += 2 ** 12) yield { base, prefixLength: 20 };
 }
 
-/** The first of Docker's pools that touches none of `taken` (other networks, the host's routes). @throws unavailable */
-export function chooseSubnet(taken: readonly Block[]): Subnet {
-  for (const block of candidates()) {
+function* split(whole: Block, prefixLength: number): Generator<Block> {
+  const size = blockSize({ base: 0, prefixLength });
+  for (let base = whole.base; base < whole.base + blockSize(whole); base += size) yield { base, prefixLength };
+}
+
+/** The first of the pools, Docker's if there are none, that touches none of `taken` (other networks, the host's routes). @throws unavailable */
+export function chooseSubnet(taken: readonly Block[], pools: readonly AddressBlock[] = []): Subnet {
+  for (const block of candidates(pools)) {
     if (!taken.some(other => overlaps(other, block)))
       return { subnet: blockText(block), gateway: ipv4Text(block.base + 1) };
   }
@@ -47,11 +55,18 @@ export function completeSubnet(wish: Partial<Subnet>, taken: readonly Block[]): 
       `invalid network config:\ninvalid gateway ${ipv4Text(gateway)}: parent subnet ${wish.subnet} doesn't contain this address`,
     );
   if (wish.ipRange !== undefined) requireInside(wish.ipRange, block, wish.subnet);
+  for (const [name, address] of Object.entries(wish.auxiliary ?? {})) {
+    if (!contains(block, parseIpv4(address) ?? -1))
+      throw invalidArgument(
+        `invalid network config:\ninvalid auxiliary address ${name}: parent subnet ${wish.subnet} doesn't contain this address`,
+      );
+  }
   return {
     subnet: blockText(block),
     gateway: ipv4Text(gateway),
     ...(!wish.gateway && { gatewayChosen: true as const }),
     ...(wish.ipRange !== undefined && { ipRange: wish.ipRange }),
+    ...(wish.auxiliary && { auxiliary: wish.auxiliary }),
   };
 }
 
@@ -78,11 +93,12 @@ export class AddressPool {
   readonly #range: Block;
   readonly #used = new Set<number>();
 
-  constructor({ subnet, gateway, ipRange }: Subnet) {
+  constructor({ subnet, gateway, ipRange, auxiliary = {} }: Subnet) {
     this.#block = parseCidr(subnet).block;
     this.#range = ipRange ? parseCidr(ipRange).block : this.#block;
     this.prefixLength = this.#block.prefixLength;
     this.#used.add(requireIpv4(gateway));
+    for (const address of Object.values(auxiliary)) this.#used.add(requireIpv4(address));
     this.#used.add(this.#block.base);
     this.#used.add(this.#block.base + blockSize(this.#block) - 1);
   }

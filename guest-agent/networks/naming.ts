@@ -13,15 +13,15 @@ const noNaming: Naming = { hostname: '' };
 /** Who is called how: the name services of containers in networks of users, and the hosts files of all. */
 export class NamingOffice {
   readonly #live: ReadonlyMap<ContainerId, Live>;
-  readonly #hostNames: Readonly<Record<string, string>>;
+  readonly #hostAddress: () => string | undefined;
   readonly #log: Log;
   readonly #names = new NetworkNames();
   /** containers that others of the default network have links to */
   readonly #linked = new Set<ContainerId>();
 
-  constructor(live: ReadonlyMap<ContainerId, Live>, options: { hostNames?: Record<string, string>; log: Log }) {
+  constructor(live: ReadonlyMap<ContainerId, Live>, options: { hostAddress: () => string | undefined; log: Log }) {
     this.#live = live;
-    this.#hostNames = options.hostNames ?? {};
+    this.#hostAddress = options.hostAddress;
     this.#log = options.log;
   }
 
@@ -80,7 +80,7 @@ export class NamingOffice {
 
   #serve(live: Live): void {
     if (live.names || !live.namespace || !live.record.endpoints.some(endpoint => endpoint.dnsNames)) return;
-    live.names = serveNames(live.namespace.fd, new ContainerNames(live, this.#names, this.#hostNames), this.#log);
+    live.names = serveNames(live.namespace.fd, new ContainerNames(live, this.#names, this.#hostAddress), this.#log);
   }
 
   /** A container that others are linked to has started anew, perhaps with another address. */

@@ -2,10 +2,11 @@ import { conflict, forbidden, invalidArgument, messageOf, notFound, notImplement
 import { findLink } from '../netlink/index.ts';
 import { portsOf, removeBridge, routedBlocks } from './bridge.ts';
 import { BridgeNetwork, defaultBridgeOptions, type Ground } from './bridge-network.ts';
-import type { NetworkCreateRequest, NetworkRecord, Subnet } from './contract.ts';
+import type { AddressBlock, NetworkCreateRequest, NetworkRecord, NetworksOptions, Subnet } from './contract.ts';
 import { readHostResolver } from './host-files.ts';
 import { chooseSubnet, completeSubnet, subnetOfBridge } from './ipam.ts';
 import { type Block, blockOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
+import { checkOptions, option } from './network-options.ts';
 import { NetworkRecords, newNetworkId } from './records.ts';
 import { alone } from './subnet-lock.ts';
 
@@ -17,9 +18,11 @@ export class NetworkList {
   readonly records: NetworkRecords;
   readonly #ground: Ground;
   readonly #bridges = new Map<string, BridgeNetwork>();
+  readonly #pools: () => readonly AddressBlock[];
 
   /** Loads the records, makes the predefined networks, and puts every bridge into the kernel. */
-  constructor(options: { root: string; bridge: { name: string; cidr?: string } }, ground: Ground) {
+  constructor(options: Pick<NetworksOptions, 'root' | 'bridge' | 'addressPools'>, ground: Ground) {
+    this.#pools = options.addressPools ?? (() => []);
     this.#ground = ground;
     this.records = new NetworkRecords(options.root, ground.log);
     this.#ensureSimple('host', 'host');
@@ -79,8 +82,12 @@ export class NetworkList {
     if (this.records.findByName(name)) throw conflict(`network with name ${name} already exists`);
     if (driver === 'host' || driver === 'null') throw forbidden(`only one instance of "${driver}" network is allowed`);
     if (driver !== 'bridge') throw notFound(`plugin "${driver}" not found`);
+    const { driver: ipamDriver = 'default' } = request.ipam ?? {};
+    if (ipamDriver !== 'default') throw notFound(`plugin "${ipamDriver}" not found`);
+    if (request.enableIPv4 === false && !request.enableIPv6) throw invalidArgument('IPv4 or IPv6 must be enabled');
+    checkOptions(request.options ?? {});
     const id = newNetworkId();
-    const bridge = request.options?.['com.docker.network.bridge.name'] || `br-${id.slice(0, 12)}`;
+    const bridge = request.options?.[option.bridgeName] || `br-${id.slice(0, 12)}`;
     if (bridge.length > longestInterfaceName || !/^[A-Za-z_][\w.-]*$/.test(bridge))
       throw invalidArgument(`invalid bridge name: ${bridge}`);
     if (findLink(this.#ground.host, bridge)) throw conflict(`bridge ${bridge} is there already`);
@@ -89,7 +96,7 @@ export class NetworkList {
       id,
       internal: request.internal ?? false,
       attachable: request.attachable ?? false,
-      ipam: { driver: 'default', options: request.ipam?.options ?? {}, config: [this.#subnetFor(request)] },
+      ipam: { driver: 'default', options: request.ipam?.options ?? null, config: [this.#subnetFor(request)] },
       options: request.options ?? {},
       labels: request.labels ?? {},
       bridge,
@@ -100,9 +107,9 @@ export class NetworkList {
     const wishes = (request.ipam?.config ?? []).filter(wish => wish.subnet || wish.gateway || wish.ipRange);
     if (request.enableIPv6 || wishes.some(wish => wish.subnet?.includes(':')))
       throw notImplemented('IPv6 networks are not supported yet');
-    if (wishes.length > 1) throw notImplemented('networks with several subnets are not supported yet');
+    if (wishes.length > 1) throw forbidden("bridge driver doesn't support multiple subnets");
     if (wishes[0]) return completeSubnet(wishes[0], this.#ownBlocks());
-    return { ...chooseSubnet(this.#takenBlocks()), subnetChosen: true };
+    return { ...chooseSubnet(this.#takenBlocks(), this.#pools()), subnetChosen: true };
   }
 
   #ownBlocks(except?: string): Block[] {
@@ -147,7 +154,7 @@ export class NetworkList {
     const kept = saved?.ipam.config[0];
     if (kept && saved?.bridge === bridge && !taken.some(block => overlaps(block, parseCidr(kept.subnet).block)))
       return kept;
-    return chooseSubnet(taken);
+    return chooseSubnet(taken, this.#pools());
   }
 
   /** The default bridge was renamed: the old one goes, if nobody is plugged in. */

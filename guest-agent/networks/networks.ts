@@ -4,6 +4,7 @@ import { conflict, EngineError, forbidden, messageOf } from '../../contracts/err
 import { openFirewall } from '../firewall/index.ts';
 import { findLink, NetfilterConnection, RouteConnection } from '../netlink/index.ts';
 import { openNetworkNamespaceOf } from '../syscalls/network-namespace.ts';
+import { outerGateway } from './bridge.ts';
 import type { Ground } from './bridge-network.ts';
 import { namingOf, writeContainerFiles } from './container-files.ts';
 import type {
@@ -58,7 +59,8 @@ class KernelNetworks implements Networks {
     };
     this.#networks = new NetworkList(options, this.#ground);
     this.#publishing = new Publishing(this.#networks, options);
-    this.#naming = new NamingOffice(this.#live, options);
+    const hostAddress = (): string | undefined => (options.behindHost ? outerGateway(this.#ground.host) : undefined);
+    this.#naming = new NamingOffice(this.#live, { hostAddress, log: options.log });
     const { poolSize: size = defaultPoolSize, log } = options;
     this.#wired = new ReadyPool({ make: () => this.#makeWired(), size, log });
     this.#bare = new ReadyPool({ make: makeNamespace, size: Math.min(size, 2), log });
@@ -287,11 +289,16 @@ class KernelNetworks implements Networks {
     record.files = writeContainerFiles(request, {
       naming,
       addresses: record.endpoints.flatMap(endpoint => endpoint.ipAddress || []),
-      hostGateway: this.#options.hostGateway ?? this.get('bridge').ipam.config[0]?.gateway ?? '',
+      hostGateway: () => this.#hostGateway(),
       onHost,
       named: record.endpoints.some(endpoint => endpoint.dnsNames !== undefined),
       neighbourLines: this.#naming.neighbourLines(naming),
     });
+  }
+
+  #hostGateway(): string {
+    const outer = this.#options.behindHost ? outerGateway(this.#ground.host) : undefined;
+    return this.#options.hostGateway ?? outer ?? this.get('bridge').ipam.config[0]?.gateway ?? '';
   }
 
   get #membership(): Membership {

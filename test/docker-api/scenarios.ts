@@ -1,5 +1,6 @@
 import { commandScenarios } from './command-scenarios.ts';
 import { commitScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
+import { networkScenarios } from './network-scenarios.ts';
 import { type Scenario, step } from './step.ts';
 
 export type { Scenario, Step } from './step.ts';
@@ -367,4 +368,5 @@ export const scenarios: Scenario[] = [
   logsScenario,
   commitScenario,
   ...commandScenarios,
+  ...networkScenarios,
 ];
