@@ -6,7 +6,8 @@ import { type GivenFlags, type ReadConfig, readConfigFile } from './read-config.
 import { DaemonSettings } from './settings.ts';
 
 const usage = `usage: agent --root DIR --exec-root DIR --host unix://PATH
-             [--bridge NAME] [--bip CIDR] [--config-file FILE] [--machine FILE] [--after FIFO] [--log-level LEVEL]`;
+             [--bridge NAME] [--bip CIDR] [--config-file FILE] [--machine FILE] [--after FIFO] [--log-level LEVEL]
+       agent --root DIR --check`;
 
 /** Where the agent lives and what it serves. */
 export interface Flags {
@@ -23,6 +24,8 @@ export interface Flags {
   machine?: MachineSettings;
   /** Keys of Docker's daemon.json, from this file and from the host of our machine. */
   configFile?: string;
+  /** Look for damage among images, mend it, and end. */
+  check: boolean;
   settings: DaemonSettings;
   ignoredDirectives: string[];
 }
@@ -41,17 +44,19 @@ export function readFlags(args: string[]): Flags {
       'config-file': { type: 'string' },
       machine: { type: 'string' },
       after: { type: 'string' },
+      check: { type: 'boolean', default: false },
       'log-level': { type: 'string' },
     },
   });
-  const { root, 'exec-root': execRoot, host } = values;
-  if (!root || !execRoot || !host?.startsWith('unix://')) throw new Error(usage);
+  const { root, check, 'exec-root': execRoot = '', host = '' } = values;
+  if (!root || (!check && (!execRoot || !host.startsWith('unix://')))) throw new Error(usage);
   const machine = values.machine ? (readJson(values.machine) as MachineSettings) : undefined;
   const configFile = values['config-file'] ?? values.config;
   const { config, ignored } = readConfig(configFile, machine, { bip: values.bip, 'log-level': values['log-level'] });
   return {
     root,
     execRoot,
+    check,
     socketPath: host.slice('unix://'.length),
     bridge: values.bridge ?? config.bridge ?? 'berth0',
     bip: values.bip ?? config.bip,

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { notFound } from '../../contracts/errors.ts';
 import { type Digest, hexOf, isDigest } from '../../contracts/oci/digest.ts';
 import { HashedFile, type Ingest, type IngestedBlob, ingestInto, type Spool, spooled } from './ingest.ts';
@@ -25,6 +27,8 @@ export interface ContentStore {
   /** Writes a blob whose digest will be known at its end. */
   spool(): Promise<Spool>;
   lease(): Lease;
+  /** Reads every blob, and removes those whose bytes are not what their names say, and what is no blob. Returns their names. */
+  removeDamaged(): Promise<string[]>;
   /** Removes every blob that is neither in `named` nor leased. Returns what was freed. */
   sweep(named: ReadonlySet<Digest>): Promise<{ digests: Digest[]; bytes: number }>;
   /** Removes downloads that nobody goes on with: those that stood still for a day, or all of them. Returns the bytes freed. */
@@ -126,6 +130,19 @@ class FolderContentStore implements ContentStore {
 
   lease(): Lease {
     return this.#leases.take();
+  }
+
+  async removeDamaged(): Promise<string[]> {
+    const damaged: string[] = [];
+    for (const name of await readdir(this.#blobs)) {
+      const hash = createHash('sha256');
+      const path = join(this.#blobs, name);
+      await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash).catch(() => undefined);
+      if (hash.digest('hex') === name) continue;
+      rmSync(path, { force: true, recursive: true });
+      damaged.push(`sha256:${name}`);
+    }
+    return damaged;
   }
 
   async sweep(named: ReadonlySet<Digest>): Promise<{ digests: Digest[]; bytes: number }> {

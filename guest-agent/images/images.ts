@@ -10,6 +10,7 @@ import type { Archive } from '../archive/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
+import { checkImages } from './check.ts';
 import { type CommitLayerRequest, commitLayer } from './commit-layer.ts';
 import { type ComposeRequest, composeImage } from './compose-image.ts';
 import { inspectDistribution } from './distribution.ts';
@@ -91,6 +92,17 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const images = new ImageStore(options, ImageIndex.open(options.root, options.log));
   await images.sweep();
   return images;
+}
+
+/** {@link checkImages} over the room's own list. Nobody else may use the store. */
+export async function checkStore(options: Pick<ImagesOptions, 'root' | 'content' | 'snapshots' | 'archive' | 'log'>) {
+  const index = ImageIndex.open(options.root, options.log);
+  const findings = await checkImages({ ...options, index });
+  const { layers, partialBytes } = await sweepGarbage(
+    { ...options, index, layerHolds: new Holds() },
+    { partials: 'all' },
+  );
+  return { findings, images: index.state.images.size, removedLayers: layers.length, partialBytes };
 }
 
 class ImageStore implements Images {

@@ -19,7 +19,7 @@ export { chainIdsOf, digestOf } from './chain-ids.ts';
 export type { CommitLayerRequest } from './commit-layer.ts';
 export type { ComposeRequest } from './compose-image.ts';
 export type { Image, LayerBlob } from './image.ts';
-export { type Images, type ImagesOptions, openImages } from './images.ts';
+export { checkStore, type Images, type ImagesOptions, openImages } from './images.ts';
 export type { ImageFilters } from './list.ts';
 export { formatPlatform, ownPlatform, parsePlatform, suitability, toArchitecture } from './platform.ts';
 export { humanSize, type Progress, progressBar } from './progress.ts';

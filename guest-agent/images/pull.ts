@@ -96,7 +96,8 @@ export class Puller {
   /** The configuration of an image of which nothing is missing. */
   #wholeConfig(id: Digest) {
     const { index, content, snapshots } = this.#rooms;
-    if (!index.state.images.has(id) || !content.has(id)) return undefined;
+    const record = index.state.images.get(id);
+    if (!record?.layers.every(({ digest }) => content.has(digest)) || !content.has(id)) return undefined;
     const config = parseConfig(content.readSync(id));
     return chainIdsOf(config.rootfs.diff_ids).every(chainId => snapshots.hasLayer(chainId)) ? config : undefined;
   }

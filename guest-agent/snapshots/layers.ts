@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJsonFile, syncFolderSync } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
@@ -7,6 +7,7 @@ import { type ChainId, hexOf, isDigest } from '../../contracts/oci/digest.ts';
 import { syncFileSystemOf } from '../syscalls/file.ts';
 import type { LayerDraft, LayerInfo } from './snapshots.ts';
 import type { Trash } from './trash.ts';
+import { fileSizes } from './tree-diff.ts';
 
 interface LayerDocument {
   version: 1;
@@ -79,8 +80,25 @@ export class Layers {
     return {
       directory,
       commit: size => this.#commit(folder, { version: 1, chainId, parent, size }),
+      replace: size => {
+        this.remove(chainId);
+        return this.#commit(folder, { version: 1, chainId, parent, size });
+      },
       abort: async () => this.#trash.take(folder),
     };
+  }
+
+  /** What the files of a layer weigh is as it was told when it was made. */
+  isWhole({ chainId, size }: LayerInfo): boolean {
+    if (!existsSync(this.directory(chainId))) return false;
+    const directory = openSync(this.directory(chainId), constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      let found = 0;
+      for (const bytes of fileSizes(directory, { regularOnly: true })) found += bytes;
+      return found === size;
+    } finally {
+      closeSync(directory);
+    }
   }
 
   async #commit(folder: string, document: LayerDocument): Promise<void> {

@@ -67,6 +67,14 @@ class OverlaySnapshots implements Snapshots {
     return this.#layers.all();
   }
 
+  async damagedLayers(): Promise<ChainId[]> {
+    const damaged = this.#layers.all().filter(layer => {
+      const isOrphan = layer.parent !== undefined && !this.#layers.has(layer.parent);
+      return isOrphan || !this.#layers.isWhole(layer);
+    });
+    return damaged.map(({ chainId }) => chainId);
+  }
+
   layerSize(chainId: ChainId): number {
     return this.#layers.get(chainId).size;
   }

@@ -32,6 +32,8 @@ export interface LayerDraft {
   directory: string;
   /** Makes the layer durable and visible. `size` in bytes. Harmless when another draft of the same layer was first. */
   commit(size: number): Promise<void>;
+  /** As `commit`, but what was there before goes. Nobody may stand on it meanwhile. */
+  replace(size: number): Promise<void>;
   abort(): Promise<void>;
 }
 
@@ -57,6 +59,8 @@ export interface Snapshots {
   /** @throws conflict when a layer or a container stands on it. Idempotent. */
   removeLayer(chainId: ChainId): Promise<void>;
   layers(): LayerInfo[];
+  /** Layers of which files are missing, or are longer or shorter than when they were unpacked. Reads all of them. */
+  damagedLayers(): Promise<ChainId[]>;
   /** Bytes of this layer alone. @throws not-found */
   layerSize(chainId: ChainId): number;
   /** A container's writable layer. A power cut may take it away again, while it is empty. */

@@ -6,6 +6,7 @@ import {
   findStatAt,
   isCharacterDevice,
   isDirectory,
+  isRegular,
   openAt2,
   RESOLVE_BENEATH,
   toText,
@@ -118,8 +119,11 @@ function* childrenDiff(
   }
 }
 
-/** Sizes of all that is no directory below `directory`, each file once however many names it has. */
-export function* fileSizes(directory: number, seen = new Set<string>()): Generator<number> {
+/** Sizes of all that is no directory below `directory`, or of files alone, each once however many names it has. */
+export function* fileSizes(
+  directory: number,
+  { regularOnly = false, seen = new Set<string>() }: { regularOnly?: boolean; seen?: Set<string> } = {},
+): Generator<number> {
   for (const name of namesIn(directory)) {
     const status = findStatAt(directory, name);
     if (!status) continue;
@@ -127,11 +131,11 @@ export function* fileSizes(directory: number, seen = new Set<string>()): Generat
       const child = openDirectory(directory, name);
       if (child === undefined) continue;
       try {
-        yield* fileSizes(child, seen);
+        yield* fileSizes(child, { regularOnly, seen });
       } finally {
         closeFd(child);
       }
-    } else if (status.links === 1 || !seen.has(status.identity)) {
+    } else if ((!regularOnly || isRegular(status.mode)) && (status.links === 1 || !seen.has(status.identity))) {
       if (status.links > 1) seen.add(status.identity);
       yield status.size;
     }

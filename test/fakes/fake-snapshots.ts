@@ -30,6 +30,10 @@ export class FakeSnapshots {
         this.committed.set(chainId, { chainId, parent, size });
         end();
       },
+      replace: async size => {
+        this.committed.set(chainId, { chainId, parent, size });
+        end();
+      },
       abort: async () => end(),
     };
   }

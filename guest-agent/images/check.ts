@@ -1,0 +1,82 @@
+import type { ChainId } from '../../contracts/oci/digest.ts';
+import { familiar } from '../../contracts/oci/reference.ts';
+import type { Archive } from '../archive/index.ts';
+import type { ContentStore } from '../content/index.ts';
+import type { Snapshots } from '../snapshots/index.ts';
+import type { ImageRecord, LayerBlob } from './image.ts';
+import type { ImageIndex } from './image-index.ts';
+import { parseConfig } from './manifests.ts';
+
+export interface CheckRooms {
+  index: ImageIndex;
+  content: ContentStore;
+  snapshots: Snapshots;
+  archive: Archive;
+}
+
+/** One thing that was wrong, for a person; `lost` when it takes a pull to have it back. */
+export interface Finding {
+  what: string;
+  lost: boolean;
+}
+
+/**
+ * Looks for what a power cut, a bad disk or a curious hand could leave among images, and mends it: bytes that are not
+ * those that their name says go; a layer that is missing or has other files than it should is unpacked again from its
+ * blob; an image that cannot be made whole is forgotten, so that a pull brings it anew. Nobody else may use the store.
+ */
+export async function checkImages(rooms: CheckRooms): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const digest of await rooms.content.removeDamaged()) {
+    findings.push({ what: `${digest}: the bytes were others than its name says; removed`, lost: false });
+  }
+  const damaged = new Set(await rooms.snapshots.damagedLayers());
+  for (const record of rooms.index.state.images.values()) findings.push(...(await checkImage(record, damaged, rooms)));
+  return findings;
+}
+
+async function checkImage(record: ImageRecord, damaged: Set<ChainId>, rooms: CheckRooms): Promise<Finding[]> {
+  const { index, content } = rooms;
+  const name = index.namesOf(record.id).map(familiar)[0] ?? record.id;
+  const findings: Finding[] = [];
+  if (!content.has(record.id)) return [await forget(record, name, 'its configuration is gone', index)];
+  const diffIds = parseConfig(content.readSync(record.id)).rootfs.diff_ids;
+  if (diffIds.length !== record.layers.length) return [await forget(record, name, 'its layers are not known', index)];
+  for (const [position, layer] of record.layers.entries()) {
+    const below = record.layers[position - 1]?.chainId;
+    if (rooms.snapshots.hasLayer(layer.chainId) && !damaged.has(layer.chainId)) continue;
+    if (!content.has(layer.digest))
+      return [...findings, await forget(record, name, `layer ${position + 1} is gone`, index)];
+    await unpackAgain(layer, below, rooms);
+    damaged.delete(layer.chainId);
+    findings.push({ what: `${name}: layer ${position + 1} was missing or damaged; unpacked again`, lost: false });
+  }
+  const packed = record.layers.filter(({ digest }) => !content.has(digest)).length;
+  if (packed > 0) {
+    findings.push({
+      what: `${name}: ${packed} packed layers are gone: it runs, but pull it to save or push it`,
+      lost: true,
+    });
+  }
+  return findings;
+}
+
+async function unpackAgain(layer: LayerBlob, parent: ChainId | undefined, { content, snapshots, archive }: CheckRooms) {
+  const draft = await snapshots.prepareLayer(layer.chainId, parent);
+  try {
+    const { compression, digest } = layer;
+    const { size } = await archive.unpackLayer({ blob: content.pathOf(digest), compression, target: draft.directory });
+    await draft.replace(size);
+  } catch (error) {
+    await draft.abort();
+    throw error;
+  }
+}
+
+async function forget({ id }: ImageRecord, name: string, why: string, index: ImageIndex): Promise<Finding> {
+  await index.update(draft => {
+    draft.images.delete(id);
+    for (const [reference, target] of draft.references) if (target === id) draft.references.delete(reference);
+  });
+  return { what: `${name}: ${why}; forgotten, pull it again`, lost: true };
+}
