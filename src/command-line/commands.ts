@@ -99,14 +99,18 @@ function addTools(program: Command, around: Surroundings, exit: (code: number) =
   program
     .command('engine')
     .description('the engine alone, in the foreground, on this Linux computer as root; several run side by side')
+    .argument('[check]', '`check`: look for damage among its images, mend it, and end (exit code 1: there was some)')
     .requiredOption('--root <folder>', 'what must be kept: images, containers, volumes')
-    .requiredOption('--host <address>', 'unix:///path of its socket')
+    .option('--host <address>', 'unix:///path of its socket')
     .option('--exec-root <folder>', 'what a reboot may take (a folder of /run)')
     .option('--bridge <name>', "its bridge's name")
     .option('--bip <cidr>', "the bridge's address, like 172.30.0.1/16")
     .option('--config-file <file>', "keys of Docker's daemon.json")
     .option('--config <file>', 'the same')
-    .action(async options => exit(await runEngine(around, engineArguments(options as Record<string, string>))));
+    .action(async (what: string | undefined, options: Record<string, string>) => {
+      if (what !== undefined && what !== 'check') throw invalidArgument(`berth engine ${what} is no command`);
+      exit(await runEngine(around, [...engineArguments(options), ...(what ? ['--check'] : [])]));
+    });
 }
 
 const engineArguments = (options: Record<string, string>): string[] =>
