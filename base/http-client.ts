@@ -95,8 +95,12 @@ export async function httpBytes(
   const body = await bytesOf(message);
   const status = message.statusCode ?? 0;
   if (status < 300) return body;
-  throw new EngineError(kinds[status] ?? 'internal', messageIn(body) ?? `${method} ${path}: HTTP status ${status}`);
+  throw refusal(status, body, `${method} ${path}`);
 }
+
+/** The error of an answer whose status is above 299, with the server's `message`. */
+export const refusal = (status: number, body: Buffer, request: string): EngineError =>
+  new EngineError(kinds[status] ?? 'internal', messageIn(body) ?? `${request}: HTTP status ${status}`);
 
 /** {@link httpBytes} for an answer that is a JSON document; undefined when it is empty. */
 export async function httpJson(

@@ -14,6 +14,7 @@ const checks: Record<string, () => boolean> = {
   'format and lint': () => tool('biome', 'ci', '--error-on-warnings', '--colors=off', '--max-diagnostics=30', '.'),
   types: () => tool('tsc', '-p', '.'),
   'types of contracts': () => tool('tsc', '-p', 'contracts'),
+  'types of the renderer': () => tool('tsc', '-p', 'renderer'),
   floors: () => {
     const broken = brokenFloors();
     for (const line of broken) process.stderr.write(`${line}\n`);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { invalidArgument } from '../../contracts/errors.ts';
 import { ensureDockerContext, removeDockerContext } from '../integration/index.ts';
 import { runEngine } from './agent-process.ts';
+import { addDashboard } from './dashboard.ts';
 import { detach, inBackground, tellParent } from './detach.ts';
 import { doctor, doctorLines } from './doctor.ts';
 import { down } from './down.ts';
@@ -20,6 +21,7 @@ export function addCommands(program: Command, around: Surroundings, exit: (code:
   addLifeCycle(program, around, exit);
   addInspection(program, around, exit);
   addTools(program, around, exit);
+  addDashboard(program, around);
 }
 
 function addLifeCycle(program: Command, around: Surroundings, exit: (code: number) => void): void {

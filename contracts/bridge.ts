@@ -1,0 +1,151 @@
+import { anything, type Decoded, type Decoder, integer, list, text } from './decode.ts';
+import { invalidArgument } from './errors.ts';
+
+/**
+ * What the window (a browser on `berth dashboard`, or Electron's) may ask of Berth: calls, which are answered once, and
+ * streams, which go on and may take input. Every request is decoded by the side that serves it. How they travel is in
+ * `bridge-frames.ts`; what of the engine may be asked is in `bridge-routes.ts`.
+ */
+type Shape = Record<string, Decoder<unknown>>;
+type Document<S extends Shape> = { [Key in keyof S]: Decoded<S[Key]> };
+
+/** A document of exactly these fields. @throws invalid-argument naming the field that is missing, unknown or wrong */
+function exactly<S extends Shape>(shape: S): Decoder<Document<S>> {
+  return (value, at) => {
+    if (typeof value !== 'object' || value === null) throw invalidArgument(`${at || 'the request'} must be a document`);
+    const given = value as Record<string, unknown>;
+    const stray = Object.keys(given).find(key => !Object.hasOwn(shape, key));
+    if (stray !== undefined) throw invalidArgument(`${at} knows no ${stray}`);
+    return Object.fromEntries(
+      Object.entries(shape).map(([key, decode]) => [key, decode(given[key], `${at}.${key}`)]),
+    ) as Document<S>;
+  };
+}
+
+const optional =
+  <T>(decode: Decoder<T>): Decoder<T | undefined> =>
+  (value, at) =>
+    value === undefined || value === null ? undefined : decode(value, at);
+
+/** Null is told apart from what was not given. */
+const orNull =
+  <T>(decode: Decoder<T>): Decoder<T | null | undefined> =>
+  (value, at) =>
+    value === undefined || value === null ? value : decode(value, at);
+
+/** Between two whole numbers, both included. */
+const within =
+  (least: number, most: number): Decoder<number> =>
+  (value, at) => {
+    const given = integer(value, at);
+    if (given < least || given > most) throw invalidArgument(`${at} must be from ${least} to ${most}, not ${given}`);
+    return given;
+  };
+
+const none = exactly({});
+const size = { rows: within(1, 1000), columns: within(1, 1000) };
+
+/** What answers, by call. */
+export interface BridgeReplies {
+  about: AboutDocument;
+  doctor: FindingDocument[];
+  hostLog: { text: string };
+  settings: SettingsView;
+  changeSettings: SettingsView;
+}
+
+/** Requests of the calls. */
+export const bridgeCalls = {
+  about: none,
+  doctor: none,
+  /** The last lines of the host program's log. */
+  hostLog: exactly({ lines: within(1, 10_000) }),
+  settings: none,
+  /** Only what is named changes; null puts a setting back to its default. */
+  changeSettings: exactly({
+    cpus: orNull(within(1, 64)),
+    memoryMiB: orNull(within(512, 1_048_576)),
+    diskGiB: orNull(within(4, 16_384)),
+  }),
+} satisfies { [Name in keyof BridgeReplies]: Decoder<unknown> };
+
+export type BridgeCall = keyof BridgeReplies;
+export type CallRequest<Name extends BridgeCall> = Decoded<(typeof bridgeCalls)[Name]>;
+
+/** Requests that open streams. */
+export const bridgeStreams = {
+  /** One request of the Docker API: an {@link EngineHead}, then bytes. Bytes may be sent as its body. */
+  engine: exactly({ method: text, path: text, body: optional(anything), upload: optional(text) }),
+  /** A program in a container on a terminal: bytes both ways, `{rows, columns}` in, {@link TerminalEnd} last. */
+  terminal: exactly({ container: text, command: list(text), user: optional(text), ...size }),
+  /** A {@link StatsReading} a second while the container runs. */
+  stats: exactly({ container: text }),
+  /** {@link MachineView}: now, and whenever it changes. */
+  machine: none,
+};
+
+export type BridgeStream = keyof typeof bridgeStreams;
+export type StreamRequest<Name extends BridgeStream> = Decoded<(typeof bridgeStreams)[Name]>;
+
+/** What a terminal takes beside bytes. */
+export const terminalInput = exactly(size);
+
+export interface EngineHead {
+  status: number;
+  contentType: string;
+  /** `X-Docker-Container-Path-Stat`, where the engine sends it. */
+  pathStat?: string;
+}
+
+export interface TerminalEnd {
+  exitCode: number | null;
+}
+
+/** One reading of a container: percent of one processor, bytes, and bytes since the start. */
+export interface StatsReading {
+  /** Milliseconds since 1970. */
+  time: number;
+  cpuPercent: number;
+  processors: number;
+  memoryBytes: number;
+  memoryLimit: number;
+  received: number;
+  sent: number;
+  read: number;
+  written: number;
+  processes: number;
+}
+
+export interface AboutDocument {
+  version: string;
+  home: string;
+  dockerHost: string;
+  platform: string;
+}
+
+/** Where the engine runs, and how it is. */
+export interface MachineView {
+  mode: 'machine' | 'native' | null;
+  status: 'stopped' | 'starting' | 'running' | 'stopping' | 'failed';
+  /** The step of a start, the description of what runs, or why it failed. */
+  detail: string;
+  since?: string;
+  repair?: string;
+}
+
+/** What doctor found; see `berth doctor`. */
+export interface FindingDocument {
+  check: string;
+  outcome: 'good' | 'warning' | 'problem' | 'skipped';
+  detail: string;
+  cause?: string;
+  repair?: string;
+}
+
+/** The settings of the machine: what is set, and what would be without. */
+export interface SettingsView {
+  values: { cpus: number; memoryMiB: number; diskGiB: number };
+  defaults: { cpus: number; memoryMiB: number; diskGiB: number };
+  /** Where they are kept. */
+  file: string;
+}

@@ -1,0 +1,4 @@
+/** Room `bridge`: the window's end of the bridge, and the Docker API over it. */
+export { BridgeClient, type OpenStream } from './client.ts';
+export { EngineClient } from './engine.ts';
+export { connectWebSocket } from './websocket.ts';

@@ -1,0 +1,104 @@
+/** Lines of a segment; whole segments are dropped when there are too many. */
+const segmentLines = 4096;
+
+interface Segment {
+  bytes: Uint8Array;
+  /** Where each line ends in `bytes`. */
+  ends: Uint32Array;
+  /** 1: standard output, 2: standard error. */
+  sources: Uint8Array;
+  used: number;
+  lines: number;
+}
+
+export interface LogLine {
+  text: string;
+  /** RFC 3339, where the engine put one before the line. */
+  time: string;
+  source: number;
+}
+
+const decoder = new TextDecoder();
+
+/** The newest lines of a log as bytes: a million lines cost what their text costs, and the garbage collector nothing. */
+export class LogBuffer {
+  readonly #mostLines: number;
+  #segments: Segment[] = [];
+  #dropped = 0;
+  #length = 0;
+
+  constructor(mostLines = 1_000_000) {
+    this.#mostLines = mostLines;
+  }
+
+  /** Lines that are there. Index 0 is the oldest of them. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Lines that were there before index 0. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Takes a line without its line feed. */
+  push(line: Uint8Array, source: number): void {
+    let segment = this.#segments.at(-1);
+    if (!segment || segment.lines === segmentLines) {
+      segment = newSegment();
+      this.#segments.push(segment);
+    }
+    if (segment.used + line.length > segment.bytes.length) grow(segment, segment.used + line.length);
+    segment.bytes.set(line, segment.used);
+    segment.used += line.length;
+    segment.ends[segment.lines] = segment.used;
+    segment.sources[segment.lines] = source;
+    segment.lines++;
+    this.#length++;
+    if (this.#length > this.#mostLines) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    const lines = this.#segments.shift()?.lines ?? 0;
+    this.#dropped += lines;
+    this.#length -= lines;
+  }
+
+  /** The line at `index`. @throws RangeError when there is none */
+  line(index: number): LogLine {
+    const segment = this.#segments[Math.floor(index / segmentLines)];
+    const at = index % segmentLines;
+    if (!segment || at >= segment.lines || index < 0) throw new RangeError(`no line ${index}`);
+    const start = at === 0 ? 0 : (segment.ends[at - 1] ?? 0);
+    const whole = decoder.decode(segment.bytes.subarray(start, segment.ends[at]));
+    return splitTime(whole, segment.sources[at] ?? 1);
+  }
+
+  clear(): void {
+    this.#dropped += this.#length;
+    this.#segments = [];
+    this.#length = 0;
+  }
+}
+
+const newSegment = (): Segment => ({
+  bytes: new Uint8Array(64 * 1024),
+  ends: new Uint32Array(segmentLines),
+  sources: new Uint8Array(segmentLines),
+  used: 0,
+  lines: 0,
+});
+
+function grow(segment: Segment, least: number): void {
+  const bytes = new Uint8Array(Math.max(least, segment.bytes.length * 2));
+  bytes.set(segment.bytes.subarray(0, segment.used));
+  segment.bytes = bytes;
+}
+
+const stamp = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) ?/;
+
+function splitTime(whole: string, source: number): LogLine {
+  const found = stamp.exec(whole);
+  const text = found ? whole.slice(found[0].length) : whole;
+  return { text: text.endsWith('\r') ? text.slice(0, -1) : text, time: found?.[1] ?? '', source };
+}

@@ -1,0 +1,54 @@
+const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
+
+/** `12.3 MB`: decimal units, as Docker writes them, three digits. */
+export function byteSize(bytes: number): string {
+  if (bytes < 0) return '–';
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(digits)} ${units[unit]}`;
+}
+
+const binaryUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** `512 MiB`: of memory, which comes in powers of two. */
+export function memorySize(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1023.5 && unit < binaryUnits.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(digits)} ${binaryUnits[unit]}`;
+}
+
+/** `1.5 %` of one processor. */
+export const percent = (value: number): string => `${value.toFixed(value >= 100 ? 0 : 1)} %`;
+
+/** The 12 digits that people know an object by. */
+export const shortId = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);
+
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['second', 60],
+  ['minute', 60],
+  ['hour', 24],
+  ['day', 30],
+  ['month', 12],
+  ['year', Number.POSITIVE_INFINITY],
+];
+
+/** `3 minutes ago`, in `locale`. Times in milliseconds. */
+export function relativeTime(time: number, now: number, locale: string): string {
+  const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  let value = (time - now) / 1000;
+  for (const [unit, most] of steps) {
+    if (Math.abs(value) < most) return format.format(Math.round(value), unit);
+    value /= most;
+  }
+  return '';
+}

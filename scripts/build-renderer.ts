@@ -1,0 +1,23 @@
+import { utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { build } from 'vite';
+
+/** Builds the window into `dist/renderer`. Its page is dated when the build began: a source written meanwhile is younger. */
+const project = dirname(import.meta.dirname);
+const outDir = join(project, 'dist', 'renderer');
+const started = new Date();
+
+await build({
+  root: join(project, 'renderer'),
+  configFile: false,
+  logLevel: 'warn',
+  define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false' },
+  build: {
+    outDir,
+    emptyOutDir: true,
+    target: 'es2023',
+    chunkSizeWarningLimit: 900,
+    modulePreload: { polyfill: false },
+  },
+});
+await utimes(join(outDir, 'index.html'), started, started);
