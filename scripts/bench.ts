@@ -2,11 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ensureTestPackages } from '../test/support/packages.ts';
+import { benchImages } from './bench/images.ts';
 import { benchMachine } from './bench/machine.ts';
 import { benchNative } from './bench/native.ts';
 import { table } from './bench/numbers.ts';
 
-/** `npm run bench -- [native] [machine] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
+/** `npm run bench -- [native] [images] [machine] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string', default: '40' }, output: { type: 'string' } },
@@ -18,6 +19,7 @@ await ensureTestPackages();
 const loadBefore = loadavg()[0] ?? 0;
 const rows = [
   ...(wanted('native') ? await benchNative(rounds) : []),
+  ...(wanted('images') ? await benchImages(Math.max(3, Math.round(rounds / 10))) : []),
   ...(wanted('machine') ? await benchMachine(Math.max(3, Math.round(rounds / 10))) : []),
 ];
 const text = `${table(rows)}\n\nLoad before: ${loadBefore.toFixed(1)}. Medians; turns alternate.\n`;

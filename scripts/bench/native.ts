@@ -1,8 +1,7 @@
 import { command, succeed } from '../../test/support/command.ts';
 import { type NativeEngine, startNativeEngine } from '../../test/support/engine.ts';
-import { busyboxArchive, pythonArchive } from '../../test/support/images.ts';
-import { type Peer, startPeer } from '../../test/support/peer.ts';
-import { startRegistry } from '../../test/support/registry.ts';
+import { busyboxArchive } from '../../test/support/images.ts';
+import { startPeer } from '../../test/support/peer.ts';
 import { cycle, openApi } from './api.ts';
 import { requireWholeWork } from './guards.ts';
 import { pssMegabytes } from './memory.ts';
@@ -22,7 +21,7 @@ async function engineProcesses(engine: NativeEngine): Promise<{ agent: number; k
  * Turns of ours and the peer's alternate, so that both meet the same noise of the machine; in batches, of which the first
  * turns do not count, for after each turn an engine goes on tidying up.
  */
-async function alternate(rounds: number, batch: number, turns: (() => Promise<number>)[]): Promise<number[][]> {
+export async function alternate(rounds: number, batch: number, turns: (() => Promise<number>)[]): Promise<number[][]> {
   const samples: number[][] = turns.map(() => []);
   for (let round = 0; round < rounds; round += batch) {
     for (const [index, turn] of turns.entries()) {
@@ -78,25 +77,6 @@ async function memory(engine: NativeEngine): Promise<Row[]> {
   ];
 }
 
-async function pulls(engine: NativeEngine, peer: Peer, rounds: number): Promise<Row> {
-  const archive = await pythonArchive();
-  const registries = [await startRegistry(), await startRegistry(peer.enter)] as const;
-  const sockets = [engine.socket, peer.socket];
-  for (const registry of registries) await registry.push(archive, 'debian-python:latest');
-  const pull = async (index: number): Promise<number> => {
-    const host = ['-H', `unix://${sockets[index]}`];
-    const name = `${registries[index]?.host}/debian-python:latest`;
-    const started = performance.now();
-    await succeed('docker', [...host, 'pull', '--quiet', name], { timeoutMs: 120_000 });
-    const took = performance.now() - started;
-    await succeed('docker', [...host, 'rmi', name], { timeoutMs: 120_000 });
-    return took / 1000;
-  };
-  const [mine = [], theirs = []] = await alternate(rounds, 1, [() => pull(0), () => pull(1)]);
-  for (const registry of registries) await registry.stop();
-  return compared('pull and unpack of a 190 MB image from a local registry', 's', mine, theirs, 1.5);
-}
-
 /** Our engine on this host's kernel beside dockerd, in one run. */
 export async function benchNative(rounds: number): Promise<Row[]> {
   const peer = await startPeer();
@@ -106,11 +86,7 @@ export async function benchNative(rounds: number): Promise<Row[]> {
     for (const { socket } of [engine, peer])
       await succeed('docker', ['-H', `unix://${socket}`, 'load', '-q', '-i', archive]);
     await requireWholeWork(engine, (await engineProcesses(engine)).agent);
-    return [
-      ...(await lives(engine.socket, peer.socket, rounds)),
-      ...(await memory(engine)),
-      await pulls(engine, peer, Math.max(3, Math.round(rounds / 10))),
-    ];
+    return [...(await lives(engine.socket, peer.socket, rounds)), ...(await memory(engine))];
   } finally {
     await engine.stop();
     await peer.stop();
