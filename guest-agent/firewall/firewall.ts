@@ -1,4 +1,5 @@
 import { Nftables } from '../syscalls/nftables.ts';
+import { admissionCommands, dismissalCommands, type Listing, type Place, placesIn } from './foreign.ts';
 import {
   type BridgeRules,
   type PortForward,
@@ -6,6 +7,7 @@ import {
   removeTableCommands,
   replaceCommands,
   tableCommands,
+  tableOf,
   withdrawCommands,
 } from './ruleset.ts';
 
@@ -14,6 +16,10 @@ export interface Firewall {
   /** makes or repairs the bridge's table; published ports stay */
   ensureBridge(rules: BridgeRules): void;
   removeBridge(bridge: string): void;
+  /** of these bridges, those without their table: anybody may flush all rules */
+  missing(bridges: readonly string[]): string[];
+  /** sees to it that nobody else's chains drop what these bridges forward; of others that we marked once, `gone` ones go */
+  admit(bridges: readonly string[], gone: (bridge: string) => boolean): void;
   publish(bridge: string, forwards: readonly PortForward[]): void;
   /** all of `forwards` must be published */
   withdraw(bridge: string, forwards: readonly PortForward[]): void;
@@ -27,10 +33,36 @@ export function openFirewall(): Firewall {
   const nft = new Nftables();
   return {
     ensureBridge: rules => void nft.run(tableCommands(rules)),
-    removeBridge: bridge => void nft.run(removeTableCommands(bridge)),
+    removeBridge: bridge => {
+      nft.run(removeTableCommands(bridge));
+      changePlaces(nft, { everywhere: true }, (place, rules) =>
+        dismissalCommands(place, rules, name => name === bridge),
+      );
+    },
+    missing: bridges => {
+      const { nftables } = nft.list('list tables') as Listing;
+      const present = new Set(nftables.map(({ table }) => table && `${table.family} ${table.name}`));
+      return bridges.filter(bridge => !present.has(tableOf(bridge)));
+    },
+    admit: (bridges, gone) => {
+      changePlaces(nft, { everywhere: true }, (place, rules) => dismissalCommands(place, rules, gone));
+      changePlaces(nft, {}, (place, rules) => admissionCommands(place, rules, bridges));
+    },
     publish: (bridge, forwards) => void (forwards.length > 0 && nft.run(publishCommands(bridge, forwards))),
     withdraw: (bridge, forwards) => void (forwards.length > 0 && nft.run(withdrawCommands(bridge, forwards))),
     replace: (bridge, forwards) => void nft.run(replaceCommands(bridge, forwards)),
     close: () => nft.close(),
   };
+}
+
+/** Somebody else's chains, each changed in one transaction. */
+function changePlaces(
+  nft: Nftables,
+  which: { everywhere?: boolean },
+  commandsFor: (place: Place, rules: Listing) => string[],
+): void {
+  for (const place of placesIn(nft.list('list chains') as Listing, which)) {
+    const commands = commandsFor(place, nft.list(`list chain ${place.chain}`) as Listing);
+    if (commands.length > 0) nft.run(commands.join('\n'));
+  }
 }

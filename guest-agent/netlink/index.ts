@@ -17,3 +17,4 @@ export {
 } from './link.ts';
 export type { Request } from './message.ts';
 export { listRoutes, type Route, setRoute } from './route.ts';
+export { ruleGeneration } from './rule-generation.ts';

@@ -63,7 +63,7 @@ export class BridgeNetwork {
       firewall.publish(this.bridge, forwards);
     } catch (error) {
       log.warn('the rules of a bridge are not as they were left, and are made anew', { bridge: this.bridge, error });
-      this.#repair();
+      this.repair();
       firewall.publish(this.bridge, forwards);
     }
     this.#forwards.set(id, forwards);
@@ -110,14 +110,14 @@ export class BridgeNetwork {
   }
 
   /** Somebody flushed the rules (`nft flush ruleset`): everything is said anew. */
-  #repair(): void {
+  repair(): void {
     this.#makeRules();
     this.reconcile();
   }
 
   #tryRepair(): void {
     try {
-      this.#repair();
+      this.repair();
     } catch (error) {
       this.#ground.log.error('the rules of a bridge cannot be repaired', { bridge: this.bridge, error });
     }

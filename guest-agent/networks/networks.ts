@@ -26,6 +26,7 @@ import { NamingOffice } from './naming.ts';
 import { NetworkList } from './network-list.ts';
 import { Publishing } from './publishing.ts';
 import { ReadyPool } from './ready-pool.ts';
+import { RuleWatch } from './rule-watch.ts';
 import { adoptNamespace, dispose, makeNamespace, type Namespace, plugIn, type WiredNamespace } from './sandbox.ts';
 import { claim, removeStrangers } from './takeover.ts';
 
@@ -47,6 +48,7 @@ class KernelNetworks implements Networks {
   readonly #live = new Map<ContainerId, Live>();
   readonly #wired: ReadyPool<WiredNamespace>;
   readonly #bare: ReadyPool<Namespace>;
+  readonly #watch: RuleWatch;
   #reconciled = false;
 
   constructor(options: NetworksOptions) {
@@ -61,6 +63,7 @@ class KernelNetworks implements Networks {
     this.#publishing = new Publishing(this.#networks, options);
     const hostAddress = (): string | undefined => (options.behindHost ? outerGateway(this.#ground.host) : undefined);
     this.#naming = new NamingOffice(this.#live, { hostAddress, log: options.log });
+    this.#watch = new RuleWatch(this.#ground, () => this.#networks.bridges());
     const { poolSize: size = defaultPoolSize, log } = options;
     this.#wired = new ReadyPool({ make: () => this.#makeWired(), size, log });
     this.#bare = new ReadyPool({ make: makeNamespace, size: Math.min(size, 2), log });
@@ -78,7 +81,9 @@ class KernelNetworks implements Networks {
   }
 
   async create(request: Parameters<Networks['create']>[0]): Promise<NetworkRecord> {
-    return this.#networks.create(request);
+    const record = this.#networks.create(request);
+    this.#watch.look();
+    return record;
   }
 
   async remove(ref: string): Promise<void> {
@@ -184,6 +189,7 @@ class KernelNetworks implements Networks {
       network.reconcile();
       removeStrangers(network, new Set([...pooled, ...links]), this.#ground);
     }
+    this.#watch.look();
   }
 
   async release(id: ContainerId): Promise<void> {
@@ -212,6 +218,7 @@ class KernelNetworks implements Networks {
 
   async close({ removeAll }: { removeAll: boolean }): Promise<void> {
     const { host, tracking, firewall, log } = this.#ground;
+    this.#watch.close();
     for (const { namespace, wire } of this.#wired.close()) dispose(host, namespace, [wire], log);
     for (const namespace of this.#bare.close()) dispose(host, namespace, [], log);
     if (removeAll) {

@@ -21,7 +21,7 @@ export class NetworkRecords {
   }
 
   list(): NetworkRecord[] {
-    return [...this.#byId.values()].sort((one, other) => one.createdAt.localeCompare(other.createdAt));
+    return [...this.#byId.values()].sort((one, other) => (one.createdAt < other.createdAt ? -1 : 1));
   }
 
   findByName(name: string): NetworkRecord | undefined {

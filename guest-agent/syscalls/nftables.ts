@@ -6,8 +6,12 @@ interface Library {
   error(context: Context): string;
   output(context: Context): string;
   free(context: Context): void;
+  flags(context: Context, flags: number): void;
   create(): Context;
 }
+
+const NFT_CTX_OUTPUT_HANDLE = 1 << 3;
+const NFT_CTX_OUTPUT_JSON = 1 << 4;
 
 let library: Library | undefined;
 
@@ -27,6 +31,7 @@ function load(): Library {
     error: declare('const char *nft_ctx_get_error_buffer(void *context)'),
     output: declare('const char *nft_ctx_get_output_buffer(void *context)'),
     free: declare('void nft_ctx_free(void *context)'),
+    flags: declare('void nft_ctx_output_set_flags(void *context, unsigned int flags)'),
   };
 }
 
@@ -63,6 +68,16 @@ export class Nftables {
     const output = this.#library.output(this.#context);
     if (result !== 0) throw new NftError(failure.trim().split('\n')[0] ?? 'nft failed', commands);
     return output;
+  }
+
+  /** What a `list` command tells, as libnftables-json(5) describes it, with handles. @throws NftError */
+  list(command: string): unknown {
+    this.#library.flags(this.#context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
+    try {
+      return JSON.parse(this.run(command));
+    } finally {
+      this.#library.flags(this.#context, 0);
+    }
   }
 
   close(): void {

@@ -1,0 +1,49 @@
+import { findLink, ruleGeneration } from '../netlink/index.ts';
+import type { BridgeNetwork, Ground } from './bridge-network.ts';
+
+const intervalMs = 2000;
+
+/**
+ * Others change rules as well: they flush ours, or an engine beside us begins to drop what is forwarded. A number of the
+ * kernel tells that something has changed, for the price of one message; only then are the rules looked at.
+ */
+export class RuleWatch {
+  readonly #ground: Ground;
+  readonly #bridges: () => readonly BridgeNetwork[];
+  readonly #timer: NodeJS.Timeout;
+  #seen = 0;
+
+  constructor(ground: Ground, bridges: () => readonly BridgeNetwork[]) {
+    this.#ground = ground;
+    this.#bridges = bridges;
+    this.#timer = setInterval(() => this.look(), intervalMs);
+    this.#timer.unref();
+  }
+
+  /** Makes right what is not. Never throws. */
+  look(): void {
+    try {
+      const generation = ruleGeneration(this.#ground.tracking);
+      if (generation === this.#seen) return;
+      this.#putRight();
+      this.#seen = ruleGeneration(this.#ground.tracking);
+    } catch (error) {
+      this.#ground.log.warn('the rules of others could not be looked at', { error });
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #putRight(): void {
+    const { firewall, host, log } = this.#ground;
+    const ours = this.#bridges().map(({ bridge }) => bridge);
+    const missing = firewall.missing(ours);
+    for (const network of this.#bridges().filter(({ bridge }) => missing.includes(bridge))) {
+      log.warn('somebody has taken away the rules of a bridge, and they are made anew', { bridge: network.bridge });
+      network.repair();
+    }
+    firewall.admit(ours, bridge => findLink(host, bridge) === undefined);
+  }
+}
