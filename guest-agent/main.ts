@@ -5,13 +5,13 @@ import { systemClock } from '../base/clock.ts';
 import { createLog, type Log } from '../base/log.ts';
 import { removalsDone } from '../base/remove-later.ts';
 import { messageOf } from '../contracts/errors.ts';
-import { type Api, apiVersion, minimumApiVersion, openApi } from './api/index.ts';
+import { type Api, apiVersion, type LoadBuilder, minimumApiVersion, openApi } from './api/index.ts';
 import { openArchive } from './archive/index.ts';
 import { openCgroups } from './cgroups/index.ts';
 import { applyProxy, type Flags, levelOf, readConfig, readFlags } from './config/index.ts';
 import { openContentStore } from './content/index.ts';
 import { type Control, openControl } from './control/index.ts';
-import { type Engine, openEngine, type Rooms } from './engine/index.ts';
+import { type Engine, openEngine, ownerInRoot, type Rooms } from './engine/index.ts';
 import { checkStore, openImages, ownPlatform } from './images/index.ts';
 import { openLogs } from './logs/index.ts';
 import { openNetworks } from './networks/index.ts';
@@ -115,6 +115,35 @@ async function openRooms(
   };
 }
 
+/** The builder and all that it needs are read from the disk when somebody builds. */
+function builderOver(
+  rooms: Rooms,
+  engine: Engine,
+  { root, execRoot, log }: { root: string; execRoot: string; log: Log },
+): LoadBuilder {
+  const load = async () => {
+    const room = await import('./builder/index.ts');
+    const builder = await room.Builder.open({
+      ...rooms,
+      root: join(root, 'builder'),
+      execRoot,
+      containers: engine.containers,
+      resolveOwner: ownerInRoot,
+      emit: news => engine.events.emit(news),
+      log,
+    });
+    return { ...room, builder };
+  };
+  let loading: ReturnType<typeof load> | undefined;
+  return () => {
+    loading ??= load().catch(error => {
+      loading = undefined;
+      throw error;
+    });
+    return loading;
+  };
+}
+
 /** Engines side by side differ in their bridges, and so in their cgroups. */
 const cgroupParentOf = (bridge: string): string => (bridge === 'berth0' ? '/berth' : `/berth-${bridge}`);
 
@@ -155,7 +184,8 @@ async function start(
     clock: systemClock,
   });
   mkdirSync(dirname(socketPath), { recursive: true });
-  const api = await openApi({ engine, socketPath, version, log });
+  const builder = builderOver(rooms, engine, { root, execRoot, log });
+  const api = await openApi({ engine, builder, socketPath, version, log });
   control?.ready();
   return { api, engine, rooms, control };
 }

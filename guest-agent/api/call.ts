@@ -2,10 +2,14 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { JsonMessage } from '../../contracts/docker/common.ts';
 import type { Answer, PathParameters, Query, QueryShape, Route } from '../../contracts/route.ts';
+import type * as Builds from '../builder/index.ts';
 import type { AttachSession, Engine } from '../engine/index.ts';
 import type { OutputChunk } from '../logs/index.ts';
 import type { ApiMinor } from './compat.ts';
 import type { Served } from './router.ts';
+
+/** What the builder's room offers, and the builder itself. */
+export type LoadBuilder = () => Promise<typeof Builds & { builder: Builds.Builder }>;
 
 /** What a handler reads of a request, and the two things it may say before its answer. */
 export interface Call<
@@ -24,6 +28,8 @@ export interface Call<
   readonly signal: AbortSignal;
   /** Adds a header to the answer. */
   header(name: string, value: string): void;
+  /** The builder's room, loaded when it is first asked for. @throws not-implemented where there is none */
+  readonly builder: LoadBuilder;
   /** For `progress` answers: one message, at once. */
   progress(message: JsonMessage): void;
 }

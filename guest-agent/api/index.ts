@@ -5,6 +5,7 @@
  * leave HTTP in `hijack`. Nothing here decides about containers; nothing below knows HTTP.
  */
 
+export type { LoadBuilder } from './call.ts';
 export { apiVersion, minimumApiVersion } from './compat.ts';
 export type { SocketAccess } from './listen.ts';
 export { type Api, type ApiOptions, openApi } from './server.ts';

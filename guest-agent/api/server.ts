@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../../base/log.ts';
+import { notImplemented } from '../../contracts/errors.ts';
 import type { QueryShape, Route } from '../../contracts/route.ts';
 import type { Engine } from '../engine/index.ts';
 import { answer, answerFailure, sendJson, sendProgress } from './answer.ts';
 import { readBody } from './body.ts';
-import type { Call, Handler } from './call.ts';
+import type { Call, Handler, LoadBuilder } from './call.ts';
 import { type ApiMinor, apiVersion, negotiate } from './compat.ts';
 import { toErrorAnswer } from './errors.ts';
 import { isGrpc, refuseGrpc } from './grpc.ts';
@@ -17,6 +18,7 @@ import { allRoutes } from './routes/all.ts';
 
 export interface ApiOptions {
   engine: Engine;
+  builder?: LoadBuilder;
   /** Where the unix socket is made. */
   socketPath: string;
   access?: SocketAccess;
@@ -62,6 +64,7 @@ function signalOf(response: ServerResponse): AbortSignal {
 class DockerApi implements Api {
   readonly #server: Server;
   readonly #engine: Engine;
+  readonly #builder: LoadBuilder;
   readonly #log: Log;
   readonly #router = new Router<Handler>(allRoutes);
   readonly #connections = new Set<Duplex>();
@@ -69,6 +72,7 @@ class DockerApi implements Api {
 
   constructor(options: ApiOptions) {
     this.#engine = options.engine;
+    this.#builder = options.builder ?? withoutBuilder;
     this.#log = options.log;
     this.#identity = {
       'Api-Version': apiVersion,
@@ -161,6 +165,7 @@ class DockerApi implements Api {
       body: route.body ? await readBody(request, route.body) : noBody,
       headers: request.headers,
       input: request,
+      builder: this.#builder,
       get signal() {
         signal ??= signalOf(response);
         return signal;
@@ -183,6 +188,10 @@ class DockerApi implements Api {
     }
   }
 }
+
+const withoutBuilder: LoadBuilder = async () => {
+  throw notImplemented(buildRefusal);
+};
 
 const versionPrefix = /^\/v(\d+(?:\.\d+)?)(?=\/)/;
 

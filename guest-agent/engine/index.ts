@@ -12,4 +12,5 @@
  */
 export type * from './engine.ts';
 export { openEngine } from './open-engine.ts';
+export { ownerInRoot } from './owner.ts';
 export type { EngineOptions, Rooms } from './rooms.ts';

@@ -12,6 +12,18 @@ export interface ComposeRequest {
   intermediate: boolean;
 }
 
+const documentOf = ({ layersOf, config }: Pick<ComposeRequest, 'layersOf' | 'config'>): string => {
+  const document: ImageConfig = {
+    ...config,
+    rootfs: { type: 'layers', diff_ids: [...(layersOf?.config.rootfs.diff_ids ?? [])] },
+  };
+  return JSON.stringify(document);
+};
+
+/** What such an image would be called. */
+export const idOfComposed = (request: Pick<ComposeRequest, 'layersOf' | 'config'>): Digest =>
+  digestOf(documentOf(request));
+
 /** An image of layers that are there and words of its own: the last step of a build. Returns its id. */
 export async function composeImage(
   { layersOf, config, intermediate }: ComposeRequest,
@@ -22,8 +34,7 @@ export async function composeImage(
   const lease = content.lease();
   const release = layerHolds.take(chainIdsOf(diffIds));
   try {
-    const document: ImageConfig = { ...config, rootfs: { type: 'layers', diff_ids: [...diffIds] } };
-    const text = JSON.stringify(document);
+    const text = documentOf({ layersOf, config });
     const id = digestOf(text);
     for (const digest of [id, ...layers.map(layer => layer.digest)]) lease.protect(digest);
     await content.put(Buffer.from(text));

@@ -12,7 +12,7 @@ import type { Registry } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
 import { checkImages } from './check.ts';
 import { type CommitLayerRequest, commitLayer } from './commit-layer.ts';
-import { type ComposeRequest, composeImage } from './compose-image.ts';
+import { type ComposeRequest, composeImage, idOfComposed } from './compose-image.ts';
 import { inspectDistribution } from './distribution.ts';
 import { sweepGarbage } from './garbage.ts';
 import { historyOf } from './history.ts';
@@ -68,6 +68,8 @@ export interface Images {
   commitLayer(request: CommitLayerRequest): Promise<Image>;
   /** An image of another one's layers with words of its own. */
   compose(request: ComposeRequest): Promise<Image>;
+  /** What {@link compose} would call it. */
+  idOf(request: Pick<ComposeRequest, 'layersOf' | 'config'>): Digest;
   /** Those of builds' steps, which no list shows. */
   intermediates(): Image[];
   /** Removes images of builds' steps, and sweeps what only they used. Unknown ids and other images are passed over. */
@@ -170,6 +172,10 @@ class ImageStore implements Images {
   async compose(request: ComposeRequest): Promise<Image> {
     const rooms = { ...this.#options, index: this.#index, layerHolds: this.#layerHolds };
     return this.#image(await this.#orSweep(composeImage(request, rooms)));
+  }
+
+  idOf(request: Pick<ComposeRequest, 'layersOf' | 'config'>): Digest {
+    return idOfComposed(request);
   }
 
   intermediates(): Image[] {

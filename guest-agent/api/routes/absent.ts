@@ -78,8 +78,6 @@ export const absentRoutes: Served<Handler>[] = [
   ),
   ...refuse(
     [
-      ['POST', '/build'],
-      ['POST', '/build/cancel'],
       ['POST', '/grpc'],
       ['POST', '/session'],
     ],

@@ -2,6 +2,7 @@ import type { Handler } from '../call.ts';
 import type { Served } from '../router.ts';
 import { absentRoutes } from './absent.ts';
 import { archiveRoutes } from './archives.ts';
+import { buildRoutes } from './build.ts';
 import { containerRoutes } from './containers.ts';
 import { execRoutes } from './exec.ts';
 import { imageRoutes } from './images.ts';
@@ -17,6 +18,7 @@ export const allRoutes: readonly Served<Handler>[] = [
   ...archiveRoutes,
   ...execRoutes,
   ...imageRoutes,
+  ...buildRoutes,
   ...networkRoutes,
   ...volumeRoutes,
   ...systemRoutes,

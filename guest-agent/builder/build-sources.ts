@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import { join, posix } from 'node:path';
+import { invalidArgument } from '../../contracts/errors.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
+import { familiarName, parseReference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
+import { type Image, ownPlatform, parsePlatform, suitability } from '../images/index.ts';
+import type { BuilderOptions, BuildInput, BuildRequest, BuildWatcher } from './contract.ts';
+import { hasGlob } from './dockerfile/glob.ts';
+import { cleanPath, FileTree } from './file-tree.ts';
+import { MissingSource } from './select-files.ts';
+
+/** Images and trees that a build takes from outside; all that it opened is closed with it. */
+export class BuildSources {
+  readonly #options: BuilderOptions;
+  readonly #request: BuildRequest;
+  readonly #input: BuildInput;
+  readonly #watcher: BuildWatcher;
+  readonly #signal: AbortSignal;
+  readonly #trees = new Set<FileTree>();
+  readonly #images = new Map<string, Promise<Image>>();
+  #context: Promise<FileTree> | undefined;
+
+  constructor(
+    options: BuilderOptions,
+    build: { request: BuildRequest; input: BuildInput; watcher: BuildWatcher; signal: AbortSignal },
+  ) {
+    this.#options = options;
+    this.#request = build.request;
+    this.#input = build.input;
+    this.#watcher = build.watcher;
+    this.#signal = build.signal;
+  }
+
+  get scratch(): string {
+    return join(this.#options.root, 'scratch');
+  }
+
+  /** An empty tree, closed with the build. */
+  tree(): FileTree {
+    const tree = new FileTree(this.scratch);
+    this.#trees.add(tree);
+    return tree;
+  }
+
+  /** Sent by the client once, when the first step wants it. */
+  context(): Promise<FileTree> {
+    this.#context ??= this.#input.context().then(tree => {
+      this.#trees.add(tree);
+      return tree;
+    });
+    return this.#context;
+  }
+
+  /** `--build-context name=…`: files, or another name of an image. */
+  async named(name: string): Promise<FileTree | string | undefined> {
+    const found = await this.#input.named(name);
+    if (found instanceof FileTree) this.#trees.add(found);
+    return found;
+  }
+
+  secret(id: string): Promise<Buffer | undefined> {
+    return this.#input.secret(id);
+  }
+
+  /** The image of a FROM, from here or from its registry. */
+  image(name: string, platform: Platform): Promise<Image> {
+    const key = `${name} ${JSON.stringify(platform)}`;
+    const found = this.#images.get(key) ?? this.#resolve(name, platform);
+    this.#images.set(key, found);
+    return found;
+  }
+
+  async #resolve(name: string, platform: Platform): Promise<Image> {
+    const { images } = this.#options;
+    const reference = withDefaultTag(parseReference(name));
+    const step = this.#watcher.step({
+      name: `[internal] load metadata for ${toText(reference)}`,
+      text: '',
+      line: undefined,
+    });
+    try {
+      const known = this.#request.pull ? undefined : images.find(name);
+      const image = known && suitability(known.config, platform) > 0 ? known : await this.#pull(name, platform);
+      step.done({ cached: false });
+      return image;
+    } catch (error) {
+      step.failed(error);
+      throw error;
+    }
+  }
+
+  async #pull(name: string, platform: Platform): Promise<Image> {
+    const reference = withDefaultTag(parseReference(name));
+    const auth = await this.#input.auth(
+      familiarName(reference).includes('/') ? (toText(reference).split('/')[0] ?? '') : 'docker.io',
+    );
+    const signal = this.#signal;
+    return this.#options.images.pull(reference, {
+      platform,
+      ...(auth ? { auth } : {}),
+      progress: () => undefined,
+      signal,
+    });
+  }
+
+  /** A reference in full, as progress shows it. */
+  shownName(name: string): string {
+    return toText(withDefaultTag(parseReference(name)));
+  }
+
+  /** What the target runs on. @throws invalid-argument */
+  platformOf(text: string | undefined): Platform {
+    return text ? parsePlatform(text, ownPlatform()) : ownPlatform();
+  }
+
+  /** Of an image's files those that `sources` name. @throws MissingSource */
+  async filesOf(image: Image | undefined, sources: readonly string[]): Promise<FileTree> {
+    if (!image) throw invalidArgument('nothing can be copied from scratch');
+    const { snapshots } = this.#options;
+    const id = `build-${randomBytes(12).toString('hex')}`;
+    const tree = this.tree();
+    await snapshots.prepare(id, image.topChainId);
+    try {
+      const root = snapshots.open(id);
+      try {
+        for (const source of sources) await this.#packInto(tree, root.path, fixedPart(source), source);
+      } finally {
+        root.close();
+      }
+    } finally {
+      await snapshots.remove(id);
+    }
+    return tree;
+  }
+
+  async #packInto(tree: FileTree, root: string, path: string, source: string): Promise<void> {
+    const { archive } = this.#options;
+    const stat = archive.stat(root, path);
+    if (!stat) throw new MissingSource(source);
+    const real = stat.linkTarget || path;
+    if (path === '/') return void (await tree.addTar(archive.pack({ root, path: '/', contentsOnly: true })));
+    const tar = archive.pack({ root, path: real, rename: posix.basename(path) });
+    await tree.addTar(tar, { prefix: posix.dirname(path) });
+  }
+
+  close(): void {
+    for (const tree of this.#trees) tree.close();
+    this.#trees.clear();
+  }
+}
+
+/** `/a/b*` → `/a`. */
+function fixedPart(source: string): string {
+  const parts = cleanPath(source).split('/');
+  const glob = parts.findIndex(hasGlob);
+  return `/${(glob === -1 ? parts : parts.slice(0, glob)).join('/')}`;
+}

@@ -1,0 +1,104 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { invalidArgument } from '../../contracts/errors.ts';
+import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
+import type { Image } from '../images/index.ts';
+import { BuildSources } from './build-sources.ts';
+import { type CacheRecord, StepCache } from './cache.ts';
+import type { BuilderOptions, BuildInput, BuildRequest, BuildWatcher } from './contract.ts';
+import { stepError } from './dockerfile/failure.ts';
+import { type Dockerfile, parseDockerfile } from './dockerfile/stages.ts';
+import { warningsOf } from './lint.ts';
+import { Solver } from './solver.ts';
+import { imageWords } from './state.ts';
+
+/** A build under way. */
+export interface Build {
+  request: BuildRequest;
+  input: BuildInput;
+  watcher: BuildWatcher;
+  signal: AbortSignal;
+}
+
+/** Builds images, and keeps what its steps made. */
+export class Builder {
+  readonly options: BuilderOptions;
+  readonly #cache: StepCache;
+  #building = 0;
+
+  private constructor(options: BuilderOptions, cache: StepCache) {
+    this.options = options;
+    this.#cache = cache;
+  }
+
+  /** Takes over what an earlier one kept; what a crash left half done goes. */
+  static async open(options: BuilderOptions): Promise<Builder> {
+    mkdirSync(options.root, { recursive: true, mode: 0o700 });
+    for (const name of ['scratch', 'mounts']) rmSync(join(options.root, name), { recursive: true, force: true });
+    return new Builder(options, await StepCache.open(join(options.root, 'cache'), options.images));
+  }
+
+  /** Where files of contexts are held while a build lasts. */
+  get scratch(): string {
+    return join(this.options.root, 'scratch');
+  }
+
+  /** The image that the Dockerfile makes; it has no name yet. @throws in BuildKit's words */
+  async build(build: Build): Promise<Image> {
+    const { source } = await build.input.dockerfile();
+    const dockerfile = readDockerfile(source);
+    for (const warning of warningsOf(dockerfile)) build.watcher.warning(warning);
+    const { request, watcher, signal } = build;
+    const sources = new BuildSources(this.options, build);
+    const { images } = this.options;
+    this.#building++;
+    try {
+      const rooms = { options: this.options, cache: this.#cache, sources, request, watcher, signal };
+      const state = await new Solver(dockerfile, rooms).solve();
+      const config = imageWords(state, request.labels);
+      return await images.compose({ layersOf: state.root, config, intermediate: false });
+    } finally {
+      this.#building--;
+      sources.close();
+    }
+  }
+
+  /** Gives the image its names. */
+  async name(image: Image, references: readonly Reference[]): Promise<void> {
+    for (const reference of references) {
+      await this.options.images.tag(image.id, reference);
+      this.options.emit({ type: 'image', action: 'tag', id: image.id, attributes: { name: familiar(reference) } });
+    }
+  }
+
+  /** Results of steps that are kept. */
+  cached(): CacheRecord[] {
+    return this.#cache.list();
+  }
+
+  /** Forgets those results; cache mounts too when all is asked for. Returns bytes. */
+  async prune(records: readonly CacheRecord[], all: boolean): Promise<number> {
+    if (this.#building > 0) return 0;
+    if (all) rmSync(join(this.options.root, 'cache-mounts'), { recursive: true, force: true });
+    return this.#cache.drop(records);
+  }
+}
+
+/** @throws DockerfileError */
+export function readDockerfile(source: string): Dockerfile {
+  try {
+    return parseDockerfile(source);
+  } catch (error) {
+    if (error instanceof Error && error.message.endsWith('file with no instructions')) {
+      throw stepError('file with no instructions', 1, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** `-t` values. @throws invalid-argument in Docker's words */
+export function toReferences(tags: readonly string[]): Reference[] {
+  const all = tags.map(tag => withDefaultTag(parseReference(tag)));
+  if (all.some(({ digest }) => digest)) throw invalidArgument('refusing to create a tag with a digest reference');
+  return all;
+}

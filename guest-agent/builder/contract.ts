@@ -1,0 +1,108 @@
+import type { Log } from '../../base/log.ts';
+import type { ContainerRef } from '../../contracts/brand.ts';
+import type { AuthConfig } from '../../contracts/docker/common.ts';
+import type { ContainerCreateBody, HostConfig } from '../../contracts/docker/containers.ts';
+import type { Archive } from '../archive/index.ts';
+import type { Images } from '../images/index.ts';
+import type { Registry } from '../registry/index.ts';
+import type { Snapshots } from '../snapshots/index.ts';
+import type { FileTree } from './file-tree.ts';
+
+/** What of a container a RUN step needs: it is one, by the same launch as all others. */
+export interface StepContainer {
+  readonly id: string;
+  start(): Promise<void>;
+  kill(signal: string | undefined): Promise<void>;
+  wait(condition: 'next-exit', signal: AbortSignal): Promise<{ StatusCode: number }>;
+  attach(options: { stdin: boolean; stdout: boolean; stderr: boolean; stream: boolean; logs: boolean }): {
+    readonly output: AsyncIterable<{ stream: 'stdout' | 'stderr'; data: Buffer }>;
+    close(): void;
+  };
+  remove(options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;
+}
+
+export interface StepContainers {
+  create(request: { body: ContainerCreateBody }): Promise<{ Id: string }>;
+  getByRef(ref: ContainerRef): StepContainer;
+}
+
+export interface BuilderOptions {
+  /** Results of steps and cache mounts live here. */
+  root: string;
+  /** A tmpfs, for secrets. */
+  execRoot: string;
+  images: Images;
+  snapshots: Snapshots;
+  archive: Archive;
+  registry: Pick<Registry, 'download'>;
+  containers: StepContainers;
+  /** Number of `user[:group]` by the files of a root. @throws invalid-argument */
+  resolveOwner(spec: string, rootPath: string): { uid: number; gid: number };
+  emit(news: { type: 'image'; action: string; id: string; attributes: Readonly<Record<string, string>> }): void;
+  log: Log;
+}
+
+/** How a build is asked for, whichever door it came through. */
+export interface BuildRequest {
+  target: string | undefined;
+  args: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string>>;
+  noCache: boolean;
+  /** Names of stages that run anew. */
+  noCacheFilter: readonly string[];
+  pull: boolean;
+  /** `linux/arm64`; absent: the engine's own. */
+  platform: string | undefined;
+  /** Limits, networks, hosts of RUN's containers. */
+  host: HostConfig;
+  /** Stages one after another, for a client that shows them so. */
+  serial: boolean;
+}
+
+/** Where a build's files come from. */
+export interface BuildInput {
+  dockerfile(): Promise<{ name: string; source: string }>;
+  /** The files of the context that are not ignored. */
+  context(): Promise<FileTree>;
+  /** `--build-context name=…`: files, or another name of an image. */
+  named(name: string): Promise<FileTree | string | undefined>;
+  auth(host: string): Promise<AuthConfig | undefined>;
+  secret(id: string): Promise<Buffer | undefined>;
+}
+
+/** A step of a build as a client shows it. */
+export interface StepNews {
+  /** `[2/4] RUN echo hi` */
+  name: string;
+  /** The instruction alone. */
+  text: string;
+  /** Where in the Dockerfile; absent for the builder's own steps. */
+  line: number | undefined;
+}
+
+/** One step while it is under way; exactly one of `done` and `failed` ends it. */
+export interface StepWatcher {
+  /** A container of its own runs it. */
+  running(containerId: string): void;
+  output(stream: 'stdout' | 'stderr', data: Buffer): void;
+  /** How far a transfer is: `current` of `total` bytes. */
+  status(id: string, current: number, total?: number): void;
+  done(outcome: { cached: boolean; imageId?: string }): void;
+  failed(error: unknown): void;
+}
+
+/** Who is told of a build's steps. */
+export interface BuildWatcher {
+  step(news: StepNews): StepWatcher;
+  /** An instruction begins that may be no step: the classic door tells each. */
+  instruction?(text: string, total: number): void;
+  /** …and what the image would be called by now. */
+  instructionDone?(imageId: string, cached: boolean): void;
+  warning(warning: BuildWarning): void;
+}
+
+export interface BuildWarning {
+  rule: string;
+  message: string;
+  line: number | undefined;
+}

@@ -1,0 +1,114 @@
+import { posix } from 'node:path';
+import { Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Image } from '../images/index.ts';
+import type { BuilderOptions } from './contract.ts';
+import { FileTree, type Placed, plainEntry } from './file-tree.ts';
+import { fillWith, layerOf, type StepRoot } from './layers.ts';
+import { type Look, placeFiles } from './place-files.ts';
+import type { Selected } from './select-files.ts';
+
+export interface CopyRequest {
+  parent: Image | undefined;
+  tree: FileTree;
+  selected: readonly Selected[];
+  destination: string;
+  /** `user:group`, as typed. */
+  chown: string | undefined;
+  chmod: string | undefined;
+  /** ADD: archives are unpacked. */
+  unpack: boolean;
+  createdBy: string;
+  /** Where archives are taken apart. */
+  scratch: string;
+}
+
+const lookIn =
+  ({ path: root }: StepRoot, { archive }: Pick<BuilderOptions, 'archive'>): Look =>
+  path => {
+    const stat = archive.stat(root, path);
+    if (!stat) return undefined;
+    const real = stat.linkTarget ? archive.stat(root, stat.linkTarget) : stat;
+    if (!real) return undefined;
+    return real.mode >>> 31 === 1 ? 'directory' : 'other'; // Go's os.ModeDir
+  };
+
+/** COPY and ADD: a layer of the files that were selected. */
+export function copyStep(request: CopyRequest, options: BuilderOptions): Promise<Image> {
+  const { parent, tree, createdBy, destination, chmod } = request;
+  return layerOf(parent, createdBy, options, async root => {
+    const owner = request.chown ? options.resolveOwner(request.chown, root.path) : undefined;
+    const { plain, archives } = await parted(request);
+    const look = lookIn(root, options);
+    const placed = placeFiles(plain, { destination, owner, mode: chmod, look });
+    await fillWith(async () => tree.toTar(placed), options)(root);
+    for (const tar of archives) await unpackInto(root, { tar, request, look }, options);
+  });
+}
+
+/** WORKDIR: the directory, if it is not there. */
+export function workdirStep(
+  request: { parent: Image | undefined; path: string; user: string; createdBy: string; scratch: string },
+  options: BuilderOptions,
+): Promise<Image> {
+  return layerOf(request.parent, request.createdBy, options, async root => {
+    const owner = request.user ? options.resolveOwner(request.user, root.path) : undefined;
+    const directory: Selected = { name: '', under: '', entry: plainEntry('directory'), contents: [] };
+    const look = lookIn(root, options);
+    const placed = placeFiles([directory], { destination: `${request.path}/`, owner, mode: undefined, look });
+    if (placed.length === 0) return;
+    const tree = new FileTree(request.scratch);
+    try {
+      await fillWith(async () => tree.toTar(placed), options)(root);
+    } finally {
+      tree.close();
+    }
+  });
+}
+
+/** ADD takes archives apart, wherever they are named. */
+async function parted({ selected, tree, unpack }: CopyRequest): Promise<{ plain: Selected[]; archives: Readable[] }> {
+  const archives: Readable[] = [];
+  const plain: Selected[] = [];
+  for (const each of selected) {
+    const tar = unpack && each.entry.type === 'file' ? archiveIn(tree.bytesOf(each.entry)) : undefined;
+    if (tar) archives.push(tar);
+    else plain.push(each);
+  }
+  return { plain, archives };
+}
+
+async function unpackInto(
+  root: StepRoot,
+  { tar, request, look }: { tar: Readable; request: CopyRequest; look: Look },
+  options: BuilderOptions,
+): Promise<void> {
+  const tree = new FileTree(request.scratch);
+  try {
+    await tree.addTar(tar);
+    const contents = tree.paths.flatMap(path => {
+      const entry = tree.get(path);
+      return entry ? [{ relative: path, entry }] : [];
+    });
+    const all: Selected = { name: '', under: '', entry: plainEntry('directory'), contents };
+    const owner = request.chown ? options.resolveOwner(request.chown, root.path) : undefined;
+    const destination = posix.join(request.destination, '/');
+    const placed: Placed[] = placeFiles([all], { destination, owner, mode: request.chmod, look });
+    await fillWith(async () => tree.toTar(placed), options)(root);
+  } finally {
+    tree.close();
+  }
+}
+
+/** The tar in these bytes; undefined for a file that is none. */
+function archiveIn(bytes: Buffer): Readable | undefined {
+  const packed = Readable.from([bytes], { objectMode: false });
+  if (bytes.subarray(257, 262).toString('latin1') === 'ustar') return packed;
+  return gunzipped(bytes, packed);
+}
+
+function gunzipped(bytes: Buffer, packed: Readable): Readable | undefined {
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return packed.pipe(createGunzip());
+  const zstd = bytes[0] === 0x28 && bytes[1] === 0xb5 && bytes[2] === 0x2f && bytes[3] === 0xfd;
+  return zstd ? packed.pipe(createZstdDecompress()) : undefined;
+}

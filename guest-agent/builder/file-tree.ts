@@ -1,0 +1,239 @@
+import { createHash, type Hash } from 'node:crypto';
+import { posix } from 'node:path';
+import { Readable } from 'node:stream';
+import { extract, type Header, pack } from 'tar-stream';
+import { Spool } from './spool.ts';
+
+/** A file of a tree: a tar's header, and where its bytes are. */
+export interface TreeEntry {
+  type: 'file' | 'directory' | 'symlink' | 'character-device' | 'block-device' | 'fifo';
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  mtime: Date;
+  /** Of a symbolic link. */
+  target: string;
+  /** Of a device. */
+  device: { major: number; minor: number };
+  /** Extended attributes, as pax records. */
+  attributes: Readonly<Record<string, string>>;
+  offset: number;
+  /** Of the bytes; '' where there are none. */
+  digest: string;
+}
+
+/** How a file of a tree is written elsewhere. */
+export interface Placed {
+  path: string;
+  entry: TreeEntry;
+}
+
+const knownTypes = ['file', 'directory', 'symlink', 'character-device', 'block-device', 'fifo'];
+const longestLinkChain = 40;
+
+/** Without slashes around it; '' is the root. */
+export const cleanPath = (path: string): string => posix.normalize(`/${path}`).replace(/^\/+|\/+$/g, '');
+
+/**
+ * Files that a build copies from: a context, or what of an image was asked for. Names are only keys here: links are
+ * followed in memory, so nothing that a hostile client sends can point outside.
+ */
+export class FileTree {
+  readonly #entries = new Map<string, TreeEntry>();
+  readonly #spool: Spool;
+  #sorted: string[] | undefined;
+
+  constructor(folder: string) {
+    this.#spool = new Spool(folder);
+  }
+
+  /** Reads a tar, not packed; its names come below `prefix`. Resolves with the number of bytes that it held. */
+  async addTar(
+    tar: Readable,
+    options: { prefix?: string; resetOwners?: boolean; keep?: (path: string) => boolean } = {},
+  ): Promise<number> {
+    const { prefix = '', resetOwners = false, keep = () => true } = options;
+    const members = extract();
+    let bytes = 0;
+    tar.on('error', error => members.destroy(error));
+    tar.pipe(members);
+    for await (const member of members) {
+      const header = resetOwners ? { ...member.header, uid: 0, gid: 0 } : member.header;
+      const path = cleanPath(posix.join(prefix, posix.resolve('/', header.name)));
+      if (!keep(path)) {
+        member.resume();
+        continue;
+      }
+      const file = this.begin();
+      for await (const chunk of member as AsyncIterable<Buffer>) {
+        file.write(chunk);
+        bytes += chunk.length;
+      }
+      this.#addMember(path, header, file.end());
+    }
+    return bytes;
+  }
+
+  #addMember(path: string, header: Header, content: Pick<TreeEntry, 'offset' | 'size' | 'digest'>): void {
+    if (header.type === 'link') {
+      const target = this.#entries.get(cleanPath(header.linkname ?? ''));
+      if (target) this.add(path, target);
+      return;
+    }
+    const type = header.type ?? 'file';
+    if (!isKnown(type)) return;
+    const attributes = Object.entries(header.pax ?? {}).filter(([key]) => key.startsWith('SCHILY.xattr.'));
+    this.add(path, {
+      type,
+      mode: (header.mode ?? 0o644) & 0o7777,
+      uid: header.uid ?? 0,
+      gid: header.gid ?? 0,
+      mtime: header.mtime ?? new Date(0),
+      target: type === 'symlink' ? (header.linkname ?? '') : '',
+      device: { major: header.devmajor ?? 0, minor: header.devminor ?? 0 },
+      attributes: Object.fromEntries(attributes.map(([key, value]) => [key, String(value)])),
+      ...content,
+      ...(type === 'file' ? {} : { size: 0, digest: '' }),
+    });
+  }
+
+  /** A file whose bytes come now; one at a time. */
+  begin(): { write(chunk: Uint8Array): void; end(): Pick<TreeEntry, 'offset' | 'size' | 'digest'> } {
+    const offset = this.#spool.end;
+    const hash: Hash = createHash('sha256');
+    return {
+      write: chunk => {
+        hash.update(chunk);
+        this.#spool.write(chunk);
+      },
+      end: () => ({ offset, size: this.#spool.end - offset, digest: hash.digest('hex') }),
+    };
+  }
+
+  add(path: string, entry: TreeEntry): void {
+    this.#sorted = undefined;
+    this.#entries.set(path, entry);
+  }
+
+  /** A file with these bytes. */
+  addFile(path: string, content: Uint8Array, attributes: Partial<TreeEntry> = {}): void {
+    const file = this.begin();
+    file.write(content);
+    this.add(path, { ...plainEntry('file'), ...attributes, ...file.end() });
+  }
+
+  /** The entry itself; a link is not followed. */
+  get(path: string): TreeEntry | undefined {
+    return path === ''
+      ? (this.#entries.get('') ?? plainEntry('directory'))
+      : (this.#entries.get(path) ?? this.#implied(path));
+  }
+
+  /** Where a path leads when links on the way, and the last one too, are followed; undefined when nothing is there. */
+  resolve(path: string): string | undefined {
+    let pending = cleanPath(path).split('/').filter(Boolean);
+    let at = '';
+    for (let hops = 0; hops < longestLinkChain; ) {
+      const [name, ...rest] = pending;
+      if (name === undefined) return at;
+      pending = rest;
+      const next = cleanPath(`${at}/${name}`);
+      const entry = this.get(next);
+      if (!entry) return undefined;
+      if (entry.type === 'symlink') {
+        hops++;
+        const target = entry.target.startsWith('/') ? entry.target : `${at}/${entry.target}`;
+        pending = [...cleanPath(target).split('/').filter(Boolean), ...rest];
+        at = '';
+      } else at = next;
+    }
+    return undefined;
+  }
+
+  /** All paths, a directory before what it holds. */
+  get paths(): readonly string[] {
+    this.#sorted ??= [...this.#entries.keys()].filter(path => path !== '').sort(byParts);
+    return this.#sorted;
+  }
+
+  /** Paths below a directory. */
+  below(path: string): string[] {
+    return path === '' ? [...this.paths] : this.paths.filter(each => each.startsWith(`${path}/`));
+  }
+
+  bytesOf({ offset, size }: TreeEntry): Buffer {
+    return Buffer.concat([...this.#spool.read(offset, size)]);
+  }
+
+  /** A tar of those files, to be unpacked elsewhere. */
+  toTar(files: Iterable<Placed>): Readable {
+    const tar = pack();
+    this.#packAll(tar, files).then(
+      () => tar.finalize(),
+      error => tar.destroy(error),
+    );
+    return Readable.from(tar, { objectMode: false });
+  }
+
+  async #packAll(tar: ReturnType<typeof pack>, files: Iterable<Placed>): Promise<void> {
+    for (const { path, entry } of files) {
+      const { type, mode, uid, gid, mtime, target, device, attributes, size, offset } = entry;
+      const header: Partial<Header> & { name: string } = {
+        name: type === 'directory' ? `${path}/` : path,
+        type,
+        mode,
+        uid,
+        gid,
+        mtime,
+        size,
+      };
+      const more = { ...(target ? { linkname: target } : {}), devmajor: device.major, devminor: device.minor };
+      const pax = Object.keys(attributes).length > 0 ? { pax: { ...attributes } } : {};
+      await new Promise<void>((resolve, reject) => {
+        const member = tar.entry({ ...header, ...more, ...pax }, error => (error ? reject(error) : resolve()));
+        if (type !== 'file') return;
+        void feed(member, this.#spool.read(offset, size)).catch(reject);
+      });
+    }
+  }
+
+  close(): void {
+    this.#spool.close();
+  }
+
+  /** A directory that is there because something is in it. */
+  #implied(path: string): TreeEntry | undefined {
+    return this.paths.some(each => each.startsWith(`${path}/`)) ? plainEntry('directory') : undefined;
+  }
+}
+
+async function feed(member: NodeJS.WritableStream, pieces: Iterable<Buffer>): Promise<void> {
+  for (const piece of pieces) {
+    if (!member.write(piece)) await new Promise(resolve => member.once('drain', resolve));
+  }
+  member.end();
+}
+
+const isKnown = (type: string): type is TreeEntry['type'] => knownTypes.includes(type);
+
+/** Directories sort before their contents, whatever characters names have. */
+function byParts(left: string, right: string): number {
+  const [a, b] = [left.replaceAll('/', '\0'), right.replaceAll('/', '\0')];
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Root's own, made now. */
+export const plainEntry = (type: TreeEntry['type']): TreeEntry => ({
+  type,
+  mode: type === 'directory' ? 0o755 : 0o644,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: new Date(),
+  target: '',
+  device: { major: 0, minor: 0 },
+  attributes: {},
+  offset: 0,
+  digest: '',
+});

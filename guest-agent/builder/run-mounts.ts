@@ -1,0 +1,97 @@
+import { posix } from 'node:path';
+import { dockerfileError } from './dockerfile/failure.ts';
+
+/** `RUN --mount=…`, read. */
+export interface RunMount {
+  type: 'bind' | 'cache' | 'tmpfs' | 'secret' | 'ssh';
+  target: string;
+  source: string;
+  /** Stage, image or context; '' is the build's own context (bind) or nothing (cache). */
+  from: string;
+  id: string;
+  readonly: boolean;
+  required: boolean;
+  sharing: 'shared' | 'private' | 'locked';
+  mode: number | undefined;
+  uid: number;
+  gid: number;
+  sizeBytes: number | undefined;
+  /** A secret that is a variable. */
+  env: string;
+}
+
+const types = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'];
+const units: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** @throws invalid-argument in BuildKit's words. Values are expanded already. */
+export function parseMount(text: string, workingDir: string, line: number): RunMount {
+  const fields = new Map(
+    text.split(',').map(field => {
+      const at = field.indexOf('=');
+      const key = (at === -1 ? field : field.slice(0, at)).toLowerCase();
+      return [aliases[key] ?? key, at === -1 ? '' : field.slice(at + 1)] as const;
+    }),
+  );
+  for (const key of fields.keys()) {
+    if (!known.includes(key)) throw dockerfileError(`unexpected key '${key}' in '${text}'`, line);
+  }
+  const type = fields.get('type') || 'bind';
+  if (!isType(type)) throw dockerfileError(`unsupported mount type ${JSON.stringify(type)}`, line);
+  const flag = (name: string): boolean | undefined => booleanOf(fields.get(name), name, line);
+  const sharing = fields.get('sharing') || 'shared';
+  if (sharing !== 'shared' && sharing !== 'private' && sharing !== 'locked') {
+    throw dockerfileError(`unsupported sharing value ${JSON.stringify(sharing)}`, line);
+  }
+  const target = fields.get('target') ?? '';
+  if (target === '' && type !== 'secret' && type !== 'ssh') throw dockerfileError(`invalid mount target ""`, line);
+  const number = (name: string, base = 10): number | undefined => numberOf(fields.get(name), base, name, line);
+  const id = fields.get('id') ?? '';
+  const writable = flag('readwrite');
+  return {
+    type,
+    target: target === '' ? '' : posix.resolve(workingDir, target),
+    source: fields.get('source') ?? '',
+    from: fields.get('from') ?? '',
+    id,
+    readonly: writable === undefined ? (flag('readonly') ?? type === 'bind') : !writable,
+    required: flag('required') ?? false,
+    sharing,
+    mode: number('mode', 8),
+    uid: number('uid') ?? 0,
+    gid: number('gid') ?? 0,
+    sizeBytes: sizeOf(fields.get('size'), line),
+    env: fields.get('env') ?? '',
+  };
+}
+
+const aliases: Readonly<Record<string, string>> = {
+  src: 'source',
+  dst: 'target',
+  destination: 'target',
+  ro: 'readonly',
+  rw: 'readwrite',
+};
+const known = 'type target source from id readonly readwrite required sharing mode uid gid size env'.split(' ');
+
+const isType = (text: string): text is RunMount['type'] => types.includes(text);
+
+function booleanOf(text: string | undefined, name: string, line: number): boolean | undefined {
+  if (text === undefined) return undefined;
+  if (text === '' || text === 'true' || text === '1') return true;
+  if (text === 'false' || text === '0') return false;
+  throw dockerfileError(`invalid value for ${name}: ${text}`, line);
+}
+
+function numberOf(text: string | undefined, base: number, name: string, line: number): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number.parseInt(text, base);
+  if (!Number.isInteger(number) || number < 0) throw dockerfileError(`invalid value ${text} for ${name}`, line);
+  return number;
+}
+
+function sizeOf(text: string | undefined, line: number): number | undefined {
+  if (text === undefined) return undefined;
+  const [, digits, unit = ''] = /^(\d+)([bkmg]?)b?$/i.exec(text) ?? [];
+  if (digits === undefined) throw dockerfileError(`invalid value for size: ${text}`, line);
+  return Number(digits) * (units[unit.toLowerCase()] ?? 1);
+}

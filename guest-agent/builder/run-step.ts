@@ -1,0 +1,143 @@
+import { Readable } from 'node:stream';
+import { extract, pack } from 'tar-stream';
+import type { ContainerRef } from '../../contracts/brand.ts';
+import type { HostConfig } from '../../contracts/docker/containers.ts';
+import { cancelled, EngineError } from '../../contracts/errors.ts';
+import type { Image } from '../images/index.ts';
+import type { BuilderOptions, StepContainer, StepWatcher } from './contract.ts';
+import { cleanPath } from './file-tree.ts';
+import { commitStep } from './layers.ts';
+import { hostConfigOf, type MountSources, mountPoints, prepareMounts, withLocks } from './prepared-mounts.ts';
+import type { RunMount } from './run-mounts.ts';
+
+/** A command that ended badly. */
+export class CommandFailed extends EngineError {
+  readonly args: readonly string[];
+  readonly exitCode: number;
+
+  constructor(args: readonly string[], exitCode: number) {
+    super(
+      'internal',
+      `process ${JSON.stringify(args.join(' '))} did not complete successfully: exit code: ${exitCode}`,
+    );
+    this.args = args;
+    this.exitCode = exitCode;
+  }
+}
+
+/** All that a RUN step depends on. */
+export interface RunRequest {
+  parent: Image | undefined;
+  args: readonly string[];
+  /** With the ARGs. */
+  env: readonly string[];
+  /** Variables that change nothing for the cache: proxies. */
+  passingEnv: readonly string[];
+  user: string;
+  workingDir: string;
+  mounts: readonly RunMount[];
+  network: string | undefined;
+  privileged: boolean;
+  host: HostConfig;
+  createdBy: string;
+}
+
+export interface RunRooms {
+  options: BuilderOptions;
+  sources: MountSources;
+  signal: AbortSignal;
+}
+
+/** Runs the command in a container and keeps what it changed. @throws CommandFailed */
+export async function runStep(request: RunRequest, watcher: StepWatcher, rooms: RunRooms): Promise<Image> {
+  return withLocks(request.mounts, async () => {
+    const prepared = await prepareMounts(request.mounts, rooms.sources, rooms.options);
+    try {
+      const host = hostConfigOf(request.host, prepared, request.network);
+      return await inContainer({ ...request, host, env: [...request.env, ...prepared.env] }, watcher, rooms);
+    } finally {
+      prepared.release();
+    }
+  });
+}
+
+async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: RunRooms): Promise<Image> {
+  const { options, signal } = rooms;
+  const { containers, snapshots, archive, images } = options;
+  const { architecture = process.arch === 'arm64' ? 'arm64' : 'amd64', os = 'linux' } = request.parent?.config ?? {};
+  // the image's own volumes, commands and health checks are not the step's
+  const bare = await images.compose({ layersOf: request.parent, config: { architecture, os }, intermediate: true });
+  const [first = '', ...rest] = request.args;
+  const { Id } = await containers.create({
+    body: {
+      Image: bare.id,
+      Entrypoint: [first],
+      Cmd: rest,
+      Env: [...request.env, ...request.passingEnv],
+      User: request.user,
+      WorkingDir: request.workingDir,
+      Hostname: 'buildkitsandbox',
+      HostConfig: { ...request.host, ...(request.privileged ? { Privileged: true } : {}) },
+    },
+  });
+  const container = containers.getByRef(Id as ContainerRef);
+  try {
+    watcher.running(Id);
+    const exitCode = await finished(container, watcher, signal);
+    if (exitCode !== 0) throw new CommandFailed(request.args, exitCode);
+    const upper = snapshots.rootfs(Id).upperdir;
+    const tar = archive.pack({ root: upper, path: '/', contentsOnly: true, asLayer: true });
+    const { parent, createdBy, mounts } = request;
+    return await commitStep({ parent, tar: mounts.length > 0 ? withoutStubs(tar, mounts) : tar, createdBy }, options);
+  } finally {
+    await container.remove({ force: true, volumes: true, link: false });
+  }
+}
+
+/** A client that goes away ends the command. */
+async function finished(container: StepContainer, watcher: StepWatcher, signal: AbortSignal): Promise<number> {
+  if (signal.aborted) throw cancelled('context canceled');
+  const { output } = container.attach({ stdin: false, stdout: true, stderr: true, stream: true, logs: false });
+  const told = (async () => {
+    for await (const { stream, data } of output) watcher.output(stream, data);
+  })();
+  const kill = (): void => void container.kill('KILL').catch(() => undefined);
+  signal.addEventListener('abort', kill, { once: true });
+  try {
+    const ended = container.wait('next-exit', new AbortController().signal);
+    await container.start();
+    const { StatusCode } = await ended;
+    await told;
+    if (signal.aborted) throw cancelled('context canceled');
+    return StatusCode;
+  } finally {
+    signal.removeEventListener('abort', kill);
+  }
+}
+
+/** The layer without the empty files and directories on which the step's mounts stood. */
+function withoutStubs(tar: Readable, mounts: readonly RunMount[]): Readable {
+  const stubs = new Set(mountPoints(mounts));
+  const members = extract();
+  const kept = pack();
+  tar.on('error', error => members.destroy(error));
+  tar.pipe(members);
+  const copy = async (): Promise<void> => {
+    for await (const member of members) {
+      const { header } = member;
+      const isStub = stubs.has(cleanPath(header.name)) && (header.type === 'directory' || header.size === 0);
+      if (isStub) {
+        member.resume();
+        continue;
+      }
+      await new Promise<void>((resolve, reject) => {
+        const entry = kept.entry(header, error => (error ? reject(error) : resolve()));
+        if (header.type === 'file' || header.type === 'contiguous-file') member.pipe(entry);
+        else member.resume();
+      });
+    }
+    kept.finalize();
+  };
+  copy().catch(error => kept.destroy(error));
+  return Readable.from(kept, { objectMode: false });
+}

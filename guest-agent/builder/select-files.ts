@@ -1,0 +1,102 @@
+import { posix } from 'node:path';
+import { EngineError } from '../../contracts/errors.ts';
+import { hasGlob, pathPattern } from './dockerfile/glob.ts';
+import { ignorer } from './dockerfile/ignore.ts';
+import { cleanPath, type FileTree, type TreeEntry } from './file-tree.ts';
+
+/** A source of COPY or ADD that is not there; each door has its own words for it. */
+export class MissingSource extends EngineError {
+  readonly path: string;
+
+  constructor(path: string) {
+    super(
+      'not-found',
+      `failed to compute cache key: failed to calculate checksum of ref: "/${cleanPath(path)}": not found`,
+    );
+    this.path = path;
+  }
+}
+
+/** One thing that a source names: a file, or a directory with what is in it. */
+export interface Selected {
+  /** The name that it gets in a directory. */
+  name: string;
+  /** `--parents`: the directories that are made for it; else ''. */
+  under: string;
+  entry: TreeEntry;
+  /** Of a directory: what is below it, by relative path. */
+  contents: readonly { relative: string; entry: TreeEntry }[];
+}
+
+export interface Selection {
+  sources: readonly string[];
+  /** Patterns of what is left out. */
+  exclude: readonly string[];
+  /** `--parents`: the source's own directories are made, from `/./` on. */
+  parents: boolean;
+}
+
+/** What the sources name, in their order. @throws MissingSource */
+export function selectFiles(tree: FileTree, { sources, exclude, parents }: Selection): Selected[] {
+  const ignored = ignorer(exclude);
+  return sources.flatMap(source => {
+    const matches = matchesOf(tree, source);
+    if (matches.length === 0) throw new MissingSource(source);
+    return matches.flatMap(path => {
+      const selected = select(tree, path, ignored);
+      if (!selected) return [];
+      return [parents ? { ...selected, under: underOf(source, path, selected.entry) } : selected];
+    });
+  });
+}
+
+/** What of the path `--parents` keeps: all of it, or what follows `/./`. */
+function underOf(source: string, path: string, { type }: TreeEntry): string {
+  const pivot = source.indexOf('/./');
+  const cut = pivot === -1 ? 0 : cleanPath(source.slice(0, pivot)).length;
+  const kept = cleanPath(path.slice(cut));
+  return type === 'directory' ? kept : cleanPath(posix.dirname(`/${kept}`));
+}
+
+function matchesOf(tree: FileTree, source: string): string[] {
+  const wanted = cleanPath(source);
+  if (!hasGlob(source)) return tree.resolve(wanted) === undefined ? [] : [wanted];
+  const pattern = new RegExp(`^${pathPattern(wanted, { doubleStar: true })}$`, 's');
+  return tree.paths.filter(path => pattern.test(path));
+}
+
+function select(tree: FileTree, path: string, ignored: (path: string) => boolean): Selected | undefined {
+  const place = tree.resolve(path);
+  const entry = place === undefined ? undefined : tree.get(place);
+  if (place === undefined || !entry) return undefined;
+  const name = posix.basename(path) || '/';
+  if (entry.type !== 'directory')
+    return ignored(name) || ignored(path) ? undefined : { name, under: '', entry, contents: [] };
+  const from = place === '' ? 0 : place.length + 1;
+  const contents = tree.below(place).flatMap(below => {
+    const relative = below.slice(from);
+    const found = tree.get(below);
+    return found && !ignored(relative) && !ignored(below) ? [{ relative, entry: found }] : [];
+  });
+  return { name, under: '', entry, contents };
+}
+
+/** What of the selection a step's result depends on: all but times. */
+export const fingerprint = (selected: readonly Selected[]): unknown =>
+  selected.map(({ name, under, entry, contents }) => [
+    under,
+    entry.type === 'directory' ? '' : name,
+    facts(entry),
+    contents.map(({ relative, entry: below }) => [relative, facts(below)]),
+  ]);
+
+const facts = ({ type, mode, uid, gid, target, digest, device, attributes }: TreeEntry): unknown => [
+  type,
+  mode,
+  uid,
+  gid,
+  target || digest,
+  device.major,
+  device.minor,
+  attributes,
+];

@@ -1,0 +1,232 @@
+import { invalidArgument } from '../../contracts/errors.ts';
+import type { ImageRunConfig, Platform } from '../../contracts/oci/image-spec.ts';
+import { type Image, ownPlatform } from '../images/index.ts';
+import { declareArgs, metaArgsOf, platformArgs } from './args.ts';
+import type { BuildSources } from './build-sources.ts';
+import type { StepCache } from './cache.ts';
+import type { BuilderOptions, BuildRequest, BuildWatcher } from './contract.ts';
+import { expandWord } from './dockerfile/expand.ts';
+import { stepError } from './dockerfile/failure.ts';
+import { type Instruction, parseInstruction } from './dockerfile/lines.ts';
+import { type Dockerfile, findStage, type Stage, sourcesOf, targetStage } from './dockerfile/stages.ts';
+import { applyMetadata } from './metadata.ts';
+import { imageWords, type StageState } from './state.ts';
+import { fileSteps, type StepContext } from './steps.ts';
+
+export interface SolverRooms {
+  options: BuilderOptions;
+  cache: StepCache;
+  sources: BuildSources;
+  request: BuildRequest;
+  watcher: BuildWatcher;
+  signal: AbortSignal;
+}
+
+/** What each stage's instructions are by number, for `[base 2/4]`. */
+interface Numbering {
+  prefix: string;
+  total: number;
+  at: number;
+}
+
+const isStep = ({ keyword }: Instruction): boolean => keyword in fileSteps;
+
+/** Builds the stages that the target needs, each once, those that do not need each other at the same time. */
+export class Solver {
+  readonly #dockerfile: Dockerfile;
+  readonly #rooms: SolverRooms;
+  readonly #stages = new Map<Stage, Promise<StageState>>();
+  readonly #meta: ReadonlyMap<string, string>;
+  readonly #target: Stage;
+  readonly #platform: Platform;
+
+  /** @throws invalid-argument when the target is not there */
+  constructor(dockerfile: Dockerfile, rooms: SolverRooms) {
+    this.#dockerfile = dockerfile;
+    this.#rooms = rooms;
+    this.#target = targetStage(dockerfile, rooms.request.target);
+    this.#platform = rooms.sources.platformOf(rooms.request.platform);
+    const predefined = platformArgs(ownPlatform(), this.#platform);
+    const { metaArgs, escapeMark } = dockerfile;
+    this.#meta = metaArgsOf(metaArgs, rooms.request.args, predefined, escapeMark);
+  }
+
+  async solve(): Promise<StageState> {
+    this.#tellMetaArgs();
+    return this.stage(this.#target);
+  }
+
+  /** A stage's result; asked for twice it is built once. */
+  stage(stage: Stage): Promise<StageState> {
+    const known = this.#stages.get(stage);
+    if (known) return known;
+    const building = this.#build(stage);
+    building.catch(() => undefined);
+    this.#stages.set(stage, building);
+    return building;
+  }
+
+  /** The stage that `--from` names, if it is one. */
+  findStage(name: string, before: Stage): Stage | undefined {
+    return findStage(this.#dockerfile.stages, name, before.index);
+  }
+
+  async #build(stage: Stage): Promise<StageState> {
+    const { request } = this.#rooms;
+    if (request.serial) for (const needed of this.#needs(stage)) await this.stage(needed);
+    else for (const needed of this.#needs(stage)) void this.stage(needed);
+    const base = this.#expanded(stage, stage.base);
+    const numbering = this.#numberingOf(stage, base);
+    this.#tellInstruction(stage.from.text);
+    let state = await this.#begin(stage, base, numbering);
+    if (state.root) this.#rooms.watcher.instructionDone?.(state.root.id, false);
+    const triggers = (state.config.OnBuild ?? []).map(text => this.#trigger(text, stage));
+    if (triggers.length > 0) state = { ...state, config: { ...state.config, OnBuild: null } };
+    numbering.total += triggers.filter(isStep).length;
+    for (const instruction of [...triggers, ...stage.instructions]) {
+      state = await this.#apply(state, instruction, { stage, numbering });
+    }
+    return state;
+  }
+
+  /** Stages whose files or whose whole this one takes. */
+  #needs(stage: Stage): Stage[] {
+    const names = [this.#expanded(stage, stage.base), ...stage.instructions.flatMap(sourcesOf)];
+    return names.flatMap(name => this.findStage(name, stage) ?? []);
+  }
+
+  #expanded(stage: Stage, text: string): string {
+    const lookup = (name: string): string | undefined => this.#meta.get(name);
+    const word = expandWord(text, { lookup, escapeMark: this.#dockerfile.escapeMark });
+    if (word === '') throw stepError(`base name (${text}) should not be blank`, stage.from.line);
+    return word;
+  }
+
+  #numberingOf(stage: Stage, base: string): Numbering {
+    const many = this.#dockerfile.stages.length > 1;
+    const own = findStage(this.#dockerfile.stages, base, stage.index) || base === 'scratch' ? 0 : 1;
+    const total = stage.instructions.filter(isStep).length + own;
+    return { prefix: many ? `${stage.name || `stage-${stage.index}`} ` : '', total, at: 0 };
+  }
+
+  /** What FROM gives: another stage, an image, or nothing. */
+  async #begin(stage: Stage, base: string, numbering: Numbering): Promise<StageState> {
+    const platform = stage.platform
+      ? this.#rooms.sources.platformOf(this.#expanded(stage, stage.platform))
+      : this.#platform;
+    const empty = { args: new Map<string, string>(), author: undefined, history: [], platform };
+    const earlier = this.findStage(base, stage);
+    if (earlier) return { ...(await this.stage(earlier)), args: new Map() };
+    if (base === 'scratch') return { ...empty, root: undefined, config: {}, created: new Date(0).toISOString() };
+    const image = await this.#baseImage(base, platform);
+    const step = this.#rooms.watcher.step({
+      name: `[${numbering.prefix}${++numbering.at}/${numbering.total}] FROM ${image.shown}`,
+      text: stage.from.text,
+      line: stage.from.line,
+    });
+    step.done({ cached: true, imageId: image.image.id });
+    return stateOf(image.image, platform);
+  }
+
+  async #baseImage(base: string, platform: Platform): Promise<{ image: Image; shown: string }> {
+    const { sources } = this.#rooms;
+    const named = await sources.named(base);
+    if (named !== undefined && typeof named !== 'string') {
+      throw invalidArgument(`the build context ${base} is a directory, and FROM needs an image`);
+    }
+    const name = named ?? base;
+    const image = await sources.image(name, platform);
+    return { image, shown: sources.shownName(name) };
+  }
+
+  #trigger(text: string, stage: Stage): Instruction {
+    const { line } = stage.from;
+    return { ...parseInstruction(text, this.#dockerfile.escapeMark), line, endLine: line, heredocs: [] };
+  }
+
+  async #apply(
+    state: StageState,
+    instruction: Instruction,
+    { stage, numbering }: { stage: Stage; numbering: Numbering },
+  ): Promise<StageState> {
+    const { escapeMark } = this.#dockerfile;
+    this.#tellInstruction(instruction.text);
+    const step = fileSteps[instruction.keyword];
+    try {
+      if (step) {
+        const name = `[${numbering.prefix}${++numbering.at}/${numbering.total}] ${instruction.text}`;
+        const { next, cached } = await step(state, instruction, this.#context(stage, name));
+        this.#tellDone(next, cached);
+        return next;
+      }
+      const next =
+        instruction.keyword === 'ARG'
+          ? declareArgs(state, instruction, this.#rooms.request.args, this.#meta, escapeMark)
+          : (applyMetadata(state, instruction, escapeMark) ?? state);
+      this.#tellDone(next, false);
+      return next;
+    } catch (error) {
+      throw located(error, instruction);
+    }
+  }
+
+  #context(stage: Stage, name: string): StepContext {
+    const { request } = this.#rooms;
+    return {
+      ...this.#rooms,
+      escapeMark: this.#dockerfile.escapeMark,
+      name,
+      fresh: request.noCache || request.noCacheFilter.includes(stage.name || String(stage.index)),
+      rootOf: async from => {
+        const earlier = this.findStage(from, stage);
+        if (earlier) return (await this.stage(earlier)).root;
+        return (await this.#baseImage(from, this.#platform)).image;
+      },
+    };
+  }
+
+  #tellMetaArgs(): void {
+    for (const { text } of this.#dockerfile.metaArgs) this.#tellInstruction(text);
+  }
+
+  #tellInstruction(text: string): void {
+    const { stages, metaArgs } = this.#dockerfile;
+    const shown = stages.slice(0, this.#target.index + 1);
+    const total = shown.reduce((sum, { instructions }) => sum + instructions.length + 1, metaArgs.length);
+    this.#rooms.watcher.instruction?.(text, total);
+  }
+
+  #tellDone(state: StageState, cached: boolean): void {
+    const { watcher, options, request } = this.#rooms;
+    if (!watcher.instructionDone) return;
+    watcher.instructionDone(
+      options.images.idOf({ layersOf: state.root, config: imageWords(state, request.labels) }),
+      cached,
+    );
+  }
+}
+
+function stateOf(image: Image, platform: Platform): StageState {
+  const { config, author, history } = image.config;
+  const { architecture, os, variant } = image.config;
+  return {
+    root: image,
+    config: (config ?? {}) as ImageRunConfig,
+    author: author || undefined,
+    args: new Map(),
+    history: history ?? [],
+    platform: { ...platform, architecture, os, ...(variant ? { variant } : {}) },
+    created: image.config.created ?? new Date(0).toISOString(),
+  };
+}
+
+/** Where an error belongs in the file, for clients that show it. */
+const places = new WeakMap<Error, Instruction>();
+
+export const placeOf = (error: unknown): Instruction | undefined =>
+  error instanceof Error ? places.get(error) : undefined;
+
+function located(error: unknown, instruction: Instruction): unknown {
+  if (error instanceof Error && !places.has(error)) places.set(error, instruction);
+  return error;
+}

@@ -1,0 +1,249 @@
+import { posix } from 'node:path';
+import type { Image } from '../images/index.ts';
+import { proxiesOf } from './args.ts';
+import type { BuildSources } from './build-sources.ts';
+import { cacheKey, type StepCache } from './cache.ts';
+import type { BuilderOptions, BuildRequest, BuildWatcher, StepWatcher } from './contract.ts';
+import { copyStep, workdirStep } from './copy-step.ts';
+import { booleanFlag, flagValue, flagValues, jsonList, wordsOf } from './dockerfile/arguments.ts';
+import { type Expansion, expandWord } from './dockerfile/expand.ts';
+import { type Heredoc, heredocOf } from './dockerfile/heredoc.ts';
+import type { Instruction } from './dockerfile/lines.ts';
+import { FileTree } from './file-tree.ts';
+import { shellOf, workdirOf } from './metadata.ts';
+import { fetchRemote, isRemote } from './remote-files.ts';
+import { parseMount } from './run-mounts.ts';
+import { runStep } from './run-step.ts';
+import { fingerprint, selectFiles } from './select-files.ts';
+import { lookupIn, type StageState, withStep } from './state.ts';
+
+/** What a step works with besides its stage. */
+export interface StepContext {
+  options: BuilderOptions;
+  cache: StepCache;
+  sources: BuildSources;
+  request: BuildRequest;
+  watcher: BuildWatcher;
+  signal: AbortSignal;
+  escapeMark: string;
+  /** `[2/4] RUN …` */
+  name: string;
+  /** The cache is not asked. */
+  fresh: boolean;
+  /** Files of a stage or an image. */
+  rootOf(from: string): Promise<Image | undefined>;
+}
+
+export type Step = (
+  state: StageState,
+  instruction: Instruction,
+  context: StepContext,
+) => Promise<{ next: StageState; cached: boolean }>;
+
+const expansionOf = (state: StageState, { escapeMark }: StepContext): Expansion => ({
+  lookup: lookupIn(state),
+  escapeMark,
+});
+
+/** Tells of the step, and takes its result from the cache if it is there. */
+async function cachedStep(
+  { instruction, key, createdBy }: { instruction: Instruction; key: unknown; createdBy: string },
+  state: StageState,
+  context: StepContext,
+  make: (watcher: StepWatcher) => Promise<Image>,
+): Promise<{ next: StageState; cached: boolean }> {
+  const { cache, watcher, name, fresh } = context;
+  const told = watcher.step({ name, text: instruction.text, line: instruction.line });
+  try {
+    const whole = cacheKey([state.root?.topChainId ?? '', key]);
+    const { image, cached } = await cache.step(whole, name.replace(/^\[.*?\] /, ''), () => make(told), fresh);
+    told.done({ cached, imageId: image.id });
+    return { next: withStep(state, createdBy, image), cached };
+  } catch (error) {
+    told.failed(error);
+    throw error;
+  }
+}
+
+/** The command of RUN, here-documents included. */
+function commandOf(state: StageState, { rest, heredocs }: Instruction): string[] {
+  const list = jsonList(rest);
+  if (list) return list;
+  const [only] = heredocs;
+  if (only && heredocs.length === 1 && heredocOf(rest)) return scriptOf(state, only);
+  const documents = heredocs.map(({ content, name }) => `\n${content}${name}`).join('');
+  return [...shellOf(state), `${rest}${documents}`];
+}
+
+/** A script that names its interpreter is that one's, else the shell's. */
+function scriptOf(state: StageState, { content }: Heredoc): string[] {
+  const [, interpreter = ''] = /^#!([^\n]*)\n/.exec(content) ?? [];
+  if (interpreter === '') return [...shellOf(state), content];
+  return [...interpreter.trim().split(/\s+/), '-c', content];
+}
+
+const run: Step = (state, instruction, context) => {
+  const { request, options, sources, signal } = context;
+  const expansion = expansionOf(state, context);
+  const args = commandOf(state, instruction);
+  const workingDir = state.config.WorkingDir || '/';
+  const mounts = flagValues(instruction, 'mount').map(text =>
+    parseMount(expandWord(text, expansion), workingDir, instruction.line),
+  );
+  const env = state.config.Env ?? [];
+  const own = [...state.args].filter(([name]) => !env.some(each => each.startsWith(`${name}=`)));
+  const declared = own.map(pair => pair.join('='));
+  const network = flagValue(instruction, 'network');
+  const privileged = flagValue(instruction, 'security') === 'insecure';
+  const counted = declared.length > 0 ? `|${declared.length} ${declared.join(' ')} ` : '';
+  const createdBy = `RUN ${counted}${args.join(' ')} # buildkit`;
+  const user = state.config.User ?? '';
+  const key = ['RUN', args, [...env, ...declared], user, workingDir, mounts, network ?? '', privileged];
+  return cachedStep({ instruction, key, createdBy }, state, context, watcher =>
+    runStep(
+      {
+        parent: state.root,
+        args,
+        env: withPath([...env, ...declared]),
+        passingEnv: proxiesOf(request.args),
+        user,
+        workingDir,
+        mounts,
+        network,
+        privileged,
+        host: request.host,
+        createdBy,
+      },
+      watcher,
+      {
+        options,
+        signal,
+        sources: { files: (from, source) => filesFrom(from, [source], context), secret: id => sources.secret(id) },
+      },
+    ),
+  );
+};
+
+const usualPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const withPath = (env: string[]): string[] => (env.some(each => each.startsWith('PATH=')) ? env : [...env, usualPath]);
+
+/** Files of the context, a named one, a stage or an image. */
+async function filesFrom(from: string, paths: readonly string[], context: StepContext): Promise<FileTree> {
+  if (from === '') return context.sources.context();
+  const named = await context.sources.named(from);
+  if (named instanceof FileTree) return named;
+  return context.sources.filesOf(await context.rootOf(from), paths);
+}
+
+const copy: Step = async (state, instruction, context) => {
+  const { sources: rooms } = context;
+  const expansion = expansionOf(state, context);
+  const words = wordsOf(instruction, context.escapeMark);
+  const expanded = words.map(word => (heredocOf(word) ? word : expandWord(word, expansion)));
+  const destination = expanded.at(-1) ?? '';
+  const named = expanded.slice(0, -1);
+  const from = flagValue(instruction, 'from') ?? '';
+  const flag = (name: string): string | undefined => {
+    const value = flagValue(instruction, name);
+    return value === undefined ? undefined : expandWord(value, expansion);
+  };
+  const { tree, sources } = await sourceFiles(
+    named,
+    from,
+    { instruction, expansion, checksum: flag('checksum') },
+    context,
+  );
+  const exclude = flagValues(instruction, 'exclude').map(value => expandWord(value, expansion));
+  const selected = selectFiles(tree, { sources, exclude, parents: booleanFlag(instruction, 'parents') });
+  const slash = /(^|\/)\.?$/.test(destination) ? '/' : '';
+  const target = `${posix.join(workdirOf(state, destination))}${slash}`.replace(/\/+$/, '/');
+  const unpack = instruction.keyword === 'ADD' && flagValue(instruction, 'unpack') !== 'false';
+  const [chown, chmod] = [flag('chown'), flag('chmod')];
+  const key = [instruction.keyword, fingerprint(selected), target, chown ?? '', chmod ?? '', unpack];
+  const createdBy = `${instruction.keyword} ${withoutFlags(instruction, [...named, destination])} # buildkit`;
+  return cachedStep({ instruction, key, createdBy }, state, context, () =>
+    copyStep(
+      {
+        parent: state.root,
+        tree,
+        selected,
+        destination: target,
+        chown,
+        chmod,
+        unpack,
+        createdBy,
+        scratch: rooms.scratch,
+      },
+      context.options,
+    ),
+  );
+};
+
+const withoutFlags = ({ flags }: Instruction, words: readonly string[]): string => [...flags, ...words].join(' ');
+
+/** Here-documents and addresses become files beside those of the context. */
+async function sourceFiles(
+  named: readonly string[],
+  from: string,
+  {
+    instruction,
+    expansion,
+    checksum,
+  }: { instruction: Instruction; expansion: Expansion; checksum: string | undefined },
+  context: StepContext,
+): Promise<{ tree: FileTree; sources: string[] }> {
+  const { heredocs, keyword } = instruction;
+  const documents = named.filter(word => heredocOf(word));
+  const remote = keyword === 'ADD' ? named.filter(isRemote) : [];
+  if (documents.length + remote.length === 0)
+    return { tree: await filesFrom(from, named, context), sources: [...named] };
+  if (documents.length + remote.length < named.length)
+    return mixed(named, from, { instruction, expansion, checksum }, context);
+  const tree = context.sources.tree();
+  const sources: string[] = [];
+  for (const { name, content, expand } of heredocs) {
+    const text = expand ? expandWord(content, { ...expansion, keepQuotes: true }) : content;
+    tree.addFile(name, Buffer.from(text));
+    sources.push(name);
+  }
+  for (const address of remote) sources.push(await fetchRemote(address, tree, { checksum, context }));
+  return { tree, sources };
+}
+
+/** Some of the sources are files of the context: all are brought together in one tree. */
+async function mixed(
+  named: readonly string[],
+  from: string,
+  how: Parameters<typeof sourceFiles>[2],
+  context: StepContext,
+): Promise<{ tree: FileTree; sources: string[] }> {
+  const isPlain = (word: string): boolean => !heredocOf(word) && !isRemote(word);
+  const plain = named.filter(isPlain);
+  const made = await sourceFiles(
+    named.filter(word => !isPlain(word)),
+    from,
+    how,
+    context,
+  );
+  const files = await filesFrom(from, plain, context);
+  for (const path of files.paths) {
+    const entry = files.get(path);
+    if (entry?.type === 'file') made.tree.addFile(path, files.bytesOf(entry), { mode: entry.mode, mtime: entry.mtime });
+    else if (entry) made.tree.add(path, entry);
+  }
+  return { tree: made.tree, sources: [...plain, ...made.sources] };
+}
+
+const workdir: Step = (state, instruction, context) => {
+  const path = workdirOf(state, expandWord(instruction.rest, expansionOf(state, context)));
+  const createdBy = `WORKDIR ${path}`;
+  const user = state.config.User ?? '';
+  const inside = { ...state, config: { ...state.config, WorkingDir: path } };
+  const { scratch } = context.sources;
+  return cachedStep({ instruction, key: ['WORKDIR', path, user], createdBy }, inside, context, () =>
+    workdirStep({ parent: state.root, path, user, createdBy, scratch }, context.options),
+  );
+};
+
+/** The instructions that make layers. */
+export const fileSteps: Readonly<Record<string, Step>> = { RUN: run, COPY: copy, ADD: copy, WORKDIR: workdir };
