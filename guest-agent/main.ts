@@ -59,7 +59,7 @@ async function openStorage({ root, settings, machine, configFile }: Flags, archi
     userAgent: `berth/${version}`,
     log,
   });
-  const images = await openImages({
+  const images = openImages({
     root: join(root, 'images'),
     content: openContentStore(join(root, 'content')),
     snapshots,
@@ -187,6 +187,7 @@ async function start(
   const builder = builderOver(rooms, engine, { root, execRoot, log });
   const api = await openApi({ engine, builder, socketPath, version, log });
   control?.ready();
+  rooms.images.sweep().catch(error => log.warn('What nobody uses of the images stays', { error }));
   return { api, engine, rooms, control };
 }
 

@@ -44,6 +44,7 @@ export class System implements SystemService {
     const features = rooms.cgroups.features();
     const system = osRelease();
     const { config } = options.settings;
+    const keeper = await rooms.runtime.status();
     return {
       ID: this.#id,
       Containers: containers.length,
@@ -122,8 +123,8 @@ export class System implements SystemService {
       ],
       FirewallBackend: { Driver: 'nftables' },
       CDISpecDirs: [...cdiFolders],
-      BerthKeeper: rooms.runtime.status().canary,
-      Warnings: orNull([...warningsOf(rooms.runtime.status()), ...missingFeatures(features)]),
+      BerthKeeper: keeper.canary,
+      Warnings: orNull([...warningsOf(keeper), ...missingFeatures(features)]),
     };
   }
 
@@ -213,7 +214,7 @@ function osRelease(): { name: string; version: string } {
 }
 
 /** What the keeper's state means for containers. */
-function warningsOf({ canary, keeperLostAt }: ReturnType<Runtime['status']>): string[] {
+function warningsOf({ canary, keeperLostAt }: Awaited<ReturnType<Runtime['status']>>): string[] {
   return [
     ...(canary === 'ok' ? [] : [`WARNING: Containers cannot be started: ${canary}`]),
     ...(keeperLostAt

@@ -89,11 +89,9 @@ export interface Images {
   sweep(): Promise<void>;
 }
 
-/** Opens the room, and sweeps what a crash left. */
-export async function openImages(options: ImagesOptions): Promise<Images> {
-  const images = new ImageStore(options, ImageIndex.open(options.root, options.log));
-  await images.sweep();
-  return images;
+/** Opens the room. What a crash left goes with the first {@link Images.sweep}, when there is time for it. */
+export function openImages(options: ImagesOptions): Images {
+  return new ImageStore(options, ImageIndex.open(options.root, options.log));
 }
 
 /** {@link checkImages} over the room's own list. Nobody else may use the store. */

@@ -66,7 +66,9 @@ export class Keeper {
   async #answer(request: KeeperRequest): Promise<Answer> {
     switch (request.op) {
       case 'hello':
-        return { hello: { version: protocolVersion, pid: process.pid, canary: await this.#canary } };
+        return { hello: { version: protocolVersion, pid: process.pid } };
+      case 'canary':
+        return { canary: await this.#canary };
       case 'start':
         return this.#start(request);
       case 'expect':

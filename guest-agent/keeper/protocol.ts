@@ -149,6 +149,8 @@ export interface StartMessage {
 
 export type KeeperRequest =
   | { op: 'hello' }
+  /** Answered once the keeper has tried whether it can be forked. */
+  | { op: 'canary' }
   | StartMessage
   | { op: 'signal'; id: string; signal: number }
   | { op: 'list' }
@@ -195,7 +197,9 @@ export interface KeeperReply {
   reply: number;
   /** Present when it failed. */
   error?: LaunchFailure;
-  hello?: { version: number; pid: number; canary: string };
+  hello?: { version: number; pid: number };
+  /** `ok`, or what is wrong with forks here. */
+  canary?: string;
   started?: HeldProcess;
   warnings?: string[];
   list?: HeldProcess[];

@@ -98,7 +98,7 @@ export interface Runtime {
   /** The exit has been recorded durably: the keeper may let go of its code, terminal and FIFOs. Any number of times. */
   forget(id: string): Promise<void>;
   /** `keeperLostAt`: when the last keeper died that should not have. */
-  status(): { keeperPid: number; canary: 'ok' | string; keeperLostAt?: Date };
+  status(): Promise<{ keeperPid: number; canary: 'ok' | string; keeperLostAt?: Date }>;
   /** With `stopKeeper`, what still runs is killed first. */
   close(options: { stopKeeper: boolean }): Promise<void>;
 }

@@ -24,7 +24,8 @@ class OldKeeperError extends Error {
 /** A connection to a living keeper. */
 export class KeeperClient {
   readonly pid: number;
-  readonly canary: string;
+  /** `ok`, or what is wrong with forks here. */
+  readonly canary: Promise<string>;
   readonly #pidfd: number;
   readonly #socket: Socket;
   readonly #waiting = new Map<number, (reply: KeeperReply) => void>();
@@ -33,11 +34,11 @@ export class KeeperClient {
   #lost: () => void = () => undefined;
   #exit: (event: KeeperEvent) => void = () => undefined;
 
-  private constructor(socket: Socket, hello: { pid: number; canary: string }) {
+  private constructor(socket: Socket, hello: { pid: number }) {
     this.#socket = socket;
     this.pid = hello.pid;
-    this.canary = hello.canary;
     this.#pidfd = pidfdOpen(hello.pid);
+    this.canary = this.request({ op: 'canary' }).then(({ canary, error }) => canary ?? error?.detail ?? 'no answer');
   }
 
   /** Finds the keeper of `execRoot`, or starts one. @throws Error when none answers */

@@ -51,7 +51,9 @@ class KeeperRuntime implements Runtime {
     const keeper = await KeeperClient.open({ execRoot, program: keeperProgram, log: this.#log });
     keeper.listen({ exit: event => this.#onExit(event), lost: () => this.#onLost() });
     this.#keeper = keeper;
-    if (keeper.canary !== 'ok') this.#log.error(cannotStart(keeper));
+    void keeper.canary.then(verdict => {
+      if (verdict !== 'ok') this.#log.error(cannotStart(verdict));
+    });
   }
 
   expectLaunch(): void {
@@ -76,7 +78,8 @@ class KeeperRuntime implements Runtime {
   ): Promise<RunningProcess> {
     const { id, stdio, failAtStep } = request;
     const keeper = await this.#connected();
-    if (keeper.canary !== 'ok') throw unavailable(cannotStart(keeper));
+    const verdict = await keeper.canary;
+    if (verdict !== 'ok') throw unavailable(cannotStart(verdict));
     const directory = join(this.#options.execRoot, folder);
     mkdirSync(directory, { recursive: true, mode: 0o711 });
     const plan = join(directory, 'plan');
@@ -122,10 +125,10 @@ class KeeperRuntime implements Runtime {
     void this.#keeper?.request({ op: 'forget', id });
   }
 
-  status(): { keeperPid: number; canary: string; keeperLostAt?: Date } {
+  async status(): ReturnType<Runtime['status']> {
     return {
       keeperPid: this.#keeper?.pid ?? 0,
-      canary: this.#keeper?.canary ?? 'there is no keeper',
+      canary: (await this.#keeper?.canary) ?? 'there is no keeper',
       ...(this.#lostAt ? { keeperLostAt: this.#lostAt } : {}),
     };
   }
@@ -175,8 +178,8 @@ class KeeperRuntime implements Runtime {
 }
 
 /** What a container would die of later, and less clearly. */
-const cannotStart = ({ canary }: KeeperClient): string =>
-  `containers cannot be started by Node ${process.version} on Linux ${release()}: ${canary}; \`berth doctor\` tells what to do`;
+const cannotStart = (verdict: string): string =>
+  `containers cannot be started by Node ${process.version} on Linux ${release()}: ${verdict}; \`berth doctor\` tells what to do`;
 
 /** Unlike `rmSync` it does not look first. */
 function removeFile(path: string): void {

@@ -77,24 +77,12 @@ async function installNode(architecture: Architecture, cache: string, home: stri
 async function installAgent(architecture: Architecture, cache: string, home: string): Promise<void> {
   const bundles = (await readdir(join(project, 'dist'))).filter(name => /\.(cjs|arguments)$/.test(name)).sort();
   for (const name of bundles) await copyFile(join(project, 'dist', name), join(home, name));
-  const koffi = join(home, 'node_modules/koffi');
-  const source = await npmPackage('koffi', cache);
-  for (const name of [
-    'package.json',
-    'index.js',
-    'index.cjs',
-    'LICENSE.txt',
-    'src/koffi/index.js',
-    'src/koffi/index.cjs',
-    'src/koffi/src/static.js',
-    'src/koffi/src/static.cjs',
-  ])
-    await copyEntry(join(source, name), join(koffi, name));
-  const binary = `@koromix/koffi-${architectures[architecture].koffi}`;
-  const binarySource = await npmPackage(binary, cache);
-  const triplet = architectures[architecture].koffi.replace('-', '_');
-  for (const name of ['package.json', 'index.js', `${triplet}/koffi.node`])
-    await copyEntry(join(binarySource, name), join(home, 'node_modules', binary, name));
+  const koffi = architectures[architecture].koffi;
+  const target = join(home, 'node_modules', `@koromix/koffi-${koffi}`);
+  const source = await npmPackage(`@koromix/koffi-${koffi}`, cache);
+  for (const name of ['package.json', `${koffi.replace('-', '_')}/koffi.node`])
+    await copyEntry(join(source, name), join(target, name));
+  await copyEntry(join(await npmPackage('koffi', cache), 'LICENSE.txt'), join(target, 'LICENSE.txt'));
 }
 
 /** Lays out the machine's root file system in `root`: chosen files of Debian, Node, the agent, and our init. */

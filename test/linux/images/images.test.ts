@@ -45,7 +45,7 @@ describe.skipIf(!canRun)('images on a real kernel, with a real registry', () => 
 
   const open = async (name: string): Promise<Images> => {
     const root = join(folder, name);
-    return openImages({
+    const opened = openImages({
       root: join(root, 'images'),
       content: openContentStore(join(root, 'content')),
       snapshots: await openSnapshots({ root: join(root, 'snapshots'), log }),
@@ -54,6 +54,8 @@ describe.skipIf(!canRun)('images on a real kernel, with a real registry', () => 
       platform: ownPlatform(),
       log,
     });
+    await opened.sweep();
+    return opened;
   };
   const pull = async (name: string): Promise<JsonMessage[]> => {
     const messages: JsonMessage[] = [];

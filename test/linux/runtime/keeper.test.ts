@@ -16,11 +16,11 @@ describe.skipIf(reason)('a keeper', () => {
   });
   afterEach(() => shop.close());
 
-  const keeperPid = (): number => shop.runtime.status().keeperPid;
+  const keeperPid = async (): Promise<number> => (await shop.runtime.status()).keeperPid;
 
   /** Everything that a launch could leave behind. */
-  function holdings(): Record<string, unknown> {
-    const pid = keeperPid();
+  async function holdings(): Promise<Record<string, unknown>> {
+    const pid = await keeperPid();
     return {
       descriptors: readdirSync(`/proc/${pid}/fd`).length,
       children: readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').length, // the spare one
@@ -41,7 +41,7 @@ describe.skipIf(reason)('a keeper', () => {
       shop.request(spec(['sh', '-c', 'sleep 0.3; exit 23'])),
       shop.request(spec(['cat']), { stdio: { terminal: true, size: { rows: 24, columns: 80 } } }),
     ];
-    const pid = keeperPid();
+    const pid = await keeperPid();
     const engine = spawn(process.execPath, ['test/linux/runtime/fake-engine.ts', shop.execRoot], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
@@ -51,7 +51,7 @@ describe.skipIf(reason)('a keeper', () => {
     engine.kill('SIGKILL');
     await sleep(600);
     shop.runtime = await shop.openRuntime();
-    expect(keeperPid()).toBe(pid);
+    expect(await keeperPid()).toBe(pid);
     const found = await shop.runtime.reattach();
     expect(found.map(held => held.id)).toEqual(requests.map(request => request.id));
     const [sleeper, ended, terminal] = found;
@@ -73,9 +73,9 @@ describe.skipIf(reason)('a keeper', () => {
     const container = await shop.runtime.launch(
       shop.request(spec(['sh', '-c', 'while [ ! -e /tmp/stop ]; do sleep 0.05; done; exit 9'])),
     );
-    const dead = keeperPid();
+    const dead = await keeperPid();
     process.kill(dead, 'SIGKILL');
-    await expect.poll(() => [dead, 0].includes(keeperPid()), { timeout: 10_000 }).toBe(false);
+    await expect.poll(async () => [dead, 0].includes(await keeperPid()), { timeout: 10_000 }).toBe(false);
     const exec = await shop.runExec(container, spec(['touch', '/tmp/stop']).process);
     expect(exec).toMatchObject({ exitCode: 0 });
     const status = await container.exited;
@@ -122,7 +122,7 @@ describe.skipIf(reason)('a keeper', () => {
     const threaded = [process.execPath, 'dist/keeper.cjs']; // its collector waits for threads that no child has
     const runtime = await shop.openRuntime({ execRoot: join(shop.directory, 'threaded'), keeper: threaded });
     onTestFinished(() => runtime.close({ stopKeeper: true }));
-    const { canary } = runtime.status();
+    const { canary } = await runtime.status();
     expect(canary).toMatch(/^a forked child /);
     await expect(runtime.launch(shop.request(spec(['true'])))).rejects.toMatchObject({
       kind: 'unavailable',
@@ -139,14 +139,14 @@ describe.skipIf(reason)('a keeper', () => {
     writeFileSync(note, `${announced.pid}\n`);
     const gone = new Promise(resolve => announced.once('exit', resolve));
     const first = await shop.openRuntime({ execRoot });
-    expect(first.status().keeperPid).toBe(announced.pid);
+    expect((await first.status()).keeperPid).toBe(announced.pid);
     expect(existsSync(note)).toBe(false);
     await first.close({ stopKeeper: true });
     await gone;
     writeFileSync(note, `${announced.pid}\n`);
     const second = await shop.openRuntime({ execRoot });
     onTestFinished(() => second.close({ stopKeeper: true }));
-    expect(second.status().canary).toBe('ok');
+    expect((await second.status()).canary).toBe('ok');
   });
 
   it('refuses the same name twice and a second keeper', async () => {
@@ -157,12 +157,13 @@ describe.skipIf(reason)('a keeper', () => {
     expect(await new Promise(resolve => second.on('exit', resolve))).toBe(3);
   });
 
-  it('cannot be traced, debugged or looked into', () => {
-    const status = readFileSync(`/proc/${keeperPid()}/status`, 'utf8');
+  it('cannot be traced, debugged or looked into', async () => {
+    const pid = await keeperPid();
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     expect(status).toMatch(/^TracerPid:\t0$/m);
-    expect(readFileSync(`/proc/${keeperPid()}/environ`, 'utf8')).toBe('');
-    process.kill(keeperPid(), 'SIGUSR1');
-    expect(shop.runtime.status().canary).toBe('ok');
+    expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).toBe('');
+    process.kill(pid, 'SIGUSR1');
+    expect((await shop.runtime.status()).canary).toBe('ok');
     expect(readFileSync('/proc/net/tcp', 'utf8')).not.toContain(':240D'); // 9229, the inspector's port
   });
 });

@@ -15,8 +15,8 @@ describe.skipIf(reason)('a launched container', () => {
 
   const sh = (script: string) => spec(['sh', '-c', script]);
 
-  it('has a keeper that can fork', () => {
-    expect(shop.runtime.status()).toEqual({ keeperPid: expect.any(Number), canary: 'ok' });
+  it('has a keeper that can fork', async () => {
+    expect(await shop.runtime.status()).toEqual({ keeperPid: expect.any(Number), canary: 'ok' });
   });
 
   it('runs, writes and ends with its own code', async () => {

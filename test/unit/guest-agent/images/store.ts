@@ -17,8 +17,8 @@ export async function openStore(settings: Partial<ImagesOptions> = {}) {
   const log = createLog({ level: 'error' });
   const content = openContentStore(join(folder, 'content'));
   const registry = openRegistry({ log, idleTimeoutMs: 2000 });
-  const open = () =>
-    openImages({
+  const open = async () => {
+    const images = openImages({
       root: join(folder, 'images'),
       content,
       snapshots: snapshots.asSnapshots(),
@@ -29,6 +29,9 @@ export async function openStore(settings: Partial<ImagesOptions> = {}) {
       retryDelayMs: 5,
       ...settings,
     });
+    await images.sweep();
+    return images;
+  };
   const images = await open();
   const names = (...path: string[]): string[] => readdirSync(join(folder, ...path)).sort();
   return {
