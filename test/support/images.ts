@@ -90,16 +90,16 @@ export const busyboxArchive = (): Promise<string> =>
     await rm(root, { recursive: true });
   });
 
-/** A Debian root by mmdebstrap with python3, curl and ps, some 200 MB: `debian-python:latest`. */
-export const pythonArchive = (): Promise<string> =>
-  cached('debian-python.tar', async output => {
+/** A Debian root by mmdebstrap with some of its packages, as an image of that name. */
+const debianArchive = (name: string, packages: string): Promise<string> =>
+  cached(`${name}.tar`, async output => {
     const layer = `${output}.layer.tar`;
     const mirror = process.env.BERTH_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
     await succeed(
       'mmdebstrap',
       [
         '--variant=minbase',
-        '--include=python3,curl,procps,iproute2,ca-certificates',
+        `--include=${packages}`,
         '--aptopt=APT::Install-Recommends "false"',
         '--keyring=/usr/share/keyrings/debian-archive-keyring.gpg',
         // no device nodes: they are the runtime's business
@@ -108,12 +108,20 @@ export const pythonArchive = (): Promise<string> =>
         layer,
         mirror,
       ],
-      { timeoutMs: 600_000 },
+      { timeoutMs: 900_000 },
     );
     const config = { Cmd: ['bash'], Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'] };
-    await writeArchive(layer, { name: 'debian-python:latest', config }, output);
+    await writeArchive(layer, { name: `${name}:latest`, config }, output);
     await rm(layer);
   });
+
+/** python3, curl and ps, some 200 MB: `debian-python:latest`. */
+export const pythonArchive = (): Promise<string> =>
+  debianArchive('debian-python', 'python3,curl,procps,iproute2,ca-certificates');
+
+/** A web server, PostgreSQL and Python with its client, some 300 MB: `debian-services:latest`. */
+export const servicesArchive = (): Promise<string> =>
+  debianArchive('debian-services', 'nginx-light,postgresql,python3,python3-psycopg2,procps');
 
 /** Size of a file in bytes. */
 export const sizeOf = async (path: string): Promise<number> => (await stat(path)).size;
