@@ -1,15 +1,7 @@
 import { invalidArgument } from '../../contracts/errors.ts';
-import {
-  closeFd,
-  type FileStatus,
-  isCharacterDevice,
-  isDirectory,
-  isRegular,
-  mknodAt,
-  toText,
-} from '../syscalls/file.ts';
+import { closeFd, isDirectory, isRegular, toText } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
-import { setXattrAt } from '../syscalls/xattr.ts';
+import { isWhiteout, makeOpaque, makeWhiteout } from '../syscalls/whiteout.ts';
 import type { TarEntry } from './tar-format.ts';
 import type { TarSink } from './tar-reader.ts';
 import { FileBody, kindBits, type Place, partsOf, type TreeWriter } from './tree-writer.ts';
@@ -112,19 +104,15 @@ export class LayerApplier implements TarSink {
   #directory(place: Place, entry: TarEntry, parts: string[]): void {
     const there = this.#tree.find(place);
     if (there && !isDirectory(there.mode)) {
+      const hid = this.#options.whiteouts === 'overlay' && isWhiteout(place.directory, place.name, there);
       this.#clear(place, entry);
       this.#tree.forgetParents();
-      this.#directoryInstead(there, entry, parts);
+      this.#tree.directory(this.#tree.place(parts), entry, parts);
+      // a directory after a whiteout of the same name in one layer: what the lower layers have there stays hidden
+      if (hid) markOpaque(this.#tree.place(parts));
       return;
     }
     this.#tree.directory(place, entry, parts);
-  }
-
-  /** A directory after a whiteout of the same name in one layer: what the lower layers have there stays hidden. */
-  #directoryInstead(former: FileStatus, entry: TarEntry, parts: string[]): void {
-    const place = this.#tree.place(parts);
-    this.#tree.directory(place, entry, parts);
-    if (this.#options.whiteouts === 'overlay' && isWhiteout(former)) markOpaque(this.#tree.place(parts));
   }
 
   #hardLink(place: Place, entry: TarEntry, parts: string[]): void {
@@ -167,14 +155,10 @@ export class LayerApplier implements TarSink {
     if (hidden === '' || hidden === '.' || hidden === '..') throw invalidArgument(`invalid whiteout "${toText(name)}"`);
     const target = { directory: place.directory, name: hidden };
     const there = this.#tree.find(target);
-    if (!there) mknodAt(target.directory, hidden, kindBits.characterDevice);
+    if (!there) makeWhiteout(target.directory, hidden);
     // A whiteout speaks of the layers below only: what this layer itself has of that name stays.
     else if (isDirectory(there.mode)) markOpaque(target);
   }
 }
 
-const isWhiteout = (status: FileStatus): boolean =>
-  isCharacterDevice(status.mode) && status.device.major === 0 && status.device.minor === 0;
-
-const markOpaque = ({ directory, name }: Place): void =>
-  setXattrAt(directory, name, 'trusted.overlay.opaque', Buffer.from('y'));
+const markOpaque = ({ directory, name }: Place): void => makeOpaque(directory, name);

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { takeOverDirectory } from '../syscalls/attributes.ts';
 import { closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
+import { isLayerMark } from '../syscalls/whiteout.ts';
 import { LayerApplier } from './apply-layer.ts';
 import { absolutePath, inRoot, openRoot } from './path-stat.ts';
 import { TreeWriter } from './tree-writer.ts';
@@ -10,7 +11,7 @@ import { contentsOf, openFound, TreeWalker } from './walk.ts';
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY;
 
 /** Overlayfs's own marks belong to the layer they are in. */
-const allXattrs = (name: string): boolean => !/^trusted\.overlay\./.test(name);
+const allXattrs = (name: string): boolean => !isLayerMark(name);
 
 /**
  * Copies what is in a directory of an untrusted root into `target`, and gives `target` its owner, mode and time.

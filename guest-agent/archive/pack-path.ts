@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { posix } from 'node:path';
 import { notFound } from '../../contracts/errors.ts';
-import { type ByteString, closeFd, isDirectory, O_PATH, openAt2, toBytes } from '../syscalls/file.ts';
+import { type ByteString, closeFd, isDirectory, O_PATH, openAt2, statAt, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
-import { getXattrAt } from '../syscalls/xattr.ts';
+import { isOpaque, isWhiteout } from '../syscalls/whiteout.ts';
 import { absolutePath, inRoot, openRoot, statInRoot } from './path-stat.ts';
 import type { TarEntry } from './tar-format.ts';
 import { encodeHeader, endOfArchive, padding } from './tar-writer.ts';
@@ -59,15 +59,14 @@ function isDirectoryInRoot(root: number, path: string): boolean {
 /** An entry of an overlay's upper directory as an image layer has it (OCI image specification, layer.md#whiteouts). */
 function* packLayerEntry(found: Found): Generator<Buffer> {
   const { entry, directory, base } = found;
-  const { major, minor } = entry.device;
-  if (entry.type === 'characterDevice' && major === 0 && minor === 0) {
+  const mayBeWhiteout = entry.type === 'characterDevice' || (entry.type === 'file' && entry.size === 0);
+  if (mayBeWhiteout && isWhiteout(directory, base, statAt(directory, base))) {
     yield encodeHeader(whiteout(entry, `${parentOf(entry.name)}.wh.${base}`));
     return;
   }
   yield* packEntry(found);
-  const opaque =
-    entry.type === 'directory' && getXattrAt(directory, base, 'trusted.overlay.opaque')?.toString() === 'y';
-  if (opaque) yield encodeHeader(whiteout(entry, `${entry.name}.wh..wh..opq`));
+  if (entry.type === 'directory' && isOpaque(directory, base))
+    yield encodeHeader(whiteout(entry, `${entry.name}.wh..wh..opq`));
 }
 
 const parentOf = (name: ByteString): ByteString => name.slice(0, name.lastIndexOf('/') + 1);

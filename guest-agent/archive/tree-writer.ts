@@ -22,6 +22,7 @@ import {
 } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { removeTreeAt } from '../syscalls/remove-tree.ts';
+import { isLayerMark } from '../syscalls/whiteout.ts';
 import { setXattrAt, setXattrFd } from '../syscalls/xattr.ts';
 import type { FileTime, Fragment, TarEntry } from './tar-format.ts';
 
@@ -201,7 +202,7 @@ export class TreeWriter {
 }
 
 /** Layers from archives must not steer overlayfs: redirects and opaque marks come from whiteouts only. */
-const isOverlayPrivate = (name: string): boolean => /^(trusted|user)\.overlay\./.test(name);
+const isOverlayPrivate = (name: string): boolean => isLayerMark(name) || /^user\.overlay\./.test(name);
 
 /** What the file system or the kind of file cannot carry is left out, as Docker does. */
 function setXattrs(entry: TarEntry, set: (name: string, value: Buffer) => void): void {

@@ -49,6 +49,7 @@ const known = {
   'no-proxy': text,
   'registry-mirrors': list(text),
   'shutdown-timeout': count,
+  'storage-driver': text,
   'userns-remap': text,
 };
 
@@ -108,7 +109,6 @@ const ignored = {
   'raw-logs': flag,
   runtimes: map(map((value: unknown) => value)),
   'selinux-enabled': flag,
-  'storage-driver': text,
   'storage-opts': list(text),
   'swarm-default-advertise-addr': text,
   'swarm-raft-election-tick': count,

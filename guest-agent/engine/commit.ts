@@ -25,19 +25,19 @@ export async function commitContainer(
   const created = new Date().toISOString();
   const { comment, author } = request;
   const by = author ? { author } : {};
-  const image = await standingStill(container, request.pause, () =>
-    rooms.images.commitLayer({
-      parent,
-      tar: rooms.archive.pack({
-        root: rooms.snapshots.rootfs(container.id).upperdir,
-        path: '/',
-        contentsOnly: true,
-        asLayer: true,
-      }),
-      config: documentOf(parent?.config, { created, container: container.id, config: runConfig(config), ...by }),
-      step: { created, created_by: (record.config.Cmd ?? []).join(' '), ...by, ...(comment ? { comment } : {}) },
-    }),
-  );
+  const image = await standingStill(container, request.pause, async () => {
+    const changes = await rooms.snapshots.openChanges(container.id);
+    try {
+      return await rooms.images.commitLayer({
+        parent,
+        tar: rooms.archive.pack({ root: changes.path, path: '/', contentsOnly: true, asLayer: true }),
+        config: documentOf(parent?.config, { created, container: container.id, config: runConfig(config), ...by }),
+        step: { created, created_by: (record.config.Cmd ?? []).join(' '), ...by, ...(comment ? { comment } : {}) },
+      });
+    } finally {
+      changes.close();
+    }
+  });
   const imageRef = reference ? familiar(reference) : '';
   if (reference) {
     await rooms.images.tag(image.id, reference);

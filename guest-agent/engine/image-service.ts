@@ -74,7 +74,7 @@ export class ImageService implements ImagesService {
       ...(config.variant ? { Variant: config.variant } : {}),
       Os: config.os,
       Size: image.size,
-      GraphDriver: { Name: 'overlay2', Data: null },
+      GraphDriver: { Name: this.#context.rooms.snapshots.driver, Data: null },
       RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
       Metadata: { LastTagTime: image.taggedAt?.toISOString() ?? '0001-01-01T00:00:00Z' },
       ...(image.manifest ? { Descriptor: image.manifest } : {}),

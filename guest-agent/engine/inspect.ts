@@ -49,7 +49,7 @@ export async function toInspect(
     LogPath: record.hostConfig.LogConfig?.Type === 'json-file' ? join(directory, `${record.id}-json.log`) : '',
     Name: `/${record.name}`,
     RestartCount: record.restartCount,
-    Driver: 'overlay2',
+    Driver: context.rooms.snapshots.driver,
     Platform: record.image.os,
     MountLabel: '',
     ProcessLabel: '',
@@ -98,6 +98,7 @@ export function stateDocument(state: ContainerState, status: Status): ContainerS
 
 function graphDriver(record: ContainerRecord, { rooms }: EngineContext): ContainerInspect['GraphDriver'] {
   const rootfs = rooms.snapshots.rootfs(record.id);
+  if (rootfs.directory !== undefined) return { Name: 'vfs', Data: null };
   return {
     Name: 'overlay2',
     Data: {

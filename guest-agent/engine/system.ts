@@ -52,12 +52,8 @@ export class System implements SystemService {
       ContainersPaused: count('paused'),
       ContainersStopped: count('created', 'exited', 'dead', 'removing'),
       Images: rooms.images.list().length,
-      Driver: 'overlay2',
-      DriverStatus: [
-        ['Backing Filesystem', fileSystemOf(options.root)],
-        ['Supports d_type', 'true'],
-        ['Native Overlay Diff', 'true'],
-      ],
+      Driver: rooms.snapshots.driver,
+      DriverStatus: rooms.snapshots.driver === 'vfs' ? [] : overlayStatus(options.root),
       Plugins: {
         Volume: ['local'],
         Network: ['bridge', 'host', 'null'],
@@ -182,6 +178,12 @@ export class System implements SystemService {
     return this.#context.rooms.registry.login(body);
   }
 }
+
+const overlayStatus = (root: string): [string, string][] => [
+  ['Backing Filesystem', fileSystemOf(root)],
+  ['Supports d_type', 'true'],
+  ['Native Overlay Diff', 'true'],
+];
 
 /** As dockerd sorts them: blocks of addresses, and registries each with its place in the index. */
 function registryConfig(config: DaemonSettings['config']): NonNullable<SystemInfo['RegistryConfig']> {

@@ -15,7 +15,7 @@ import { attachMount, changeMount, cloneTree, unmount } from '../syscalls/mount.
 import type { ExtraMount } from './snapshots.ts';
 
 const inRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-const MOUNT_ATTR_RDONLY = 1;
+export const MOUNT_ATTR_RDONLY = 1;
 
 /**
  * Puts volumes and binds into a detached root, for `docker cp` of a container that does not run. Linux 6.15 can mount on

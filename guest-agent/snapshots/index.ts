@@ -1,9 +1,11 @@
 /**
- * The file systems of images and containers, on overlayfs.
+ * The file systems of images and containers, on overlayfs, or on copies where the kernel refuses that (`vfs`: reflinks on
+ * XFS and btrfs). Layers are stored once and in one form for both; a container keeps the way in which it was made.
  *
  *     layers/<hex of chainId>/{layer.json,diff}     committed: appeared by one rename, after one syncfs
  *     drafts/…                                       being unpacked; removed at start
  *     containers/<id>/{upper,work,parent}            a writable layer; `parent` is a link to the layer it stands on
+ *     containers/<id>/{tree,parent}                  where overlayfs is refused: a copy of all layers, in one
  *     init                                           the lowest layer of all: mount points and /.dockerenv
  *     trash/…                                        renamed away, being deleted; deleted at start
  *
@@ -16,5 +18,15 @@
  * mount, does not sync the disk. What the engine no longer knows shows in `ids()`, for it to remove at its start.
  */
 export { openSnapshots } from './open-snapshots.ts';
-export type { Change, ExtraMount, LayerDraft, LayerInfo, OpenRootfs, RootfsMount, Snapshots } from './snapshots.ts';
+export type {
+  Change,
+  ExtraMount,
+  LayerDraft,
+  LayerInfo,
+  OpenChanges,
+  OpenRootfs,
+  RootfsMount,
+  Snapshots,
+  StorageDriver,
+} from './snapshots.ts';
 export { changeKinds } from './snapshots.ts';

@@ -12,37 +12,62 @@ import { basename, join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { conflict, notFound } from '../../contracts/errors.ts';
 import { type ChainId, hexOf, parseDigest } from '../../contracts/oci/digest.ts';
-import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
-import { newFilesystem } from '../syscalls/mount.ts';
+import { AT_FDCWD, closeFd, type FileStatus, isDirectory, openAt2, toBytes } from '../syscalls/file.ts';
+import { changeMount, cloneTree, newFilesystem } from '../syscalls/mount.ts';
 import { newWritableOverlay } from '../syscalls/overlay.ts';
-import { attachMounts } from './attach.ts';
+import { attachMounts, MOUNT_ATTR_RDONLY } from './attach.ts';
+import { copyStack, targetAt } from './copy-stack.ts';
+import { chooseDriver } from './driver.ts';
 import { ensureInitLayer } from './init-layer.ts';
 import { Layers } from './layers.ts';
 import { overlayOptions, readonlyOptions, writableOptions } from './overlay.ts';
-import type { Change, ExtraMount, LayerDraft, LayerInfo, OpenRootfs, RootfsMount, Snapshots } from './snapshots.ts';
+import type {
+  Change,
+  ExtraMount,
+  LayerDraft,
+  LayerInfo,
+  OpenChanges,
+  OpenRootfs,
+  RootfsMount,
+  Snapshots,
+  StorageDriver,
+} from './snapshots.ts';
 import { Trash } from './trash.ts';
 import { fileSizes, treeDiff } from './tree-diff.ts';
+import { toChange, type WholeChange, wholeDiff, writeChanges } from './whole-diff.ts';
 
-/** Opens the store under `root`, and removes what a crash left half-made. */
-export async function openSnapshots({ root, log }: { root: string; log: Log }): Promise<Snapshots> {
+export interface SnapshotsOptions {
+  root: string;
+  log: Log;
+  /** Absent: overlayfs, or copies where the kernel refuses it. */
+  driver?: string;
+}
+
+/** Opens the store under `root`, and removes what a crash left half-made. @throws Error in dockerd's words for a driver that cannot be. */
+export async function openSnapshots({ root, log, driver }: SnapshotsOptions): Promise<Snapshots> {
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  return new OverlaySnapshots(root, await ensureInitLayer(root), log);
+  const initLayer = await ensureInitLayer(root);
+  return new LayeredSnapshots(root, { initLayer, driver: chooseDriver(root, { driver, log }), log });
 }
 
 /**
- * A container's folder is `containers/<id>/{upper,work,parent}`; `parent` is a symbolic link to the folder of the layer
+ * A container's folder is `containers/<id>/{upper,work,parent}` or `{tree,parent}`; `parent` is a symbolic link to the folder of the layer
  * it stands on. It is durable as a whole or not at all, for all of it is metadata.
  */
-class OverlaySnapshots implements Snapshots {
-  readonly driver = 'overlay2';
+class LayeredSnapshots implements Snapshots {
+  readonly driver: StorageDriver;
   readonly #containers: string;
   readonly #initLayer: string;
   readonly #layers: Layers;
   readonly #scratch: string;
   readonly #trash: Trash;
   readonly #parents = new Map<string, ChainId | undefined>();
+  /** Containers whose root is a copy. */
+  readonly #copies = new Set<string>();
+  #scratches = 0;
 
-  constructor(root: string, initLayer: string, log: Log) {
+  constructor(root: string, { initLayer, driver, log }: { initLayer: string; driver: StorageDriver; log: Log }) {
+    this.driver = driver;
     this.#containers = join(root, 'containers');
     this.#initLayer = initLayer;
     this.#scratch = join(root, 'scratch');
@@ -55,8 +80,12 @@ class OverlaySnapshots implements Snapshots {
 
   #load(id: string): void {
     const folder = join(this.#containers, id);
-    if (id.startsWith('.')) this.#trash.take(folder);
-    else this.#parents.set(id, parentIn(folder));
+    if (id.startsWith('.')) {
+      this.#trash.take(folder);
+      return;
+    }
+    this.#parents.set(id, parentIn(folder));
+    if (existsSync(join(folder, 'tree'))) this.#copies.add(id);
   }
 
   hasLayer(chainId: ChainId): boolean {
@@ -99,19 +128,35 @@ class OverlaySnapshots implements Snapshots {
     try {
       const draft = join(this.#containers, `.${id}`);
       if (existsSync(draft)) this.#trash.take(draft);
-      for (const directory of [draft, join(draft, 'work')]) mkdirSync(directory, { mode: 0o700 });
-      mkdirSync(join(draft, 'upper'), { mode: 0o755 });
+      mkdirSync(draft, { mode: 0o700 });
+      if (this.driver === 'vfs') await this.#copy(parent, join(draft, 'tree'));
+      else makeUpper(draft);
       if (parent !== undefined) symlinkSync(`../../layers/${hexOf(parent)}`, join(draft, 'parent'));
       renameSync(draft, folder);
+      if (this.driver === 'vfs') this.#copies.add(id);
     } catch (error) {
       this.#parents.delete(id);
       throw error;
     }
   }
 
+  /** All layers in one tree. */
+  async #copy(parent: ChainId | undefined, tree: string): Promise<void> {
+    mkdirSync(tree, { mode: 0o755 });
+    const folders = [...this.#layers.stack(parent), this.#initLayer, tree].map(openFolder);
+    const target = folders.at(-1) ?? -1;
+    try {
+      for await (const _ of inTurns(copyStack(folders.slice(0, -1), targetAt(target))));
+    } finally {
+      folders.forEach(closeFd);
+    }
+  }
+
   rootfs(id: string): RootfsMount {
     const parent = this.#parentOf(id);
     const folder = join(this.#containers, id);
+    const tree = join(folder, 'tree');
+    if (this.#copies.has(id)) return { lowerdirs: [], upperdir: tree, workdir: '', options: [], directory: tree };
     return {
       lowerdirs: [...this.#layers.stack(parent), this.#initLayer],
       upperdir: join(folder, 'upper'),
@@ -122,49 +167,67 @@ class OverlaySnapshots implements Snapshots {
 
   open(id: string, options: { writable?: boolean; mounts?: readonly ExtraMount[] } = {}): OpenRootfs {
     const { mounts = [], writable = false } = options;
-    const rootfs = this.rootfs(id);
-    const root =
-      writable || mounts.length > 0
-        ? newWritableOverlay(writableOptions(rootfs), rootfs.workdir)
-        : newFilesystem('overlay', readonlyOptions(rootfs));
+    const root = openRoot(this.rootfs(id), writable || mounts.length > 0);
     const fd = attachMounts(root, mounts, this.#scratch);
     return { path: `/proc/self/fd/${fd}`, close: () => closeFd(fd) };
   }
 
   async size(id: string): Promise<number> {
     let total = 0;
-    await this.#onUpper(id, async upper => {
+    if (this.#copies.has(id)) {
+      const seen = new Set<string>();
+      await this.#onWhole(id, changes => {
+        for (const { entry } of changes) if (entry) total += sizeOnce(entry.status, seen);
+      });
+      return total;
+    }
+    await onFolders([this.rootfs(id).upperdir], async ([upper = -1]) => {
       for await (const size of inTurns(fileSizes(upper))) total += size;
     });
     return total;
   }
 
   async changes(id: string): Promise<Change[]> {
-    const changes: Change[] = [];
-    const lowers = this.rootfs(id).lowerdirs.map(openFolder);
-    try {
-      await this.#onUpper(id, async upper => {
-        for await (const change of inTurns(treeDiff(upper, lowers))) changes.push(change);
+    const found: Change[] = [];
+    if (this.#copies.has(id)) {
+      await this.#onWhole(id, changes => {
+        for (const change of changes) found.push(toChange(change));
       });
-    } finally {
-      lowers.forEach(closeFd);
+      return found;
     }
-    return changes;
+    const { upperdir, lowerdirs } = this.rootfs(id);
+    await onFolders([upperdir, ...lowerdirs], async ([upper = -1, ...lowers]) => {
+      for await (const change of inTurns(treeDiff(upper, lowers))) found.push(change);
+    });
+    return found;
   }
 
-  async #onUpper(id: string, work: (upper: number) => Promise<void>): Promise<void> {
-    const upper = openFolder(this.rootfs(id).upperdir);
-    try {
-      await work(upper);
-    } finally {
-      closeFd(upper);
-    }
+  async openChanges(id: string): Promise<OpenChanges> {
+    const { upperdir } = this.rootfs(id);
+    if (!this.#copies.has(id)) return { path: upperdir, close: () => undefined };
+    const path = join(this.#containers, `.changes-${id}-${process.pid}-${++this.#scratches}`);
+    mkdirSync(path, { mode: 0o755 });
+    await onFolders([path], ([target = -1]) =>
+      this.#onWhole(id, async changes => {
+        for await (const _ of inTurns(writeChanges(changes, target)));
+      }),
+    );
+    return { path, close: () => this.#trash.take(path) };
+  }
+
+  /** What a copied root has otherwise than what it was copied from. */
+  #onWhole(id: string, work: (changes: Iterable<WholeChange>) => void | Promise<void>): Promise<void> {
+    const stack = [...this.#layers.stack(this.#parentOf(id)), this.#initLayer];
+    return onFolders([this.rootfs(id).upperdir, ...stack], async ([tree = -1, ...lowers]) =>
+      work(wholeDiff(tree, lowers)),
+    );
   }
 
   async remove(id: string): Promise<void> {
     if (!this.#parents.has(id)) return;
     this.#trash.take(join(this.#containers, id));
     this.#parents.delete(id);
+    this.#copies.delete(id);
   }
 
   ids(): string[] {
@@ -174,6 +237,38 @@ class OverlaySnapshots implements Snapshots {
   #parentOf(id: string): ChainId | undefined {
     if (!this.#parents.has(id)) throw notFound(`snapshot ${id} does not exist`);
     return this.#parents.get(id);
+  }
+}
+
+function makeUpper(draft: string): void {
+  mkdirSync(join(draft, 'work'), { mode: 0o700 });
+  mkdirSync(join(draft, 'upper'), { mode: 0o755 });
+}
+
+/** A detached mount of a container's root. */
+function openRoot(rootfs: RootfsMount, writable: boolean): number {
+  if (rootfs.directory !== undefined) {
+    const tree = cloneTree(AT_FDCWD, rootfs.directory, false);
+    if (!writable) changeMount(tree, { set: MOUNT_ATTR_RDONLY }, false, rootfs.directory);
+    return tree;
+  }
+  if (writable) return newWritableOverlay(writableOptions(rootfs), rootfs.workdir);
+  return newFilesystem('overlay', readonlyOptions(rootfs));
+}
+
+/** A file's size, once however many names it has; what is no file weighs nothing, but a link its length. */
+function sizeOnce({ mode, links, identity, size }: FileStatus, seen: Set<string>): number {
+  if (isDirectory(mode) || seen.has(identity)) return 0;
+  if (links > 1) seen.add(identity);
+  return size;
+}
+
+async function onFolders<T>(paths: readonly string[], work: (folders: number[]) => Promise<T>): Promise<T> {
+  const folders = paths.map(openFolder);
+  try {
+    return await work(folders);
+  } finally {
+    folders.forEach(closeFd);
   }
 }
 

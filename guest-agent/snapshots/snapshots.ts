@@ -6,6 +6,8 @@ export interface RootfsMount {
   upperdir: string;
   workdir: string;
   readonly?: boolean;
+  /** Set where overlayfs is not to be had: this directory is the whole root, and the rest says nothing but the same. */
+  directory?: string;
   /** Further `key=value` options of overlayfs, each one string for fsconfig(2). */
   options: string[];
 }
@@ -51,9 +53,18 @@ export interface ExtraMount {
   readonly?: boolean;
 }
 
-/** Layers of images and the writable layers of containers, on overlayfs. */
+/** How containers get their roots: `vfs` copies all layers for each. */
+export type StorageDriver = 'overlay2' | 'vfs';
+
+/** What a container has changed, in the form of an upper directory of overlayfs. */
+export interface OpenChanges {
+  path: string;
+  close(): void;
+}
+
+/** Layers of images and the writable layers of containers. */
 export interface Snapshots {
-  readonly driver: 'overlay2';
+  readonly driver: StorageDriver;
   hasLayer(chainId: ChainId): boolean;
   prepareLayer(chainId: ChainId, parent: ChainId | undefined): Promise<LayerDraft>;
   /** @throws conflict when a layer or a container stands on it. Idempotent. */
@@ -75,6 +86,8 @@ export interface Snapshots {
   /** Bytes in the writable layer. */
   size(id: string): Promise<number>;
   changes(id: string): Promise<Change[]>;
+  /** What a layer has to hold that makes an image of the container. Nobody may write into it. */
+  openChanges(id: string): Promise<OpenChanges>;
   /** Idempotent. The name is free at once, the space a little later. */
   remove(id: string): Promise<void>;
   ids(): string[];

@@ -4,7 +4,6 @@ import {
   closeFd,
   type FileStatus,
   findStatAt,
-  isCharacterDevice,
   isDirectory,
   isRegular,
   openAt2,
@@ -13,14 +12,8 @@ import {
 } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { namesIn } from '../syscalls/remove-tree.ts';
-import { getXattrAt } from '../syscalls/xattr.ts';
+import { isOpaque, isWhiteout } from '../syscalls/whiteout.ts';
 import { type Change, changeKinds } from './snapshots.ts';
-
-const isWhiteout = ({ mode, device }: FileStatus): boolean =>
-  isCharacterDevice(mode) && device.major === 0 && device.minor === 0;
-
-const isOpaque = (directory: number): boolean =>
-  getXattrAt(directory, '', 'trusted.overlay.opaque')?.toString() === 'y';
 
 function openDirectory(parent: number, name: ByteString): number | undefined {
   try {
@@ -31,17 +24,17 @@ function openDirectory(parent: number, name: ByteString): number | undefined {
   }
 }
 
-/** What overlayfs would show of `name` in the directories `lowers`, top first. */
-function findLower(lowers: number[], name: ByteString): FileStatus | undefined {
-  for (const lower of lowers) {
-    const status = findStatAt(lower, name);
-    if (status) return isWhiteout(status) ? undefined : status;
+/** What overlayfs would show of `name` in the directories `lowers`, top first, and in which of them that is. */
+export function findLower(lowers: number[], name: ByteString): { directory: number; status: FileStatus } | undefined {
+  for (const directory of lowers) {
+    const status = findStatAt(directory, name);
+    if (status) return isWhiteout(directory, name, status) ? undefined : { directory, status };
   }
   return undefined;
 }
 
 /** The directories that overlayfs would merge under `name`. Each is the caller's to close. */
-function openLowers(lowers: number[], name: ByteString): number[] {
+export function openLowers(lowers: number[], name: ByteString): number[] {
   const opened: number[] = [];
   for (const lower of lowers) {
     const status = findStatAt(lower, name);
@@ -49,13 +42,13 @@ function openLowers(lowers: number[], name: ByteString): number[] {
     const directory = isDirectory(status.mode) ? openDirectory(lower, name) : undefined;
     if (directory === undefined) break; // a whiteout, or a file that hides what is below
     opened.push(directory);
-    if (isOpaque(directory)) break;
+    if (isOpaque(directory, '')) break;
   }
   return opened;
 }
 
 /** As Docker compares: a directory's size and times say nothing, of all else they do. */
-function differs(before: FileStatus, after: FileStatus): boolean {
+export function differs(before: FileStatus, after: FileStatus): boolean {
   const { device: oldDevice } = before;
   if (before.mode !== after.mode || before.uid !== after.uid || before.gid !== after.gid) return true;
   if (oldDevice.major !== after.device.major || oldDevice.minor !== after.device.minor) return true;
@@ -75,7 +68,7 @@ export function* treeDiff(upper: number, lowers: number[], path = ''): Generator
   const names = namesIn(upper);
   const here = new Set(names);
   // Below an opaque directory everything that it does not have itself is gone.
-  const hidden = isOpaque(upper) ? new Set(lowers.flatMap(namesIn)) : new Set<ByteString>();
+  const hidden = isOpaque(upper, '') ? new Set(lowers.flatMap(namesIn)) : new Set<ByteString>();
   for (const name of [...new Set([...names, ...hidden])].sort()) {
     const child = `${path}/${toText(name)}`;
     if (here.has(name)) yield* entryDiff(upper, lowers, name, child);
@@ -86,8 +79,8 @@ export function* treeDiff(upper: number, lowers: number[], path = ''): Generator
 function* entryDiff(upper: number, lowers: number[], name: ByteString, path: string): Generator<Change> {
   const after = findStatAt(upper, name);
   if (!after) return;
-  const before = findLower(lowers, name);
-  if (isWhiteout(after)) {
+  const before = findLower(lowers, name)?.status;
+  if (isWhiteout(upper, name, after)) {
     if (before) yield { path, kind: changeKinds.deleted };
     return;
   }

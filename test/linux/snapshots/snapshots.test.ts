@@ -1,24 +1,34 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainId } from '../../../contracts/oci/digest.ts';
 import { attachMounts, attachStanding } from '../../../guest-agent/snapshots/attach.ts';
 import { openSnapshots, type Snapshots } from '../../../guest-agent/snapshots/index.ts';
 import { writableOptions } from '../../../guest-agent/snapshots/overlay.ts';
-import { newFilesystem } from '../../../guest-agent/syscalls/mount.ts';
+import { cloneTree, newFilesystem } from '../../../guest-agent/syscalls/mount.ts';
+import { getXattrAt, setXattrAt } from '../../../guest-agent/syscalls/xattr.ts';
 import { canRun, descriptorCount, quiet, temporaryFolder } from '../archive/fixture.ts';
 
 const chain = (digit: string): ChainId => `sha256:${digit.repeat(64)}` as ChainId;
 const base = chain('a');
 const top = chain('b');
 
-describe.skipIf(!canRun)('snapshots', () => {
+describe.skipIf(!canRun).each(['overlay2', 'vfs'] as const)('snapshots on %s', driver => {
   let folder: ReturnType<typeof temporaryFolder>;
   let snapshots: Snapshots;
   const at = (path: string): string => join(folder.path, path);
   const mounts = (): string => readFileSync('/proc/self/mountinfo', 'utf8');
-  const reopen = async (): Promise<Snapshots> => openSnapshots({ root: at('store'), log: quiet });
+  const reopen = async (): Promise<Snapshots> => openSnapshots({ root: at('store'), log: quiet, driver });
   const sh = (script: string): string => execFileSync('sh', ['-ec', script]).toString();
 
   beforeEach(async () => {
@@ -104,7 +114,8 @@ describe.skipIf(!canRun)('snapshots', () => {
     const before = [mounts(), descriptorCount()];
     sh(`mkdir -p ${at('volume/sub')} ${at('other')}; echo v > ${at('volume/file')}; echo f > ${at('single')}`);
     await snapshots.prepare('c1', top);
-    const bare = newFilesystem('overlay', writableOptions(snapshots.rootfs('c1')));
+    const { directory, ...overlay } = snapshots.rootfs('c1');
+    const bare = directory ? cloneTree(-100, directory, false) : newFilesystem('overlay', writableOptions(overlay));
     const tree = attach(
       bare,
       [
@@ -196,6 +207,46 @@ describe.skipIf(!canRun)('snapshots', () => {
     await Promise.all(drafts.slice(1).map(draft => draft.commit(0)));
     expect(snapshots.hasLayer(chain('e'))).toBe(true);
     expect(readdirSync(at('store/drafts'))).toEqual([]);
+  });
+
+  it('gives what a container changed in the form of a layer, with which another one has the same', async () => {
+    await snapshots.prepare('c1', top);
+    change(
+      'c1',
+      `rm dir/one; rm -r dir/sub; mkdir dir/sub; echo 3 > dir/sub/three; echo y > top; ln top also; ln -s top link
+       chmod 2750 dir; chown 5:6 link added; mkfifo fifo; touch -d 2001-01-01 dir top
+       rm .dockerenv; rm -r etc; mkdir etc`,
+    );
+    const noted = snapshots.open('c1', { writable: true });
+    const folderOf = openSync(noted.path, constants.O_RDONLY);
+    setXattrAt(folderOf, 'added', 'user.note', Buffer.from('here'));
+    closeSync(folderOf);
+    noted.close();
+    const found = await snapshots.changes('c1');
+    const changes = await snapshots.openChanges('c1');
+    const draft = await snapshots.prepareLayer(chain('c'), top);
+    sh(`cp -a ${changes.path}/. ${draft.directory}`);
+    changes.close();
+    await draft.commit(0);
+    await snapshots.prepare('c2', chain('c'));
+    const tree = (id: string): string => {
+      const root = snapshots.open(id);
+      const fd = openSync(root.path, constants.O_RDONLY);
+      try {
+        const path = root.path.replace('self', String(process.pid));
+        const entries = "find . -mindepth 1 ! -name .dockerenv -printf '%p %y %m %U %G %n %l %Ty\\n' | sort";
+        const note = getXattrAt(fd, 'added', 'user.note')?.toString();
+        return sh(`cd ${path}; ${entries}; cat top also added dir/sub/three; echo ${note}; ls etc`);
+      } finally {
+        closeSync(fd);
+        root.close();
+      }
+    };
+    expect(tree('c1')).toContain('\nhere\n');
+    expect(tree('c2')).toBe(tree('c1'));
+    expect(found.map(({ path, kind }) => `${kind} ${path}`)).toEqual(
+      expect.arrayContaining(['2 /dir/one', '0 /dir', '1 /also', '1 /fifo', '0 /added', '2 /.dockerenv']),
+    );
   });
 
   it('removes what a container made hard to remove', async () => {

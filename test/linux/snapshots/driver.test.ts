@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
+import { busyboxArchive } from '../../support/images.ts';
+import { canRun } from '../archive/fixture.ts';
+
+/** Runs what a user does on an engine whose containers are copies. */
+async function lifeOn(engine: NativeEngine): Promise<void> {
+  const { docker } = engine;
+  await docker('load', '-q', '-i', await busyboxArchive());
+  expect(await docker('info', '--format', '{{.Driver}}')).toBe('vfs\n');
+  expect(await docker('run', '--rm', 'busybox', 'sh', '-c', 'echo x > /etc/motd; cat /etc/motd')).toBe('x\n');
+  await docker('run', '--name', 'one', 'busybox', 'sh', '-c', 'rm /bin/wget; mkdir /new; echo y > /new/file');
+  expect(await docker('diff', 'one')).toBe('C /bin\nD /bin/wget\nA /new\nA /new/file\n');
+  expect(await docker('inspect', '--format', '{{.GraphDriver.Name}}|{{.Driver}}', 'one')).toBe('vfs|vfs\n');
+  await docker('commit', 'one', 'changed');
+  const look = 'cat /new/file; ls /bin/wget /bin/cat 2>/dev/null';
+  expect(await docker('run', '--rm', 'changed', 'sh', '-c', `${look}; true`)).toBe('y\n/bin/cat\n');
+  expect((await engine.tryDocker(['cp', 'one:/new/file', '-'])).stdout).toContain('y');
+  await engine.end();
+  await engine.restart();
+  expect(await docker('start', '-a', 'one')).toBe('');
+  await docker('system', 'prune', '-af');
+  expect(await docker('ps', '-aq')).toBe('');
+}
+
+describe.skipIf(!canRun)('the storage driver', { timeout: 60_000 }, () => {
+  it('is vfs where that is asked for', async () => {
+    const engine = await startNativeEngine({ 'storage-driver': 'vfs' });
+    try {
+      await lifeOn(engine);
+    } finally {
+      await engine.stop();
+    }
+  });
+
+  it('is vfs where the kernel refuses overlayfs, as it does on overlayfs itself', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'berth-on-overlay-'));
+    const sh = (script: string): string => execFileSync('sh', ['-ec', script], { cwd: folder }).toString();
+    sh('mkdir lower upper work root; mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay root');
+    try {
+      const engine = await startNativeEngine({}, { root: join(folder, 'root') });
+      try {
+        await lifeOn(engine);
+        expect(await engine.log()).toContain('The kernel refuses overlayfs here');
+      } finally {
+        await engine.stop();
+      }
+    } finally {
+      sh('umount -l root');
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('that nobody knows keeps the engine from starting', async () => {
+    await expect(startNativeEngine({ 'storage-driver': 'nope' })).rejects.toThrow(
+      'error initializing graphdriver: driver not supported: nope',
+    );
+  });
+});
