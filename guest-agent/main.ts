@@ -45,7 +45,8 @@ const certificateFolders = (configFile: string | undefined): string[] => [
 
 /** The rooms where images become roots: what they hold is checked while the other rooms open. */
 async function openStorage({ root, settings, machine, configFile }: Flags, archive: Rooms['archive'], log: Log) {
-  const snapshots = await openSnapshots({ root: join(root, 'snapshots'), log });
+  const driver = settings.config['storage-driver'];
+  const snapshots = await openSnapshots({ root: join(root, 'snapshots'), ...(driver ? { driver } : {}), log });
   const registry = openRegistry({
     get mirrors() {
       return settings.config['registry-mirrors'];
