@@ -11,6 +11,7 @@ await build({
   root: join(project, 'renderer'),
   configFile: false,
   logLevel: 'warn',
+  oxc: { jsx: { runtime: 'automatic', importSource: 'vue' } },
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false' },
   build: {
     outDir,

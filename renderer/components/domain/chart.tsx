@@ -1,0 +1,102 @@
+import uPlot from 'uplot';
+import { defineComponent, onBeforeUnmount, onMounted, ref, type VNode, watch } from 'vue';
+import 'uplot/dist/uPlot.min.css';
+
+export interface ChartLine {
+  label: string;
+  values: readonly (number | null)[];
+  /** A token of the theme. */
+  colour: string;
+  dashed?: boolean;
+}
+
+export interface ChartProps {
+  title: string;
+  /** Seconds since 1970. */
+  times: readonly number[];
+  lines: readonly ChartLine[];
+  format: (value: number) => string;
+  dark: boolean;
+}
+
+const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** Lines over time. All charts of a page move their cursors together. */
+export const Chart = defineComponent(
+  (props: ChartProps) => {
+    const box = ref<HTMLElement | null>(null);
+    let plot: uPlot | undefined;
+    let resized: ResizeObserver | undefined;
+
+    const data = (): uPlot.AlignedData => [[...props.times], ...props.lines.map(({ values }) => [...values])];
+    const axis = (): uPlot.Axis => ({
+      stroke: token('--text-soft'),
+      grid: { stroke: token('--line'), width: 1 },
+      ticks: { show: false },
+      font: '11px system-ui',
+    });
+
+    function make(): void {
+      plot?.destroy();
+      if (!box.value) return;
+      const options: uPlot.Options = {
+        width: box.value.clientWidth,
+        height: 110,
+        legend: { show: false },
+        cursor: { sync: { key: 'berth' }, y: false },
+        scales: { y: { range: (_plot, _least, most) => [0, Math.max(most * 1.1, 0.001)] } },
+        axes: [axis(), { ...axis(), size: 64, values: (_plot, values) => values.map(props.format) }],
+        series: [
+          {},
+          ...props.lines.map(({ label, colour, dashed }) => ({
+            label,
+            stroke: token(colour),
+            width: 1.5,
+            points: { show: false },
+            ...(dashed && { dash: [4, 4] }),
+          })),
+        ],
+      };
+      plot = new uPlot(options, data(), box.value);
+    }
+
+    onMounted(() => {
+      make();
+      resized = new ResizeObserver(() => plot?.setSize({ width: box.value?.clientWidth ?? 300, height: 110 }));
+      if (box.value) resized.observe(box.value);
+    });
+    watch(
+      () => props.times,
+      () => plot?.setData(data()),
+    );
+    watch(
+      () => props.dark,
+      () => requestAnimationFrame(make),
+    );
+    onBeforeUnmount(() => {
+      resized?.disconnect();
+      plot?.destroy();
+    });
+
+    const legend = (): VNode[] =>
+      props.lines.map(({ label, values, colour }) => {
+        const last = values.at(-1);
+        return (
+          <span key={label}>
+            <i style={{ background: `var(${colour})` }} />
+            {label} {last === null || last === undefined ? '–' : props.format(last)}
+          </span>
+        );
+      });
+    return () => (
+      <figure class="chart" style={{ margin: '0 0 16px' }}>
+        <figcaption class="row">
+          <h2>{props.title}</h2>
+          <span class="legend">{legend()}</span>
+        </figcaption>
+        <div ref={box} aria-hidden="true" />
+      </figure>
+    );
+  },
+  { props: ['title', 'times', 'lines', 'format', 'dark'] },
+);

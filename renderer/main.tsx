@@ -1,0 +1,13 @@
+import { createPinia } from 'pinia';
+import { createApp } from 'vue';
+import { App } from './app.tsx';
+import { router } from './router.ts';
+import { useConnection } from './stores/index.ts';
+import './styles/tokens.css';
+import './styles/app.css';
+
+const app = createApp(App);
+app.use(createPinia());
+app.use(router);
+useConnection().start();
+app.mount('#app');

@@ -1,0 +1,19 @@
+import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router';
+
+const routes: RouteRecordRaw[] = [
+  { path: '/', redirect: '/containers' },
+  { path: '/overview', component: async () => (await import('./views/system/overview.tsx')).Overview },
+  {
+    path: '/containers/:id?/:tab?',
+    component: async () => (await import('./views/containers/list.tsx')).ContainerList,
+  },
+  { path: '/images/:id?', component: async () => (await import('./views/images/list.tsx')).ImageList },
+  { path: '/volumes', component: async () => (await import('./views/volumes/list.tsx')).VolumeList },
+  { path: '/networks/:id?', component: async () => (await import('./views/networks/list.tsx')).NetworkList },
+  { path: '/settings', component: async () => (await import('./views/system/settings.tsx')).SettingsView },
+  { path: '/diagnose', component: async () => (await import('./views/system/diagnose.tsx')).Diagnose },
+  { path: '/:rest(.*)*', redirect: '/containers' },
+];
+
+/** Every view has an address, and every object that is open in it. */
+export const router = createRouter({ history: createWebHistory(), routes });

@@ -1,0 +1,95 @@
+import { defineStore } from 'pinia';
+import { computed, ref, shallowRef } from 'vue';
+import type { AboutDocument, MachineView } from '../../contracts/bridge.ts';
+import type { EventMessage } from '../../contracts/docker/events.ts';
+import type { SystemInfo } from '../../contracts/docker/system.ts';
+import { systemEvents, systemInfo } from '../../contracts/docker/system-routes.ts';
+import { bridge, engine } from './clients.ts';
+
+type EventListener = (event: EventMessage) => void;
+
+const longestPauseMs = 5000;
+const keptEvents = 200;
+
+/**
+ * Whether Berth and its engine are there. The engine's events feed every list: when their stream begins everything is read
+ * once, then only what an event names.
+ */
+export const useConnection = defineStore('connection', () => {
+  const connected = ref(false);
+  const engineUp = ref(false);
+  /** False until the first answer or the first failure. */
+  const known = ref(false);
+  const machine = shallowRef<MachineView>();
+  const about = shallowRef<AboutDocument>();
+  const info = shallowRef<SystemInfo>();
+  const events = shallowRef<EventMessage[]>([]);
+  const listeners = new Set<EventListener>();
+  const beginnings = new Set<() => void>();
+  let pauseMs = 250;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function watchEvents(): void {
+    clearTimeout(timer);
+    engine.lines(systemEvents, {}, { head: begun, line: tell, ended: lost });
+  }
+
+  function begun(): void {
+    engineUp.value = true;
+    known.value = true;
+    pauseMs = 250;
+    for (const begin of beginnings) begin();
+    void engine.json(systemInfo).then(
+      document => {
+        info.value = document;
+      },
+      () => undefined, // the stream of events tells that the engine is gone
+    );
+  }
+
+  function tell(event: EventMessage): void {
+    if (!event.Action.startsWith('exec_')) events.value = [event, ...events.value.slice(0, keptEvents - 1)];
+    for (const listener of listeners) listener(event);
+  }
+
+  function lost(): void {
+    engineUp.value = false;
+    known.value = true;
+    if (!connected.value) return; // it begins anew with the connection
+    clearTimeout(timer);
+    timer = setTimeout(watchEvents, pauseMs);
+    pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+  }
+
+  function start(): void {
+    bridge.onConnection = is => {
+      connected.value = is;
+      known.value = true;
+      if (!is) return;
+      watchEvents();
+      bridge.open('machine', {}, { item: view => takeMachine(view as MachineView) });
+      void bridge.call('about', {}).then(document => {
+        about.value = document;
+      });
+    };
+    bridge.start();
+  }
+
+  function takeMachine(view: MachineView): void {
+    machine.value = view;
+    if (view.status === 'running' && !engineUp.value) {
+      pauseMs = 250;
+      watchEvents();
+    }
+  }
+
+  /** `begin` whenever everything must be read anew, `listener` for each event after that. */
+  function follow(begin: () => void, listener: EventListener): void {
+    beginnings.add(begin);
+    listeners.add(listener);
+    if (engineUp.value) begin();
+  }
+
+  const usable = computed(() => connected.value && engineUp.value);
+  return { connected, engineUp, known, usable, machine, about, info, events, start, follow };
+});

@@ -1,0 +1,46 @@
+import { defineStore } from 'pinia';
+import { computed, ref, watch, watchEffect } from 'vue';
+import { type Language, languages, type Texts } from '../texts/index.ts';
+
+export type Theme = 'system' | 'light' | 'dark';
+export type Density = 'comfortable' | 'compact';
+
+/** A choice that this browser remembers. */
+function remembered<T extends string>(name: string, choices: readonly T[], fallback: T) {
+  const saved = localStorage.getItem(`berth.${name}`);
+  const value = ref(choices.find(choice => choice === saved) ?? fallback);
+  watch(value, now => localStorage.setItem(`berth.${name}`, now));
+  return value;
+}
+
+/** How the window looks and speaks. */
+export const usePreferences = defineStore('preferences', () => {
+  const theme = remembered<Theme>('theme', ['system', 'light', 'dark'], 'system');
+  const density = remembered<Density>('density', ['comfortable', 'compact'], 'comfortable');
+  const wanted: Language = navigator.language.startsWith('de') ? 'de' : 'en';
+  const language = remembered<Language>('language', ['en', 'de'], wanted);
+  const navigation = remembered<'wide' | 'narrow'>('navigation', ['wide', 'narrow'], 'wide');
+  const systemDark = matchMedia('(prefers-color-scheme: dark)');
+  const isSystemDark = ref(systemDark.matches);
+  systemDark.addEventListener('change', ({ matches }) => {
+    isSystemDark.value = matches;
+  });
+  const dark = computed(() => theme.value === 'dark' || (theme.value === 'system' && isSystemDark.value));
+  watchEffect(() => {
+    const page = document.documentElement;
+    page.dataset.theme = dark.value ? 'dark' : 'light';
+    page.dataset.density = density.value;
+    page.lang = language.value;
+  });
+  return {
+    theme,
+    density,
+    language,
+    navigation,
+    dark,
+    rowHeight: computed(() => (density.value === 'compact' ? 28 : 36)),
+  };
+});
+
+/** The texts in the language that is chosen; call it while rendering. */
+export const t = (): Texts => languages[usePreferences().language].texts;

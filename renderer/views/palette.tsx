@@ -1,0 +1,108 @@
+import { computed, defineComponent, ref } from 'vue';
+import { dialog } from '../components/index.ts';
+import { t, useContainers } from '../stores/index.ts';
+
+export interface PaletteProps {
+  places: readonly { path: string; label: string }[];
+  go: (path: string) => void;
+  close: () => void;
+}
+
+interface Command {
+  label: string;
+  run: () => void;
+}
+
+const most = 50;
+
+/** Every place and every action by typing. */
+export const Palette = defineComponent(
+  (props: PaletteProps) => {
+    const containers = useContainers();
+    const text = ref('');
+    const at = ref(0);
+
+    const commands = computed((): Command[] => {
+      const texts = t().containers;
+      const goTo = props.places.map(({ path, label }) => ({ label, run: () => props.go(path) }));
+      const run = { label: texts.run, run: () => props.go('/containers?run=') };
+      const each = containers.rows.flatMap(({ id, name, state }): Command[] => [
+        { label: `${name}: ${t().common.details}`, run: () => props.go(`/containers/${id}/overview`) },
+        { label: `${name}: ${texts.logs}`, run: () => props.go(`/containers/${id}/logs`) },
+        ...(state === 'running'
+          ? [
+              { label: `${name}: ${texts.terminal}`, run: () => props.go(`/containers/${id}/terminal`) },
+              { label: `${name}: ${texts.stop}`, run: () => void containers.act(id, 'stop') },
+              { label: `${name}: ${texts.restart}`, run: () => void containers.act(id, 'restart') },
+            ]
+          : [{ label: `${name}: ${texts.start}`, run: () => void containers.act(id, 'start') }]),
+      ]);
+      return [...goTo, run, ...each];
+    });
+    const found = computed(() => {
+      const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
+      return commands.value
+        .filter(({ label }) => words.every(word => label.toLowerCase().includes(word)))
+        .slice(0, most);
+    });
+
+    function choose(command: Command | undefined): void {
+      props.close();
+      command?.run();
+    }
+
+    function onKeydown(event: KeyboardEvent): void {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (step === undefined) return;
+      event.preventDefault();
+      at.value = Math.max(0, Math.min(found.value.length - 1, at.value + step));
+      document.getElementById(`command-${at.value}`)?.scrollIntoView({ block: 'nearest' });
+    }
+
+    const content = () => (
+      <div>
+        <input
+          role="combobox"
+          aria-expanded="true"
+          aria-controls="commands"
+          aria-activedescendant={`command-${at.value}`}
+          aria-label={t().palette.hint}
+          placeholder={t().palette.hint}
+          data-autofocus="true"
+          autocomplete="off"
+          value={text.value}
+          onInput={event => {
+            text.value = (event.target as HTMLInputElement).value;
+            at.value = 0;
+          }}
+          onKeydown={onKeydown}
+        />
+        <div class="options" id="commands" role="listbox" aria-label={t().palette.title}>
+          {found.value.map((command, index) => (
+            <div
+              key={command.label}
+              id={`command-${index}`}
+              role="option"
+              aria-selected={index === at.value}
+              onClick={() => choose(command)}
+            >
+              {command.label}
+            </div>
+          ))}
+        </div>
+        {found.value.length === 0 && <p class="task soft">{t().palette.none}</p>}
+      </div>
+    );
+
+    return () =>
+      dialog({
+        title: t().palette.title,
+        open: true,
+        close: props.close,
+        class: 'palette',
+        content,
+        submit: () => choose(found.value[at.value]),
+      });
+  },
+  { props: ['places', 'go', 'close'] },
+);

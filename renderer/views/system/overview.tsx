@@ -1,0 +1,138 @@
+import { computed, defineComponent, shallowRef, type VNode, watch } from 'vue';
+import { RouterLink } from 'vue-router';
+import type { EventMessage } from '../../../contracts/docker/events.ts';
+import type { DiskUsage } from '../../../contracts/docker/system.ts';
+import { systemDiskUsage } from '../../../contracts/docker/system-routes.ts';
+import { fact, stateDot } from '../../components/index.ts';
+import { byteSize, memorySize, percent, relativeTime, shortId } from '../../model/index.ts';
+import { engine, t, useConnection, useContainers, useImages, usePreferences, useStats } from '../../stores/index.ts';
+import { endedBadly } from '../containers/state.tsx';
+
+/** What runs, is it well, what does it cost. */
+export const Overview = defineComponent(() => {
+  const connection = useConnection();
+  const containers = useContainers();
+  const images = useImages();
+  const stats = useStats();
+  const preferences = usePreferences();
+  const usage = shallowRef<DiskUsage>();
+  stats.show();
+
+  watch([() => containers.rows.length, () => images.items, () => connection.engineUp], measure, { immediate: true });
+  async function measure(): Promise<void> {
+    if (connection.engineUp) usage.value = await engine.json(systemDiskUsage).catch(() => usage.value);
+  }
+
+  const sums = computed(() => {
+    const readings = containers.running.flatMap(({ id }) => stats.latest(id) ?? []);
+    return {
+      cpu: readings.reduce((sum, { cpuPercent }) => sum + cpuPercent, 0),
+      memory: readings.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+    };
+  });
+
+  const attention = computed(() => {
+    const texts = t().overview;
+    return containers.rows.flatMap(({ id, name, state, health, status }) => {
+      if (state === 'restarting') return [{ id, text: texts.restarting(name) }];
+      if (health === 'unhealthy') return [{ id, text: texts.unhealthy(name) }];
+      return state === 'exited' && endedBadly(status) ? [{ id, text: texts.exitedBadly(name, status) }] : [];
+    });
+  });
+
+  const card = (label: string, number: string, more: string): VNode => (
+    <div class="card">
+      <span class="soft">{label}</span>
+      <span class="number">{number}</span>
+      <span class="soft">{more}</span>
+    </div>
+  );
+
+  const cards = (): VNode => {
+    const texts = t().overview;
+    const disk = usage.value;
+    const bytes =
+      (disk?.LayersSize ?? 0) +
+      sumOf(disk?.Volumes?.map(({ UsageData }) => UsageData?.Size ?? 0)) +
+      sumOf(disk?.Containers?.map(({ SizeRw }) => SizeRw ?? 0));
+    const unused = sumOf(
+      disk?.Images?.filter(({ Containers }) => Containers === 0).map(
+        ({ Size, SharedSize }) => Size - Math.max(0, SharedSize),
+      ),
+    );
+    const processors = connection.info?.NCPU ?? 0;
+    return (
+      <div class="cards">
+        {card(texts.running, String(containers.running.length), texts.ofContainers(containers.rows.length))}
+        {card(t().common.cpu, percent(sums.value.cpu), `${t().common.of} ${processors * 100} %`)}
+        {card(
+          texts.memory,
+          memorySize(sums.value.memory),
+          `${t().common.of} ${memorySize(connection.info?.MemTotal ?? 0)}`,
+        )}
+        {card(texts.disk, byteSize(bytes), texts.reclaimable(byteSize(unused)))}
+      </div>
+    );
+  };
+
+  const needs = (): VNode => (
+    <section class="section">
+      <h2>{t().overview.attention}</h2>
+      {attention.value.length === 0 && <p>{stateDot('running', t().overview.allWell)}</p>}
+      <ul class="plain">
+        {attention.value.map(({ id, text }) => (
+          <li key={id}>
+            <RouterLink to={`/containers/${id}/logs`} class="row">
+              {{ default: () => stateDot('failed', text) }}
+            </RouterLink>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+
+  const event = ({ Type, Action, Actor, timeNano }: EventMessage): VNode => (
+    <li key={timeNano} class="row">
+      <time class="soft" style={{ width: '130px' }} title={new Date(timeNano / 1e6).toLocaleString()}>
+        {relativeTime(timeNano / 1e6, Date.now(), preferences.language)}
+      </time>
+      <span class="soft">{Type}</span>
+      <span>{Action}</span>
+      <span class="ellipsis">{Actor.Attributes.name ?? shortId(Actor.ID)}</span>
+    </li>
+  );
+
+  return () => {
+    const texts = t().overview;
+    const info = connection.info;
+    const events = connection.events.slice(0, 12);
+    return (
+      <div class="view">
+        <header class="head">
+          <h1>{texts.title}</h1>
+        </header>
+        <div class="body" tabindex={0}>
+          {cards()}
+          {needs()}
+          <section class="section">
+            <h2>{texts.events}</h2>
+            {events.length === 0 && <p class="soft">{texts.noEvents}</p>}
+            <ul class="plain">{events.map(event)}</ul>
+          </section>
+          <section class="section">
+            <h2>{texts.engine}</h2>
+            <dl class="facts">
+              {fact(t().settings.version, info?.ServerVersion)}
+              {fact(texts.kernel, info && `${info.KernelVersion}, ${info.OperatingSystem}`)}
+              {fact(texts.processors, info?.NCPU)}
+              {fact(texts.memory, info && memorySize(info.MemTotal))}
+            </dl>
+          </section>
+        </div>
+      </div>
+    );
+  };
+});
+
+const sumOf = (numbers: readonly number[] | undefined): number =>
+  (numbers ?? []).reduce((sum, each) => sum + Math.max(0, each), 0);

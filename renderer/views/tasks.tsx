@@ -1,0 +1,53 @@
+import type { VNode } from 'vue';
+import { button, progressBar } from '../components/index.ts';
+import { byteSize, wholeProgress } from '../model/index.ts';
+import { type Task, t, useTasks } from '../stores/index.ts';
+
+/** What is under way, and how far. */
+export function tasksPanel(): VNode {
+  const tasks = useTasks();
+  return (
+    <div>
+      {tasks.tasks.length === 0 && <p class="task soft">{t().tasks.none}</p>}
+      {tasks.tasks.toReversed().map(line)}
+      {tasks.tasks.some(({ state }) => state !== 'running') &&
+        button({ label: t().tasks.clear, kind: 'quiet', onClick: tasks.clear })}
+    </div>
+  );
+}
+
+const line = (task: Task): VNode => {
+  const { layers } = task.progress;
+  const done = layers.filter(layer => layer.done).length;
+  const texts = {
+    done: t().pull.done,
+    failed: t().pull.failed,
+    cancelled: t().pull.cancelled,
+    running: t().pull.layers(done, layers.length),
+  };
+  return (
+    <div class="task" key={task.id}>
+      <div class="row">
+        <span class="grow ellipsis">{t().tasks.pull(task.image)}</span>
+        <span class="soft">{texts[task.state]}</span>
+        {task.state === 'running' && button({ label: t().common.cancel, kind: 'quiet', onClick: task.cancel })}
+      </div>
+      {task.state === 'running' && progressBar(wholeProgress(task.progress), t().tasks.pull(task.image))}
+      {task.state === 'running' && layers.length > 0 && (
+        <details>
+          <summary class="soft">{t().common.details}</summary>
+          {layers.map(layer => (
+            <div class="row" key={layer.id}>
+              <code>{layer.id}</code>
+              <span class="grow ellipsis">{layer.status}</span>
+              <span class="soft">
+                {layer.total > 0 && `${byteSize(layer.current)} ${t().common.of} ${byteSize(layer.total)}`}
+              </span>
+            </div>
+          ))}
+        </details>
+      )}
+      {task.error && <p class="error-text">{task.error}</p>}
+    </div>
+  );
+};
