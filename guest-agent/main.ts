@@ -101,7 +101,12 @@ async function openRooms(
       behindHost: flags.machine !== undefined,
       log,
     }),
-    openVolumes({ root: join(root, 'volumes'), copier: archive, log }),
+    openVolumes({
+      root: join(root, 'volumes'),
+      copier: archive,
+      mountWorkerFile: programFile('mount-worker.cjs', 'volumes/mount-worker.ts'),
+      log,
+    }),
     opening,
   ]);
   const { BERTH_FAULT_POINT: faults } = process.env;
@@ -200,6 +205,7 @@ async function end({ api, engine, rooms, control }: Agent, flags: Flags, graceSe
   const all = flags.settings.config['live-restore'] !== true;
   await engine.close({ stopContainers: all, graceSeconds });
   await api.close();
+  rooms.volumes.close({ all });
   await rooms.networks.close({ removeAll: all });
   await rooms.runtime.close({ stopKeeper: all });
   await Promise.all([rooms.logs.close(), rooms.archive.close()]);

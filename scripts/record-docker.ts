@@ -7,6 +7,7 @@ import { inquiries } from '../test/docker-api/inquiries.ts';
 import { registryScenario, setUpRegistries } from '../test/docker-api/registry-scenario.ts';
 import { play } from '../test/docker-api/replay.ts';
 import { scenarios } from '../test/docker-api/scenarios.ts';
+import { hostScenarios } from '../test/docker-api/volume-scenarios.ts';
 import { succeed } from '../test/support/command.ts';
 import { busyboxArchive } from '../test/support/images.ts';
 import { type Peer, startPeer } from '../test/support/peer.ts';
@@ -56,7 +57,7 @@ async function record(peer: Peer): Promise<void> {
   const format = ['version', '--format', '{{.Server.Version}}'];
   const engine = `dockerd ${(await succeed('docker', ['-H', `unix://${peer.socket}`, ...format])).trim()}`;
   const played = earlier('docker.json', 'scenarios');
-  for (const scenario of scenarios.filter(isWanted)) {
+  for (const scenario of [...scenarios, ...hostScenarios].filter(isWanted)) {
     process.stdout.write(`${scenario.name}\n`);
     played[scenario.name] = await play(scenario, peer.socket, archive);
   }

@@ -14,23 +14,41 @@ interface OpenRoot {
   close(): void;
 }
 
-function openRoot(container: ContainerActor, context: EngineContext, writable: boolean): OpenRoot {
+async function openRoot(container: ContainerActor, context: EngineContext, writable: boolean): Promise<OpenRoot> {
   if (container.status === 'removing') throw conflict(`container ${container.id} is marked for removal`);
   const pid = container.live?.process.pid;
   if (pid) return { path: `/proc/${pid}/root`, close: () => undefined };
   // At rest nothing is mounted: the volumes are put in their places, as dockerd does.
+  const { volumes, snapshots } = context.rooms;
+  const holder = `copy-${++copies}`;
+  for (const { type, name } of container.record.mounts) if (type === 'volume') await volumes.mounts.hold(name, holder);
+  const letGo = (): void => void volumes.mounts.release(holder);
   const mounts = container.record.mounts
     .filter(mount => mount.type !== 'tmpfs' && existsSync(mount.source))
     .map(({ source, destination, rw }) => ({ source, destination, readonly: !rw }));
-  return context.rooms.snapshots.open(container.id, { writable, mounts });
+  try {
+    const root = snapshots.open(container.id, { writable, mounts });
+    return {
+      path: root.path,
+      close: () => {
+        root.close();
+        letGo();
+      },
+    };
+  } catch (error) {
+    letGo();
+    throw error;
+  }
 }
+
+let copies = 0;
 
 const missing = (container: ContainerActor, path: string): Error =>
   notFound(`Could not find the file ${path} in container ${container.name}`);
 
 /** HEAD …/archive. @throws not-found in Docker's words */
 export async function statPath(container: ContainerActor, path: string, context: EngineContext): Promise<PathStat> {
-  const root = openRoot(container, context, false);
+  const root = await openRoot(container, context, false);
   try {
     const stat = context.rooms.archive.stat(root.path, path);
     if (!stat) throw missing(container, path);
@@ -46,7 +64,7 @@ export async function readArchive(
   path: string,
   context: EngineContext,
 ): Promise<{ stat: PathStat; tar: Readable }> {
-  const root = openRoot(container, context, false);
+  const root = await openRoot(container, context, false);
   try {
     const stat = context.rooms.archive.stat(root.path, path);
     if (!stat) throw missing(container, path);
@@ -69,7 +87,7 @@ export async function writeArchive(
   if (container.record.hostConfig.ReadonlyRootfs && !isInVolume(container, request.path)) {
     throw forbidden('container rootfs is marked read-only');
   }
-  const root = openRoot(container, context, true);
+  const root = await openRoot(container, context, true);
   try {
     if (!context.rooms.archive.stat(root.path, request.path)) throw missing(container, request.path);
     const owner = request.copyUIDGID ? ownerOf(container, root.path) : undefined;

@@ -4,6 +4,7 @@ import { LaunchError } from '../runtime/index.ts';
 
 /** Exit codes that `docker run` shows for a program that never ran, as dockerd derives them from the message. */
 export function exitCodeOf(message: string): number {
+  if (message.startsWith('error while mounting volume')) return 128; // whatever the kernel said
   const is = (...texts: string[]): boolean => texts.some(text => message.includes(text));
   if (is('executable file not found', 'no such file or directory', 'system cannot find the file specified')) return 127;
   if (is('permission denied', 'not a directory', 'is a directory')) return 126;

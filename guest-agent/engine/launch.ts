@@ -20,7 +20,7 @@ import { initMounts } from './init.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import { refusedLaunch } from './launch-error.ts';
 import { withLinkVariables } from './links.ts';
-import { mountsFor } from './mounts.ts';
+import { holdVolumes, mountsFor } from './mounts.ts';
 import { connectRequestOf } from './network-request.ts';
 import { toLinuxResources } from './resources.ts';
 import { cgroupsPathOf, toRuntimeSpec } from './runtime-spec.ts';
@@ -78,6 +78,7 @@ async function launchInto(
   const user = resolveUser(record.config.User ?? '', accounts.passwd, accounts.group);
   const additionalGids = resolveGroups(record.hostConfig.GroupAdd ?? [], accounts.group);
   const sandbox = await connecting;
+  if (record.mounts.some(({ name }) => name !== '')) await holdVolumes(record, context);
   const cgroupsPath = cgroupsPathOf(record.id, record.hostConfig.CgroupParent || context.options.cgroupParent);
   const chosen = chooseDevices(record.hostConfig);
   const remap = remapOf(record.hostConfig, context.options.remap);
@@ -162,6 +163,7 @@ export async function release(record: ContainerRecord, context: EngineContext): 
     rooms.cgroups.open(path).remove(),
     rooms.networks.release(record.id),
     rooms.runtime.forget(record.id),
+    rooms.volumes.mounts.release(record.id),
   ]);
   const folder = execDirectory(options.execRoot, record.id);
   if (!removeIfSmall(folder)) {

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerRef } from '../../contracts/brand.ts';
 import type { ContainerConfig, HostConfig, MountPoint } from '../../contracts/docker/containers.ts';
@@ -62,7 +62,7 @@ function inheritedMounts({ VolumesFrom = [] }: HostConfig, { index }: EngineCont
     const { mounts } = donorOf(container as ContainerRef, index).record;
     return mounts
       .filter(mount => mount.type !== 'tmpfs')
-      .map(mount => ({ ...mount, rw: rw ?? mount.rw, copy: false, createSource: false }));
+      .map(mount => ({ ...mount, rw: mount.rw && rw !== false, copy: false, createSource: false }));
   });
 }
 
@@ -95,12 +95,25 @@ async function ensureVolume(
 async function populate(id: string, mounts: readonly PlannedMount[], { rooms }: EngineContext): Promise<void> {
   const wanting = mounts.filter(mount => mount.type === 'volume' && mount.copy);
   if (wanting.length === 0) return;
+  const { volumes, archive } = rooms;
   const root = rooms.snapshots.open(id);
   try {
-    for (const mount of wanting) await rooms.volumes.populate(mount.name, root.path, mount.destination);
+    for (const { name, destination } of wanting) {
+      if (volumes.mounts.isNeeded(name)) {
+        if (!archive.stat(root.path, destination)) continue; // not mounted for nothing
+        await volumes.mounts.hold(name, id);
+      }
+      await volumes.populate(name, root.path, destination);
+    }
   } finally {
     root.close();
+    await volumes.mounts.release(id);
   }
+}
+
+/** Volumes that are file systems of their own are mounted for this container, until they are released by its id. */
+export async function holdVolumes({ id, mounts }: ContainerRecord, { rooms }: EngineContext): Promise<void> {
+  for (const { type, name } of mounts) if (type === 'volume') await rooms.volumes.mounts.hold(name, id);
 }
 
 /** The record's mounts and the network's files, parents first. Sources that `-v` promises are made. */
@@ -129,7 +142,7 @@ function toRuntimeMount(mount: PlannedMount, context: EngineContext): RuntimeMou
       const source = context.rooms.volumes.dataPath(mount.name);
       const { subpath } = mount;
       if (subpath !== '') checkSubpath(source, subpath);
-      const options = ['rbind', access(mount), 'rprivate'];
+      const options = ['rbind', ...access(mount), 'rprivate'];
       return { destination, type: 'bind', source, ...(subpath === '' ? {} : { subpath }), options };
     }
     case 'bind': {
@@ -137,15 +150,16 @@ function toRuntimeMount(mount: PlannedMount, context: EngineContext): RuntimeMou
       const source = bindSource(mount, context);
       const propagation = mount.propagation || 'rprivate';
       checkPropagation(source, propagation);
-      return { destination, type: 'bind', source, options: [bind, access(mount), propagation] };
+      return { destination, type: 'bind', source, options: [bind, ...access(mount), propagation] };
     }
   }
 }
 
-const access = ({ rw, readonlyNonRecursive }: PlannedMount): string =>
-  rw ? 'rw' : readonlyNonRecursive ? 'ro' : 'rro';
+/** What the host has read-only stays so. */
+const access = ({ rw, readonlyNonRecursive }: PlannedMount): string[] =>
+  rw ? [] : [readonlyNonRecursive ? 'ro' : 'rro'];
 
-/** What is opened later is opened inside the volume, wherever links lead. @throws not-found in Docker's words */
+/** What is opened later is opened inside the volume, wherever links lead. @throws not-found, invalid-argument in Docker's words */
 function checkSubpath(volume: string, subpath: string): void {
   let path = volume;
   for (const part of subpath.split('/').filter(Boolean)) {
@@ -154,6 +168,9 @@ function checkSubpath(volume: string, subpath: string): void {
     const whole = join(volume, subpath);
     throw notFound(`cannot access path ${whole}: lstat ${path}: no such file or directory`);
   }
+  const [base, found] = [volume, path].map(place => realpathSync(place));
+  if (found === base || found?.startsWith(`${base}/`)) return;
+  throw invalidArgument(`path concatenation escapes the base directory, base: ${volume}, subpath: ${subpath}`);
 }
 
 /** In the machine the engine's socket is where every tool looks for Docker's. */

@@ -89,6 +89,7 @@ function leftBehind(record: ContainerRecord): { exitCode: number; manuallyStoppe
 /** The keeper still has the process, or its exit: everything around it is opened again. */
 async function takeOver(record: ContainerRecord, process: RunningProcess, context: EngineContext): Promise<Live> {
   const { rooms, options } = context;
+  for (const { type, name } of record.mounts) if (type === 'volume') rooms.volumes.mounts.adopt(name, record.id);
   await takeOverNetwork(record, process, context);
   const parent = record.hostConfig.CgroupParent || options.cgroupParent;
   const cgroup = rooms.cgroups.open(cgroupsPathOf(record.id, parent));
@@ -146,6 +147,7 @@ async function sweep(processes: ReadonlyMap<string, RunningProcess>, context: En
     }
   }
   await sweepVolumes(known, context);
+  rooms.volumes.mounts.settle(rooms.volumes.list());
   const runs = join(options.execRoot, 'containers');
   for (const id of existsSync(runs) ? readdirSync(runs) : []) {
     if (!known.has(id)) rmSync(join(runs, id), { recursive: true, force: true });

@@ -50,9 +50,9 @@ const rawMountSetattr = declare<
 const rawPivotRoot = declare<(nr: number, newRoot: string, putOld: string) => number>(
   'long syscall(long nr, const char *newRoot, const char *putOld)',
 );
-const rawMount = declare<(source: null, target: string, type: null, flags: number, data: null) => number>(
-  'int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)',
-);
+const rawMount = declare<
+  (source: string | null, target: string, type: string | null, flags: number, data: string | null) => number
+>('int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)');
 const rawUmount2 = declare<(target: string, flags: number) => number>('int umount2(const char *target, int flags)');
 
 /** A file system of `type`, made with `options` (`key` or `key=value`), as a detached mount's descriptor. */
@@ -124,6 +124,20 @@ export function mapIdentities(mount: number, userNamespace: number, subject: str
 /** Sets the propagation of the mount at `target`; `flags` is one of `MS_PRIVATE …`, with `MS_REC` for all below. */
 export function changePropagation(target: string, flags: number): void {
   check('mount', rawMount(null, target, null, flags, null), target);
+}
+
+/** What {@link mountFilesystem} is asked for; `flags` are `MS_…` bits. */
+export interface MountRequest {
+  source: string;
+  target: string;
+  type: string;
+  flags: number;
+  data: string;
+}
+
+/** mount(2) itself: a file system on a path of this namespace, where everybody sees it. */
+export function mountFilesystem({ source, target, type, flags, data }: MountRequest): void {
+  check('mount', rawMount(source, target, type, flags, data), target);
 }
 
 /** Lazy by default: a busy file must not keep a dead container's root alive. */

@@ -107,6 +107,7 @@ export function parseBind(spec: string, driver: string, policy: BindPolicy): Pla
   const [source, target] = parts.length === 1 ? ['', first] : [first, second];
   try {
     if (!source.startsWith('/')) {
+      if (propagation) throw mountError('volume', 'field BindOptions must not be specified');
       checkTarget('volume', target);
       return planned('volume', target, { name: source, mode, rw, copy: copy ?? true, driver });
     }
@@ -267,6 +268,6 @@ export function parseVolumesFrom(spec: string): { container: string; rw: boolean
   const [container = '', mode, ...more] = spec.split(':');
   if (container === '' || more.length > 0) throw invalidArgument(`malformed volumes-from specification: ${spec}`);
   if (mode === undefined) return { container, rw: undefined };
-  if (!isBindMode(mode)) throw invalidArgument(`invalid mode for volumes-from: ${mode}`);
+  if (!isBindMode(mode)) throw invalidArgument(`invalid mode: ${mode}`);
   return { container, rw: parseBindMode(mode).rw };
 }

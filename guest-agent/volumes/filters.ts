@@ -34,12 +34,21 @@ function hasLabel(volume: Volume, wanted: string): boolean {
   return volume.labels[wanted.slice(0, cut)] === wanted.slice(cut + 1);
 }
 
+/** A regular expression, or what is none as it is written. */
+function isLike(name: string, wanted: string): boolean {
+  try {
+    return new RegExp(wanted).test(name);
+  } catch {
+    return name.includes(wanted);
+  }
+}
+
 /** Whether `docker volume ls` with these filters shows the volume. */
 export function matches(volume: Volume, filters: VolumeFilters, uses: VolumeUses): boolean {
   const dangling = isTrue(filters, 'dangling');
   if (dangling !== undefined && dangling !== (uses(volume.name).length === 0)) return false;
   if (filters.driver?.length && !filters.driver.includes(volume.driver)) return false;
-  if (filters.name?.length && !filters.name.some(part => volume.name.includes(part))) return false;
+  if (filters.name?.length && !filters.name.some(wanted => isLike(volume.name, wanted))) return false;
   return (filters.label ?? []).every(label => hasLabel(volume, label));
 }
 

@@ -9,14 +9,15 @@ export const isPropagation = (text: string): text is Propagation => (propagation
 export interface BindMode {
   rw: boolean;
   propagation: Propagation | undefined;
-  copy: boolean | undefined;
+  /** Undefined unless it says something. */
+  copy: false | undefined;
 }
 
 const groups: readonly (readonly string[])[] = [
   ['rw', 'ro'],
   ['z', 'Z'],
   propagations,
-  ['nocopy', 'copy'],
+  ['nocopy'],
   ['consistent', 'cached', 'delegated'],
 ];
 
@@ -36,7 +37,7 @@ export function isBindMode(mode: string): boolean {
 export function parseBindMode(mode: string): BindMode {
   if (mode !== '' && !isBindMode(mode)) throw invalidArgument(`invalid mode: ${mode}`);
   const parts = mode.split(',');
-  const copy = parts.includes('nocopy') ? false : parts.includes('copy') || undefined;
+  const copy = parts.includes('nocopy') ? false : undefined;
   return { rw: !parts.includes('ro'), propagation: parts.find(isPropagation), copy };
 }
 

@@ -6,11 +6,13 @@ import { quarantine, readJsonFile, syncFolder, writeJsonFile } from '../../base/
 import type { Log } from '../../base/log.ts';
 import { Mailbox } from '../../base/mailbox.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
-import { conflict, invalidArgument, notFound, notImplemented } from '../../contracts/errors.ts';
+import { conflict, notFound } from '../../contracts/errors.ts';
 import { removeTree } from '../syscalls/remove-tree.ts';
+import { checkDriverOptions } from './driver-mount.ts';
 import { checkListFilters, checkPruneFilters, isPrunable, matches } from './filters.ts';
 import { checkVolumeName } from './names.ts';
 import { populate, settlePopulation } from './populate.ts';
+import { HeldMounts, unmountAll } from './volume-mounts.ts';
 import type { TreeCopier, Volume, VolumeCreateRequest, VolumeFilters, Volumes, VolumeUses } from './volumes.ts';
 
 interface VolumeDocument {
@@ -26,6 +28,8 @@ interface VolumeDocument {
 export interface VolumesOptions {
   root: string;
   copier: TreeCopier;
+  /** The program of the thread for mounts that may take long (`mount-worker.ts`, or its bundle). */
+  mountWorkerFile: string;
   log: Log;
 }
 
@@ -39,15 +43,17 @@ class LocalVolumes implements Volumes {
   readonly #root: string;
   readonly #copier: TreeCopier;
   readonly #log: Log;
+  readonly mounts: HeldMounts;
   readonly #volumes = new Map<string, Volume>();
   /** One for all: volumes are made and removed rarely, and a prune must not race a create. */
   readonly #mailbox = new Mailbox();
   readonly #populating = new SingleFlight<string, void>();
 
-  constructor({ root, copier, log }: VolumesOptions) {
+  constructor({ root, copier, mountWorkerFile, log }: VolumesOptions) {
     this.#root = root;
     this.#copier = copier;
     this.#log = log;
+    this.mounts = new HeldMounts({ find: name => this.#volumes.get(name), workerFile: mountWorkerFile });
     for (const name of readdirSync(root)) this.#load(name);
   }
 
@@ -110,20 +116,22 @@ class LocalVolumes implements Volumes {
   }
 
   async #createNow(request: VolumeCreateRequest): Promise<Volume> {
-    const { name = '', driver = '', driverOpts = {}, labels = {}, container } = request;
+    const { driver = '', driverOpts = {}, labels = {}, container } = request;
+    const anonymous = !request.name;
+    const name = request.name || randomBytes(32).toString('hex');
     if (driver !== '' && driver !== 'local') {
       throw notFound(`create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`);
     }
-    if (name !== '') checkVolumeName(name);
-    checkOptions(name, driverOpts);
+    checkVolumeName(name);
+    checkDriverOptions(name, driverOpts);
     const existing = this.#volumes.get(name);
     if (existing) return existing;
     const document: VolumeDocument = {
-      ...newDocument(name || randomBytes(32).toString('hex')),
-      labels: name === '' ? { ...labels, 'com.docker.volume.anonymous': '' } : labels,
+      ...newDocument(name),
+      labels: anonymous ? { ...labels, 'com.docker.volume.anonymous': '' } : labels,
       options: driverOpts,
-      anonymous: name === '',
-      ...(name === '' && container ? { container } : {}),
+      anonymous,
+      ...(anonymous && container ? { container } : {}),
     };
     await this.#write(document);
     const volume = this.#toVolume(document);
@@ -154,6 +162,7 @@ class LocalVolumes implements Volumes {
 
   /** Renamed away first: a half-removed volume never comes back under its name. */
   async #removeNow(name: string): Promise<void> {
+    unmountAll(this.dataPath(name)); // nobody holds it, and what it shows is not ours to remove
     const gone = join(this.#root, `.${name}.removed-${randomBytes(4).toString('hex')}`);
     renameSync(join(this.#root, name), gone);
     this.#volumes.delete(name);
@@ -190,12 +199,17 @@ class LocalVolumes implements Volumes {
     const target = this.dataPath(name);
     return this.#populating.run(name, async () => {
       if ((await readdir(target)).length > 0) return;
+      if (this.mounts.isNeeded(name)) return this.#copier.copyTree({ root, path, target });
       await populate(join(this.#root, name), draft => this.#copier.copyTree({ root, path, target: draft }));
     });
   }
 
   async size(name: string): Promise<number> {
     return sizeBelow(this.dataPath(name), new Set());
+  }
+
+  close({ all }: { all: boolean }): void {
+    if (all) for (const { name, mountpoint } of this.list()) if (this.mounts.isNeeded(name)) unmountAll(mountpoint);
   }
 }
 
@@ -215,17 +229,6 @@ function isVolumeDocument(value: unknown): value is VolumeDocument {
   return (
     version === 1 && typeof name === 'string' && typeof createdAt === 'string' && isRecord(labels) && isRecord(options)
   );
-}
-
-const knownOptions = ['type', 'o', 'device', 'size'];
-
-/** @throws invalid-argument, not-implemented: the driver's mounts are not there yet */
-function checkOptions(volume: string, options: Record<string, string>): void {
-  for (const name of Object.keys(options)) {
-    if (!knownOptions.includes(name)) throw invalidArgument(`create ${volume}: invalid option: "${name}"`);
-  }
-  const [first] = Object.keys(options);
-  if (first !== undefined) throw notImplemented(`the option "${first}" of local volumes is not supported yet`);
 }
 
 /** Files come and go meanwhile: what cannot be read counts nothing. */

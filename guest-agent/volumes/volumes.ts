@@ -47,6 +47,23 @@ export interface Volumes {
   populate(name: string, root: string, path: string): Promise<void>;
   /** Bytes in the volume's files. */
   size(name: string): Promise<number>;
+  /** Of the volumes that are file systems of their own. */
+  readonly mounts: VolumeMounts;
+  /** The engine ends. Unless containers go on, nothing stays mounted. */
+  close(options: { all: boolean }): void;
+}
+
+/** Volumes with the options `type` and `device`: mounted at first use, unmounted after the last. */
+export interface VolumeMounts {
+  isNeeded(name: string): boolean;
+  /** Mounts the volume unless it is; a holder may ask twice. @throws internal in Docker's words */
+  hold(name: string, holder: string): Promise<void>;
+  /** All that a holder has, any number of times. */
+  release(holder: string): Promise<void>;
+  /** After an engine's restart: the holder was there before. */
+  adopt(name: string, holder: string): void;
+  /** After an engine's restart, when all holders are known: what nobody holds is unmounted. */
+  settle(volumes: readonly Volume[]): void;
 }
 
 /** What this room needs from its neighbour, the archive. */

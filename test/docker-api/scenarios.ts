@@ -2,6 +2,7 @@ import { commandScenarios } from './command-scenarios.ts';
 import { commitScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
 import { type Scenario, step } from './step.ts';
+import { volumeScenarios } from './volume-scenarios.ts';
 
 export type { Scenario, Step } from './step.ts';
 
@@ -368,5 +369,6 @@ export const scenarios: Scenario[] = [
   logsScenario,
   commitScenario,
   ...commandScenarios,
+  ...volumeScenarios,
   ...networkScenarios,
 ];

@@ -1,16 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openVolumes, type Volumes } from '../../../guest-agent/volumes/index.ts';
 import { canRun, newArchive, quiet, temporaryFolder } from '../archive/fixture.ts';
+
+const mountWorkerFile = fileURLToPath(new URL('../../../guest-agent/volumes/mount-worker.ts', import.meta.url));
 
 describe.skipIf(!canRun)('volumes', () => {
   const archive = newArchive();
   let folder: ReturnType<typeof temporaryFolder>;
   let volumes: Volumes;
   const at = (path: string): string => join(folder.path, path);
-  const reopen = (): Promise<Volumes> => openVolumes({ root: at('volumes'), copier: archive, log: quiet });
+  const reopen = (): Promise<Volumes> =>
+    openVolumes({ root: at('volumes'), copier: archive, mountWorkerFile, log: quiet });
   beforeEach(async () => {
     folder = temporaryFolder();
     volumes = await reopen();
@@ -92,6 +96,7 @@ describe.skipIf(!canRun)('volumes', () => {
     execFileSync('chown', ['3:4', path]);
     const breaking = await openVolumes({
       root: at('volumes'),
+      mountWorkerFile,
       log: quiet,
       copier: {
         async copyTree(request) {

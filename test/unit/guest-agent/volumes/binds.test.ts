@@ -114,6 +114,6 @@ it('--tmpfs options replace the defaults they contradict', () => {
 it('--volumes-from names a container and perhaps a mode', () => {
   expect(parseVolumesFrom('web:ro')).toEqual({ container: 'web', rw: false });
   expect(parseVolumesFrom('web')).toEqual({ container: 'web', rw: undefined });
-  expect(() => parseVolumesFrom('web:fast')).toThrow('invalid mode for volumes-from: fast');
+  expect(() => parseVolumesFrom('web:fast')).toThrow('invalid mode: fast');
   expect(() => parseVolumesFrom(':ro')).toThrow('malformed volumes-from specification: :ro');
 });
