@@ -25,9 +25,13 @@ export async function layerOf(
     } finally {
       root.close();
     }
-    const { upperdir } = snapshots.rootfs(id);
-    const tar = archive.pack({ root: upperdir, path: '/', contentsOnly: true, asLayer: true });
-    return await commitStep({ parent, tar, createdBy }, options);
+    const changes = await snapshots.openChanges(id);
+    try {
+      const tar = archive.pack({ root: changes.path, path: '/', contentsOnly: true, asLayer: true });
+      return await commitStep({ parent, tar, createdBy }, options);
+    } finally {
+      changes.close();
+    }
   } finally {
     await snapshots.remove(id);
   }

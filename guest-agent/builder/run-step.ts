@@ -85,10 +85,14 @@ async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: Run
     watcher.running(Id);
     const exitCode = await finished(container, watcher, signal);
     if (exitCode !== 0) throw new CommandFailed(request.args, exitCode);
-    const upper = snapshots.rootfs(Id).upperdir;
-    const tar = archive.pack({ root: upper, path: '/', contentsOnly: true, asLayer: true });
     const { parent, createdBy, mounts } = request;
-    return await commitStep({ parent, tar: mounts.length > 0 ? withoutStubs(tar, mounts) : tar, createdBy }, options);
+    const changes = await snapshots.openChanges(Id);
+    try {
+      const tar = archive.pack({ root: changes.path, path: '/', contentsOnly: true, asLayer: true });
+      return await commitStep({ parent, tar: mounts.length > 0 ? withoutStubs(tar, mounts) : tar, createdBy }, options);
+    } finally {
+      changes.close();
+    }
   } finally {
     await container.remove({ force: true, volumes: true, link: false });
   }

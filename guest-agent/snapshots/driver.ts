@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { closeFd } from '../syscalls/file.ts';
@@ -12,14 +13,29 @@ export function chooseDriver(root: string, { driver, log }: { driver: string | u
   if (driver === 'vfs') return driver;
   const isAuto = driver === undefined || driver === '';
   if (!isAuto && driver !== 'overlay2') throw notSupported(driver);
+  const place = `${release()} ${statSync(root).dev}`;
+  const known = join(root, 'overlay-works');
+  if (readIfThere(known) === place) return 'overlay2';
   const refusal = refusalOf(root);
-  if (refusal === undefined) return 'overlay2';
+  if (refusal === undefined) {
+    writeFileSync(known, place, { mode: 0o600 });
+    return 'overlay2';
+  }
   if (!isAuto) throw notSupported(driver, refusal);
   log.warn('The kernel refuses overlayfs here: every container gets a copy of its image, which takes time and room', {
     root,
     error: refusal,
   });
   return 'vfs';
+}
+
+/** The trial takes milliseconds of every start, so it is made once for a kernel and a file system. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 const notSupported = (driver: string, cause?: unknown): Error =>

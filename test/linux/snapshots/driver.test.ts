@@ -19,6 +19,11 @@ async function lifeOn(engine: NativeEngine): Promise<void> {
   await docker('commit', 'one', 'changed');
   const look = 'cat /new/file; ls /bin/wget /bin/cat 2>/dev/null';
   expect(await docker('run', '--rm', 'changed', 'sh', '-c', `${look}; true`)).toBe('y\n/bin/cat\n');
+  const dockerfile = 'FROM busybox\nRUN rm /bin/wget; echo z > /built\nRUN cat /built';
+  const build = ['build', '-q', '-t', 'built', '-'];
+  const env = { DOCKER_BUILDKIT: '0' };
+  expect(await engine.tryDocker(build, { input: dockerfile, env })).toMatchObject({ code: 0 });
+  expect(await docker('run', '--rm', 'built', 'sh', '-c', 'cat /built; ls /bin/wget; true')).toBe('z\n');
   expect((await engine.tryDocker(['cp', 'one:/new/file', '-'])).stdout).toContain('y');
   await engine.end();
   await engine.restart();
