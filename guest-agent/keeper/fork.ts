@@ -88,7 +88,7 @@ export function forkCanary(): number | string {
     if (pid === 0) {
       leaveDescriptors([]);
       let kept: number[][] = [];
-      for (let round = 0; round < 20_000; round++) {
+      for (let round = 0; round < 6000; round++) {
         if (round % 1000 === 0) kept = [];
         kept.push(new Array<number>(100).fill(round));
       }
