@@ -1,5 +1,5 @@
-import { invalidArgument } from '../../contracts/errors.ts';
-import { type Compression, mediaTypes } from '../../contracts/oci/descriptor.ts';
+import { EngineError, invalidArgument } from '../../contracts/errors.ts';
+import { type Compression, compressionOf, type Descriptor, mediaTypes } from '../../contracts/oci/descriptor.ts';
 import { type Digest, hexOf } from '../../contracts/oci/digest.ts';
 import type { ImageConfig, ImageManifest, Platform } from '../../contracts/oci/image-spec.ts';
 import { isTag, parseReference, type Reference, repositoryOf, withDefaultTag } from '../../contracts/oci/reference.ts';
@@ -21,6 +21,8 @@ export interface ArchivedImage {
   configBytes: Buffer;
   layers: ArchivedLayer[];
   references: Reference[];
+  /** The manifest that it travelled with, where a registry would take it as it is. */
+  manifest?: { descriptor: Descriptor; bytes: Buffer };
 }
 
 const annotations = {
@@ -45,13 +47,41 @@ interface DockerManifest {
 
 async function dockerImages(files: ArchiveFiles): Promise<ArchivedImage[]> {
   const images: ArchivedImage[] = [];
+  const travelled = await manifestsBeside(files);
   for (const manifest of dockerManifests(await files.readDocument('manifest.json'))) {
     const configBytes = await files.readDocument(manifest.Config);
     const layers = (manifest.Layers ?? []).map(name => ({ name, mediaType: ociLayerType }));
     const references = (manifest.RepoTags ?? []).map(tag => withDefaultTag(parseReference(tag)));
-    images.push({ id: digestOf(configBytes), config: parseConfig(configBytes), configBytes, layers, references });
+    const id = digestOf(configBytes);
+    const known = travelled.get(id);
+    const config = parseConfig(configBytes);
+    images.push({ id, config, configBytes, layers, references, ...(known ? { manifest: known } : {}) });
   }
   return images;
+}
+
+/** By configuration: the manifests of the OCI layout that newer archives are as well. One that cannot be read is none. */
+async function manifestsBeside(files: ArchiveFiles): Promise<Map<Digest, ArchivedImage['manifest']>> {
+  const found = new Map<Digest, ArchivedImage['manifest']>();
+  if (!files.find('index.json')) return found;
+  try {
+    const index = parseManifest(await files.readDocument('index.json'), mediaTypes.ociIndex);
+    for (const { digest, mediaType } of index.kind === 'index' ? index.index.manifests : []) {
+      const bytes = await readBlob(files, digest);
+      const document = parseManifest(bytes, mediaType);
+      if (document.kind === 'manifest')
+        found.set(document.manifest.config.digest, travelling(document.manifest, bytes, mediaType));
+    }
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+  }
+  return found;
+}
+
+/** Layers that are not packed are packed for a registry, and then it is another manifest. */
+function travelling(manifest: ImageManifest, bytes: Buffer, mediaType: string): ArchivedImage['manifest'] {
+  if (manifest.layers.some(layer => compressionOf(layer.mediaType) === 'none')) return undefined;
+  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
 }
 
 const isTextList = (value: unknown): value is string[] | null | undefined =>
@@ -75,8 +105,8 @@ async function ociImages(files: ArchiveFiles, platform: Platform): Promise<Archi
   if (index.kind !== 'index') throw invalidArgument('invalid index.json');
   const images = new Map<Digest, ArchivedImage>();
   for (const descriptor of index.index.manifests) {
-    const manifest = await ociManifest(files, { digest: descriptor.digest, type: descriptor.mediaType, platform });
-    const image = await ociImage(files, manifest);
+    const found = await ociManifest(files, { digest: descriptor.digest, type: descriptor.mediaType, platform });
+    const image = await ociImage(files, found);
     const known = images.get(image.id) ?? image;
     known.references.push(...referencesIn(descriptor.annotations));
     images.set(image.id, known);
@@ -95,22 +125,30 @@ async function readBlob(files: ArchiveFiles, digest: Digest): Promise<Buffer> {
 async function ociManifest(
   files: ArchiveFiles,
   { digest, type, platform }: { digest: Digest; type: string; platform: Platform },
-): Promise<ImageManifest> {
-  const document = parseManifest(await readBlob(files, digest), type);
-  if (document.kind === 'manifest') return document.manifest;
+): Promise<{ manifest: ImageManifest; bytes: Buffer; type: string }> {
+  const bytes = await readBlob(files, digest);
+  const document = parseManifest(bytes, type);
+  if (document.kind === 'manifest') return { manifest: document.manifest, bytes, type };
   const chosen = chooseManifest(document.index, platform);
-  const inner = parseManifest(await readBlob(files, chosen.digest), chosen.mediaType);
-  if (inner.kind === 'index') throw invalidArgument('an index inside an index is not supported');
-  return inner.manifest;
+  const inner = await readBlob(files, chosen.digest);
+  const choice = parseManifest(inner, chosen.mediaType);
+  if (choice.kind === 'index') throw invalidArgument('an index inside an index is not supported');
+  return { manifest: choice.manifest, bytes: inner, type: chosen.mediaType };
 }
 
-async function ociImage(files: ArchiveFiles, manifest: ImageManifest): Promise<ArchivedImage> {
+async function ociImage(
+  files: ArchiveFiles,
+  { manifest, bytes, type }: { manifest: ImageManifest; bytes: Buffer; type: string },
+): Promise<ArchivedImage> {
   const configBytes = await readBlob(files, manifest.config.digest);
   const layers = manifest.layers.map(({ digest, mediaType }) => ({
     name: blobName(digest),
     mediaType: () => mediaType,
   }));
-  return { id: manifest.config.digest, config: parseConfig(configBytes), configBytes, layers, references: [] };
+  const known = travelling(manifest, bytes, type);
+  const config = parseConfig(configBytes);
+  const image = { id: manifest.config.digest, config, configBytes, layers, references: [] };
+  return known ? { ...image, manifest: known } : image;
 }
 
 /** A bare tag names nothing: which repository it belongs to, only the user knew. */

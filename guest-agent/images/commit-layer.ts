@@ -46,7 +46,8 @@ export async function commitLayer(request: CommitLayerRequest, rooms: Rooms): Pr
     await content.put(Buffer.from(text));
     const layers = [...(parent?.layers ?? []), ...(layer ? [layer.blob] : [])];
     await index.update(draft => {
-      if (!draft.images.has(id)) draft.images.set(id, { id, layers, ...(intermediate ? { intermediate } : {}) });
+      if (!draft.images.has(id))
+        draft.images.set(id, { id, layers: index.fresh(layers), ...(intermediate ? { intermediate } : {}) });
     });
     return id;
   } finally {

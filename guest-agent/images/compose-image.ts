@@ -41,7 +41,7 @@ export async function composeImage(
     await index.update(draft => {
       const known = draft.images.get(id);
       if (known && (intermediate || !known.intermediate)) return;
-      draft.images.set(id, { id, layers: [...layers], ...(intermediate ? { intermediate } : {}) });
+      draft.images.set(id, { id, layers: index.fresh(layers), ...(intermediate ? { intermediate } : {}) });
     });
     return id;
   } finally {

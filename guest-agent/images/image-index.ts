@@ -74,6 +74,11 @@ export class ImageIndex {
     return undefined;
   }
 
+  /** How layers are kept now: a push may have packed them since somebody looked. */
+  fresh(layers: readonly LayerBlob[]): LayerBlob[] {
+    return layers.map(layer => this.layer(layer.chainId) ?? layer);
+  }
+
   /** Runs `change` after all changes before it, and saves what it made; what it returns comes back once that is durable. */
   update<T>(change: (draft: IndexDraft) => T): Promise<T> {
     return this.#mailbox.run(async () => {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { cancelled, invalidArgument, unavailable } from '../../contracts/errors.ts';
+import type { Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { familiar, toText } from '../../contracts/oci/reference.ts';
@@ -81,13 +82,21 @@ export class Loader {
       load.lease.protect(image.id);
       if (!content.has(image.id)) await content.put(image.configBytes);
       const layers = await this.#layers(image, chainIds, load);
+      const manifest = await this.#manifest(image, load);
       await index.update(draft => {
         const known = draft.images.get(image.id);
-        if (!known) draft.images.set(image.id, { id: image.id, layers });
+        if (!known) draft.images.set(image.id, { id: image.id, layers, ...(manifest ? { manifest } : {}) });
       });
     } finally {
       letGo();
     }
+  }
+
+  async #manifest({ manifest }: ArchivedImage, { lease }: Load): Promise<Descriptor | undefined> {
+    if (!manifest) return undefined;
+    lease.protect(manifest.descriptor.digest);
+    await this.#rooms.content.put(manifest.bytes);
+    return manifest.descriptor;
   }
 
   /** A few side by side; they are committed lowest first. */

@@ -1,7 +1,6 @@
 import { type Descriptor, mediaTypes } from '../../contracts/oci/descriptor.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import type { ContentStore } from '../content/index.ts';
-import type { ImageRecord } from './image.ts';
 import { parseManifest } from './manifests.ts';
 
 /** A manifest on its way to a registry, and what it names. */
@@ -17,7 +16,10 @@ export const isForeign = ({ urls, mediaType }: Descriptor): boolean =>
   (urls?.length ?? 0) > 0 && (mediaType === mediaTypes.dockerForeignLayer || mediaType.includes('nondistributable'));
 
 /** The very manifest that the image came with, where all that it names is still here. */
-export function keptManifest({ manifest }: ImageRecord, content: ContentStore): PushedManifest | undefined {
+export function keptManifest(
+  { manifest }: { manifest?: Descriptor | undefined },
+  content: ContentStore,
+): PushedManifest | undefined {
   if (!manifest || !content.has(manifest.digest)) return undefined;
   const body = content.readSync(manifest.digest);
   const document = parseManifest(body, manifest.mediaType);

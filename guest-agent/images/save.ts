@@ -10,6 +10,7 @@ import type { ContentStore } from '../content/index.ts';
 import { ociLayerType } from './archived-images.ts';
 import { digestOf } from './chain-ids.ts';
 import { type Image, sameRepository } from './image.ts';
+import { keptManifest } from './push-manifest.ts';
 
 export interface SaveRooms {
   content: ContentStore;
@@ -40,8 +41,13 @@ const blobName = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
  */
 export function saveImages(names: readonly string[], rooms: SaveRooms): Readable {
   const saved = savedImages(names, rooms);
+  const lease = rooms.content.lease();
+  for (const { image } of saved) for (const { digest } of image.layers) lease.protect(digest);
   const tar = pack();
-  void write(tar, saved, rooms.content).catch(error => tar.destroy(error));
+  void write(tar, saved, rooms.content)
+    .catch(error => tar.destroy(error))
+    .finally(() => lease.release());
+  tar.once('close', () => lease.release());
   return Readable.from(tar, { objectMode: false });
 }
 
@@ -49,7 +55,7 @@ export function saveImages(names: readonly string[], rooms: SaveRooms): Readable
 function savedImages(names: readonly string[], rooms: SaveRooms): SavedImage[] {
   const byId = new Map<Digest, SavedImage>();
   for (const { image, references } of names.flatMap(name => imagesNamed(name, rooms))) {
-    const saved = byId.get(image.id) ?? { image, references: [], manifest: manifestOf(image) };
+    const saved = byId.get(image.id) ?? { image, references: [], manifest: manifestOf(image, rooms.content) };
     byId.set(image.id, saved);
     for (const reference of references) if (!saved.references.includes(reference)) saved.references.push(reference);
   }
@@ -77,7 +83,11 @@ function missing(message: string): never {
   throw notFound(message);
 }
 
-function manifestOf(image: Image): Buffer {
+/** The manifest that it came with, if that is OCI's and whole; else a new one. */
+function manifestOf(image: Image, content: ContentStore): Buffer {
+  const kept = keptManifest(image, content);
+  if (kept?.mediaType === mediaTypes.ociManifest && kept.layers.every(({ digest }) => content.has(digest)))
+    return kept.body;
   const layers: Descriptor[] = image.layers.map(({ digest, size, compression }) => ({
     mediaType: ociLayerType(compression),
     digest,

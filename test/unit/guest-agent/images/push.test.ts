@@ -97,6 +97,28 @@ describe('push', () => {
     expect(back?.id).toBe(image?.id);
   });
 
+  it('has the digest that an archive brought along, from registry to registry', async () => {
+    await source.addImage('1', [{ a: 'one' }, { b: 'two' }]);
+    const document = JSON.parse(source.manifests.get('1')?.body.toString() ?? '{}');
+    document.mediaType = mediaTypes.ociManifest;
+    document.config.mediaType = mediaTypes.ociConfig;
+    for (const layer of document.layers) layer.mediaType = mediaTypes.ociLayerGzip;
+    document.annotations = { note: 'only this manifest has it' };
+    const digest = source.addManifest('oci', document, mediaTypes.ociManifest);
+    await store.pull(`${source.host}/app:oci`);
+    const archive = Buffer.concat(await store.images.save([`${source.host}/app:oci`]).toArray());
+    const elsewhere = await openStore();
+    try {
+      await elsewhere.images.load(Readable.from([archive]), { quiet: true, progress: () => undefined });
+      const reference = parseReference(`${target.host}/app:1`);
+      await elsewhere.images.tag(`${source.host}/app:oci`, reference);
+      await elsewhere.images.push(reference, { progress: () => undefined, signal });
+      expect(sha256(target.manifests.get('1')?.body ?? '')).toBe(digest);
+    } finally {
+      elsewhere.close();
+    }
+  });
+
   it('goes on where a connection broke', async () => {
     await load({ a: randomBytes(3_000_000) });
     uploads.breakAfter = 1_000_000;
