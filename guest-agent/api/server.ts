@@ -9,7 +9,7 @@ import { readBody } from './body.ts';
 import type { Call, Handler, LoadBuilder } from './call.ts';
 import { type ApiMinor, apiVersion, negotiate } from './compat.ts';
 import { toErrorAnswer } from './errors.ts';
-import { isGrpc, refuseGrpc } from './grpc.ts';
+import { isBuildKit, serveBuildKit } from './grpc.ts';
 import { mayUpgrade } from './hijack.ts';
 import { listenOn, type SocketAccess } from './listen.ts';
 import { Router } from './router.ts';
@@ -86,7 +86,7 @@ class DockerApi implements Api {
       requestTimeout: 0,
       maxHeaderSize: maximumHeaderBytes,
       requireHostHeader: false,
-      shouldUpgradeCallback: request => mayUpgrade(request) || isGrpc(request),
+      shouldUpgradeCallback: request => mayUpgrade(request) || isBuildKit(request),
     });
     this.#server.on('connection', connection => this.#remember(connection));
     this.#server.on('request', (request, response) => void this.#handle(request, response));
@@ -116,8 +116,11 @@ class DockerApi implements Api {
   #handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
     if (head.length > 0) socket.unshift(head);
-    if (isGrpc(request)) {
-      refuseGrpc(socket, buildRefusal).catch(() => socket.destroy());
+    if (isBuildKit(request)) {
+      serveBuildKit(request, socket, this.#builder).catch(error => {
+        this.#log.error('A build connection failed', { error });
+        socket.destroy();
+      });
       return;
     }
     const response = new ServerResponse(request);

@@ -15,6 +15,8 @@
  *
  * Nothing of this is loaded before the first build: the room is imported when a request needs it.
  */
+
 export { Builder } from './builder.ts';
+export { BuildKitDoor } from './buildkit/door.ts';
 export { buildClassic, type ClassicRequest } from './classic.ts';
 export type { BuilderOptions } from './contract.ts';

@@ -1,11 +1,11 @@
 import { bytes, nothing, route } from '../../../contracts/route.ts';
 import { type Call, serve } from '../call.ts';
 
-/** What clients learn before their first request. Builder version 1 is the classic builder: BuildKit is not there yet. */
+/** What clients learn before their first request. Builder version 2 is BuildKit. */
 function introduce({ header }: Pick<Call, 'header'>): void {
   header('Cache-Control', 'no-cache, no-store, must-revalidate');
   header('Pragma', 'no-cache');
-  header('Builder-Version', '1');
+  header('Builder-Version', '2');
   header('Swarm', 'inactive');
 }
 

@@ -1,0 +1,51 @@
+import { messageOf } from '../../../contracts/errors.ts';
+import type { Image } from '../../images/index.ts';
+import type { Builder } from '../builder.ts';
+import { DockerfileError } from '../dockerfile/failure.ts';
+import { placeOf } from '../solver.ts';
+import { ClientInput } from './client-input.ts';
+import { encode } from './messages.ts';
+import type { Progress } from './progress.ts';
+import { type FrontendOptions, toBuildRequest } from './request.ts';
+import type { Session } from './session.ts';
+import { codes, GrpcError, toGrpcError } from './status.ts';
+
+export interface FrontendRun {
+  session: Session;
+  options: FrontendOptions;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+/** The Dockerfile frontend for a client of BuildKit's. @throws GrpcError that shows where in the file the fault is */
+export async function runFrontend(builder: Builder, run: FrontendRun): Promise<Image> {
+  const { options, progress, signal } = run;
+  try {
+    const request = toBuildRequest(options);
+    const input = new ClientInput({ ...run, scratch: builder.scratch });
+    return await builder.build({ request, input, watcher: progress, signal });
+  } catch (error) {
+    throw withSource(error, progress);
+  }
+}
+
+/** Adds the file and the lines, as a detail that clients draw. */
+function withSource(error: unknown, { source }: Progress): GrpcError {
+  const instruction = placeOf(error);
+  const first = instruction?.line ?? (error instanceof DockerfileError ? error.line : undefined);
+  const { code: own } = toGrpcError(error);
+  const code = own === codes.cancelled || own === codes.unavailable ? own : codes.unknown;
+  const message = messageOf(error);
+  if (first === undefined || !source) return new GrpcError(code, message);
+  const last = instruction?.endLine ?? first;
+  const position = (line: number): object => ({ line, character: 0 });
+  const detail = {
+    info: { filename: source.filename, data: Buffer.from(source.data).toString('base64'), language: 'Dockerfile' },
+    ranges: [{ start: position(first), end: position(last) }],
+  };
+  const any = {
+    type_url: 'github.com/moby/buildkit/errdefs.Source+json',
+    value: Buffer.from(JSON.stringify(detail)),
+  };
+  return new GrpcError(code, message, encode('Status', { code, message, details: [any] }));
+}

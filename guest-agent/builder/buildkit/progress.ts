@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { messageOf } from '../../../contracts/errors.ts';
+import type { BuildWarning, BuildWatcher, StepNews, StepWatcher } from '../contract.ts';
+import { encode, timestampOf } from './messages.ts';
+
+/** What a client draws: vertices, their logs, transfers and warnings, as encoded StatusResponses in their order. */
+export class Progress implements BuildWatcher {
+  readonly #id: string;
+  readonly #messages: Uint8Array[] = [];
+  #wake: () => void = () => undefined;
+  #ended = false;
+  #steps = 0;
+  /** The Dockerfile, for warnings that show it. */
+  source: { filename: string; data: Uint8Array } | undefined;
+  /** The vertex that read the Dockerfile: warnings are its. */
+  definition = '';
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  step(news: StepNews): StepWatcher {
+    const digest = `sha256:${createHash('sha256')
+      .update(`${this.#id} ${this.#steps++} ${news.name}`)
+      .digest('hex')}`;
+    const started = timestampOf(new Date());
+    const vertex = (more: object): void => this.#tell({ vertexes: [{ digest, name: news.name, started, ...more }] });
+    if (news.name.includes('load build definition')) this.definition = digest;
+    vertex({});
+    return {
+      running: () => undefined,
+      output: (stream, data) => {
+        const log = {
+          vertex: digest,
+          timestamp: timestampOf(new Date()),
+          stream: stream === 'stdout' ? 1 : 2,
+          msg: data,
+        };
+        this.#tell({ logs: [log] });
+      },
+      status: (id, current, total) => {
+        const now = timestampOf(new Date());
+        const completed = total === undefined ? {} : { completed: now };
+        const status = {
+          ID: id,
+          vertex: digest,
+          current,
+          total: total === current ? 0 : (total ?? 0),
+          timestamp: now,
+          started,
+          ...completed,
+        };
+        this.#tell({ statuses: [status] });
+      },
+      done: ({ cached }) => vertex({ cached, completed: timestampOf(new Date()) }),
+      failed: error => vertex({ completed: timestampOf(new Date()), error: messageOf(error) }),
+    };
+  }
+
+  warning({ rule, message, line }: BuildWarning): void {
+    const place = { line: line ?? 1, character: 0 };
+    this.#tell({
+      warnings: [
+        {
+          vertex: this.definition,
+          level: 1,
+          short: Buffer.from(`${rule}: ${message}${line === undefined ? '' : ` (line ${line})`}`),
+          url: `https://docs.docker.com/go/dockerfile/rule/${toKebab(rule)}/`,
+          ...(this.source ? { info: { ...this.source, language: 'Dockerfile' } } : {}),
+          ranges: [{ start: place, end: place }],
+        },
+      ],
+    });
+  }
+
+  /** Nothing more will be told. */
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** What has been told and what will be, to the end. */
+  async *messages(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; ; ) {
+      const message = this.#messages[at];
+      if (message) {
+        at++;
+        yield message;
+      } else if (this.#ended) return;
+      else
+        await new Promise<void>(resolve => {
+          this.#wake = resolve;
+        });
+    }
+  }
+
+  #tell(response: object): void {
+    this.#messages.push(encode('StatusResponse', response));
+    this.#wake();
+  }
+}
+
+/** `JSONArgsRecommended` → `json-args-recommended`. */
+const toKebab = (rule: string): string =>
+  rule
+    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1-$2')
+    .replace(/([a-z])([A-Z])/g, '$1-$2')
+    .toLowerCase();

@@ -1,0 +1,115 @@
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import { connect } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import { unavailable } from '../../../contracts/errors.ts';
+import { frame, messagesIn } from './frames.ts';
+import { codes, GrpcError } from './status.ts';
+
+/** A call of ours to a client. */
+export interface ClientCall {
+  send(message: Uint8Array): void;
+  /** No more of ours comes. */
+  end(): void;
+  /** What comes back. @throws GrpcError when the call ends badly */
+  messages: AsyncIterable<Buffer>;
+}
+
+/** A client that is there for us: it serves its files, secrets and credentials over a connection that it opened. */
+export class Session {
+  readonly id: string;
+  readonly #connection: ClientHttp2Session;
+
+  constructor(id: string, socket: Duplex) {
+    this.id = id;
+    this.#connection = connect('http://client', { createConnection: () => socket });
+    this.#connection.on('error', () => socket.destroy());
+  }
+
+  get closed(): boolean {
+    return this.#connection.closed || this.#connection.destroyed;
+  }
+
+  onClose(listener: () => void): void {
+    this.#connection.once('close', listener);
+  }
+
+  /** Opens a call with the metadata given. */
+  call(path: string, metadata: Readonly<Record<string, string | string[]>> = {}): ClientCall {
+    if (this.closed) throw unavailable('the client of the build is gone');
+    const stream = this.#connection.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...metadata,
+    });
+    return {
+      send: message => void stream.write(frame(message)),
+      end: () => void stream.end(),
+      messages: answersOf(stream),
+    };
+  }
+
+  /** A call of one message and one answer. */
+  async unary(path: string, message: Uint8Array): Promise<Buffer> {
+    const call = this.call(path);
+    call.send(message);
+    call.end();
+    let answer: Buffer = Buffer.alloc(0);
+    for await (const each of call.messages) answer = each;
+    return answer;
+  }
+
+  close(): void {
+    this.#connection.destroy();
+  }
+}
+
+/** The messages, then what the trailers say: nothing, or an error. */
+async function* answersOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
+  const ended = new Promise<GrpcError | undefined>(resolve => {
+    const judge = (headers: Record<string, unknown>): void => {
+      const status = headers['grpc-status'];
+      if (status === undefined) return;
+      const code = Number(status);
+      const message = decodeURIComponent(String(headers['grpc-message'] ?? ''));
+      resolve(code === codes.ok ? undefined : new GrpcError(code, message));
+    };
+    stream.on('response', judge);
+    stream.on('trailers', judge);
+    stream.on('error', error => resolve(new GrpcError(codes.unavailable, error.message)));
+    stream.on('close', () => resolve(new GrpcError(codes.unavailable, 'the client of the build went away')));
+  });
+  yield* messagesIn(stream.iterator({ destroyOnReturn: false }));
+  const failure = await ended;
+  if (failure) throw failure;
+}
+
+/** The clients that are connected, by the ids that their builds name. */
+export class Sessions {
+  readonly #sessions = new Map<string, Session>();
+  readonly #waiting = new Map<string, (session: Session) => void>();
+
+  add(session: Session): void {
+    this.#sessions.set(session.id, session);
+    session.onClose(() => this.#sessions.delete(session.id));
+    this.#waiting.get(session.id)?.(session);
+    this.#waiting.delete(session.id);
+  }
+
+  /** The session of that id, which may be a moment away. @throws not-found */
+  get(id: string, timeoutMs = 10_000): Promise<Session> {
+    const known = this.#sessions.get(id);
+    if (known) return Promise.resolve(known);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(new GrpcError(codes.notFound, `no active session for ${id}: context deadline exceeded`));
+      }, timeoutMs);
+      this.#waiting.set(id, session => {
+        clearTimeout(timer);
+        resolve(session);
+      });
+    });
+  }
+}
