@@ -6,8 +6,9 @@ import { startNativeEngine } from '../../test/support/engine.ts';
 import { pythonArchive } from '../../test/support/images.ts';
 import { startPeer } from '../../test/support/peer.ts';
 import { type Registry, startRegistry } from '../../test/support/registry.ts';
-import { alternate } from './native.ts';
+
 import { compared, type Row } from './numbers.ts';
+import { alternate } from './turns.ts';
 
 /** One engine, and the words that put a registry beside it. */
 interface Side {

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { command, succeed } from '../../test/support/command.ts';
+import type { NativeEngine } from '../../test/support/engine.ts';
 
 /** The proportional set size of processes together, in megabytes (proc(5), smaps_rollup). */
 export function pssMegabytes(pids: readonly number[]): number {
@@ -7,4 +9,14 @@ export function pssMegabytes(pids: readonly number[]): number {
     return Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
   });
   return kilobytes.reduce((sum, value) => sum + value, 0) / 1024;
+}
+
+/** The agent and its keeper. */
+export async function engineProcesses(engine: NativeEngine): Promise<{ agent: number; keeper: number }> {
+  const children = (await succeed('pgrep', ['-P', String(engine.pid())])).trim().split('\n').map(Number);
+  const keeper = (await command('pgrep', ['-f', `berth-keeper.*${engine.execRoot}`])).stdout
+    .trim()
+    .split('\n')
+    .map(Number);
+  return { agent: children[0] ?? 0, keeper: keeper[0] ?? 0 };
 }

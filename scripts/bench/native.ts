@@ -1,39 +1,12 @@
-import { command, succeed } from '../../test/support/command.ts';
+import { succeed } from '../../test/support/command.ts';
 import { type NativeEngine, startNativeEngine } from '../../test/support/engine.ts';
 import { busyboxArchive } from '../../test/support/images.ts';
 import { startPeer } from '../../test/support/peer.ts';
 import { cycle, openApi } from './api.ts';
 import { requireWholeWork } from './guards.ts';
-import { pssMegabytes } from './memory.ts';
+import { engineProcesses, pssMegabytes } from './memory.ts';
 import { compared, limited, type Row } from './numbers.ts';
-
-/** The agent and its keeper. */
-async function engineProcesses(engine: NativeEngine): Promise<{ agent: number; keeper: number }> {
-  const children = (await succeed('pgrep', ['-P', String(engine.pid())])).trim().split('\n').map(Number);
-  const keeper = (await command('pgrep', ['-f', `berth-keeper.*${engine.execRoot}`])).stdout
-    .trim()
-    .split('\n')
-    .map(Number);
-  return { agent: children[0] ?? 0, keeper: keeper[0] ?? 0 };
-}
-
-/**
- * Turns of ours and the peer's alternate, so that both meet the same noise of the machine; in batches, of which the first
- * turns do not count, for after each turn an engine goes on tidying up.
- */
-export async function alternate(rounds: number, batch: number, turns: (() => Promise<number>)[]): Promise<number[][]> {
-  const samples: number[][] = turns.map(() => []);
-  for (let round = 0; round < rounds; round += batch) {
-    for (const [index, turn] of turns.entries()) {
-      const skipped = batch > 1 ? 3 : 0;
-      for (let count = -skipped; count < batch; count++) {
-        const sample = await turn();
-        if (count >= 0) samples[index]?.push(sample);
-      }
-    }
-  }
-  return samples;
-}
+import { alternate } from './turns.ts';
 
 async function lives(ours: string, peer: string, rounds: number): Promise<Row[]> {
   const apis = [openApi(ours), openApi(peer)] as const;
