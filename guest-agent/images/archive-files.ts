@@ -7,6 +7,7 @@ import { type Extract, extract } from 'tar-stream';
 import { invalidArgument, messageOf } from '../../contracts/errors.ts';
 import type { ContentStore, IngestedBlob } from '../content/index.ts';
 import { compressionOfBytes } from './layer-transfers.ts';
+import { programFor, unpackedBy } from './unpacked-by-program.ts';
 
 type Entry = Extract extends AsyncIterable<infer Source> ? Source : never;
 
@@ -119,6 +120,8 @@ async function spoolOf(entry: Entry, content: ContentStore): Promise<IngestedBlo
 /** The tar in `source`, whatever it is packed with. */
 export async function tarIn(source: Readable, signal: AbortSignal): Promise<Readable> {
   const start = await firstChunk(source, signal);
+  const program = programFor(start);
+  if (program) return unpackedBy(program, source);
   const compression = compressionOfBytes(start);
   if (compression === 'none') return source;
   const unpacker = compression === 'gzip' ? createGunzip() : createZstdDecompress();

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLog } from '../../../base/log.ts';
@@ -111,6 +112,23 @@ describe.skipIf(!canRun)('images on a real kernel, with a real registry', () => 
     const second = await open('second');
     const [fromLayout] = await second.load(createReadStream(layout), quiet);
     expect(fromLayout?.config.rootfs).toEqual(loaded?.config.rootfs);
+  });
+
+  it('loads archives however they are packed, and says when one is cut off', async () => {
+    const quiet = { quiet: true, progress: () => undefined };
+    for (const [program, ...args] of [
+      ['gzip', '-c'],
+      ['zstd', '-c', '-q'],
+      ['xz', '-0', '-c'],
+      ['bzip2', '-c'],
+    ]) {
+      const packed = execFileSync(program ?? '', [...args, busybox], { maxBuffer: 1 << 26 });
+      const fresh = await open(`packed-${program}`);
+      const [loaded] = await fresh.load(Readable.from([packed]), quiet);
+      expect(loaded?.references.map(({ path }) => path)).toEqual(['library/busybox']);
+      const cut = Readable.from([packed.subarray(0, packed.length / 2)]);
+      await expect(fresh.load(cut, quiet)).rejects.toThrow(/unexpected EOF|exit status|invalid/);
+    }
   });
 
   it('says when the disk is full, gives the room back, and works when there is room', async () => {
