@@ -275,9 +275,9 @@ function endpointDocument(
     Gateway: held?.gateway ?? '',
     IPAddress: held?.ipAddress ?? '',
     IPPrefixLen: held?.prefixLength ?? 0,
-    IPv6Gateway: '',
-    GlobalIPv6Address: '',
-    GlobalIPv6PrefixLen: 0,
+    IPv6Gateway: held?.ipv6Gateway ?? '',
+    GlobalIPv6Address: held?.ipv6Address ?? '',
+    GlobalIPv6PrefixLen: held?.ipv6PrefixLength ?? 0,
     DNSNames: last?.dnsNames ?? null,
   };
 }

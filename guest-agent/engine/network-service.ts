@@ -43,7 +43,7 @@ export class NetworkService implements NetworksService {
         EndpointID: endpoint.endpointId,
         MacAddress: endpoint.macAddress,
         IPv4Address: endpoint.ipAddress ? `${endpoint.ipAddress}/${endpoint.prefixLength}` : '',
-        IPv6Address: '',
+        IPv6Address: endpoint.ipv6Address ? `${endpoint.ipv6Address}/${endpoint.ipv6PrefixLength}` : '',
       };
       return [id, document] as const;
     });

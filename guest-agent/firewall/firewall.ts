@@ -31,10 +31,16 @@ export interface Firewall {
 /** In the network namespace of the calling thread. @throws Error when libnftables is not installed */
 export function openFirewall(): Firewall {
   const nft = new Nftables();
+  /** bridges with IPv6 too */
+  const dual = new Set<string>();
   return {
-    ensureBridge: rules => void nft.run(tableCommands(rules)),
+    ensureBridge: rules => {
+      nft.run(tableCommands(rules));
+      if (rules.subnet6) dual.add(rules.bridge);
+    },
     removeBridge: bridge => {
       nft.run(removeTableCommands(bridge));
+      if (dual.delete(bridge)) nft.run(removeTableCommands(bridge, 'ip6'));
       changePlaces(nft, { everywhere: true }, (place, rules) =>
         dismissalCommands(place, rules, name => name === bridge),
       );
@@ -50,7 +56,8 @@ export function openFirewall(): Firewall {
     },
     publish: (bridge, forwards) => void (forwards.length > 0 && nft.run(publishCommands(bridge, forwards))),
     withdraw: (bridge, forwards) => void (forwards.length > 0 && nft.run(withdrawCommands(bridge, forwards))),
-    replace: (bridge, forwards) => void nft.run(replaceCommands(bridge, forwards)),
+    replace: (bridge, forwards) =>
+      void nft.run(replaceCommands(bridge, forwards, dual.has(bridge) ? ['ip', 'ip6'] : ['ip'])),
     close: () => nft.close(),
   };
 }

@@ -4,6 +4,8 @@ export interface BridgeRules {
   bridge: string;
   /** `172.17.0.0/16` */
   subnet: string;
+  /** `fd00:1::/64`, where the network has IPv6 too */
+  subnet6?: string;
   /** nothing leaves and nothing enters */
   internal: boolean;
   /** containers' addresses are hidden behind the host's */
@@ -13,7 +15,7 @@ export interface BridgeRules {
 /** A host's port and the container's address that serves it. */
 export interface PortForward {
   protocol: 'tcp' | 'udp' | 'sctp';
-  /** `0.0.0.0` for every address of the host */
+  /** `0.0.0.0` or `::` for every address of the host */
   hostIp: string;
   hostPort: number;
   address: string;
@@ -21,21 +23,33 @@ export interface PortForward {
 }
 
 const protocols = ['tcp', 'udp', 'sctp'] as const;
-const everywhere = '0.0.0.0';
+export type Family = 'ip' | 'ip6';
+
+const everywhere: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 const numericPriority = { raw: -300, destination: -100, filter: 0, source: 100 };
 
 /** `ip berth_berth0`: one table for each bridge, so that engines side by side never touch each other's. */
-export const tableOf = (bridge: string): string => `ip berth_${bridge}`;
+export const tableOf = (bridge: string, family: Family = 'ip'): string => `${family} berth_${bridge}`;
+
+const familyOf = (address: string): Family => (address.includes(':') ? 'ip6' : 'ip');
 
 /**
  * Makes the table or makes it right again, in one transaction. The maps of published ports keep their elements, so
  * running containers stay reachable while an engine starts.
  */
 export function tableCommands(rules: BridgeRules): string {
-  const table = tableOf(rules.bridge);
+  const { subnet6 } = rules;
+  return [familyCommands(rules, 'ip'), ...(subnet6 ? [familyCommands({ ...rules, subnet: subnet6 }, 'ip6')] : [])].join(
+    '\n',
+  );
+}
+
+function familyCommands(rules: BridgeRules, family: Family): string {
+  const table = tableOf(rules.bridge, family);
+  const address = family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
   const maps = protocols.flatMap(protocol => [
-    `add map ${table} ${protocol}_anywhere { type inet_service : ipv4_addr . inet_service; }`,
-    `add map ${table} ${protocol}_at { type ipv4_addr . inet_service : ipv4_addr . inet_service; }`,
+    `add map ${table} ${protocol}_anywhere { type inet_service : ${address} . inet_service; }`,
+    `add map ${table} ${protocol}_at { type ${address} . inet_service : ${address} . inet_service; }`,
   ]);
   const chains = [
     ['published', ''],
@@ -45,31 +59,43 @@ export function tableCommands(rules: BridgeRules): string {
     ['forward', `{ type filter hook forward priority ${numericPriority.filter}; policy accept; }`],
     ['postrouting', `{ type nat hook postrouting priority ${numericPriority.source}; policy accept; }`],
   ].flatMap(([name, hook]) => [`add chain ${table} ${name} ${hook}`.trimEnd(), `flush chain ${table} ${name}`]);
-  const lines = chainRules(rules).map(([chain, rule]) => `add rule ${table} ${chain} ${rule}`);
+  const lines = chainRules(rules, family).map(([chain, rule]) => `add rule ${table} ${chain} ${rule}`);
   return [`add table ${table}`, ...maps, ...chains, ...lines].join('\n');
 }
 
-function chainRules({ bridge, subnet, internal, masquerade }: BridgeRules): [chain: string, rule: string][] {
+function chainRules(
+  { bridge, subnet, internal, masquerade }: BridgeRules,
+  family: Family,
+): [chain: string, rule: string][] {
   const published = protocols.flatMap((protocol): [string, string][] => [
-    ['published', `dnat ip to ip daddr . ${protocol} dport map @${protocol}_at`],
-    ['published', `fib daddr type local dnat ip to ${protocol} dport map @${protocol}_anywhere`],
+    ['published', `dnat ${family} to ${family} daddr . ${protocol} dport map @${protocol}_at`],
+    ['published', `fib daddr type local dnat ${family} to ${protocol} dport map @${protocol}_anywhere`],
   ]);
   return [
     ...published,
-    // Ports published on 127.0.0.1, and route_localnet on the bridge, must not open loopback to neighbours.
-    ['guard', 'iifname != "lo" ip daddr 127.0.0.0/8 drop'],
-    ['guard', `iifname "${bridge}" ip saddr 127.0.0.0/8 drop`],
+    ...(family === 'ip' ? loopbackGuard(bridge) : []),
     ['prerouting', 'jump published'],
     ['output', 'jump published'],
-    ...(internal ? internalRules(bridge, subnet) : forwardRules(bridge)),
+    ...(internal ? internalRules(bridge, subnet, family) : forwardRules(bridge)),
     // A container that reaches itself or a neighbour through the host's address, and the host's own loopback.
-    ['postrouting', `oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade`],
-    ['postrouting', `oifname "${bridge}" ip saddr ${subnet} ct status dnat masquerade`],
+    ...(family === 'ip' ? [loopbackWayOut(bridge)] : []),
+    ['postrouting', `oifname "${bridge}" ${family} saddr ${subnet} ct status dnat masquerade`],
     ...(masquerade && !internal
-      ? [['postrouting', `ip saddr ${subnet} oifname != "${bridge}" masquerade`] as [string, string]]
+      ? [['postrouting', `${family} saddr ${subnet} oifname != "${bridge}" masquerade`] as [string, string]]
       : []),
   ];
 }
+
+/** Ports published on 127.0.0.1, and route_localnet on the bridge, must not open loopback to neighbours. */
+const loopbackGuard = (bridge: string): [string, string][] => [
+  ['guard', 'iifname != "lo" ip daddr 127.0.0.0/8 drop'],
+  ['guard', `iifname "${bridge}" ip saddr 127.0.0.0/8 drop`],
+];
+
+const loopbackWayOut = (bridge: string): [string, string] => [
+  'postrouting',
+  `oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade`,
+];
 
 /** Out is free, in only as an answer or by a published port; this also keeps other bridges' containers away. */
 function forwardRules(bridge: string): [string, string][] {
@@ -82,10 +108,10 @@ function forwardRules(bridge: string): [string, string][] {
   ];
 }
 
-function internalRules(bridge: string, subnet: string): [string, string][] {
+function internalRules(bridge: string, subnet: string, family: Family): [string, string][] {
   return [
-    ['forward', `iifname "${bridge}" ip daddr != ${subnet} drop`],
-    ['forward', `oifname "${bridge}" ip saddr != ${subnet} drop`],
+    ['forward', `iifname "${bridge}" ${family} daddr != ${subnet} drop`],
+    ['forward', `oifname "${bridge}" ${family} saddr != ${subnet} drop`],
   ];
 }
 
@@ -96,26 +122,32 @@ export const withdrawCommands = (bridge: string, forwards: readonly PortForward[
   elementCommands('delete', bridge, forwards);
 
 /** Makes `forwards` the only ones of the bridge, in one transaction. */
-export function replaceCommands(bridge: string, forwards: readonly PortForward[]): string {
-  const table = tableOf(bridge);
-  const flushes = protocols.flatMap(protocol => [
-    `flush map ${table} ${protocol}_anywhere`,
-    `flush map ${table} ${protocol}_at`,
-  ]);
+export function replaceCommands(
+  bridge: string,
+  forwards: readonly PortForward[],
+  families: readonly Family[] = ['ip'],
+): string {
+  const maps = families.flatMap(family =>
+    protocols.flatMap(protocol =>
+      [`${protocol}_anywhere`, `${protocol}_at`].map(map => `${tableOf(bridge, family)} ${map}`),
+    ),
+  );
+  const flushes = maps.map(map => `flush map ${map}`);
   return [...flushes, elementCommands('add', bridge, forwards)].join('\n').trimEnd();
 }
 
 /** Works whether the table is there or not. */
-export const removeTableCommands = (bridge: string): string =>
-  `add table ${tableOf(bridge)}\ndelete table ${tableOf(bridge)}`;
+export const removeTableCommands = (bridge: string, family: Family = 'ip'): string =>
+  `add table ${tableOf(bridge, family)}\ndelete table ${tableOf(bridge, family)}`;
 
 function elementCommands(verb: 'add' | 'delete', bridge: string, forwards: readonly PortForward[]): string {
   return forwards
     .map(({ protocol, hostIp, hostPort, address, containerPort }) => {
-      const [map, key] =
-        hostIp === everywhere ? [`${protocol}_anywhere`, `${hostPort}`] : [`${protocol}_at`, `${hostIp} . ${hostPort}`];
+      const [map, key] = everywhere.has(hostIp)
+        ? [`${protocol}_anywhere`, `${hostPort}`]
+        : [`${protocol}_at`, `${hostIp} . ${hostPort}`];
       const value = verb === 'add' ? ` : ${address} . ${containerPort}` : '';
-      return `${verb} element ${tableOf(bridge)} ${map} { ${key}${value} }`;
+      return `${verb} element ${tableOf(bridge, familyOf(address))} ${map} { ${key}${value} }`;
     })
     .join('\n');
 }

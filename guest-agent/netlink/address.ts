@@ -1,5 +1,6 @@
 import type { RouteConnection } from './connection.ts';
-import { decodeAttributes, NLM_F_CREATE, NLM_F_EXCL, type Request, u32 } from './message.ts';
+import { familyOf, inetBytes, inetText } from './inet.ts';
+import { type Attribute, decodeAttributes, NLM_F_CREATE, NLM_F_EXCL, type Request, u32 } from './message.ts';
 
 const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;
@@ -8,34 +9,40 @@ const AF_INET = 2;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
+const IFA_F_NODAD = 2;
 
-/** An IPv4 address of a link. */
+/** An address of a link. */
 export interface LinkAddress {
   index: number;
-  /** dotted */
+  /** dotted, or with colons */
   address: string;
   prefixLength: number;
 }
 
-export const inetBytes = (address: string): Buffer => Buffer.from(address.split('.').map(Number));
-export const inetText = (bytes: Uint8Array): string => bytes.join('.');
-
-/** Gives an IPv4 address with its broadcast address to a link; its subnet's route comes by itself once the link is up. */
+/**
+ * Gives an address to a link, an IPv4 one with its broadcast address; its subnet's route comes by itself once the link is
+ * up. Nobody is asked whether an IPv6 one is free: it is ours to give.
+ */
 export function addAddress({ index, address, prefixLength }: LinkAddress): Request {
   const local = inetBytes(address);
-  const broadcast = u32(0);
-  broadcast.writeUInt32BE((local.readUInt32BE() | (prefixLength === 0 ? ~0 : 2 ** (32 - prefixLength) - 1)) >>> 0);
+  const family = familyOf(address);
   return {
     type: RTM_NEWADDR,
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    head: addressHead(index, prefixLength),
+    head: addressHead(index, prefixLength, family),
     attributes: [
       [IFA_LOCAL, local],
       [IFA_ADDRESS, local],
-      [IFA_BROADCAST, broadcast],
+      ...(family === AF_INET ? [[IFA_BROADCAST, broadcastOf(local, prefixLength)] satisfies Attribute] : []),
     ],
     subject: `address ${address}/${prefixLength}`,
   };
+}
+
+function broadcastOf(address: Buffer, prefixLength: number): Buffer {
+  const broadcast = u32(0);
+  broadcast.writeUInt32BE((address.readUInt32BE() | (prefixLength === 0 ? ~0 : 2 ** (32 - prefixLength) - 1)) >>> 0);
+  return broadcast;
 }
 
 export function removeAddress({ index, address, prefixLength }: LinkAddress): Request {
@@ -60,10 +67,11 @@ export function listAddresses(connection: RouteConnection): LinkAddress[] {
 }
 
 /** `struct ifaddrmsg`. */
-function addressHead(index: number, prefixLength: number): Buffer {
+function addressHead(index: number, prefixLength: number, family = AF_INET): Buffer {
   const head = Buffer.alloc(8);
-  head.writeUInt8(AF_INET, 0);
+  head.writeUInt8(family, 0);
   head.writeUInt8(prefixLength, 1);
+  if (family !== AF_INET) head.writeUInt8(IFA_F_NODAD, 2);
   head.writeUInt32LE(index, 4);
   return head;
 }

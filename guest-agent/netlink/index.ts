@@ -2,6 +2,7 @@
 export { addAddress, type LinkAddress, listAddresses, removeAddress } from './address.ts';
 export { NetfilterConnection, RouteConnection } from './connection.ts';
 export { forgetDatagrams } from './conntrack.ts';
+export { inetBytes, inetText } from './inet.ts';
 export {
   addBridge,
   addPair,

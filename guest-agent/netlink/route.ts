@@ -1,5 +1,5 @@
-import { inetBytes, inetText } from './address.ts';
 import type { RouteConnection } from './connection.ts';
+import { familyOf, inetBytes, inetText } from './inet.ts';
 import { type Attribute, decodeAttributes, NLM_F_CREATE, NLM_F_REPLACE, type Request, u32 } from './message.ts';
 
 const RTM_NEWROUTE = 24;
@@ -15,9 +15,9 @@ const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_TABLE = 15;
 
-/** An IPv4 route of the main table. */
+/** A route of the main table. */
 export interface Route {
-  /** dotted; `0.0.0.0` with length 0 is the default route */
+  /** `0.0.0.0` or `::` with length 0 is the default route */
   destination: string;
   prefixLength: number;
   gateway?: string;
@@ -33,7 +33,7 @@ export function setRoute({ destination, prefixLength, gateway, index }: Route): 
   return {
     type: RTM_NEWROUTE,
     flags: NLM_F_CREATE | NLM_F_REPLACE,
-    head: routeHead(prefixLength, gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE),
+    head: routeHead(prefixLength, gateway === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE, familyOf(destination)),
     attributes,
     subject: `route ${destination}/${prefixLength}`,
   };
@@ -59,6 +59,6 @@ export function listRoutes(connection: RouteConnection): Route[] {
 }
 
 /** `struct rtmsg`. */
-function routeHead(prefixLength: number, scope: number): Buffer {
-  return Buffer.from([AF_INET, prefixLength, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST, 0, 0, 0, 0]);
+function routeHead(prefixLength: number, scope: number, family = AF_INET): Buffer {
+  return Buffer.from([family, prefixLength, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, scope, RTN_UNICAST, 0, 0, 0, 0]);
 }

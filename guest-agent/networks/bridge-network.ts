@@ -3,8 +3,9 @@ import { invalidArgument } from '../../contracts/errors.ts';
 import type { Firewall, PortForward } from '../firewall/index.ts';
 import { forgetDatagrams, type NetfilterConnection, type RouteConnection } from '../netlink/index.ts';
 import { ensureBridge, outerMtu, removeBridge } from './bridge.ts';
-import type { NetworkRecord, PublishedPort, Subnet } from './contract.ts';
+import type { Endpoint, NetworkRecord, PublishedPort, Subnet } from './contract.ts';
 import { AddressPool } from './ipam.ts';
+import { AddressPool6 } from './ipv6.ts';
 import { isOn, option } from './network-options.ts';
 import type { Port } from './sandbox.ts';
 
@@ -22,6 +23,8 @@ export class BridgeNetwork {
   readonly bridge: string;
   readonly subnet: Subnet;
   readonly addresses: AddressPool;
+  readonly subnet6?: Subnet;
+  readonly addresses6?: AddressPool6;
   readonly index: number;
   readonly #ground: Ground;
   readonly #mtu: number;
@@ -29,20 +32,26 @@ export class BridgeNetwork {
 
   /** Makes what is missing and repairs the rest. @throws SyscallError, NftError */
   constructor(record: NetworkRecord, ground: Ground) {
-    const subnet = record.ipam.config[0];
+    const subnet = record.ipam.config.find(one => !one.subnet.includes(':'));
+    const subnet6 = record.enableIPv6 ? record.ipam.config.find(one => one.subnet.includes(':')) : undefined;
     if (!subnet || record.bridge === undefined) throw invalidArgument(`network ${record.name} has no subnet`);
     this.record = record;
     this.bridge = record.bridge;
     this.subnet = subnet;
     this.addresses = new AddressPool(subnet);
+    if (subnet6) {
+      this.subnet6 = subnet6;
+      this.addresses6 = new AddressPool6(subnet6);
+    }
     this.#ground = ground;
     this.#mtu = Number(record.options[option.mtu]) || outerMtu(ground.host);
     this.#makeRules(); // before the bridge: route_localnet must never be without its guard
-    this.index = ensureBridge(ground.host, { name: this.bridge, subnet, mtu: this.#mtu }, ground.log);
+    this.index = ensureBridge(ground.host, { name: this.bridge, subnet, subnet6, mtu: this.#mtu }, ground.log);
   }
 
   get port(): Port {
-    return { bridge: this.index, mtu: this.#mtu, isolated: !isOn(this.record.options[option.betweenContainers], true) };
+    const isolated = !isOn(this.record.options[option.betweenContainers], true);
+    return { bridge: this.index, mtu: this.#mtu, isolated, ipv6: this.subnet6 !== undefined };
   }
 
   /** On which of the host's addresses ports are published if the user does not say. */
@@ -55,9 +64,19 @@ export class BridgeNetwork {
     return this.record.internal ? undefined : this.subnet.gateway;
   }
 
-  publish(id: string, address: string, ports: readonly PublishedPort[]): void {
-    if (ports.length === 0) return;
-    const forwards = ports.map(port => ({ ...port, address }));
+  get gateway6(): string | undefined {
+    return this.record.internal ? undefined : this.subnet6?.gateway;
+  }
+
+  /** Others may have the addresses of an endpoint. Any number of times. */
+  giveBack({ ipAddress, ipv6Address }: Endpoint): void {
+    if (ipAddress) this.addresses.release(ipAddress);
+    if (ipv6Address) this.addresses6?.release(ipv6Address);
+  }
+
+  publish(id: string, endpoint: Endpoint, ports: readonly PublishedPort[]): void {
+    const forwards = forwardsTo(endpoint, ports);
+    if (forwards.length === 0) return;
     const { firewall, log } = this.#ground;
     try {
       firewall.publish(this.bridge, forwards);
@@ -71,12 +90,9 @@ export class BridgeNetwork {
   }
 
   /** After a restart: remembered now, put in with all others by {@link reconcile}. */
-  remember(id: string, address: string, ports: readonly PublishedPort[]): void {
-    if (ports.length > 0)
-      this.#forwards.set(
-        id,
-        ports.map(port => ({ ...port, address })),
-      );
+  remember(id: string, endpoint: Endpoint, ports: readonly PublishedPort[]): void {
+    const forwards = forwardsTo(endpoint, ports);
+    if (forwards.length > 0) this.#forwards.set(id, forwards);
   }
 
   /** By id, any number of times; never throws: whoever gives back goes on. */
@@ -127,6 +143,7 @@ export class BridgeNetwork {
     this.#ground.firewall.ensureBridge({
       bridge: this.bridge,
       subnet: this.subnet.subnet,
+      ...(this.subnet6 && { subnet6: this.subnet6.subnet }),
       internal: this.record.internal,
       masquerade: isOn(this.record.options[option.masquerade], true),
     });
@@ -137,6 +154,14 @@ export class BridgeNetwork {
     removeBridge(this.#ground.host, this.bridge);
     this.#ground.firewall.removeBridge(this.bridge);
   }
+}
+
+/** Ports of an address of the host lead to the container's address of the same family. */
+function forwardsTo({ ipAddress, ipv6Address }: Endpoint, ports: readonly PublishedPort[]): PortForward[] {
+  return ports.flatMap(port => {
+    const address = port.hostIp.includes(':') ? ipv6Address : ipAddress;
+    return address ? [{ ...port, address }] : [];
+  });
 }
 
 /** The default network's options, in Docker's words. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Log } from '../../base/log.ts';
 import { conflict } from '../../contracts/errors.ts';
 import {
@@ -16,6 +16,7 @@ import {
   removeAddress,
   removeLink,
 } from '../netlink/index.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
 import type { Subnet } from './contract.ts';
 import { type Block, blockOf, parseCidr, requireIpv4 } from './ipv4.ts';
 
@@ -24,6 +25,7 @@ const defaultMtu = 1500;
 export interface BridgeSpec {
   name: string;
   subnet: Subnet;
+  subnet6?: Subnet;
   mtu: number;
 }
 
@@ -40,7 +42,8 @@ export function ensureBridge(host: RouteConnection, spec: BridgeSpec, log: Log):
     ...(right ? [] : [addAddress(wanted)]),
     changeLink(index, { up: true, mtu: spec.mtu }),
   );
-  writeSettings(spec.name, log);
+  writeSettings(spec, log);
+  if (spec.subnet6) addGateway6(host, index, spec.subnet6);
   return index;
 }
 
@@ -79,13 +82,29 @@ export function outerMtu(host: RouteConnection): number {
   return Math.min(mtu ?? defaultMtu, defaultMtu);
 }
 
+function addGateway6(host: RouteConnection, index: number, { subnet, gateway }: Subnet): void {
+  try {
+    host.request(addAddress({ index, address: gateway, prefixLength: Number(subnet.split('/')[1]) }));
+  } catch (error) {
+    if (!isSyscallError(error, 'EEXIST')) throw error;
+  }
+}
+
+/** A host that forwards hears no more router advertisements, unless its links are told to: its own way out may be one. */
+function keptAdvertisements(): Record<string, string> {
+  const links = readdirSync('/proc/sys/net/ipv6/conf').map(name => `net/ipv6/conf/${name}/accept_ra`);
+  const hearing = links.filter(setting => readFileSync(`/proc/sys/${setting}`, 'utf8').trim() === '1');
+  return Object.fromEntries(hearing.map(setting => [setting, '2']));
+}
+
 /** `route_localnet` is what lets the host's own 127.0.0.1 be published; the firewall's guard makes it safe (CVE-2020-8558). */
-function writeSettings(bridge: string, log: Log): void {
+function writeSettings({ name: bridge, subnet6 }: BridgeSpec, log: Log): void {
   const settings = {
     'net/ipv4/ip_forward': '1',
     [`net/ipv4/conf/${bridge}/route_localnet`]: '1',
     [`net/ipv6/conf/${bridge}/accept_ra`]: '0',
-    [`net/ipv6/conf/${bridge}/disable_ipv6`]: '1',
+    [`net/ipv6/conf/${bridge}/disable_ipv6`]: subnet6 ? '0' : '1',
+    ...(subnet6 ? { ...keptAdvertisements(), 'net/ipv6/conf/all/forwarding': '1' } : {}),
   };
   for (const [name, value] of Object.entries(settings)) {
     try {

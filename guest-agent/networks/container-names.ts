@@ -85,7 +85,7 @@ function splits(name: string): [name: string, network: string][] {
 
 const addressesOf = (endpoints: readonly Endpoint[]): Addresses => ({
   ipv4: endpoints.flatMap(({ ipAddress }) => ipAddress || []),
-  ipv6: [],
+  ipv6: endpoints.flatMap(({ ipv6Address }) => ipv6Address ?? []),
 });
 
 let known: { changed: number; resolver: Resolver } | undefined;

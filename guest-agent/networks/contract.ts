@@ -7,7 +7,7 @@ export type Protocol = 'tcp' | 'udp' | 'sctp';
 export interface PortMapping {
   containerPort: number;
   protocol: Protocol;
-  /** IPv4 address of this host; empty or absent means every address */
+  /** address of this host; empty or absent means every address */
   hostIp?: string;
   hostPort?: number;
   hostPortEnd?: number;
@@ -82,6 +82,10 @@ export interface Endpoint {
   ipAddress: string;
   prefixLength: number;
   gateway: string;
+  /** in networks that have IPv6 too */
+  ipv6Address?: string;
+  ipv6PrefixLength?: number;
+  ipv6Gateway?: string;
   macAddress: string;
   aliases: string[];
   /** what this container is called by others of the network, its name first; absent where there is no name service */

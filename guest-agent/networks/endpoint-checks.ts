@@ -1,22 +1,29 @@
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { EndpointRequest, NetworkRecord } from './contract.ts';
 import { contains, parseCidr, parseIpv4 } from './ipv4.ts';
+import { holds, parseIpv6 } from './ipv6.ts';
 
 /** What of a wish for a network cannot be, in Docker's words (moby validateEndpointSettings). */
 export function complaintsAbout(wish: EndpointRequest, { predefined, ipam }: NetworkRecord): string[] {
   const complaints: string[] = [];
-  const { ipAddress, aliases = [] } = wish;
-  if (predefined && ipAddress) complaints.push('user specified IP address is supported on user defined networks only');
+  const { ipAddress, ipv6Address, aliases = [] } = wish;
+  if (predefined && (ipAddress || ipv6Address))
+    complaints.push('user specified IP address is supported on user defined networks only');
   if (predefined && aliases.length > 0)
     complaints.push('network-scoped alias is supported only for containers in user defined networks');
+  const sixth = ipam.config.filter(({ subnet }) => subnet.includes(':'));
+  if (ipv6Address && parseIpv6(ipv6Address) === undefined) complaints.push(`invalid IPv6 address: ${ipv6Address}`);
+  if (ipv6Address && !sixth.some(({ subnet }) => holds(subnet, ipv6Address)))
+    complaints.push(`no configured subnet or ip-range contain the IP address ${ipv6Address}`);
   if (!ipAddress) return complaints;
+  const fourth = ipam.config.filter(config => !sixth.includes(config));
   const address = parseIpv4(ipAddress);
   if (address === undefined) complaints.push(`invalid IPv4 address: ${ipAddress}`);
-  if (!predefined && ipam.config.every(({ subnetChosen }) => subnetChosen)) {
+  if (!predefined && fourth.every(({ subnetChosen }) => subnetChosen)) {
     complaints.push(
       'user specified IP address is supported only when connecting to networks with user configured subnets',
     );
-  } else if (address !== undefined && !ipam.config.some(({ subnet }) => contains(parseCidr(subnet).block, address))) {
+  } else if (address !== undefined && !fourth.some(({ subnet }) => contains(parseCidr(subnet).block, address))) {
     complaints.push(`no configured subnet or ip-range contain the IP address ${ipAddress}`);
   }
   return complaints;

@@ -63,11 +63,36 @@ export function plugEndpoint(
   if (!ready) wires.push(wire);
   const endpoint = newEndpoint(plug, wire, plug.member);
   endpoints.push(endpoint);
-  const { ipAddress: address, prefixLength, macAddress } = endpoint;
-  const gateway = outlet ? network.gateway : undefined;
   writeEndpointSettings(namespace, wish, wire.interfaceName);
-  configure(namespace, wire, { address, prefixLength, macAddress, ...(gateway && { gateway }) });
+  configure(namespace, wire, { macAddress: endpoint.macAddress, addresses: addressesOf(endpoint, outlet) });
   return endpoint;
+}
+
+/** @throws like the pool of addresses; then the other family's address is given back */
+function sixOf(
+  network: BridgeNetwork,
+  wish: EndpointRequest,
+  ipAddress: string,
+): Pick<Endpoint, 'ipv6Address' | 'ipv6PrefixLength' | 'ipv6Gateway'> {
+  const { addresses6: pool, gateway6 } = network;
+  if (!pool) return {};
+  try {
+    const ipv6Address = pool.allocate(wish.ipv6Address || undefined);
+    return { ipv6Address, ipv6PrefixLength: pool.prefixLength, ...(gateway6 && { ipv6Gateway: gateway6 }) };
+  } catch (error) {
+    network.addresses.release(ipAddress);
+    throw error;
+  }
+}
+
+function addressesOf(endpoint: Endpoint, outlet: boolean): Parameters<typeof configure>[2]['addresses'] {
+  const { ipAddress: address, prefixLength, gateway, ipv6Address, ipv6PrefixLength = 0, ipv6Gateway } = endpoint;
+  return [
+    { address, prefixLength, ...(outlet && { gateway }) },
+    ...(ipv6Address
+      ? [{ address: ipv6Address, prefixLength: ipv6PrefixLength, ...(outlet && { gateway: ipv6Gateway }) }]
+      : []),
+  ];
 }
 
 /** In a network without addresses, `host` or `none`. */
@@ -106,6 +131,7 @@ const precedenceOf = ({ network, wish }: Join): Parameters<typeof byPrecedence>[
 function newEndpoint({ network, wish }: Join, wire: Wire, member: Member): Endpoint {
   const { record } = network;
   const ipAddress = network.addresses.allocate(wish.ipAddress || undefined);
+  const six = sixOf(network, wish, ipAddress);
   const wantedMac = wish.macAddress || (wire.interfaceName === 'eth0' ? member.macAddress : undefined);
   const aliases = [...new Set([...(wish.aliases ?? []), ...(member.aliases ?? [])])];
   return {
@@ -117,6 +143,7 @@ function newEndpoint({ network, wish }: Join, wire: Wire, member: Member): Endpo
     ipAddress,
     prefixLength: network.addresses.prefixLength,
     gateway: network.gateway ?? '',
+    ...six,
     macAddress: wantedMac || macOf(ipAddress),
     aliases,
     ...(record.predefined ? {} : { dnsNames: dnsNamesOf({ ...member, aliases }) }),

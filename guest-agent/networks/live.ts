@@ -53,6 +53,10 @@ export function outletOf({ endpoints }: SandboxRecord): Endpoint | undefined {
   return first && first.gateway !== '' ? first : undefined;
 }
 
+/** Every address, in the order of the hosts file. */
+export const addressesOf = (endpoints: readonly Endpoint[]): string[] =>
+  endpoints.flatMap(({ ipAddress, ipv6Address }) => [ipAddress, ipv6Address ?? '']).filter(address => address !== '');
+
 /** What the engine is told. */
 export function sandboxOf(live: Live, namespace: Namespace | undefined, exposed: readonly string[] = []): Sandbox {
   const { record } = live;

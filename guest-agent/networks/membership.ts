@@ -65,7 +65,7 @@ export function leaveNetwork(live: Live, network: NetworkRecord, rooms: Membersh
 function settle(live: Live, { publishing }: Membership): void {
   const outlet = outletOf(live.record);
   if (outlet && live.namespace && outlet.endpointId !== live.outlet?.endpointId)
-    leaveBy(live.namespace, outlet.interfaceName, outlet.gateway);
+    leaveBy(live.namespace, outlet.interfaceName, [outlet.gateway, outlet.ipv6Gateway ?? ''].filter(Boolean));
   publishing.follow(live);
 }
 
@@ -75,7 +75,7 @@ function unplug(live: Live, endpoint: Endpoint, { networks, ground }: Membership
     live.wires.splice(live.wires.indexOf(wire), 1);
     plugOut(ground.host, wire);
   }
-  networks.findBridge(endpoint.networkId)?.addresses.release(endpoint.ipAddress);
+  networks.findBridge(endpoint.networkId)?.giveBack(endpoint);
 }
 
 /** After a failure: the endpoint as far as it came to be, or only its link. */

@@ -5,7 +5,7 @@ import { resolvConfOf } from './container-files.ts';
 import { ContainerNames } from './container-names.ts';
 import type { Endpoint, HostFiles, Naming } from './contract.ts';
 import { editLines, ownLines, replaceFile } from './host-files.ts';
-import type { Live } from './live.ts';
+import { addressesOf, type Live } from './live.ts';
 import { NetworkNames } from './network-names.ts';
 
 const noNaming: Naming = { hostname: '' };
@@ -48,14 +48,14 @@ export class NamingOffice {
     const served = live.names !== undefined;
     this.#serve(live);
     if (!served && live.names) replaceFile(files.resolvConf, resolvConfOf(naming, { named: true, onHost: false }));
-    editLines(files.hosts, { and: ownLines({ ...naming, addresses: [endpoint.ipAddress] }) });
+    editLines(files.hosts, { and: ownLines({ ...naming, addresses: addressesOf([endpoint]) }) });
   }
 
   /** A running container has one endpoint less. */
   left(live: Live, endpoint: Endpoint): void {
     const { id, files, naming = noNaming } = live.record;
     this.#names.remove(id, endpoint);
-    editLines(files.hosts, { without: ownLines({ ...naming, addresses: [endpoint.ipAddress] }) });
+    editLines(files.hosts, { without: ownLines({ ...naming, addresses: addressesOf([endpoint]) }) });
   }
 
   /** From now on it is found under its new name, and no longer under the old one. */

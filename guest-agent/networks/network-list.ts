@@ -6,6 +6,7 @@ import type { AddressBlock, NetworkCreateRequest, NetworkRecord, NetworksOptions
 import { readHostResolver } from './host-files.ts';
 import { chooseSubnet, completeSubnet, subnetOfBridge } from './ipam.ts';
 import { type Block, blockOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
+import { chooseSubnet6, completeSubnet6 } from './ipv6.ts';
 import { checkOptions, option } from './network-options.ts';
 import { NetworkRecords, newNetworkId } from './records.ts';
 import { alone } from './subnet-lock.ts';
@@ -96,27 +97,35 @@ export class NetworkList {
       id,
       internal: request.internal ?? false,
       attachable: request.attachable ?? false,
-      ipam: { driver: 'default', options: request.ipam?.options ?? null, config: [this.#subnetFor(request)] },
+      ipam: { driver: 'default', options: request.ipam?.options ?? null, config: this.#subnetsFor(request) },
+      enableIPv6: request.enableIPv6 ?? false,
       options: request.options ?? {},
       labels: request.labels ?? {},
       bridge,
     };
   }
 
-  #subnetFor(request: NetworkCreateRequest): Subnet {
-    const wishes = (request.ipam?.config ?? []).filter(wish => wish.subnet || wish.gateway || wish.ipRange);
-    if (request.enableIPv6 || wishes.some(wish => wish.subnet?.includes(':')))
-      throw notImplemented('IPv6 networks are not supported yet');
-    if (wishes.length > 1) throw forbidden("bridge driver doesn't support multiple subnets");
-    if (wishes[0]) return completeSubnet(wishes[0], this.#ownBlocks());
-    return { ...chooseSubnet(this.#takenBlocks(), this.#pools()), subnetChosen: true };
+  /** One subnet of each family that the network has. */
+  #subnetsFor({ ipam, enableIPv4, enableIPv6 }: NetworkCreateRequest): Subnet[] {
+    if (enableIPv4 === false) throw notImplemented('networks without IPv4 are not there yet');
+    const wishes = (ipam?.config ?? []).filter(wish => wish.subnet || wish.gateway || wish.ipRange);
+    const isSix = ({ subnet = '', gateway = '' }: Partial<Subnet>): boolean => `${subnet}${gateway}`.includes(':');
+    const [six, four] = [wishes.filter(isSix), wishes.filter(wish => !isSix(wish))];
+    if (six.length > 1 || four.length > 1) throw forbidden("bridge driver doesn't support multiple subnets");
+    const first = four[0]
+      ? completeSubnet(four[0], this.#ownBlocks())
+      : { ...chooseSubnet(this.#takenBlocks(), this.#pools()), subnetChosen: true as const };
+    if (!enableIPv6) return [first];
+    const taken = this.records.list().flatMap(record => record.ipam.config.map(({ subnet }) => subnet));
+    const seed = this.records.findByName('bridge')?.id ?? '';
+    return [first, six[0] ? completeSubnet6(six[0], taken) : chooseSubnet6(seed, taken)];
   }
 
   #ownBlocks(except?: string): Block[] {
     return this.records
       .list()
       .filter(record => record.id !== except)
-      .flatMap(record => record.ipam.config.map(({ subnet }) => parseCidr(subnet).block));
+      .flatMap(record => record.ipam.config.filter(isIpv4).map(({ subnet }) => parseCidr(subnet).block));
   }
 
   /** Our networks, what the host has routes to, and its name servers. */
@@ -182,6 +191,8 @@ export class NetworkList {
     return network;
   }
 }
+
+const isIpv4 = ({ subnet }: Subnet): boolean => !subnet.includes(':');
 
 const simpleRecord = (name: string, driver: NetworkRecord['driver'], predefined: boolean): NetworkRecord => ({
   version: 1,

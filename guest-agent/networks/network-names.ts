@@ -1,4 +1,5 @@
 import type { ContainerId, NetworkId } from '../../contracts/brand.ts';
+import { inetBytes, inetText } from '../netlink/index.ts';
 import type { Endpoint, Link } from './contract.ts';
 
 /** Who is called how in one network. */
@@ -21,7 +22,7 @@ export class NetworkNames {
       const holders = index.byName.get(key) ?? new Set();
       index.byName.set(key, holders.add(endpoint));
     }
-    index.byAddress.set(endpoint.ipAddress, endpoint);
+    for (const key of keysOf(endpoint)) index.byAddress.set(key, endpoint);
     index.byContainer.set(container, endpoint);
   }
 
@@ -34,7 +35,7 @@ export class NetworkNames {
       holders?.delete(endpoint);
       if (holders?.size === 0) index.byName.delete(name.toLowerCase());
     }
-    if (index.byAddress.get(endpoint.ipAddress) === endpoint) index.byAddress.delete(endpoint.ipAddress);
+    for (const key of keysOf(endpoint)) if (index.byAddress.get(key) === endpoint) index.byAddress.delete(key);
     if (index.byContainer.get(container) === endpoint) index.byContainer.delete(container);
     if (index.byContainer.size === 0) this.#networks.delete(endpoint.networkId);
   }
@@ -63,6 +64,12 @@ export class NetworkNames {
     return index;
   }
 }
+
+/** IPv6 addresses as questions for their names write them, group by group. */
+const keysOf = ({ ipAddress, ipv6Address }: Endpoint): string[] => [
+  ipAddress,
+  ...(ipv6Address ? [inetText(inetBytes(ipv6Address))] : []),
+];
 
 /** How a container is called in a network of a user, as Docker has it: by name, aliases, short id and host name. */
 export function dnsNamesOf(container: {

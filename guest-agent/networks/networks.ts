@@ -20,7 +20,7 @@ import type {
 } from './contract.ts';
 import { checkWish } from './endpoint-checks.ts';
 import { plugEndpoints, simpleEndpoint } from './endpoints.ts';
-import { emptyRecord, type Live, sandboxOf, seenFromInside } from './live.ts';
+import { addressesOf, emptyRecord, type Live, sandboxOf, seenFromInside } from './live.ts';
 import { joinNetwork, leaveNetwork, type Membership } from './membership.ts';
 import { NamingOffice } from './naming.ts';
 import { NetworkList } from './network-list.ts';
@@ -198,8 +198,7 @@ class KernelNetworks implements Networks {
     this.#live.delete(id);
     const { record, namespace, wires } = live;
     this.#naming.leave(live);
-    for (const endpoint of record.endpoints.filter(one => one.ipAddress !== ''))
-      this.#networks.findBridge(endpoint.networkId)?.addresses.release(endpoint.ipAddress);
+    for (const endpoint of record.endpoints) this.#networks.findBridge(endpoint.networkId)?.giveBack(endpoint);
     const givenBack = this.#publishing.giveBack(live); // the rules first, at once: nothing leads to an address that others may take
     if (namespace) dispose(this.#ground.host, namespace, wires, this.#ground.log);
     await givenBack;
@@ -295,7 +294,7 @@ class KernelNetworks implements Networks {
     record.naming = naming;
     record.files = writeContainerFiles(request, {
       naming,
-      addresses: record.endpoints.flatMap(endpoint => endpoint.ipAddress || []),
+      addresses: addressesOf(record.endpoints),
       hostGateway: () => this.#hostGateway(),
       onHost,
       named: record.endpoints.some(endpoint => endpoint.dnsNames !== undefined),

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { internal, invalidArgument, unavailable } from '../../contracts/errors.ts';
+import { inetBytes } from '../netlink/index.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import {
   AF_INET,
+  AF_INET6,
   bindSocket,
   closeDescriptor,
+  inet6Address,
   inetAddress,
   listenSocket,
   openSocket,
@@ -16,8 +19,12 @@ import {
 } from '../syscalls/socket.ts';
 import type { PortMap, PortMapping, Protocol, PublishedPort } from './contract.ts';
 import { ipv4Text, requireIpv4 } from './ipv4.ts';
+import { ipv6Text, parseIpv6 } from './ipv6.ts';
 
 const everywhere = '0.0.0.0';
+const everywhere6 = '::';
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
 const IPPROTO_SCTP = 132;
 const fallbackRange = [32768, 60999] as const;
 
@@ -43,12 +50,13 @@ export class PublishedPorts {
 
   /**
    * Takes a port for each mapping, or none. @throws internal, in Docker's words, when one is taken: `Bind for
-   * 0.0.0.0:80 failed: port is already allocated` (by us), `failed to bind host port 0.0.0.0:80/tcp: address already in use`
+   * 0.0.0.0:80 failed: port is already allocated` (by us), `failed to bind host port 0.0.0.0:80/tcp: address already in use`.
+   * `both`: a mapping for every address is one for every IPv6 address as well, with the same number
    */
-  take(mappings: readonly PortMapping[]): PublishedPort[] {
+  take(mappings: readonly PortMapping[], { both = false } = {}): PublishedPort[] {
     const taken: PublishedPort[] = [];
     try {
-      for (const mapping of mappings) taken.push(this.#takeOne(mapping));
+      for (const mapping of mappings) taken.push(...this.#takeOne(mapping, both));
       return taken;
     } catch (error) {
       this.giveBack(taken);
@@ -67,12 +75,12 @@ export class PublishedPorts {
     }
   }
 
-  #takeOne(mapping: PortMapping): PublishedPort {
+  #takeOne(mapping: PortMapping, both: boolean): PublishedPort[] {
     const { protocol, containerPort } = mapping;
-    if (mapping.hostIp?.includes(':'))
-      throw invalidArgument(`cannot publish on IPv6 address ${mapping.hostIp}: not supported yet`);
-    const hostIp = mapping.hostIp ? ipv4Text(requireIpv4(mapping.hostIp)) : everywhere;
-    const take = (hostPort: number): PublishedPort => this.#hold({ containerPort, protocol, hostIp, hostPort });
+    const hostIp = mapping.hostIp ? checkedAddress(mapping.hostIp, both) : everywhere;
+    const addresses = both && !mapping.hostIp ? [everywhere, everywhere6] : [hostIp];
+    const take = (hostPort: number): PublishedPort[] =>
+      this.#holdAll(addresses.map(address => ({ containerPort, protocol, hostIp: address, hostPort })));
     if (!mapping.hostPort) return this.#firstFree(ephemeralRange(), take, true);
     if (!mapping.hostPortEnd || mapping.hostPortEnd === mapping.hostPort) return take(mapping.hostPort);
     return this.#firstFree([mapping.hostPort, mapping.hostPortEnd], take, false);
@@ -81,9 +89,9 @@ export class PublishedPorts {
   /** Tries each port of a range; a round-robin one starts after the last that it gave, so that a port rests before it is used again. */
   #firstFree(
     [low, high]: readonly [number, number],
-    take: (port: number) => PublishedPort,
+    take: (port: number) => PublishedPort[],
     roundRobin: boolean,
-  ): PublishedPort {
+  ): PublishedPort[] {
     const count = high - low + 1;
     const start = roundRobin ? Math.max(0, this.#next - low) : 0;
     for (let step = 0; step < count; step++) {
@@ -99,6 +107,18 @@ export class PublishedPorts {
     throw unavailable('all ports are allocated');
   }
 
+  /** All of them, or none. */
+  #holdAll(ports: readonly PublishedPort[]): PublishedPort[] {
+    const held: PublishedPort[] = [];
+    try {
+      for (const port of ports) held.push(this.#hold(port));
+      return held;
+    } catch (error) {
+      this.giveBack(held);
+      throw error;
+    }
+  }
+
   #hold(port: PublishedPort): PublishedPort {
     const holder = this.#conflicting(port);
     if (holder) throw new PortTaken(`Bind for ${holder}:${port.hostPort} failed: port is already allocated`);
@@ -110,10 +130,11 @@ export class PublishedPorts {
   #conflicting(port: PublishedPort): string | undefined {
     const sameIp = this.#holders.has(keyOf(port)) ? port.hostIp : undefined;
     if (sameIp !== undefined) return sameIp;
-    if (port.hostIp !== everywhere)
-      return this.#holders.has(keyOf({ ...port, hostIp: everywhere })) ? everywhere : undefined;
+    const all = isSix(port) ? everywhere6 : everywhere;
+    if (port.hostIp !== all) return this.#holders.has(keyOf({ ...port, hostIp: all })) ? all : undefined;
     const suffix = `:${port.hostPort}/${port.protocol}`;
-    return [...this.#holders.keys()].find(key => key.endsWith(suffix))?.slice(0, -suffix.length);
+    const found = [...this.#holders.keys()].find(key => key.endsWith(suffix) && key.startsWith('[') === isSix(port));
+    return found?.slice(0, -suffix.length).replace(/^\[(.*)\]$/, '$1');
   }
 }
 
@@ -124,17 +145,30 @@ class PortTaken extends Error {}
 const isTaken = (error: unknown): boolean =>
   error instanceof PortTaken || (error instanceof Error && isSyscallError(error.cause, 'EADDRINUSE'));
 
-const keyOf = ({ hostIp, hostPort, protocol }: PublishedPort): string => `${hostIp}:${hostPort}/${protocol}`;
+const isSix = ({ hostIp }: PublishedPort): boolean => hostIp.includes(':');
+
+const keyOf = (port: PublishedPort): string =>
+  `${isSix(port) ? `[${port.hostIp}]` : port.hostIp}:${port.hostPort}/${port.protocol}`;
+
+/** @throws invalid-argument for what is no address, or one that cannot be translated to a container's */
+function checkedAddress(text: string, both: boolean): string {
+  if (!text.includes(':')) return ipv4Text(requireIpv4(text));
+  const value = parseIpv6(text.replace(/^\[(.*)\]$/, '$1'));
+  if (value === undefined) throw invalidArgument(`invalid IP address: ${text}`);
+  if (!both) throw invalidArgument(`cannot publish on IPv6 address ${text}: the network has no IPv6`);
+  return ipv6Text(value);
+}
 
 /** A socket that only holds a port. TCP listens, or a server with SO_REUSEADDR could still have the port. */
 function bindHolder(port: PublishedPort): number {
   const { protocol, hostIp, hostPort } = port;
-  const fd = openSocket(AF_INET, protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM, protocol === 'sctp' ? IPPROTO_SCTP : 0);
+  const family = isSix(port) ? AF_INET6 : AF_INET;
+  const fd = openSocket(family, protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM, protocol === 'sctp' ? IPPROTO_SCTP : 0);
   try {
     if (protocol === 'tcp') setSocketNumber(fd, SOL_SOCKET, SO_REUSEADDR, 1); // as servers do: TIME_WAIT is no conflict
-    const address = Buffer.alloc(4);
-    address.writeUInt32BE(requireIpv4(hostIp));
-    bindSocket(fd, inetAddress(address, hostPort), keyOf(port));
+    if (isSix(port)) setSocketNumber(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    const address = inetBytes(hostIp);
+    bindSocket(fd, (isSix(port) ? inet6Address : inetAddress)(address, hostPort), keyOf(port));
     if (protocol !== 'udp') listenSocket(fd, 1, keyOf(port));
     return fd;
   } catch (error) {

@@ -30,7 +30,7 @@ export class Publishing {
   take(request: ConnectRequest): PublishedPort[] {
     const mappings = this.#mappings(request);
     try {
-      return this.#ports.take(mappings);
+      return this.#ports.take(mappings, { both: mappings.length > 0 && this.#hasBoth(request) });
     } catch (error) {
       const endpoint = `${request.name} (${randomBytes(32).toString('hex')})`;
       throw new EngineError(
@@ -45,7 +45,7 @@ export class Publishing {
   takeAgain(ports: readonly PublishedPort[]): PublishedPort[] {
     return ports.flatMap(port => {
       try {
-        return this.#ports.take([port]);
+        return this.#ports.take([port], { both: port.hostIp.includes(':') });
       } catch (error) {
         this.#log.error('a published port was taken by somebody else while the engine was away', { ...port, error });
         return [];
@@ -62,15 +62,14 @@ export class Publishing {
     const outlet = outletOf(live.record);
     if (live.outlet?.endpointId === outlet?.endpointId) return;
     this.#bridgeOf(live.outlet)?.withdraw(live.record.id);
-    if (outlet) this.#bridgeOf(outlet)?.publish(live.record.id, outlet.ipAddress, this.#forwarded(live));
+    if (outlet) this.#bridgeOf(outlet)?.publish(live.record.id, outlet, this.#forwarded(live));
     live.outlet = outlet;
   }
 
   /** After a restart: the kernel has them, or gets them with all others. */
   remember(live: Live): void {
     live.outlet = outletOf(live.record);
-    if (live.outlet)
-      this.#bridgeOf(live.outlet)?.remember(live.record.id, live.outlet.ipAddress, this.#forwarded(live));
+    if (live.outlet) this.#bridgeOf(live.outlet)?.remember(live.record.id, live.outlet, this.#forwarded(live));
   }
 
   /** Any number of times. */
@@ -84,6 +83,11 @@ export class Publishing {
   /** The engine goes, the containers stay: the sockets go with it. */
   letGo({ record }: Live): void {
     this.#ports.giveBack(record.ports);
+  }
+
+  /** Addresses in front of a machine are those of its host, which translates them itself. */
+  #hasBoth({ mode }: ConnectRequest): boolean {
+    return this.#publisher === undefined && this.#networks.get(mode).enableIPv6;
   }
 
   #mappings(request: ConnectRequest): PortMapping[] {

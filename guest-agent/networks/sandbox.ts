@@ -45,6 +45,8 @@ export interface Port {
   mtu: number;
   /** containers of this bridge do not reach each other */
   isolated: boolean;
+  /** containers have IPv6 addresses too */
+  ipv6: boolean;
 }
 
 /** What Docker sets for every container with a network of its own: low ports and ping need no privilege. */
@@ -80,7 +82,10 @@ export function plugIn(host: RouteConnection, namespace: Namespace, interfaceNam
   host.request(addPair({ name: hostInterface, mtu: port.mtu, master: port.bridge, peer }));
   const hostIndex = indexOf(host, hostInterface);
   host.request(changeLink(hostIndex, { up: true, noLinkLocal: true }), configurePort(hostIndex, port));
-  inNetworkNamespace(namespace.fd, () => writeSetting(`net/ipv6/conf/${interfaceName}/disable_ipv6`, '1'));
+  inNetworkNamespace(namespace.fd, () => {
+    writeSetting(`net/ipv6/conf/${interfaceName}/disable_ipv6`, port.ipv6 ? '0' : '1');
+    if (port.ipv6) writeSetting(`net/ipv6/conf/${interfaceName}/ndisc_notify`, '1');
+  });
   namespace.connection.request(changeLink(interfaceName, { up: true }));
   // Asking for a link makes the kernel notice that it is up (Linux 6.8), else its first packets may be lost.
   const index = indexOf(namespace.connection, interfaceName);
@@ -92,18 +97,29 @@ export function plugIn(host: RouteConnection, namespace: Namespace, interfaceNam
 export function configure(
   { connection }: Namespace,
   { index }: Wire,
-  settings: { macAddress: string; address: string; prefixLength: number; gateway?: string },
+  settings: { macAddress: string; addresses: readonly { address: string; prefixLength: number; gateway?: string }[] },
 ): void {
-  const { address, prefixLength, gateway, macAddress } = settings;
-  const requests = [changeLink(index, { macAddress }), addAddress({ index, address, prefixLength })];
-  if (gateway) requests.push(setRoute({ destination: '0.0.0.0', prefixLength: 0, gateway, index }));
-  connection.request(...requests);
+  const { addresses, macAddress } = settings;
+  const six = addresses.some(({ address }) => address.includes(':'));
+  connection.request(
+    changeLink(index, { macAddress }),
+    ...addresses.flatMap(({ address, prefixLength, gateway }) => [
+      addAddress({ index, address, prefixLength }),
+      ...(gateway ? [setRoute({ destination: anywhere(gateway), prefixLength: 0, gateway, index })] : []),
+    ]),
+    // Said once more, it makes the kernel tell the neighbours: they may know the address from somebody else.
+    ...(six ? [changeLink(index, { macAddress })] : []),
+  );
 }
 
-/** Where what is for others leaves from now on. */
-export function leaveBy({ connection }: Namespace, interfaceName: string, gateway: string): void {
+const anywhere = (gateway: string): string => (gateway.includes(':') ? '::' : '0.0.0.0');
+
+/** Where what is for others leaves from now on, of one family or of both. */
+export function leaveBy({ connection }: Namespace, interfaceName: string, gateways: readonly string[]): void {
   const index = indexOf(connection, interfaceName);
-  connection.request(setRoute({ destination: '0.0.0.0', prefixLength: 0, gateway, index }));
+  connection.request(
+    ...gateways.map(gateway => setRoute({ destination: anywhere(gateway), prefixLength: 0, gateway, index })),
+  );
 }
 
 /** Takes one link away from a container that goes on. The kernel takes its time: some 30 ms. */

@@ -9,7 +9,9 @@ import type { NetworkList } from './network-list.ts';
 export function claim(live: Live, endpoint: Endpoint, networks: NetworkList, { host, log }: Ground): void {
   if (endpoint.ipAddress === '') return;
   try {
-    networks.findBridge(endpoint.networkId)?.addresses.allocate(endpoint.ipAddress);
+    const network = networks.findBridge(endpoint.networkId);
+    network?.addresses.allocate(endpoint.ipAddress);
+    if (endpoint.ipv6Address) network?.addresses6?.allocate(endpoint.ipv6Address);
   } catch (error) {
     log.warn('a running container has an address that is not free', { address: endpoint.ipAddress, error });
   }

@@ -174,4 +174,30 @@ const several: Scenario = {
   ],
 };
 
-export const networkScenarios: Scenario[] = [names, membership, links, several];
+const dual: Scenario = {
+  name: 'networks with IPv6',
+  steps: [
+    step('network create --ipv6 --subnet fd00:215::/64 --subnet 10.215.0.0/24 six'),
+    step("network inspect six --format '{{json .IPAM}} {{.EnableIPv4}} {{.EnableIPv6}}'"),
+    sleeper('--name one --network six --ip6 fd00:215::77 -p 8079:80'),
+    sleeper('--name two --network six'),
+    step("inspect one --format '{{json .NetworkSettings.Ports}}'"),
+    networksOf('one'),
+    step("exec one sh -c 'ip -6 route | grep default; tail -n +7 /etc/hosts'", { hide: [/\b[0-9a-f]{12}\b/g] }),
+    step("exec two sh -c 'nslookup -type=aaaa one | grep -A9 Name: | sort -u'"),
+    step("network inspect six --format '{{range .Containers}}{{.IPv6Address}} {{end}}'", {
+      unordered: true,
+      hide: [/\b(fd00:215::77\/64 fd00:215::2\/64|fd00:215::2\/64 fd00:215::77\/64)/],
+    }),
+    step('run --rm --network six --ip6 fd00:216::1 busybox true', { lastErrorLine: true }),
+    step('create --network six --ip6 fd00:216::1 busybox'),
+    step('network create --ipv6 --subnet fd00:215::/80 over'),
+    step('network create --ipv6 --subnet fd00:217::1/64 over'),
+    step('network disconnect six one'),
+    step('network connect --ip6 fd00:215::99 six one'),
+    step("exec one sh -c 'ip -6 route | grep default; tail -n +7 /etc/hosts'", { hide: [/\b[0-9a-f]{12}\b/g] }),
+    step('rm -f one two'),
+  ],
+};
+
+export const networkScenarios: Scenario[] = [names, membership, links, several, dual];
