@@ -10,7 +10,7 @@ import type { Reference } from '../../contracts/oci/reference.ts';
 import { Authorizer, type Credentials } from './authentication.ts';
 import { parseChallenges } from './challenge.ts';
 import { downloadFrom } from './download-url.ts';
-import { endpointsOf, type RegistryEndpoint } from './endpoints.ts';
+import { addressesFor, endpointsOf, type RegistryEndpoint } from './endpoints.ts';
 import { login } from './login.ts';
 import type { ProxySettings } from './proxy.ts';
 import { isRegistryError, RegistryError } from './registry-error.ts';
@@ -97,7 +97,10 @@ class Conversation implements Repository {
   readonly #reference: Reference;
   readonly #auth: Credentials;
   readonly #purpose: 'pull' | 'push';
-  #chosen: RepositoryEndpoint | undefined;
+  /** The one that answered. */
+  #chosen: (RegistryEndpoint & { candidate: RepositoryEndpoint }) | undefined;
+  /** Mirrors that had not what they were asked for. */
+  readonly #failed = new Set<string>();
 
   constructor(
     transport: Transport,
@@ -151,26 +154,46 @@ class Conversation implements Repository {
   }
 
   async #atFirstThatAnswers<T>(signal: AbortSignal, ask: (endpoint: RepositoryEndpoint) => Promise<T>): Promise<T> {
-    if (this.#chosen) return ask(this.#chosen);
-    const all = endpointsOf(this.#reference.domain, this.#options);
-    const endpoints = this.#purpose === 'push' ? all.filter(({ mirror }) => !mirror) : all;
-    let spokeTls = false;
     let failure: unknown = new RegistryError(`no endpoint for ${this.#reference.domain}`);
-    for (const endpoint of endpoints) {
+    if (this.#chosen) {
+      const { candidate, mirror } = this.#chosen;
+      if (!mirror) return ask(candidate);
+      try {
+        return await ask(candidate);
+      } catch (error) {
+        if (!isRegistryError(error) || (error.status === undefined && !error.transient)) throw error; // it lies
+        failure = this.#givenUp(this.#chosen, error); // the next one may have what this mirror has not
+      }
+    }
+    let spokeTls = false;
+    for (const endpoint of await this.#endpoints()) {
       if (spokeTls && endpoint.base.startsWith('http:') && !endpoint.mirror) break; // it answered: no way back to plain text
       try {
         const candidate = await this.#greet(endpoint, signal);
         spokeTls ||= endpoint.base.startsWith('https:') && !endpoint.mirror;
         const answer = await ask(candidate);
-        this.#chosen = candidate;
+        this.#chosen = { ...endpoint, candidate };
         return answer;
       } catch (error) {
-        if (error instanceof EngineError) throw error;
-        failure = error;
-        this.#options.log.debug('registry endpoint failed', { endpoint: endpoint.base, error: String(error) });
+        failure = this.#givenUp(endpoint, error);
       }
     }
     throw failure;
+  }
+
+  /** Of the registry itself the failure counts, of a mirror that it is asked no more. @throws what is no failure of an endpoint */
+  #givenUp({ base, mirror }: RegistryEndpoint, error: unknown): unknown {
+    if (error instanceof EngineError) throw error;
+    this.#options.log.debug('registry endpoint failed', { endpoint: base, error: String(error) });
+    this.#chosen = undefined;
+    if (mirror) this.#failed.add(base);
+    return error;
+  }
+
+  async #endpoints(): Promise<RegistryEndpoint[]> {
+    const { domain } = this.#reference;
+    const endpoints = endpointsOf(domain, this.#options, await addressesFor(domain, this.#options));
+    return endpoints.filter(({ base, mirror }) => !mirror || (this.#purpose === 'pull' && !this.#failed.has(base)));
   }
 
   /** The ping that every client begins with: is there a registry, and how does it want to be spoken to? */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseChallenges } from '../../../../guest-agent/registry/challenge.ts';
-import { endpointsOf, isInsecure } from '../../../../guest-agent/registry/endpoints.ts';
+import { addressesFor, endpointsOf, isInsecure } from '../../../../guest-agent/registry/endpoints.ts';
 import { proxyFor } from '../../../../guest-agent/registry/proxy.ts';
 import { errorOfAnswer, goCause } from '../../../../guest-agent/registry/registry-error.ts';
 
@@ -27,6 +27,16 @@ describe('endpoints', () => {
     expect(isInsecure('r.example:5000', ['r.example:5000'])).toBe(true);
     expect(isInsecure('r.example:5000', ['r.example:5001', '10.0.0.0/8'])).toBe(false);
     expect(isInsecure('localhost.example', [])).toBe(false);
+  });
+
+  it('are insecure for a name that stands for an address in a block', async () => {
+    const settings = { insecureRegistries: ['10.0.0.0/8'] };
+    const insecure = endpointsOf('r.example:5000', settings, ['10.1.2.3']).map(({ base }) => base);
+    expect(insecure).toEqual(['https://r.example:5000/', 'http://r.example:5000/']);
+    expect(endpointsOf('r.example:5000', settings, ['11.1.2.3'])).toHaveLength(1);
+    expect(await addressesFor('localhost:5000', settings)).toEqual([]); // nothing to find out
+    expect(await addressesFor('10.1.2.3:5000', settings)).toEqual([]);
+    expect(await addressesFor('nothing.invalid', settings)).toEqual([]);
   });
 });
 

@@ -153,6 +153,24 @@ describe('registry', () => {
     );
   });
 
+  it('goes on to the next mirror when one has not all that it has a manifest for', async () => {
+    const pushed = await server.addImage('latest', [{ a: 'one' }]);
+    await other.addImage('latest', [{ a: 'one' }]);
+    const [layer] = pushed.layers;
+    const digest = layer?.digest as Digest;
+    server.blobs.delete(digest);
+    const repository = open({ mirrors: [`http://${server.host}`, `http://${other.host}`] }).repository(
+      parseReference('app'),
+    );
+    const { descriptor } = await repository.resolve(parseReference('app:latest'), signal);
+    expect(descriptor.digest).toBe(pushed.manifestDigest);
+    expect(other.requests).toEqual([]);
+    const { stream } = await repository.blob(digest, 0, signal);
+    expect(Buffer.concat(await stream.toArray())).toEqual(layer?.packed);
+    await repository.manifest(pushed.manifestDigest as Digest, signal);
+    expect(server.count('GET /v2/library/app/manifests')).toBe(0);
+  });
+
   it('goes through a proxy where the environment says so', async () => {
     const proxied: string[] = [];
     other.behaviour = (request, response) => {
