@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument } from '../../contracts/errors.ts';
 import { serviceAddress } from '../names/index.ts';
@@ -13,6 +13,7 @@ const standardHosts = [
   'ff02::2\tip6-allrouters',
 ];
 const publicResolvers = ['8.8.8.8', '8.8.4.4'];
+const largestFile = 1024 * 1024;
 const systemdStub = '127.0.0.53';
 
 export interface Resolver {
@@ -97,6 +98,7 @@ export function editLines(
   change: { without?: readonly string[]; where?: (line: string) => boolean; and?: readonly string[] },
 ): void {
   const { without = [], where = () => false, and = [] } = change;
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > largestFile) return; // what a container made of it is its own
   const lines = readOr(path, '').split('\n');
   if (lines.at(-1) === '') lines.pop();
   const kept = lines.filter(line => !without.includes(line) && !where(line));
