@@ -114,6 +114,30 @@ describe.skipIf(!canRun)('images on a real kernel, with a real registry', () => 
     expect(fromLayout?.config.rootfs).toEqual(loaded?.config.rootfs);
   });
 
+  it('pushes what skopeo pulls, and another tool than ours agrees about every digest', async () => {
+    const quiet = { quiet: true, progress: () => undefined };
+    const [loaded] = await images.load(createReadStream(busybox), quiet);
+    const name = `${registry.host}/pushed:1`;
+    await images.tag('busybox', parseReference(name));
+    await images.push(parseReference(name), { progress: () => undefined, signal });
+    const skopeo = (...args: string[]): string => execFileSync('skopeo', args).toString();
+    const inspected = JSON.parse(skopeo('inspect', '--tls-verify=false', `docker://${name}`));
+    const [layer] = images.get(name).layers;
+    expect([inspected.Digest, inspected.Layers]).toEqual([
+      images
+        .get(name)
+        .repoDigests.find(text => text.includes('/pushed@'))
+        ?.split('@')[1],
+      [layer?.digest],
+    ]);
+    const copied = join(folder, 'copied.tar');
+    const copy = ['copy', '--quiet', '--insecure-policy', '--src-tls-verify=false', `docker://${name}`];
+    skopeo(...copy, `docker-archive:${copied}:copied:1`);
+    const third = await open('third');
+    const [back] = await third.load(createReadStream(copied), quiet);
+    expect(back?.id).toBe(loaded?.id);
+  });
+
   it('loads archives however they are packed, and says when one is cut off', async () => {
     const quiet = { quiet: true, progress: () => undefined };
     for (const [program, ...args] of [
