@@ -1,4 +1,4 @@
-import { filters, optionalBoolean, optionalText, repeated } from '../decode.ts';
+import { boolean, filters, optionalBoolean, optionalText, repeated } from '../decode.ts';
 import { json, lines, route } from '../route.ts';
 import { authConfig } from './common.ts';
 import type { EventMessage } from './events.ts';
@@ -19,5 +19,8 @@ export const systemEvents = route('GET', '/events', {
 
 export const registryLogin = route('POST', '/auth', { body: authConfig, answer: json<AuthResponse>() });
 
-export const buildPrune = route('POST', '/build/prune', { query: { filters }, answer: json<BuildPruneReport>() });
+export const buildPrune = route('POST', '/build/prune', {
+  query: { all: boolean, filters },
+  answer: json<BuildPruneReport>(),
+});
 export const pluginList = route('GET', '/plugins', { answer: json<never[]>() });

@@ -4,6 +4,7 @@ import { invalidArgument } from '../../contracts/errors.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { familiarName, parseReference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
 import { type Image, ownPlatform, parsePlatform, suitability } from '../images/index.ts';
+import { dropStubs } from './container-stubs.ts';
 import type { BuilderOptions, BuildInput, BuildRequest, BuildWatcher } from './contract.ts';
 import { hasGlob } from './dockerfile/glob.ts';
 import { cleanPath, FileTree } from './file-tree.ts';
@@ -138,7 +139,11 @@ export class BuildSources {
     const stat = archive.stat(root, path);
     if (!stat) throw new MissingSource(source);
     const real = stat.linkTarget || path;
-    if (path === '/') return void (await tree.addTar(archive.pack({ root, path: '/', contentsOnly: true })));
+    if (path === '/') {
+      await tree.addTar(archive.pack({ root, path: '/', contentsOnly: true }));
+      dropStubs(tree);
+      return;
+    }
     const tar = archive.pack({ root, path: real, rename: posix.basename(path) });
     await tree.addTar(tar, { prefix: posix.dirname(path) });
   }

@@ -43,7 +43,7 @@ export class Builder {
     return join(this.options.root, 'scratch');
   }
 
-  /** The image that the Dockerfile makes; it has no name yet. @throws in BuildKit's words */
+  /** The image that the Dockerfile makes; no list shows it before it is {@link keep}t. @throws in BuildKit's words */
   async build(build: Build): Promise<Image> {
     const { source } = await build.input.dockerfile();
     const dockerfile = readDockerfile(source);
@@ -56,15 +56,17 @@ export class Builder {
       const rooms = { options: this.options, cache: this.#cache, sources, request, watcher, signal };
       const state = await new Solver(dockerfile, rooms).solve();
       const config = imageWords(state, request.labels);
-      return await images.compose({ layersOf: state.root, config, intermediate: false });
+      return await images.compose({ layersOf: state.root, config, intermediate: true });
     } finally {
       this.#building--;
       sources.close();
     }
   }
 
-  /** Gives the image its names. */
-  async name(image: Image, references: readonly Reference[]): Promise<void> {
+  /** Makes it an image like others, and gives it its names. */
+  async keep(image: Image, references: readonly Reference[]): Promise<void> {
+    const { rootfs: _, ...config } = image.config;
+    await this.options.images.compose({ layersOf: image, config, intermediate: false });
     for (const reference of references) {
       await this.options.images.tag(image.id, reference);
       this.options.emit({ type: 'image', action: 'tag', id: image.id, attributes: { name: familiar(reference) } });

@@ -78,7 +78,6 @@ export class StepCache {
     return image;
   }
 
-  /** Another key under which the same result is found. */
   async #keep(key: string, description: string, image: Image): Promise<void> {
     const now = new Date().toISOString();
     const size = image.topChainId ? this.#images.layerSize(image.topChainId) : 0;
@@ -100,14 +99,17 @@ export class StepCache {
     return [...this.#records.values()];
   }
 
-  /** Forgets results; their layers go unless an image has them. Returns what came back, in bytes. */
+  /**
+   * Forgets results; their layers go unless an image has them, and so does what else builds left. Only while nobody
+   * builds. Returns what came back, in bytes.
+   */
   async drop(records: readonly CacheRecord[]): Promise<number> {
     for (const { key } of records) {
       this.#records.delete(key);
       rmSync(join(this.#folder, `${key}.json`), { force: true });
     }
     const named = new Set([...this.#records.values()].map(({ imageId }) => imageId));
-    const gone = records.map(({ imageId }) => imageId).filter(id => !named.has(id));
+    const gone = this.#images.intermediates().flatMap(({ id }) => (named.has(id) ? [] : [id]));
     const before = this.#images.diskUsage().layersBytes;
     await this.#images.dropIntermediates(gone);
     return Math.max(0, before - this.#images.diskUsage().layersBytes);

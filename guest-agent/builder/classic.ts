@@ -120,7 +120,7 @@ async function finish(
   tell: ((text: string) => void) | undefined,
 ): Promise<void> {
   tell?.(`Successfully built ${short(image.id)}\n`);
-  await builder.name(image, references);
+  await builder.keep(image, references);
   for (const reference of references) tell?.(`Successfully tagged ${familiar(reference)}\n`);
 }
 

@@ -116,6 +116,11 @@ export class FileTree {
     this.#entries.set(path, entry);
   }
 
+  remove(path: string): void {
+    this.#sorted = undefined;
+    this.#entries.delete(path);
+  }
+
   /** A file with these bytes. */
   addFile(path: string, content: Uint8Array, attributes: Partial<TreeEntry> = {}): void {
     const file = this.begin();

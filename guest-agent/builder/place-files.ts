@@ -60,7 +60,7 @@ class Places {
     for (const directory of ancestors(path)) {
       if (this.#isThere(directory)) continue;
       this.#made.add(directory);
-      this.placed.push({ path: directory, entry: { ...plainEntry('directory'), ...this.#placement.owner } });
+      this.#place(directory, plainEntry('directory')); // owner and mode are the copy's, as in BuildKit
     }
   }
 

@@ -80,6 +80,11 @@ async function prepare(
       prepared.binds.push(`${source}:${mount.target}:${access}`);
       return;
     }
+    case 'script':
+      mkdirSync(join(disk, '..'), { recursive: true, mode: 0o711 });
+      writeFileSync(disk, mount.source, { mode: 0o755 });
+      prepared.binds.push(`${disk}:${mount.target}:ro`);
+      return;
     case 'ssh':
       if (mount.required) throw invalidArgument('no SSH key "default" forwarded from the client');
   }

@@ -3,7 +3,8 @@ import { dockerfileError } from './dockerfile/failure.ts';
 
 /** `RUN --mount=…`, read. */
 export interface RunMount {
-  type: 'bind' | 'cache' | 'tmpfs' | 'secret' | 'ssh';
+  /** `script` is what a here-document with an interpreter of its own becomes; nobody can ask for it. */
+  type: 'bind' | 'cache' | 'tmpfs' | 'secret' | 'ssh' | 'script';
   target: string;
   source: string;
   /** Stage, image or context; '' is the build's own context (bind) or nothing (cache). */
@@ -63,6 +64,23 @@ export function parseMount(text: string, workingDir: string, line: number): RunM
     env: fields.get('env') ?? '',
   };
 }
+
+/** A file that the step's command is: its text, and where it stands. */
+export const scriptMount = (target: string, text: string): RunMount => ({
+  type: 'script',
+  target,
+  source: text,
+  from: '',
+  id: '',
+  readonly: true,
+  required: false,
+  sharing: 'shared',
+  mode: undefined,
+  uid: 0,
+  gid: 0,
+  sizeBytes: undefined,
+  env: '',
+});
 
 const aliases: Readonly<Record<string, string>> = {
   src: 'source',

@@ -7,12 +7,12 @@ import type { BuilderOptions, BuildRequest, BuildWatcher, StepWatcher } from './
 import { copyStep, workdirStep } from './copy-step.ts';
 import { booleanFlag, flagValue, flagValues, jsonList, wordsOf } from './dockerfile/arguments.ts';
 import { type Expansion, expandWord } from './dockerfile/expand.ts';
-import { type Heredoc, heredocOf } from './dockerfile/heredoc.ts';
+import { heredocOf } from './dockerfile/heredoc.ts';
 import type { Instruction } from './dockerfile/lines.ts';
 import { FileTree } from './file-tree.ts';
 import { shellOf, workdirOf } from './metadata.ts';
 import { fetchRemote, isRemote } from './remote-files.ts';
-import { parseMount } from './run-mounts.ts';
+import { parseMount, type RunMount, scriptMount } from './run-mounts.ts';
 import { runStep } from './run-step.ts';
 import { fingerprint, selectFiles } from './select-files.ts';
 import { lookupIn, type StageState, withStep } from './state.ts';
@@ -65,31 +65,29 @@ async function cachedStep(
   }
 }
 
-/** The command of RUN, here-documents included. */
-function commandOf(state: StageState, { rest, heredocs }: Instruction): string[] {
+/** The command of RUN, here-documents included; one that names its interpreter is a file of its own. */
+function commandOf(state: StageState, { rest, heredocs }: Instruction): { args: string[]; scripts: RunMount[] } {
   const list = jsonList(rest);
-  if (list) return list;
+  if (list) return { args: list, scripts: [] };
   const [only] = heredocs;
-  if (only && heredocs.length === 1 && heredocOf(rest)) return scriptOf(state, only);
+  if (only && heredocs.length === 1 && heredocOf(rest)) {
+    if (!only.content.startsWith('#!')) return { args: [...shellOf(state), only.content], scripts: [] };
+    const path = `/dev/pipes/${only.name}`;
+    return { args: [...shellOf(state), path], scripts: [scriptMount(path, only.content)] };
+  }
   const documents = heredocs.map(({ content, name }) => `\n${content}${name}`).join('');
-  return [...shellOf(state), `${rest}${documents}`];
-}
-
-/** A script that names its interpreter is that one's, else the shell's. */
-function scriptOf(state: StageState, { content }: Heredoc): string[] {
-  const [, interpreter = ''] = /^#!([^\n]*)\n/.exec(content) ?? [];
-  if (interpreter === '') return [...shellOf(state), content];
-  return [...interpreter.trim().split(/\s+/), '-c', content];
+  return { args: [...shellOf(state), `${rest}${documents}`], scripts: [] };
 }
 
 const run: Step = (state, instruction, context) => {
   const { request, options, sources, signal } = context;
   const expansion = expansionOf(state, context);
-  const args = commandOf(state, instruction);
+  const { args, scripts } = commandOf(state, instruction);
   const workingDir = state.config.WorkingDir || '/';
-  const mounts = flagValues(instruction, 'mount').map(text =>
+  const asked = flagValues(instruction, 'mount').map(text =>
     parseMount(expandWord(text, expansion), workingDir, instruction.line),
   );
+  const mounts = [...asked, ...scripts];
   const env = state.config.Env ?? [];
   const own = [...state.args].filter(([name]) => !env.some(each => each.startsWith(`${name}=`)));
   const declared = own.map(pair => pair.join('='));
@@ -154,13 +152,16 @@ const copy: Step = async (state, instruction, context) => {
     context,
   );
   const exclude = flagValues(instruction, 'exclude').map(value => expandWord(value, expansion));
-  const selected = selectFiles(tree, { sources, exclude, parents: booleanFlag(instruction, 'parents') });
+  const parents = booleanFlag(instruction, 'parents');
+  const selected = toldOnFailure(instruction, context, () => selectFiles(tree, { sources, exclude, parents }));
   const slash = /(^|\/)\.?$/.test(destination) ? '/' : '';
   const target = `${posix.join(workdirOf(state, destination))}${slash}`.replace(/\/+$/, '/');
   const unpack = instruction.keyword === 'ADD' && flagValue(instruction, 'unpack') !== 'false';
   const [chown, chmod] = [flag('chown'), flag('chmod')];
   const key = [instruction.keyword, fingerprint(selected), target, chown ?? '', chmod ?? '', unpack];
-  const createdBy = `${instruction.keyword} ${withoutFlags(instruction, [...named, destination])} # buildkit`;
+  const dressed = [chown === undefined ? '' : `--chown=${chown}`, chmod === undefined ? '' : `--chmod=${chmod}`];
+  const said = [instruction.keyword, ...dressed, ...named, destination];
+  const createdBy = `${said.filter(Boolean).join(' ')} # buildkit`;
   return cachedStep({ instruction, key, createdBy }, state, context, () =>
     copyStep(
       {
@@ -179,7 +180,15 @@ const copy: Step = async (state, instruction, context) => {
   );
 };
 
-const withoutFlags = ({ flags }: Instruction, words: readonly string[]): string => [...flags, ...words].join(' ');
+/** A step that fails before it begins is a step all the same. */
+function toldOnFailure<T>(instruction: Instruction, { watcher, name }: StepContext, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    watcher.step({ name, text: instruction.text, line: instruction.line }).failed(error);
+    throw error;
+  }
+}
 
 /** Here-documents and addresses become files beside those of the context. */
 async function sourceFiles(

@@ -51,10 +51,13 @@ export const systemRoutes = [
 
   serve(routes.registryLogin, ({ body }, engine) => engine.system.auth(body)),
 
-  serve(routes.buildPrune, ({ query }) => {
+  serve(routes.buildPrune, async ({ query, builder }) => {
     const unknown = Object.keys(query.filters).find(key => !buildPruneFilters.includes(key));
     if (unknown) throw invalidArgument(`failed to prune build cache: invalid filter '${unknown}'`);
-    return { CachesDeleted: null, SpaceReclaimed: 0 };
+    const { builder: own } = await builder();
+    const records = own.cached();
+    const SpaceReclaimed = await own.prune(records, query.all);
+    return { CachesDeleted: records.length > 0 ? records.map(({ key }) => key.slice(0, 25)) : null, SpaceReclaimed };
   }),
   serve(routes.pluginList, () => []),
 ];

@@ -1,7 +1,12 @@
+import { randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { notImplemented } from '../../../contracts/errors.ts';
 import { toText } from '../../../contracts/oci/reference.ts';
 import type { Image } from '../../images/index.ts';
 import { type Builder, toReferences } from '../builder.ts';
+import { dropStubs } from '../container-stubs.ts';
+import { FileTree } from '../file-tree.ts';
+import { sendFiles } from './file-send.ts';
 import { encode } from './messages.ts';
 import type { Progress } from './progress.ts';
 import type { Session } from './session.ts';
@@ -46,9 +51,12 @@ async function exportOne(
     case 'image':
       return toStore(image, attributes, rooms);
     case 'docker':
+    case 'oci': // an archive of ours is both
       return toArchive(image, attributes, rooms);
     case 'tar':
-      return toTar(image, rooms);
+      return toClient(image, 'exporting to client tarball', rooms, sendTree);
+    case 'local':
+      return toClient(image, 'exporting to client directory', rooms, sendDirectory);
     default:
       throw notImplemented(`the exporter ${JSON.stringify(type)} is not part of Berth yet`);
   }
@@ -67,7 +75,7 @@ async function toStore(
     const references = toReferences((attributes.name ?? '').split(',').filter(Boolean));
     told.status('exporting layers', 0, 0);
     told.status(`writing image ${image.id}`, 0, 0);
-    await builder.name(image, references);
+    await builder.keep(image, references);
     const names = references.map(toText);
     for (const name of names) told.status(`naming to ${name.replace(/:latest$/, '')}`, 0, 0);
     told.done({ cached: false });
@@ -90,42 +98,70 @@ async function toArchive(
 ): Promise<Record<string, string>> {
   const { builder } = rooms;
   const references = toReferences((attributes.name ?? '').split(',').filter(Boolean));
-  await builder.name(image, references);
+  await builder.keep(image, references);
   const names = references.length > 0 ? references.map(toText) : [image.id];
-  await send(builder.options.images.save(names), 'exporting to docker image format', rooms);
+  const archive = builder.options.images.save(names);
+  await told('exporting to docker image format', rooms, async () => sendTar(archive, await rooms.session()));
   return { 'containerimage.config.digest': image.id };
 }
 
-/** `--output type=tar`: the files of the root. */
-async function toTar(image: Image, rooms: ExportRooms): Promise<Record<string, string>> {
+/** `--output type=tar` and `type=local`: the files of the root. */
+async function toClient(
+  image: Image,
+  name: string,
+  rooms: ExportRooms,
+  work: (tree: FileTree, session: Session) => Promise<number>,
+): Promise<Record<string, string>> {
   const { snapshots, archive } = rooms.builder.options;
-  const id = `build-export-${image.id.slice(-24)}-${Date.now()}`;
+  const id = `build-export-${randomBytes(12).toString('hex')}`;
   await snapshots.prepare(id, image.topChainId);
   const root = snapshots.open(id);
+  const tree = new FileTree(rooms.builder.scratch);
   try {
-    await send(archive.pack({ root: root.path, path: '/', contentsOnly: true }), 'exporting to client tarball', rooms);
+    await tree.addTar(archive.pack({ root: root.path, path: '/', contentsOnly: true }));
+    dropStubs(tree);
+    await told(name, rooms, async () => work(tree, await rooms.session()));
   } finally {
+    tree.close();
     root.close();
     await snapshots.remove(id);
   }
   return {};
 }
 
-async function send(bytes: AsyncIterable<Buffer>, name: string, { progress, session }: ExportRooms): Promise<void> {
-  const told = progress.step({ name, text: '', line: undefined });
+const fileSend = '/moby.filesync.v1.FileSend/DiffCopy';
+
+async function sendTar(bytes: Readable, session: Session): Promise<number> {
+  const call = session.call(fileSend);
+  let sent = 0;
+  for await (const data of bytes as AsyncIterable<Buffer>) {
+    await call.send(encode('BytesMessage', { data }));
+    sent += data.length;
+  }
+  call.end();
+  for await (const _ of call.messages) await Promise.resolve();
+  return sent;
+}
+
+const sendTree = (tree: FileTree, session: Session): Promise<number> => {
+  const placed = tree.paths.flatMap(path => {
+    const entry = tree.get(path);
+    return entry ? [{ path, entry }] : [];
+  });
+  return sendTar(tree.toTar(placed), session);
+};
+
+const sendDirectory = (tree: FileTree, session: Session): Promise<number> => sendFiles(session.call(fileSend), tree);
+
+/** A step that a client sees, and how much it sent. */
+async function told(name: string, { progress }: ExportRooms, work: () => Promise<number>): Promise<void> {
+  const step = progress.step({ name, text: '', line: undefined });
   try {
-    const call = (await session()).call('/moby.filesync.v1.FileSend/DiffCopy');
-    let sent = 0;
-    for await (const data of bytes) {
-      await call.send(encode('BytesMessage', { data }));
-      sent += data.length;
-    }
-    call.end();
-    for await (const _ of call.messages) await Promise.resolve();
-    told.status('sending tarball', sent, sent);
-    told.done({ cached: false });
+    const sent = await work();
+    step.status('copying files', sent, sent);
+    step.done({ cached: false });
   } catch (error) {
-    told.failed(error);
+    step.failed(error);
     throw error;
   }
 }

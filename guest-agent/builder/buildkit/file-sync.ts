@@ -2,41 +2,9 @@ import { invalidArgument } from '../../../contracts/errors.ts';
 import { cleanPath, type FileTree, type TreeEntry } from '../file-tree.ts';
 import { decode, encode } from './messages.ts';
 import type { ClientCall, Session } from './session.ts';
+import { goMode, type Packet, packets, type Stat } from './wire.ts';
 
 const method = '/moby.filesync.v1.FileSync/DiffCopy';
-const packets = { stat: 0, request: 1, data: 2, end: 3, error: 4 } as const;
-
-interface Stat {
-  path: string;
-  mode: number;
-  size: number;
-  modTime: number;
-  linkname: string;
-  devmajor: number;
-  devminor: number;
-  xattrs: Record<string, Uint8Array>;
-}
-
-interface Packet {
-  type: number;
-  stat: Stat | null;
-  ID: number;
-  data: Uint8Array;
-}
-
-/** Bits of Go's os.FileMode. */
-const goMode = {
-  directory: 2 ** 31,
-  symlink: 2 ** 27,
-  device: 2 ** 26,
-  pipe: 2 ** 25,
-  socket: 2 ** 24,
-  setuid: 2 ** 23,
-  setgid: 2 ** 22,
-  character: 2 ** 21,
-  sticky: 2 ** 20,
-} as const;
-
 const has = (mode: number, bit: number): boolean => Math.floor(mode / bit) % 2 === 1;
 
 export interface SyncRequest {
@@ -66,15 +34,26 @@ function listed(key: string, values: readonly string[] | undefined): Record<stri
   return { [`${key}-encoded`]: ['1'], [key]: values.map(value => encodeURIComponent(value)) };
 }
 
+/** Files asked for ahead, so that a tree of small ones does not wait for an answer each. */
+const aheadFiles = 64;
+/** …and how much of them may wait in memory. */
+const aheadBytes = 16 * 1024 * 1024;
+
 class Receiver {
   readonly #call: ClientCall;
   readonly #tree: FileTree;
   readonly #request: SyncRequest;
-  /** Files whose bytes are awaited, in the order in which they were asked for. */
+  /** Files whose bytes are still to be asked for. */
   readonly #wanted: { id: number; stat: Stat }[] = [];
-  #links: { path: string; target: string }[] = [];
+  /** Those under way: what came of each. */
+  readonly #coming = new Map<number, { stat: Stat; pieces: Uint8Array[] }>();
+  readonly #links: { path: string; target: string }[] = [];
+  #next = 0;
   #index = 0;
   #bytes = 0;
+  #ahead = 0;
+  #listed = false;
+  #ended = false;
 
   constructor(call: ClientCall, tree: FileTree, request: SyncRequest) {
     this.#call = call;
@@ -83,43 +62,56 @@ class Receiver {
   }
 
   async run(): Promise<void> {
-    let file = this.#tree.begin();
-    let asked = 0;
-    let listed = false;
-    const ask = (): void => {
-      const next = this.#wanted[asked];
-      if (next) this.#call.send(encode('Packet', { type: packets.request, ID: next.id }));
-      else if (listed) this.#call.send(encode('Packet', { type: packets.end }));
-    };
     for await (const message of this.#call.messages) {
       const packet = decode<Packet>('Packet', message);
       if (packet.type === packets.error) throw invalidArgument(Buffer.from(packet.data).toString());
       if (packet.type === packets.end) break;
-      if (packet.type === packets.stat) {
-        const { stat } = packet;
-        if (stat && stat.path !== '') this.#announce(stat);
-        else {
-          listed = true;
-          ask();
-        }
-      } else if (packet.type === packets.data) {
-        if (packet.data.length > 0) {
-          file.write(packet.data);
-          this.#bytes += packet.data.length;
-          this.#request.progress?.(this.#bytes);
-        } else {
-          const done = this.#wanted[asked++];
-          if (done) this.#tree.add(cleanPath(done.stat.path), { ...entryOf(done.stat), ...file.end() });
-          file = this.#tree.begin();
-          ask();
-        }
-      }
+      if (packet.type === packets.stat) this.#onStat(packet.stat);
+      else if (packet.type === packets.data) this.#onData(packet);
+      this.#ask();
     }
     this.#call.end();
     for (const { path, target } of this.#links) {
       const entry = this.#tree.get(target);
       if (entry) this.#tree.add(path, entry);
     }
+  }
+
+  /** An empty one says that all names were told. */
+  #onStat(stat: Stat | null): void {
+    if (stat && stat.path !== '') this.#announce(stat);
+    else this.#listed = true;
+  }
+
+  #onData({ ID, data }: Packet): void {
+    const file = this.#coming.get(ID);
+    if (!file) return;
+    if (data.length > 0) {
+      file.pieces.push(data);
+      this.#bytes += data.length;
+      this.#request.progress?.(this.#bytes);
+      return;
+    }
+    const kept = this.#tree.begin();
+    for (const piece of file.pieces) kept.write(piece);
+    this.#tree.add(cleanPath(file.stat.path), { ...entryOf(file.stat), ...kept.end() });
+    this.#coming.delete(ID);
+    this.#ahead -= file.stat.size;
+  }
+
+  #ask(): void {
+    while (this.#coming.size < aheadFiles && (this.#ahead < aheadBytes || this.#coming.size === 0)) {
+      const file = this.#wanted[this.#next];
+      if (!file) break;
+      this.#next++;
+      this.#coming.set(file.id, { stat: file.stat, pieces: [] });
+      this.#ahead += file.stat.size;
+      void this.#call.send(encode('Packet', { type: packets.request, ID: file.id }));
+    }
+    const done = this.#listed && this.#coming.size === 0 && this.#next === this.#wanted.length;
+    if (!done || this.#ended) return;
+    this.#ended = true;
+    void this.#call.send(encode('Packet', { type: packets.end }));
   }
 
   #announce(stat: Stat): void {

@@ -7,7 +7,8 @@ import { codes, GrpcError } from './status.ts';
 
 /** A call of ours to a client. */
 export interface ClientCall {
-  send(message: Uint8Array): void;
+  /** Resolves when the client can take more. */
+  send(message: Uint8Array): Promise<void>;
   /** No more of ours comes. */
   end(): void;
   /** What comes back. @throws GrpcError when the call ends badly */
@@ -43,8 +44,9 @@ export class Session {
       te: 'trailers',
       ...metadata,
     });
+    stream.setMaxListeners(0); // whoever waits for it to drain listens
     return {
-      send: message => void stream.write(frame(message)),
+      send: message => writeTo(stream, frame(message)),
       end: () => void stream.end(),
       messages: answersOf(stream),
     };
@@ -53,7 +55,7 @@ export class Session {
   /** A call of one message and one answer. */
   async unary(path: string, message: Uint8Array): Promise<Buffer> {
     const call = this.call(path);
-    call.send(message);
+    await call.send(message);
     call.end();
     let answer: Buffer = Buffer.alloc(0);
     for await (const each of call.messages) answer = each;
@@ -63,6 +65,14 @@ export class Session {
   close(): void {
     this.#connection.destroy();
   }
+}
+
+async function writeTo(stream: ClientHttp2Stream, bytes: Buffer): Promise<void> {
+  if (stream.destroyed || stream.write(bytes)) return;
+  await new Promise<void>(resolve => {
+    stream.once('drain', resolve);
+    stream.once('close', resolve);
+  });
 }
 
 /** The messages, then what the trailers say: nothing, or an error. */
