@@ -1,6 +1,7 @@
 import { createPinia } from 'pinia';
 import { createApp } from 'vue';
 import { App } from './app.tsx';
+import { desktop } from './bridge/index.ts';
 import { router } from './router.ts';
 import { useConnection } from './stores/index.ts';
 import './styles/tokens.css';
@@ -10,4 +11,5 @@ const app = createApp(App);
 app.use(createPinia());
 app.use(router);
 useConnection().start();
+desktop?.onGoTo(path => void router.push(path));
 app.mount('#app');

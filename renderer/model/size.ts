@@ -42,10 +42,10 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['year', Number.POSITIVE_INFINITY],
 ];
 
-/** `3 minutes ago`, in `locale`. Times in milliseconds. */
+/** `3 minutes ago`, in `locale`. Times in milliseconds; what is not yet over is now: clocks differ a little. */
 export function relativeTime(time: number, now: number, locale: string): string {
   const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
-  let value = (time - now) / 1000;
+  let value = Math.min(0, time - now) / 1000;
   for (const [unit, most] of steps) {
     if (Math.abs(value) < most) return format.format(Math.round(value), unit);
     value /= most;

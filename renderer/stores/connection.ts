@@ -4,6 +4,7 @@ import type { AboutDocument, MachineView } from '../../contracts/bridge.ts';
 import type { EventMessage } from '../../contracts/docker/events.ts';
 import type { SystemInfo } from '../../contracts/docker/system.ts';
 import { systemEvents, systemInfo } from '../../contracts/docker/system-routes.ts';
+import type { OpenStream } from '../bridge/index.ts';
 import { bridge, engine } from './clients.ts';
 
 type EventListener = (event: EventMessage) => void;
@@ -27,11 +28,13 @@ export const useConnection = defineStore('connection', () => {
   const listeners = new Set<EventListener>();
   const beginnings = new Set<() => void>();
   let pauseMs = 250;
+  let watching: OpenStream | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function watchEvents(): void {
     clearTimeout(timer);
-    engine.lines(systemEvents, {}, { head: begun, line: tell, ended: lost });
+    watching?.cancel();
+    watching = engine.lines(systemEvents, {}, { head: begun, line: tell, ended: lost });
   }
 
   function begun(): void {

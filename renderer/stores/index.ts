@@ -1,5 +1,7 @@
 /** Room `stores`: what the window knows, fed by the engine's events. */
+
 export { bridge, engine } from './clients.ts';
+export { useClock } from './clock.ts';
 export { useConnection } from './connection.ts';
 export { type ContainerAction, useContainers } from './containers.ts';
 export { type Notice, useNotices } from './notices.ts';

@@ -41,7 +41,7 @@ const line = (task: Task): VNode => {
               <code>{layer.id}</code>
               <span class="grow ellipsis">{layer.status}</span>
               <span class="soft">
-                {layer.total > 0 && `${byteSize(layer.current)} ${t().common.of} ${byteSize(layer.total)}`}
+                {layer.total > 0 ? `${byteSize(layer.current)} ${t().common.of} ${byteSize(layer.total)}` : undefined}
               </span>
             </div>
           ))}

@@ -8,6 +8,8 @@ export interface Column<Row> {
   width: string;
   cell: (row: Row) => VNode | string | undefined;
   end?: boolean;
+  /** Its head is for screen readers only. */
+  hideLabel?: boolean;
   /** Its head sorts. */
   sortable?: boolean;
   class?: string;
@@ -86,7 +88,7 @@ export const DataTable = defineComponent(
 
     const head = (columns: string): VNode => (
       <div role="row" class="thead" aria-rowindex={1} style={{ gridTemplateColumns: columns }}>
-        {props.columns.map(({ key, label, end, sortable }) => {
+        {props.columns.map(({ key, label, end, sortable, hideLabel }) => {
           const sorted = props.sorting?.key === key ? props.sorting : undefined;
           const order = sorted ? (sorted.down ? 'descending' : 'ascending') : undefined;
           const arrow = sorted ? (sorted.down ? ' ↓' : ' ↑') : '';
@@ -97,7 +99,7 @@ export const DataTable = defineComponent(
                   {label + arrow}
                 </button>
               ) : (
-                label
+                <span class={hideLabel ? 'visually-hidden' : undefined}>{label}</span>
               )}
             </div>
           );

@@ -21,6 +21,8 @@ export interface ChartProps {
 
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const clock = (seconds: number): string => new Date(seconds * 1000).toTimeString().slice(0, 8);
+
 /** Lines over time. All charts of a page move their cursors together. */
 export const Chart = defineComponent(
   (props: ChartProps) => {
@@ -41,11 +43,14 @@ export const Chart = defineComponent(
       if (!box.value) return;
       const options: uPlot.Options = {
         width: box.value.clientWidth,
-        height: 110,
+        height: 96,
         legend: { show: false },
         cursor: { sync: { key: 'berth' }, y: false },
         scales: { y: { range: (_plot, _least, most) => [0, Math.max(most * 1.1, 0.001)] } },
-        axes: [axis(), { ...axis(), size: 64, values: (_plot, values) => values.map(props.format) }],
+        axes: [
+          { ...axis(), size: 24, space: 90, values: (_plot, times) => times.map(clock) },
+          { ...axis(), size: 64, values: (_plot, values) => values.map(props.format) },
+        ],
         series: [
           {},
           ...props.lines.map(({ label, colour, dashed }) => ({
@@ -62,7 +67,7 @@ export const Chart = defineComponent(
 
     onMounted(() => {
       make();
-      resized = new ResizeObserver(() => plot?.setSize({ width: box.value?.clientWidth ?? 300, height: 110 }));
+      resized = new ResizeObserver(() => plot?.setSize({ width: box.value?.clientWidth ?? 300, height: 96 }));
       if (box.value) resized.observe(box.value);
     });
     watch(

@@ -5,7 +5,8 @@ import { containerInspect, containerTop } from '../../../contracts/docker/contai
 import type { ContainerInspect, ContainerTop } from '../../../contracts/docker/containers.ts';
 import { messageOf } from '../../../contracts/errors.ts';
 import { button, DocumentTree, stateDot, tabs } from '../../components/index.ts';
-import { engine, t, useContainers } from '../../stores/index.ts';
+import { type ContainerRow, relativeTime } from '../../model/index.ts';
+import { engine, t, useClock, useContainers, usePreferences } from '../../stores/index.ts';
 import { containerFacts } from './facts.tsx';
 import { stateOf } from './state.tsx';
 
@@ -46,6 +47,12 @@ export const ContainerDetail = defineComponent(
     const go = (tab: string, wide = props.wide): void =>
       void router.replace({ path: `/containers/${props.id}/${tab}`, query: wide ? { wide: '1' } : {} });
 
+    const stateText = (state: ContainerRow['state']): string => {
+      const at = Date.parse(document.value?.State[state === 'running' ? 'StartedAt' : 'FinishedAt'] ?? '');
+      const when = at > 0 ? `, ${relativeTime(at, useClock().now, usePreferences().language)}` : '';
+      return t().states[state] + when;
+    };
+
     const head = (): VNode => {
       const texts = t().containers;
       const now = row.value;
@@ -56,7 +63,7 @@ export const ContainerDetail = defineComponent(
             <h2 class="ellipsis" style={{ fontSize: '15px' }}>
               {now?.name ?? document.value?.Name.slice(1)}
             </h2>
-            {now && stateDot(stateOf(now), now.status || t().states[now.state])}
+            {now && stateDot(stateOf(now), stateText(now.state))}
           </div>
           {now &&
             !running &&

@@ -2,12 +2,14 @@ import type { VNode } from 'vue';
 import type { ContainerInspect } from '../../../contracts/docker/containers.ts';
 import { Copyable, fact } from '../../components/index.ts';
 import { relativeTime, shortId } from '../../model/index.ts';
-import { t, usePreferences } from '../../stores/index.ts';
+import { t, useClock, usePreferences } from '../../stores/index.ts';
 
 const timeFact = (time: string): VNode | undefined => {
   const at = Date.parse(time);
   if (Number.isNaN(at) || at < 0) return undefined;
-  return <time title={new Date(at).toLocaleString()}>{relativeTime(at, Date.now(), usePreferences().language)}</time>;
+  return (
+    <time title={new Date(at).toLocaleString()}>{relativeTime(at, useClock().now, usePreferences().language)}</time>
+  );
 };
 
 /** What a container is, where it is and how it is. */

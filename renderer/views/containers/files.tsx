@@ -111,14 +111,15 @@ export const Files = defineComponent(
             <code>{entry.permissions}</code>
           </td>
           <td class="end">
-            {entry.kind === 'file' &&
-              button({
-                label: `${t().common.download} ${entry.name}`,
-                icon: Download,
-                iconOnly: true,
-                kind: 'quiet',
-                onClick: () => void download(entry.name),
-              })}
+            {entry.kind === 'file'
+              ? button({
+                  label: `${t().common.download} ${entry.name}`,
+                  icon: Download,
+                  iconOnly: true,
+                  kind: 'quiet',
+                  onClick: () => void download(entry.name),
+                })
+              : undefined}
           </td>
         </tr>
       );

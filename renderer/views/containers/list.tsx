@@ -24,7 +24,7 @@ import {
   type SortKey,
   sortedRows,
 } from '../../model/index.ts';
-import { type ContainerAction, t, useContainers, usePreferences, useStats } from '../../stores/index.ts';
+import { type ContainerAction, t, useClock, useContainers, usePreferences, useStats } from '../../stores/index.ts';
 import { RunDialog } from './run.tsx';
 import { stateOf } from './state.tsx';
 
@@ -165,7 +165,7 @@ export const ContainerList = defineComponent(() => {
     const texts = t().common;
     const narrow = openId.value !== '';
     const all: (Column<ListLine> | false)[] = [
-      { key: 'check', label: '', width: '26px', cell: cell(checkbox) },
+      { key: 'check', label: texts.selectAll, hideLabel: true, width: '26px', cell: cell(checkbox) },
       {
         key: 'name',
         label: texts.name,
@@ -202,10 +202,11 @@ export const ContainerList = defineComponent(() => {
         cell: cell(row => live(row, ({ memoryBytes }) => memorySize(memoryBytes))),
       },
       !narrow && { key: 'ports', label: texts.ports, width: 'minmax(90px, 1fr)', cell: cell(ports) },
-      !narrow && { key: 'created', label: texts.created, width: '112px', sortable: true, cell: cell(created) },
+      !narrow && { key: 'created', label: texts.created, width: '128px', sortable: true, cell: cell(created) },
       {
         key: 'actions',
-        label: '',
+        label: t().common.actions,
+        hideLabel: true,
         width: '64px',
         class: 'actions',
         cell: cell(row => <span class="row">{actions(row)}</span>),
@@ -220,7 +221,7 @@ export const ContainerList = defineComponent(() => {
   };
   const created = (row: ContainerRow): VNode => (
     <time class="soft" title={new Date(row.created).toLocaleString()}>
-      {relativeTime(row.created, Date.now(), preferences.language)}
+      {relativeTime(row.created, useClock().now, preferences.language)}
     </time>
   );
 

@@ -27,6 +27,8 @@ export const Logs = defineComponent(
     const containers = useContainers();
     let stream: OpenStream | undefined;
     let counting = 0;
+    /** Lines that were read before the log was opened anew. */
+    let before = 0;
 
     const pattern = computed(() => compiled(text.value));
     const look = computed(() => ({
@@ -65,7 +67,7 @@ export const Logs = defineComponent(
       if (counting !== 0) return;
       counting = requestAnimationFrame(() => {
         counting = 0;
-        count.value = buffer.dropped + buffer.length;
+        count.value = buffer.dropped + buffer.length - before;
         if (following.value) seen.value = count.value;
         search.value?.run();
       });
@@ -74,6 +76,7 @@ export const Logs = defineComponent(
     function open(): void {
       stream?.cancel();
       buffer.clear();
+      before = buffer.dropped;
       const frames = new LogFrames(!props.tty, (line, source) => buffer.push(line, source));
       const query = { follow: true, stdout: true, stderr: true, timestamps: true, tail: range.value };
       stream = engine.open(
@@ -109,8 +112,8 @@ export const Logs = defineComponent(
     // a container that starts again goes on writing
     watch(
       () => containers.row(props.id)?.state,
-      (state, before) => {
-        if (state === 'running' && before !== undefined && before !== 'paused' && !stream) open();
+      (state, earlier) => {
+        if (state === 'running' && earlier !== undefined && earlier !== 'paused' && !stream) open();
       },
     );
     onBeforeUnmount(() => {

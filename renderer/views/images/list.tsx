@@ -16,7 +16,16 @@ import {
   textField,
 } from '../../components/index.ts';
 import { byteSize, relativeTime, shortId } from '../../model/index.ts';
-import { engine, t, useContainers, useImages, useNotices, usePreferences, useTasks } from '../../stores/index.ts';
+import {
+  engine,
+  t,
+  useClock,
+  useContainers,
+  useImages,
+  useNotices,
+  usePreferences,
+  useTasks,
+} from '../../stores/index.ts';
 import { ImageDetail } from './detail.tsx';
 
 /** A name of an image; an image without any has one row, too. */
@@ -153,11 +162,12 @@ export const ImageList = defineComponent(() => {
         label: texts.created,
         width: '120px',
         sortable: true,
-        cell: row => <span class="soft">{relativeTime(row.created, Date.now(), preferences.language)}</span>,
+        cell: row => <span class="soft">{relativeTime(row.created, useClock().now, preferences.language)}</span>,
       },
       {
         key: 'actions',
-        label: '',
+        label: t().common.actions,
+        hideLabel: true,
         width: '64px',
         class: 'actions',
         cell: row => <span class="row">{actions(row)}</span>,

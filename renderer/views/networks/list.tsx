@@ -80,13 +80,14 @@ export const NetworkList = defineComponent(() => {
     },
     {
       key: 'kind',
-      label: '',
+      label: t().common.details,
+      hideLabel: true,
       width: '90px',
       cell: ({ Name, Internal }) => (
         <span class="soft">{builtIn.has(Name) ? t().networks.builtIn : Internal ? t().networks.internal : ''}</span>
       ),
     },
-    { key: 'actions', label: '', width: '40px', class: 'actions', cell: removeButton },
+    { key: 'actions', label: t().common.actions, hideLabel: true, width: '40px', class: 'actions', cell: removeButton },
   ]);
   const removeButton = (network: NetworkInspect): VNode | undefined =>
     builtIn.has(network.Name)

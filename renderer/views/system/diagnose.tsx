@@ -54,7 +54,7 @@ export const Diagnose = defineComponent(() => {
         <div class="title grow">
           <h1>{t().diagnose.title}</h1>
           <span class="soft" role="status">
-            {busy.value && t().diagnose.running}
+            {busy.value ? t().diagnose.running : undefined}
           </span>
         </div>
         {button({

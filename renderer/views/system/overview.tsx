@@ -5,7 +5,16 @@ import type { DiskUsage } from '../../../contracts/docker/system.ts';
 import { systemDiskUsage } from '../../../contracts/docker/system-routes.ts';
 import { fact, stateDot } from '../../components/index.ts';
 import { byteSize, memorySize, percent, relativeTime, shortId } from '../../model/index.ts';
-import { engine, t, useConnection, useContainers, useImages, usePreferences, useStats } from '../../stores/index.ts';
+import {
+  engine,
+  t,
+  useClock,
+  useConnection,
+  useContainers,
+  useImages,
+  usePreferences,
+  useStats,
+} from '../../stores/index.ts';
 import { endedBadly } from '../containers/state.tsx';
 
 /** What runs, is it well, what does it cost. */
@@ -36,7 +45,9 @@ export const Overview = defineComponent(() => {
     return containers.rows.flatMap(({ id, name, state, health, status }) => {
       if (state === 'restarting') return [{ id, text: texts.restarting(name) }];
       if (health === 'unhealthy') return [{ id, text: texts.unhealthy(name) }];
-      return state === 'exited' && endedBadly(status) ? [{ id, text: texts.exitedBadly(name, status) }] : [];
+      return state === 'exited' && endedBadly(status)
+        ? [{ id, text: texts.exitedBadly(name, status.replace(/\).*/, ')')) }]
+        : [];
     });
   });
 
@@ -94,7 +105,7 @@ export const Overview = defineComponent(() => {
   const event = ({ Type, Action, Actor, timeNano }: EventMessage): VNode => (
     <li key={timeNano} class="row">
       <time class="soft" style={{ width: '130px' }} title={new Date(timeNano / 1e6).toLocaleString()}>
-        {relativeTime(timeNano / 1e6, Date.now(), preferences.language)}
+        {relativeTime(timeNano / 1e6, useClock().now, preferences.language)}
       </time>
       <span class="soft">{Type}</span>
       <span>{Action}</span>

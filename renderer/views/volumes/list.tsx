@@ -7,7 +7,7 @@ import type { VolumeDocument } from '../../../contracts/docker/volumes.ts';
 import { messageOf } from '../../../contracts/errors.ts';
 import { button, type Column, DataTable, dialog, emptyList, searchField, textField } from '../../components/index.ts';
 import { byteSize, relativeTime } from '../../model/index.ts';
-import { engine, t, useContainers, usePreferences, useVolumes } from '../../stores/index.ts';
+import { engine, t, useClock, useContainers, usePreferences, useVolumes } from '../../stores/index.ts';
 
 /** All volumes with their sizes and who uses them. */
 export const VolumeList = defineComponent(() => {
@@ -92,10 +92,12 @@ export const VolumeList = defineComponent(() => {
       label: t().common.created,
       width: '130px',
       cell: ({ CreatedAt }) => (
-        <span class="soft">{CreatedAt && relativeTime(Date.parse(CreatedAt), Date.now(), preferences.language)}</span>
+        <span class="soft">
+          {CreatedAt && relativeTime(Date.parse(CreatedAt), useClock().now, preferences.language)}
+        </span>
       ),
     },
-    { key: 'actions', label: '', width: '40px', class: 'actions', cell: removeButton },
+    { key: 'actions', label: t().common.actions, hideLabel: true, width: '40px', class: 'actions', cell: removeButton },
   ]);
 
   const removeButton = (volume: VolumeDocument): VNode =>

@@ -1,0 +1,240 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findChromium, launchBrowser, startDashboard, type TestDashboard } from '../support/browser.ts';
+import { type NativeEngine, startNativeEngine } from '../support/engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { busyboxArchive } from '../support/images.ts';
+import { type Registry, startRegistry } from '../support/registry.ts';
+import { accessProblems } from './axe.ts';
+
+const chromium = findChromium();
+/** Pictures of every view, for people to look at. */
+const pictures = process.env.BERTH_TEST_PICTURES ?? join(tmpdir(), 'berth-pictures');
+
+describe.skipIf(!chromium)('the dashboard in a browser', () => {
+  let registry: Registry;
+  let engine: NativeEngine;
+  let home: string;
+  let dashboard: TestDashboard;
+  let browser: Browser;
+  let page: Page;
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    [registry, home] = await Promise.all([startRegistry(), mkdtemp(join(tmpdir(), 'berth-home-'))]);
+    await registry.push(await busyboxArchive(), 'library/busybox:latest');
+    await mkdir(pictures, { recursive: true });
+    engine = await startNativeEngine({ 'registry-mirrors': [`http://${registry.host}`] });
+    dashboard = await startDashboard(home, engine.socket);
+    browser = await launchBrowser(chromium ?? '');
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
+    page.setDefaultTimeout(15_000);
+    page.on('pageerror', error => faults.push(String(error.stack)));
+    page.on('console', message => void (message.type() === 'error' && faults.push(message.text())));
+    await page.goto(await dashboard.newAddress());
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await dashboard?.stop();
+    await engine?.stop();
+    await registry?.stop();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  const picture = (name: string): Promise<Buffer> => page.screenshot({ path: join(pictures, `${name}.png`) });
+  const row = (name: string) => page.getByRole('row').filter({ has: page.getByText(name, { exact: true }) });
+  const see = (text: string | RegExp): Promise<void> => page.getByText(text).first().waitFor();
+  /** Within the application: the connection stays. */
+  const visit = (place: string): Promise<void> => page.getByRole('link', { name: place, exact: true }).click();
+
+  test('its address opens it once, and nobody else gets in', async () => {
+    const { origin } = new URL(page.url());
+    expect(page.url()).not.toContain('token');
+    const bare = await fetch(`${origin}/containers`);
+    expect([bare.status, await bare.text()]).toEqual([401, expect.stringContaining('berth dashboard')]);
+    expect((await fetch(await dashboard.newAddress(), { redirect: 'manual' })).status).toBe(303);
+    const cookies = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
+    const upgrade = {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+    };
+    const foreign = await page.request.get(`${origin}/bridge`, {
+      headers: { ...upgrade, cookie: cookies, origin: 'http://evil.example' },
+    });
+    expect(foreign.status()).toBe(403);
+  });
+
+  test('what is empty says how to fill it', async () => {
+    await see('No containers yet');
+    await picture('containers-empty');
+    expect(await accessProblems(page)).toEqual([]);
+  });
+
+  test('an image is pulled, run, read, stopped and removed', async () => {
+    await visit('Images');
+    await page.getByRole('button', { name: 'Pull an image' }).first().click();
+    await page.getByLabel('Image', { exact: true }).fill('busybox');
+    await page.keyboard.press('Enter');
+    await row('busybox').waitFor();
+    await row('busybox').hover();
+    await row('busybox').getByRole('button', { name: 'Run' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('greeter');
+    await page.getByLabel('Command').fill('sh -c "echo hello from berth; sleep 600"');
+    await page.getByLabel('Ports').fill('nonsense');
+    await see('A line is not a port');
+    await picture('run');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.getByLabel('Ports').fill('');
+    await page.getByRole('dialog').getByRole('button', { name: 'Run' }).click();
+    await page.getByRole('log').getByText('hello from berth').waitFor();
+    await picture('logs');
+    await row('greeter').focus();
+    await page.keyboard.press('t');
+    await page.getByRole('tab', { name: 'Terminal' }).and(page.locator('[data-state=active]')).waitFor();
+    await page.getByRole('region', { name: 'Terminal in the container' }).getByText('/ #').first().waitFor();
+    await page.keyboard.type('echo $((6*7))-$(stty size | cut -d" " -f1)\n');
+    await page
+      .getByText(/^42-\d\d$/)
+      .first()
+      .waitFor();
+    await picture('terminal');
+  });
+
+  test('files go in and come out', async () => {
+    await page.getByRole('tab', { name: 'Files' }).click();
+    await page.getByRole('button', { name: 'tmp', exact: true }).click();
+    await see('This folder is empty.');
+    await page
+      .locator('input[type=file]')
+      .setInputFiles({ name: 'note.txt', mimeType: 'text/plain', buffer: Buffer.from('from the browser') });
+    await see('note.txt');
+    expect(await engine.docker('exec', 'greeter', 'cat', '/tmp/note.txt')).toBe('from the browser');
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download note.txt' }).click();
+    expect(await readFile(await (await download).path(), 'utf8')).toBe('from the browser');
+    await picture('files');
+  });
+
+  test('the keyboard alone stops and removes it', async () => {
+    await page.keyboard.press('Escape');
+    await row('greeter').focus();
+    await engine.docker('kill', 'greeter'); // so that stopping it takes no ten seconds of grace
+    await row('greeter').getByText('Exited').waitFor();
+    await page.keyboard.press('s');
+    await row('greeter').getByText('Running').waitFor();
+    await page.keyboard.press('Delete');
+    await see('Remove container greeter?');
+    await picture('remove');
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await see('No containers yet');
+    expect(await engine.docker('ps', '-aq')).toBe('');
+  });
+
+  test('what the command line does is seen at once, by project, with what it uses', async () => {
+    const compose = ['--label', 'com.docker.compose.project=shop'];
+    await engine.docker('volume', 'create', 'shop_data');
+    const busy = ['-v', 'shop_data:/data', 'busybox', 'sh', '-c', 'while :; do :; done & sleep 600'];
+    await engine.docker('run', '-d', '--name', 'shop-web', '--memory', '64m', ...compose, ...busy);
+    await engine.docker('run', '-d', '--name', 'shop-db', ...compose, 'busybox', 'sleep', '600');
+    await engine.tryDocker(['run', '--name', 'broken', 'busybox', 'sh', '-c', 'exit 3']);
+    await row('shop-web').waitFor();
+    await row('broken').getByText('Exited').waitFor();
+    await row('shop-web')
+      .getByText(/^[1-9]\d*(\.\d)? %$/)
+      .waitFor();
+    await picture('containers');
+    await page.getByRole('searchbox').fill('state:exited');
+    await row('shop-web').waitFor({ state: 'detached' });
+    await page.getByRole('searchbox').fill('');
+    await row('shop-web').click();
+    await page.getByRole('tab', { name: 'Statistics' }).click();
+    await see(/Memory/);
+    await page.getByText(/^CPU [1-9]/).waitFor();
+    await picture('statistics');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.getByRole('tab', { name: 'Inspect' }).click();
+    await see('HostConfig');
+    await picture('inspect');
+    await page.getByRole('button', { name: 'Close' }).click();
+  });
+
+  test.each(['light', 'dark'] as const)('every view is accessible: %s', async theme => {
+    await page.emulateMedia({ colorScheme: theme });
+    const places = ['Overview', 'Containers', 'Images', 'Volumes', 'Networks', 'Settings'];
+    for (const place of places) {
+      await visit(place);
+      await page.getByRole('heading', { name: place, level: 1 }).waitFor();
+      if (place === 'Volumes') await row('shop_data').waitFor();
+      if (place === 'Overview') await see('broken has ended: Exited (3)');
+      await picture(`${place.toLowerCase()}-${theme}`);
+      expect(await accessProblems(page), `${place} ${theme}`).toEqual([]);
+    }
+  });
+
+  test('it speaks another language, and the palette goes anywhere', async () => {
+    await visit('Settings');
+    await page.getByLabel('Language').selectOption('de');
+    await page.getByRole('heading', { name: 'Einstellungen' }).waitFor();
+    await picture('settings-german');
+    await page.getByLabel('Sprache').selectOption('en');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('shop-db logs');
+    await picture('palette');
+    await page.keyboard.press('Enter');
+    await page.getByRole('tab', { name: 'Logs' }).and(page.locator('[data-state=active]')).waitFor();
+  });
+
+  test('a long log scrolls smoothly to its first line, is searched and followed', async () => {
+    const lines = 200_000;
+    await engine.docker('run', '--name', 'talker', '--log-opt', 'max-size=-1', 'busybox', 'seq', String(lines));
+    await visit('Containers');
+    await row('talker').focus();
+    await page.keyboard.press('l');
+    await page.getByLabel('How much of the log').selectOption('all');
+    await eventually('all lines are there', () => page.getByText('200,000 lines').isVisible(), 40_000);
+    const log = page.getByRole('log');
+    await log.getByText(String(lines), { exact: true }).waitFor();
+    const worst = await page.evaluate<number>(`(async () => {
+      const box = document.querySelector('[role=log]');
+      const draws = [];
+      for (let step = 0; step < 60; step++) {
+        const began = performance.now();
+        box.scrollTop = (box.scrollHeight * step) / 60;
+        await new Promise(requestAnimationFrame);
+        const drawn = performance.now();
+        await new Promise(resolve => { const { port1, port2 } = new MessageChannel(); port1.onmessage = resolve; port2.postMessage(0); });
+        draws.push(performance.now() - drawn);
+      }
+      box.scrollTop = 0;
+      return draws.sort((a, b) => a - b)[45];
+    })()`);
+    expect(worst).toBeLessThan(16);
+    await log.getByText('1', { exact: true }).waitFor();
+    await page.getByLabel('Search the log (regular expression)').fill('^1(23456|9999.)$');
+    await see(/ of 11$/);
+    await picture('log-search');
+  });
+
+  test('an engine that is away is told, and healed when it is back', async () => {
+    await visit('Containers');
+    await engine.docker('rm', '-f', 'shop-web', 'shop-db'); // stopping them would take ten seconds of grace
+    await engine.end();
+    await see(/The engine does not answer/);
+    await picture('engine-away');
+    await engine.restart();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await engine.docker('run', '-d', '--name', 'after', 'busybox', 'sleep', '600');
+    await row('after').getByText('Running').waitFor();
+  });
+
+  test('nothing went wrong on the way', async () => {
+    await engine.docker('rm', '-f', ...(await engine.docker('ps', '-aq')).trim().split('\n'));
+    expect(faults.filter(fault => !fault.includes('WebSocket'))).toEqual([]);
+  });
+});

@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'vitest';
+import { type ContainerCreateBody, containerCreateBody } from '../../../contracts/docker/containers.ts';
+import {
+  byteSize,
+  type ContainerRow,
+  createBody,
+  emptyRunForm,
+  firstFileOf,
+  groupedLines,
+  LogBuffer,
+  LogFrames,
+  matchingRows,
+  noProgress,
+  parseFileList,
+  problemsOf,
+  publishedPorts,
+  sortedRows,
+  splitWords,
+  styledText,
+  tarOf,
+  wholeProgress,
+  withMessage,
+} from '../../../renderer/model/index.ts';
+
+const row = (name: string, more: Partial<ContainerRow> = {}): ContainerRow => ({
+  ...{
+    id: `id-${name}`,
+    name,
+    image: 'busybox',
+    state: 'running',
+    status: 'Up',
+    health: undefined,
+    project: '',
+    service: '',
+  },
+  ...{ created: 0, ports: [], command: 'sh', ...more },
+});
+
+describe('rows', () => {
+  test('are found by all words, sorted by numbers as by names, and grouped by project', () => {
+    const rows = [
+      row('web-10', { project: 'shop' }),
+      row('web-9', { project: 'shop' }),
+      row('alone', { state: 'exited' }),
+    ];
+    expect(matchingRows(rows, 'WEB shop').map(({ name }) => name)).toEqual(['web-10', 'web-9']);
+    expect(matchingRows(rows, 'state:exited').map(({ name }) => name)).toEqual(['alone']);
+    expect(sortedRows(rows, { key: 'name', down: false }, () => undefined).map(({ name }) => name)).toEqual([
+      'alone',
+      'web-9',
+      'web-10',
+    ]);
+    const cpu = (id: string) => ({ cpuPercent: id === 'id-web-9' ? 50 : 1, memoryBytes: 0 });
+    expect(sortedRows(rows, { key: 'cpu', down: true }, cpu)[0]?.name).toBe('web-9');
+    expect(groupedLines(rows, new Set()).map(({ key }) => key)).toEqual([
+      'project shop',
+      'id-web-10',
+      'id-web-9',
+      'id-alone',
+    ]);
+    expect(groupedLines(rows, new Set(['shop'])).map(({ key }) => key)).toEqual(['project shop', 'id-alone']);
+  });
+
+  test('a thousand are sorted, found and grouped in a frame', () => {
+    const rows = Array.from({ length: 1000 }, (_, index) =>
+      row(`container-${(index * 7919) % 1000}`, { project: `p${index % 20}` }),
+    );
+    const work = () =>
+      groupedLines(
+        sortedRows(matchingRows(rows, 'container'), { key: 'name', down: false }, () => undefined),
+        new Set(),
+      );
+    work();
+    const times = Array.from({ length: 9 }, () => {
+      const began = performance.now();
+      work();
+      return performance.now() - began;
+    }).sort((a, b) => a - b);
+    expect(times[4]).toBeLessThan(16);
+  });
+
+  test('a port is shown once, whatever it is published on', () => {
+    const port = { PrivatePort: 80, PublicPort: 8080, Type: 'tcp' };
+    expect(
+      publishedPorts([
+        { IP: '0.0.0.0', ...port },
+        { IP: '::', ...port },
+        { PrivatePort: 53, Type: 'udp' },
+      ]),
+    ).toEqual([
+      { text: '8080:80', link: 'http://localhost:8080' },
+      { text: '53/udp', link: undefined },
+    ]);
+  });
+});
+
+describe('logs', () => {
+  const frame = (source: number, text: string): Uint8Array => {
+    const bytes = Buffer.from(text);
+    const head = Buffer.from([source, 0, 0, 0, 0, 0, 0, 0]);
+    head.writeUInt32BE(bytes.length, 4);
+    return Buffer.concat([head, bytes]);
+  };
+
+  test('frames and lines may be torn anywhere', () => {
+    const whole = Buffer.concat([frame(1, 'one\ntw'), frame(2, 'bad\n'), frame(1, 'o\nrest')]);
+    for (let size = 1; size < whole.length; size++) {
+      const lines: string[] = [];
+      const frames = new LogFrames(true, (line, source) => lines.push(`${source} ${Buffer.from(line)}`));
+      for (let at = 0; at < whole.length; at += size) frames.push(whole.subarray(at, at + size));
+      frames.finish();
+      expect(lines).toEqual(['1 one', '2 bad', '1 two', '1 rest']);
+    }
+  });
+
+  test('a million lines fit, the oldest go, and the time is apart', () => {
+    const buffer = new LogBuffer(1_000_000);
+    for (let index = 0; index < 1_010_000; index++)
+      buffer.push(Buffer.from(`2026-01-01T00:00:00.5Z line ${index}\r`), 1 + (index % 2));
+    expect(buffer.length).toBeLessThanOrEqual(1_000_000);
+    expect(buffer.dropped + buffer.length).toBe(1_010_000);
+    expect(buffer.line(0)).toEqual({ text: `line ${buffer.dropped}`, time: '2026-01-01T00:00:00.5Z', source: 1 });
+    expect(buffer.line(buffer.length - 1).text).toBe('line 1009999');
+  });
+
+  test('colours become classes, other sequences nothing', () => {
+    expect(styledText('a\x1b[1;31mb\x1b[0mc\x1b[2Kd\x1b]0;title\x07e')).toEqual([
+      { text: 'a', classes: '' },
+      { text: 'b', classes: 'ansi-1 bold' },
+      { text: 'c', classes: '' },
+      { text: 'd', classes: '' },
+      { text: 'e', classes: '' },
+    ]);
+  });
+});
+
+describe('the run dialog', () => {
+  test('says what is wrong, field by field', () => {
+    const form = {
+      ...emptyRunForm,
+      name: 'a',
+      ports: '80:80\n99999:1',
+      env: 'A=1\n=2',
+      mounts: 'data',
+      memory: 'much',
+      command: '"open',
+    };
+    expect(problemsOf(form)).toEqual({
+      ...{
+        image: 'required',
+        name: 'badName',
+        ports: 'badPort',
+        env: 'badEnv',
+        mounts: 'badMount',
+        memory: 'badNumber',
+      },
+      command: 'badQuote',
+    });
+  });
+
+  test('makes a request that the engine takes', () => {
+    const form = {
+      ...{ ...emptyRunForm, image: ' busybox ', command: `sh -c "echo 'a b'"`, ports: '127.0.0.1:8080:80\n53/udp' },
+      ...{ env: 'A=1', mounts: 'data:/data:ro', memory: '64', cpus: '0.5' },
+    };
+    expect(problemsOf(form)).toEqual({});
+    const body: ContainerCreateBody = containerCreateBody(createBody(form), '');
+    expect(body).toMatchObject({
+      Image: 'busybox',
+      Cmd: ['sh', '-c', "echo 'a b'"],
+      ExposedPorts: { '80/tcp': {}, '53/udp': {} },
+      HostConfig: {
+        PortBindings: {
+          '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '8080' }],
+          '53/udp': [{ HostIp: '', HostPort: '' }],
+        },
+        ...{ Binds: ['data:/data:ro'], Memory: 67_108_864, NanoCpus: 500_000_000 },
+      },
+    });
+  });
+
+  test('cuts words as a shell does', () => {
+    expect(splitWords(`a "b \\" c" 'd e'f \\ g`)).toEqual(['a', 'b " c', 'd ef', ' g']);
+    expect(splitWords("it's")).toBeUndefined();
+  });
+});
+
+test('a pull is half of its bytes and half of its layers', () => {
+  const messages = [
+    { status: 'Pulling from library/x', id: 'latest' },
+    { status: 'Pulling fs layer', id: 'aaaaaaaaaaaa' },
+    { status: 'Already exists', id: 'bbbbbbbbbbbb' },
+    { status: 'Downloading', id: 'aaaaaaaaaaaa', progressDetail: { current: 50, total: 100 } },
+  ];
+  const progress = messages.reduce(withMessage, noProgress);
+  expect(wholeProgress(progress)).toBe(0.5);
+  expect(wholeProgress(withMessage(progress, { status: 'Pull complete', id: 'aaaaaaaaaaaa' }))).toBe(1);
+});
+
+test('a file goes into a tar and comes out of it', () => {
+  const bytes = Buffer.from('hello\n'.repeat(200));
+  expect(Buffer.from(firstFileOf(tarOf('a.txt', bytes)) ?? [])).toEqual(bytes);
+});
+
+test('folders come first, of GNU and of busybox alike', () => {
+  const gnu =
+    'total 8\r\n-rw-r--r-- 1 root root 12 2026-01-02 03:04:05.000000000 +0000 a b\r\nlrwxrwxrwx 1 0 0 7 2026-01-02 03:04:05.1 +0000 bin -> usr/bin\r\n';
+  const busybox = 'drwxr-xr-x    2 root     root          4096 2026-01-02 03:04:05 +0000 etc\n';
+  expect(parseFileList(gnu + busybox).map(({ name, kind, target, size }) => [name, kind, target, size])).toEqual([
+    ['etc', 'folder', '', 4096],
+    ['a b', 'file', '', 12],
+    ['bin', 'link', 'usr/bin', 7],
+  ]);
+});
+
+test('sizes have three digits and a unit', () => {
+  expect([0, 999, 1000, 12_345, 999_600, 40_100_000_000].map(byteSize)).toEqual([
+    '0 B',
+    '999 B',
+    '1.00 kB',
+    '12.3 kB',
+    '1.00 MB',
+    '40.1 GB',
+  ]);
+});
