@@ -1,5 +1,6 @@
 import { Nftables } from '../syscalls/nftables.ts';
 import { admissionCommands, dismissalCommands, type Listing, type Place, placesIn } from './foreign.ts';
+import { admitInLegacy, dismissInLegacy } from './legacy.ts';
 import {
   type BridgeRules,
   type PortForward,
@@ -44,6 +45,7 @@ export function openFirewall(): Firewall {
       changePlaces(nft, { everywhere: true }, (place, rules) =>
         dismissalCommands(place, rules, name => name === bridge),
       );
+      dismissInLegacy(bridge);
     },
     missing: bridges => {
       const { nftables } = nft.list('list tables') as Listing;
@@ -53,6 +55,7 @@ export function openFirewall(): Firewall {
     admit: (bridges, gone) => {
       changePlaces(nft, { everywhere: true }, (place, rules) => dismissalCommands(place, rules, gone));
       changePlaces(nft, {}, (place, rules) => admissionCommands(place, rules, bridges));
+      admitInLegacy(bridges, gone);
     },
     publish: (bridge, forwards) => void (forwards.length > 0 && nft.run(publishCommands(bridge, forwards))),
     withdraw: (bridge, forwards) => void (forwards.length > 0 && nft.run(withdrawCommands(bridge, forwards))),

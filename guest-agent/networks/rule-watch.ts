@@ -1,3 +1,4 @@
+import { legacyTables } from '../firewall/index.ts';
 import { findLink, ruleGeneration } from '../netlink/index.ts';
 import type { BridgeNetwork, Ground } from './bridge-network.ts';
 
@@ -11,7 +12,7 @@ export class RuleWatch {
   readonly #ground: Ground;
   readonly #bridges: () => readonly BridgeNetwork[];
   readonly #timer: NodeJS.Timeout;
-  #seen = 0;
+  #seen = '';
 
   constructor(ground: Ground, bridges: () => readonly BridgeNetwork[]) {
     this.#ground = ground;
@@ -23,14 +24,15 @@ export class RuleWatch {
   /** Makes right what is not. Never throws. */
   look(): void {
     try {
-      const generation = ruleGeneration(this.#ground.tracking);
-      if (generation === this.#seen) return;
+      if (this.#state() === this.#seen) return;
       this.#putRight();
-      this.#seen = ruleGeneration(this.#ground.tracking);
+      this.#seen = this.#state();
     } catch (error) {
       this.#ground.log.warn('the rules of others could not be looked at', { error });
     }
   }
+
+  #state = (): string => `${ruleGeneration(this.#ground.tracking)} ${legacyTables()}`;
 
   close(): void {
     clearInterval(this.#timer);
