@@ -34,6 +34,20 @@ export class EntrySplitter {
     return entries;
   }
 
+  /** The whole lines that there would be with `chunk`, all in one, and where in the stream they end; changes nothing. */
+  wholeLines(chunk: Buffer): Entry | undefined {
+    const length = chunk.lastIndexOf(NEWLINE) + 1;
+    if (length === 0) return undefined;
+    const data = Buffer.concat([this.#pending, chunk.subarray(0, length)]);
+    return { data, end: this.#start + data.length };
+  }
+
+  /** Goes on after `lines`, which {@link wholeLines} gave for `chunk`. */
+  skip(lines: Entry, chunk: Buffer): void {
+    this.#pending = chunk.subarray(lines.end - this.#start - this.#pending.length);
+    this.#start = lines.end;
+  }
+
   /** The stream is over: what is left is an entry, if anything is. */
   finish(): Entry[] {
     if (this.#pending.length === 0) return [];

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import type { OutputChunk } from './container-output.ts';
 import { parseJsonLine } from './json-line.ts';
 import { isPackedForm, packedPath, rotatedPath, unpacked } from './packing.ts';
+import { fromJsonLines } from './plain-lines.ts';
 
 export interface ReadOptions {
   stdout: boolean;
@@ -11,7 +12,7 @@ export interface ReadOptions {
   /** The last so many entries (before the streams are chosen, as in Docker); absent or negative: all. */
   tail?: number;
   follow: boolean;
-  /** For who prints: chunks always carry both. */
+  /** Who wants either, or a span of time, is given each entry as a chunk of its own; others as many in one as there are. */
   timestamps?: boolean;
   details?: boolean;
 }
@@ -110,8 +111,8 @@ class LineCursor {
     this.#offset = offset;
   }
 
-  /** The next lines, undefined when there are none (yet). */
-  next(): string[] | undefined {
+  /** The next whole lines, without the last line feed; undefined when there are none (yet). */
+  next(): Buffer | undefined {
     for (;;) {
       const count = readSync(this.file.fd, this.#block, 0, BLOCK_BYTES, this.#offset);
       if (count === 0) return undefined;
@@ -119,7 +120,7 @@ class LineCursor {
       const data = Buffer.concat([this.#rest, this.#block.subarray(0, count)]);
       const end = data.lastIndexOf(NEWLINE);
       this.#rest = data.subarray(end + 1);
-      if (end !== -1) return data.toString('utf8', 0, end).split('\n');
+      if (end !== -1) return data.subarray(0, end);
     }
   }
 
@@ -149,10 +150,9 @@ export async function* readLog(
       const changed = growth.next();
       const over = growth.over;
       const lines = await reading.next();
-      for (const line of lines ?? []) {
-        const chunk = toChunk(line, options);
+      for (const chunk of lines ? chunksOf(lines, options) : []) {
         if (chunk === 'late') return;
-        if (chunk) yield chunk;
+        yield chunk;
       }
       if (lines) continue;
       if (over || (options.until && Date.now() > options.until.getTime())) return;
@@ -185,7 +185,7 @@ class Reading {
   }
 
   /** The next lines, undefined when there are none now. */
-  async next(): Promise<string[] | undefined> {
+  async next(): Promise<Buffer | undefined> {
     for (;;) {
       const lines = this.#cursor?.next();
       if (lines) return lines;
@@ -214,6 +214,20 @@ class Reading {
       (file.inode === current.inode || (file.packed !== undefined && isPackedForm(file.fd, current.fd)));
     for (const { fd } of files.splice(0, files.findIndex(isCurrent) + 1)) closeSync(fd);
     return files;
+  }
+}
+
+/** Each entry that was asked for; all of them in one where nobody needs to know them apart. `late`: see {@link toChunk}. */
+function* chunksOf(lines: Buffer, options: ReadOptions): Generator<OutputChunk | 'late'> {
+  const apart = options.timestamps || options.details || options.since || options.until;
+  const plain = apart ? undefined : fromJsonLines(lines);
+  if (plain) {
+    if (options[plain.stream]) yield { ...plain, time: dateOf(plain.time) };
+    return;
+  }
+  for (const line of lines.toString('utf8').split('\n')) {
+    const chunk = toChunk(line, options);
+    if (chunk) yield chunk;
   }
 }
 

@@ -4,6 +4,7 @@ import type { Entry } from './entries.ts';
 import { lineEnd, nowNs, type StreamName, toJsonLine, toRfc3339Nano } from './json-line.ts';
 import type { LogFile } from './log-config.ts';
 import { Packing, packedPath, rotatedPath } from './packing.ts';
+import { toJsonLines } from './plain-lines.ts';
 
 /** Where in a log file one is: which file (its inode), and how many bytes of it count. */
 export interface LogPosition {
@@ -36,7 +37,7 @@ export class LogWriter {
    * stream the last entry ends that is in it (undefined: none of these).
    */
   append(stream: StreamName, entries: Entry[], beforeRotation: (end: number | undefined) => void): void {
-    const end = lineEnd(stream, toRfc3339Nano(nowNs()), this.#attributes);
+    const end = this.#endOf(stream);
     let text = '';
     let written: number | undefined;
     this.#open();
@@ -53,6 +54,19 @@ export class LogWriter {
       written = entry.end;
     }
     this.#write(text);
+  }
+
+  /** Writes lines of which plain-lines.ts says that they are; false, and nothing is written, when a file gets full by them. */
+  appendPlain(stream: StreamName, text: string): boolean {
+    const lines = toJsonLines(text, this.#endOf(stream));
+    this.#open();
+    if (this.#position.size + lines.length >= this.#file.maxBytes) return false;
+    this.#write(lines);
+    return true;
+  }
+
+  #endOf(stream: StreamName): string {
+    return lineEnd(stream, toRfc3339Nano(nowNs()), this.#attributes);
   }
 
   close(): void {

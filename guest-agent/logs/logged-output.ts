@@ -7,6 +7,7 @@ import type { Forwarding } from './forwarding.ts';
 import type { StreamName } from './json-line.ts';
 import type { LogFile } from './log-config.ts';
 import { type LogPosition, LogWriter } from './log-writer.ts';
+import { plainLines } from './plain-lines.ts';
 import type { Pump, PumpedSource, SourceRequest } from './pump.ts';
 import { Spool } from './spool.ts';
 
@@ -140,7 +141,7 @@ export class LoggedOutput implements ContainerOutput {
     const chunk = intake.spool.read(intake.position, Math.min(appended, intake.position + TURN_BYTES));
     if (chunk.length === 0) this.#fail('A spool has gone', undefined);
     intake.position = chunk.length === 0 ? appended : intake.position + chunk.length;
-    const sending = this.#record(intake, intake.splitter.push(chunk));
+    const sending = this.#recordPlain(intake, chunk) ? undefined : this.#record(intake, intake.splitter.push(chunk));
     intake.source?.processed(intake.position);
     const told = this.#listeners.tell(intake.stream, chunk);
     const waiting = sending ? Promise.all([sending, told]) : told;
@@ -152,6 +153,26 @@ export class LoggedOutput implements ContainerOutput {
     if (waiting) void waiting.then(next);
     else if (intake.position < appended) setImmediate(next);
     else next();
+  }
+
+  /** All lines at once, where they are plain and go nowhere else. */
+  #recordPlain(intake: Intake, chunk: Buffer): boolean {
+    const lines = this.#forwarding ? undefined : intake.splitter.wholeLines(chunk);
+    const text = lines && plainLines(lines.data);
+    if (!text) return false;
+    const { stream } = intake;
+    try {
+      if (!this.#checkpoint.exists) this.#agree();
+      if (!this.#writer.appendPlain(stream, text)) return false;
+      this.#offsets[stream] = lines.end;
+      this.#agreeInTime(intake, lines.end);
+    } catch (error) {
+      this.#fail('A log could not be written', error);
+    }
+    this.#offsets[stream] = lines.end;
+    intake.splitter.skip(lines, chunk);
+    this.#tellFollowers();
+    return true;
   }
 
   /** A log that cannot be written loses lines, as Docker's does; the container goes on. */
@@ -176,6 +197,10 @@ export class LoggedOutput implements ContainerOutput {
     });
     const end = entries.at(-1)?.end ?? 0;
     this.#offsets[stream] = end;
+    this.#agreeInTime({ spool }, end);
+  }
+
+  #agreeInTime({ spool }: Pick<Intake, 'spool'>, end: number): void {
     const { inode, size } = this.#writer.position();
     const discard = spool.worthDiscarding(end);
     if (discard || inode !== this.#agreed.inode || size - this.#agreed.size > CHECKPOINT_BYTES) this.#agree();

@@ -15,7 +15,7 @@ const wanted = { stdout: true, stderr: true, follow: false };
 
 async function read(file: { path: string; maxFiles: number }, tail?: number, growth = over): Promise<string[]> {
   const chunks = await Array.fromAsync(readLog(file, { ...wanted, ...(tail === undefined ? {} : { tail }) }, growth));
-  return chunks.map(({ data }) => data.toString().trim());
+  return chunks.flatMap(({ data }) => data.toString().trimEnd().split('\n'));
 }
 
 function openLog(name: string, maxFiles: number) {
