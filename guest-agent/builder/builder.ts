@@ -9,6 +9,7 @@ import type { BuilderOptions, BuildInput, BuildRequest, BuildWatcher } from './c
 import { stepError } from './dockerfile/failure.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/stages.ts';
 import { warningsOf } from './lint.ts';
+import { removeStepContainers } from './run-step.ts';
 import { Solver } from './solver.ts';
 import { imageWords } from './state.ts';
 
@@ -35,6 +36,8 @@ export class Builder {
   static async open(options: BuilderOptions): Promise<Builder> {
     mkdirSync(options.root, { recursive: true, mode: 0o700 });
     for (const name of ['scratch', 'mounts']) rmSync(join(options.root, name), { recursive: true, force: true });
+    rmSync(join(options.execRoot, 'build'), { recursive: true, force: true });
+    await removeStepContainers(options.containers);
     return new Builder(options, await StepCache.open(join(options.root, 'cache'), options.images));
   }
 

@@ -22,6 +22,7 @@ export interface StepContainer {
 }
 
 export interface StepContainers {
+  list(query: { all: boolean; filters: Record<string, string[]> }): Promise<{ Id?: string }[]>;
   create(request: { body: ContainerCreateBody }): Promise<{ Id: string }>;
   getByRef(ref: ContainerRef): StepContainer;
 }

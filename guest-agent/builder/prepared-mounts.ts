@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Mailbox } from '../../base/mailbox.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
@@ -44,7 +44,10 @@ export async function prepareMounts(
     tmpfs: {},
     env: [],
     release: () => {
-      for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+      for (const folder of folders) {
+        rmSync(folder, { recursive: true, force: true });
+        removeIfEmpty(dirname(folder));
+      }
     },
   };
   try {
@@ -56,6 +59,10 @@ export async function prepareMounts(
     prepared.release();
     throw error;
   }
+}
+
+function removeIfEmpty(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 async function prepare(

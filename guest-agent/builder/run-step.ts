@@ -4,7 +4,7 @@ import type { ContainerRef } from '../../contracts/brand.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import { cancelled, EngineError } from '../../contracts/errors.ts';
 import type { Image } from '../images/index.ts';
-import type { BuilderOptions, StepContainer, StepWatcher } from './contract.ts';
+import type { BuilderOptions, StepContainer, StepContainers, StepWatcher } from './contract.ts';
 import { cleanPath } from './file-tree.ts';
 import { commitStep } from './layers.ts';
 import { hostConfigOf, type MountSources, mountPoints, prepareMounts, withLocks } from './prepared-mounts.ts';
@@ -61,6 +61,16 @@ export async function runStep(request: RunRequest, watcher: StepWatcher, rooms: 
   });
 }
 
+/** By it what a dead engine left of its builds is found. */
+const stepLabel = 'berth.build';
+
+/** Steps of builds that ended with their engine. */
+export async function removeStepContainers(containers: StepContainers): Promise<void> {
+  for (const { Id } of await containers.list({ all: true, filters: { label: [stepLabel] } })) {
+    await containers.getByRef(Id as ContainerRef).remove({ force: true, volumes: true, link: false });
+  }
+}
+
 async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: RunRooms): Promise<Image> {
   const { options, signal } = rooms;
   const { containers, snapshots, archive, images } = options;
@@ -77,6 +87,7 @@ async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: Run
       User: request.user,
       WorkingDir: request.workingDir,
       Hostname: 'buildkitsandbox',
+      Labels: { [stepLabel]: 'step' },
       HostConfig: { ...request.host, ...(request.privileged ? { Privileged: true } : {}) },
     },
   });
