@@ -1,13 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FakeRegistry } from '../../test/fakes/fake-registry.ts';
 import { succeed } from '../../test/support/command.ts';
 import { startNativeEngine } from '../../test/support/engine.ts';
 import { pythonArchive } from '../../test/support/images.ts';
 import { startPeer } from '../../test/support/peer.ts';
 import { type Registry, startRegistry } from '../../test/support/registry.ts';
 
-import { compared, type Row } from './numbers.ts';
+import { openApi } from './api.ts';
+import { compared, limited, median, type Row } from './numbers.ts';
 import { alternate } from './turns.ts';
 
 /** One engine, and the words that put a registry beside it. */
@@ -79,12 +81,45 @@ async function rowsOf(sides: readonly [Side, Side], archive: string, rounds: num
   }
 }
 
+/** Creating a container of many layers, beyond what one of a single layer takes. */
+async function tallContainers({ socket }: Side, rounds: number): Promise<Row> {
+  const registry = await FakeRegistry.start();
+  const api = openApi(socket);
+  try {
+    const layers = Array.from({ length: 100 }, (_, number) => ({ [`file-${number}`]: `${number}` }));
+    await registry.addImage('tall', layers, {
+      os: 'linux',
+      architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+    });
+    await registry.addImage('flat', layers.slice(0, 1));
+    const turns = ['tall', 'flat'].map(tag => async () => {
+      const started = performance.now();
+      const { Id } = (await api.call('POST', '/containers/create', { Image: `${registry.host}/app:${tag}` })) as {
+        Id: string;
+      };
+      const took = performance.now() - started;
+      await api.call('DELETE', `/containers/${Id}`);
+      return took;
+    });
+    for (const tag of ['tall', 'flat']) {
+      await succeed('docker', ['-H', `unix://${socket}`, 'pull', '-q', `${registry.host}/app:${tag}`]);
+    }
+    const [tall = [], flat = []] = await alternate(rounds * 10, 10, turns);
+    return limited('creating a container of 100 layers, beyond one of 1', 'ms', median(tall) - median(flat), 2);
+  } finally {
+    api.close();
+    await registry.stop();
+  }
+}
+
 /** Images on their way in and out, beside dockerd, in one run. */
 export async function benchImages(rounds: number): Promise<Row[]> {
   const peer = await startPeer();
   const engine = await startNativeEngine();
   try {
-    return await rowsOf([{ socket: engine.socket, enter: [] }, peer], await pythonArchive(), rounds);
+    const ours = { socket: engine.socket, enter: [] };
+    const rows = await rowsOf([ours, peer], await pythonArchive(), rounds);
+    return [...rows, await tallContainers(ours, rounds)];
   } finally {
     await engine.stop();
     await peer.stop();
