@@ -175,6 +175,25 @@ describe('push', () => {
     expect(target.blobs.has(layer?.digest ?? '')).toBe(false);
   });
 
+  it('can be given up, and tried again', async () => {
+    await load({ a: randomBytes(2_000_000) });
+    const reference = parseReference(`${target.host}/app:1`);
+    await store.images.tag('loaded:1', reference);
+    const serve = target.behaviour;
+    const controller = new AbortController();
+    target.behaviour = (request, response) => {
+      if (request.method !== 'PATCH') return serve(request, response);
+      request.once('data', () => controller.abort()); // and never an answer
+      return true;
+    };
+    const given = store.images.push(reference, { progress: () => undefined, signal: controller.signal });
+    await expect(given).rejects.toThrow('context canceled');
+    target.behaviour = serve;
+    await store.images.push(reference, { progress: () => undefined, signal });
+    expect(target.manifests.has('1')).toBe(true);
+    expect(store.halfMade().spools).toEqual([]);
+  });
+
   it("tells a refusal in dockerd's words, and names nothing then", async () => {
     await load({ a: 'one' });
     target.behaviour = (request, response) => {
