@@ -1,9 +1,11 @@
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLog } from '../../../../base/log.ts';
 import type { Digest } from '../../../../contracts/oci/digest.ts';
 import { parseReference } from '../../../../contracts/oci/reference.ts';
 import { openRegistry, type Registry, type RegistryOptions } from '../../../../guest-agent/registry/index.ts';
 import { type Behaviour, FakeRegistry, refuse } from '../../../fakes/fake-registry.ts';
+import { FakeUploads } from '../../../fakes/fake-uploads.ts';
 import { freePort } from '../../../support/registry.ts';
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
@@ -151,6 +153,25 @@ describe('registry', () => {
     expect(await failure(repository.manifest(descriptor.digest, signal))).toBe(
       `manifest verification failed for digest ${descriptor.digest}`,
     );
+  });
+
+  it('asks for leave to write, and to read where a layer may be mounted from', async () => {
+    const uploads = new FakeUploads(server);
+    uploads.generous.add('base');
+    const serve = server.behaviour;
+    demandTokens({ seconds: 300 });
+    const guard = server.behaviour;
+    server.behaviour = async (request, response) => (await guard(request, response)) || serve(request, response);
+    const repository = open().repository(app(), {}, 'push');
+    const blob = {
+      digest: `sha256:${'a'.repeat(64)}` as Digest,
+      size: 1,
+      open: () => Readable.from([Buffer.alloc(1)]),
+    };
+    expect(await repository.upload(blob, 'base').attempt({ signal, sent: () => undefined })).toBe(false);
+    expect(
+      other.requests.map(request => new URL(request.split(' ')[1] ?? '', 'http://x').searchParams.getAll('scope')),
+    ).toContainEqual(['repository:app:pull,push', 'repository:base:pull']);
   });
 
   it('goes on to the next mirror when one has not all that it has a manifest for', async () => {
