@@ -7,7 +7,7 @@ import type {
   NetworkInspect,
   NetworkPruneReport,
 } from '../../contracts/docker/networks.ts';
-import { internal, invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import { forbidden, internal, invalidArgument, notImplemented } from '../../contracts/errors.ts';
 import type { NetworkRecord } from '../networks/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, NetworksService } from './engine.ts';
@@ -52,6 +52,7 @@ export class NetworkService implements NetworksService {
 
   async create(body: NetworkCreateBody): Promise<NetworkCreateResponse> {
     if (!body.Name) throw invalidArgument('invalid name: name is empty');
+    if (body.Ingress) throw forbidden('Ingress network can only be global scope network');
     if (body.ConfigOnly || body.ConfigFrom?.Network) throw notImplemented('config-only networks are not there yet');
     const { IPAM: ipam } = body;
     const config = ipam?.Config?.map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses: auxiliary }) => ({

@@ -12,6 +12,8 @@ import { NetworkRecords, newNetworkId } from './records.ts';
 import { alone } from './subnet-lock.ts';
 
 const predefinedNames = ['bridge', 'host', 'none'];
+const notInSwarm =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 const longestInterfaceName = 15;
 
 /** All networks of an engine: their records, and for bridge networks what stands in the kernel. */
@@ -82,6 +84,7 @@ export class NetworkList {
       throw forbidden(`operation is not permitted on predefined ${name} network `);
     if (this.records.findByName(name)) throw conflict(`network with name ${name} already exists`);
     if (driver === 'host' || driver === 'null') throw forbidden(`only one instance of "${driver}" network is allowed`);
+    if (driver === 'overlay') throw forbidden(notInSwarm);
     if (driver !== 'bridge') throw notFound(`plugin "${driver}" not found`);
     const { driver: ipamDriver = 'default' } = request.ipam ?? {};
     if (ipamDriver !== 'default') throw notFound(`plugin "${ipamDriver}" not found`);

@@ -179,7 +179,7 @@ describe.skipIf(!usable)('networks', () => {
     await expect(first.create({ name: 'host' })).rejects.toThrow(
       'operation is not permitted on predefined host network',
     );
-    await expect(first.create({ name: 'x', driver: 'overlay' })).rejects.toThrow('plugin "overlay" not found');
+    await expect(first.create({ name: 'x', driver: 'overlay' })).rejects.toThrow('This node is not a swarm manager');
     await expect(first.remove('bridge')).rejects.toThrow('bridge is a pre-defined network and cannot be removed');
     await expect(first.remove('red')).rejects.toThrow('network red not found');
 
