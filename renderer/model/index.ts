@@ -12,6 +12,7 @@ export {
   type SortKey,
   sortedRows,
 } from './container-row.ts';
+export { dockerRun } from './docker-run.ts';
 export { type FileEntry, parseFileList } from './file-list.ts';
 export { LogBuffer, type LogLine } from './log-buffer.ts';
 export { LogFrames } from './log-frames.ts';

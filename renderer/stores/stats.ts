@@ -7,6 +7,7 @@ import { useContainers } from './containers.ts';
 
 /** An hour of readings. */
 const kept = 3600;
+const drawMs = 500;
 
 /** What running containers use, measured only while a view shows it. */
 export const useStats = defineStore('stats', () => {
@@ -14,19 +15,20 @@ export const useStats = defineStore('stats', () => {
   const streams = new Map<string, OpenStream>();
   const containers = useContainers();
   let watchers = 0;
-  let drawn = 0;
+  let drawing: ReturnType<typeof setTimeout> | undefined;
 
   function take(id: string, reading: StatsReading): void {
     const readings = history.value.get(id) ?? [];
     readings.push(reading);
     if (readings.length > kept) readings.splice(0, readings.length - kept);
     history.value.set(id, readings);
-    // fifty containers tell within a second: they are drawn once a frame, not fifty times
-    if (drawn === 0)
-      drawn = requestAnimationFrame(() => {
-        drawn = 0;
+    // fifty containers tell within a second, each when it likes: they are drawn together
+    if (drawing === undefined) {
+      drawing = setTimeout(() => {
+        drawing = undefined;
         triggerRef(history);
-      });
+      }, drawMs);
+    }
   }
 
   function match(): void {

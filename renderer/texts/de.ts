@@ -105,7 +105,6 @@ export const de: Texts = {
     removeRunning: 'Er läuft und wird abgeschossen.',
     failed: (what, name) => `${what}: ${name}`,
     onlyRunning: 'Nur laufende',
-    copyRun: 'Als docker run kopieren',
   },
   detail: {
     overview: 'Übersicht',

@@ -104,7 +104,6 @@ export const en = {
     removeRunning: 'It runs and will be killed.',
     failed: (what: string, name: string) => `${what} ${name}`,
     onlyRunning: 'Running only',
-    copyRun: 'Copy as docker run',
   },
   detail: {
     overview: 'Overview',

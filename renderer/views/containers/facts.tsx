@@ -1,7 +1,7 @@
 import type { VNode } from 'vue';
 import type { ContainerInspect } from '../../../contracts/docker/containers.ts';
 import { Copyable, fact } from '../../components/index.ts';
-import { relativeTime, shortId } from '../../model/index.ts';
+import { dockerRun, relativeTime, shortId } from '../../model/index.ts';
 import { t, useClock, usePreferences } from '../../stores/index.ts';
 
 const timeFact = (time: string): VNode | undefined => {
@@ -23,7 +23,8 @@ export const containerFacts = (document: ContainerInspect): VNode => (
   </div>
 );
 
-function basics({ Id, Image, Config, State, HostConfig, Created, RestartCount, Path, Args }: ContainerInspect): VNode {
+function basics(document: ContainerInspect): VNode {
+  const { Id, Image, Config, State, HostConfig, Created, RestartCount, Path, Args } = document;
   const texts = t().detail;
   return (
     <section class="section">
@@ -39,6 +40,7 @@ function basics({ Id, Image, Config, State, HostConfig, Created, RestartCount, P
         {!State.Running && fact(texts.exitCode, String(State.ExitCode))}
         {fact(texts.restartPolicy, t().run.restartNames[restartName(HostConfig.RestartPolicy?.Name)])}
         {RestartCount > 0 && fact(texts.restarts, RestartCount)}
+        {fact('docker run', <Copyable text={dockerRun(document)} />)}
         {fact(texts.user, Config.User)}
         {fact(texts.workingDir, Config.WorkingDir)}
       </dl>

@@ -4,6 +4,7 @@ import {
   byteSize,
   type ContainerRow,
   createBody,
+  dockerRun,
   emptyRunForm,
   firstFileOf,
   groupedLines,
@@ -222,4 +223,34 @@ test('sizes have three digits and a unit', () => {
     '1.00 MB',
     '40.1 GB',
   ]);
+});
+
+test('a container is told as the docker run that makes it', () => {
+  const document = {
+    Name: '/web',
+    State: { Running: true },
+    Config: {
+      Image: 'nginx',
+      Cmd: ['sh', '-c', "echo 'hi'"],
+      Entrypoint: ['/init', '-v'],
+      Env: ['A=1', 'PATH=/bin'],
+      User: '1000',
+    },
+    HostConfig: {
+      RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 3 },
+      NetworkMode: 'shop',
+      PortBindings: {
+        '80/tcp': [{ HostIp: '', HostPort: '8080' }],
+        '53/udp': [{ HostIp: '127.0.0.1', HostPort: '' }],
+        '1/tcp': null,
+      },
+      Binds: ['data:/data:ro'],
+      Memory: 67_108_864,
+      NanoCpus: 5e8,
+    },
+  };
+  expect(dockerRun(document as never, ['PATH=/bin'])).toBe(
+    'docker run -d --name web --restart on-failure:3 --network shop -p 8080:80 -p 127.0.0.1::53/udp -v data:/data:ro -e A=1 ' +
+      "--memory 67108864 --cpus 0.5 --user 1000 --entrypoint /init nginx -v sh -c 'echo '\\''hi'\\'''",
+  );
 });
