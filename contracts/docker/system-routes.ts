@@ -1,4 +1,4 @@
-import { boolean, filters, optionalBoolean, optionalText, repeated } from '../decode.ts';
+import { boolean, filters, optionalBoolean, optionalInteger, optionalText, repeated } from '../decode.ts';
 import { json, lines, route } from '../route.ts';
 import { authConfig } from './common.ts';
 import type { EventMessage } from './events.ts';
@@ -20,7 +20,7 @@ export const systemEvents = route('GET', '/events', {
 export const registryLogin = route('POST', '/auth', { body: authConfig, answer: json<AuthResponse>() });
 
 export const buildPrune = route('POST', '/build/prune', {
-  query: { all: boolean, filters },
+  query: { all: boolean, filters, 'keep-storage': optionalInteger, 'reserved-space': optionalInteger },
   answer: json<BuildPruneReport>(),
 });
 export const pluginList = route('GET', '/plugins', { answer: json<never[]>() });

@@ -9,6 +9,7 @@ import type { BuilderOptions, BuildInput, BuildRequest, BuildWatcher } from './c
 import { stepError } from './dockerfile/failure.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/stages.ts';
 import { warningsOf } from './lint.ts';
+import { choosePruned, type PruneRequest } from './prune.ts';
 import { removeStepContainers } from './run-step.ts';
 import { Solver } from './solver.ts';
 import { imageWords } from './state.ts';
@@ -81,11 +82,23 @@ export class Builder {
     return this.#cache.list();
   }
 
-  /** Forgets those results; cache mounts too when all is asked for. Returns bytes. */
-  async prune(records: readonly CacheRecord[], all: boolean): Promise<number> {
-    if (this.#building > 0) return 0;
-    if (all) rmSync(join(this.options.root, 'cache-mounts'), { recursive: true, force: true });
-    return this.#cache.drop(records);
+  /** Whether an image has the step's layer, too. */
+  isShared({ imageId }: CacheRecord): boolean {
+    const { images } = this.options;
+    const top = images.find(imageId)?.topChainId;
+    return top !== undefined && images.list().some(({ chainIds }) => chainIds.includes(top));
+  }
+
+  /** Forgets results of steps, and with all of them the cache mounts. Not while somebody builds. */
+  async prune(request: PruneRequest): Promise<{ records: CacheRecord[]; bytes: number }> {
+    if (this.#building > 0) return { records: [], bytes: 0 };
+    const rooms = { now: new Date(), isShared: (record: CacheRecord) => this.isShared(record) };
+    const records = choosePruned(this.cached(), request, rooms);
+    const { all, ids, unusedForMs, keepBytes } = request;
+    if (all && ids.length === 0 && unusedForMs === 0 && keepBytes === 0) {
+      rmSync(join(this.options.root, 'cache-mounts'), { recursive: true, force: true });
+    }
+    return { records, bytes: await this.#cache.drop(records) };
   }
 }
 

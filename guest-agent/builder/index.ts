@@ -20,3 +20,4 @@ export { Builder } from './builder.ts';
 export { BuildKitDoor } from './buildkit/door.ts';
 export { buildClassic, type ClassicRequest } from './classic.ts';
 export type { BuilderOptions } from './contract.ts';
+export { toPruneRequest } from './prune.ts';

@@ -54,10 +54,13 @@ export const systemRoutes = [
   serve(routes.buildPrune, async ({ query, builder }) => {
     const unknown = Object.keys(query.filters).find(key => !buildPruneFilters.includes(key));
     if (unknown) throw invalidArgument(`failed to prune build cache: invalid filter '${unknown}'`);
-    const { builder: own } = await builder();
-    const records = own.cached();
-    const SpaceReclaimed = await own.prune(records, query.all);
-    return { CachesDeleted: records.length > 0 ? records.map(({ key }) => key.slice(0, 25)) : null, SpaceReclaimed };
+    const { toPruneRequest, builder: own } = await builder();
+    const keepBytes = query['reserved-space'] ?? query['keep-storage'] ?? 0;
+    const { records, bytes } = await own.prune(toPruneRequest(query.all, query.filters, keepBytes));
+    return {
+      CachesDeleted: records.length > 0 ? records.map(({ key }) => key.slice(0, 25)) : null,
+      SpaceReclaimed: bytes,
+    };
   }),
   serve(routes.pluginList, () => []),
 ];

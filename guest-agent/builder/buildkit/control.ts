@@ -2,6 +2,8 @@ import { notImplemented } from '../../../contracts/errors.ts';
 import type { Image } from '../../images/index.ts';
 import { ownPlatform } from '../../images/index.ts';
 import type { Builder } from '../builder.ts';
+import type { CacheRecord } from '../cache.ts';
+import { toPruneRequest } from '../prune.ts';
 import { type ExportRequest, exportImage } from './exports.ts';
 import { runFrontend } from './frontend.ts';
 import { decode, encode, timestampOf } from './messages.ts';
@@ -178,8 +180,8 @@ export class Control {
     return known;
   }
 
-  #records(): object[] {
-    return this.#builder.cached().map(record => ({
+  #toUsage(record: CacheRecord): object {
+    return {
       ID: record.key.slice(0, 25),
       Size: record.size,
       CreatedAt: timestampOf(new Date(record.createdAt)),
@@ -187,17 +189,38 @@ export class Control {
       UsageCount: record.usageCount,
       Description: record.description,
       RecordType: 'regular',
-    }));
+      Shared: this.#builder.isShared(record),
+    };
   }
 
   async #diskUsage(call: GrpcCall): Promise<void> {
-    await call.send(encode('DiskUsageResponse', { record: this.#records() }));
+    const record = this.#builder.cached().map(each => this.#toUsage(each));
+    await call.send(encode('DiskUsageResponse', { record }));
   }
 
   async #prune(call: GrpcCall): Promise<void> {
-    const { all } = decode<{ all: boolean }>('PruneRequest', await onlyMessage(call));
-    const records = this.#records();
-    await this.#builder.prune(this.#builder.cached(), all);
-    for (const record of records) await call.send(encode('UsageRecord', record));
+    const asked = decode<PruneMessage>('PruneRequest', await onlyMessage(call));
+    const request = toPruneRequest(asked.all, filtersOf(asked.filter), asked.keepBytes);
+    const unusedForMs = Math.max(request.unusedForMs, asked.keepDuration / 1e6);
+    const usage = new Map(this.#builder.cached().map(record => [record.key, this.#toUsage(record)]));
+    const { records } = await this.#builder.prune({ ...request, unusedForMs });
+    for (const { key } of records) await call.send(encode('UsageRecord', usage.get(key) ?? {}));
   }
+}
+
+interface PruneMessage {
+  all: boolean;
+  filter: string[];
+  keepDuration: number;
+  keepBytes: number;
+}
+
+/** `name==value`, as containerd writes filters; buildx parts several by commas. */
+function filtersOf(filters: readonly string[]): Record<string, string[]> {
+  const pairs = filters
+    .flatMap(text => text.split(','))
+    .map(text => /^([\w-]+)[=~]+"?([^"]*)"?$/.exec(text) ?? ['', text, '']);
+  const named: Record<string, string[]> = {};
+  for (const [, name = '', value = ''] of pairs) named[name] = [...(named[name] ?? []), value];
+  return named;
 }

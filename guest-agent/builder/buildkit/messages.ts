@@ -69,7 +69,7 @@ const shapes: Readonly<Record<string, Shape>> = {
     info: '6 SourceInfo',
     ranges: '7 Range[]',
   },
-  PruneRequest: { filter: '1 string[]', all: '2 bool', keepDuration: '3 int64' },
+  PruneRequest: { filter: '1 string[]', all: '2 bool', keepDuration: '3 int64', keepBytes: '4 int64' },
   UsageRecord: {
     ID: '1 string',
     Mutable: '2 bool',

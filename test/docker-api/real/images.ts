@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { command } from '../../support/command.ts';
@@ -10,7 +10,7 @@ export function imageTests(stage: () => Stage, ports: () => RegistryPorts): void
   pulling(stage);
   savingAndLoading(stage);
   loggingIn(stage, ports);
-  notThereYet(stage);
+  building(stage);
 }
 
 function pulling(stage: () => Stage): void {
@@ -94,29 +94,16 @@ function loggingIn(stage: () => Stage, ports: () => RegistryPorts): void {
   });
 }
 
-function notThereYet(stage: () => Stage): void {
-  it('says what is not there yet', async () => {
+function building(stage: () => Stage): void {
+  it('builds an image of a file and what a command makes of it', async () => {
     const { engine, work, busybox } = stage();
-    await writeFile(join(work, 'Dockerfile'), `FROM ${busybox}\n`);
-    const build = await engine.tryDocker(['build', '-f', join(work, 'Dockerfile'), work], {
-      env: { DOCKER_BUILDKIT: '0' },
-    });
-    expect(build.code).toBe(1);
-    expect(build.stderr).toContain('docker build is not part of Berth yet: builds are coming');
-    const commit = await engine.tryDocker(['commit', 'ca']);
-    expect(commit.stderr).toContain('docker commit is not part of Berth yet');
-    for (const path of ['/build', '/grpc', '/session']) {
-      const url = `http://docker${path}`;
-      const answer = await command('curl', [
-        '-s',
-        '--unix-socket',
-        engine.socket,
-        '-w',
-        ' %{http_code}',
-        '-XPOST',
-        url,
-      ]);
-      expect(answer.stdout).toMatch(/builds are coming.* 501$/s);
-    }
+    const context = join(work, 'build');
+    await mkdir(context);
+    await writeFile(join(context, 'Dockerfile'), `FROM ${busybox}\nCOPY word /\nRUN cat /word /word > /twice\n`);
+    await writeFile(join(context, 'word'), 'again ');
+    await engine.docker('build', '-t', 'built', context);
+    expect(await engine.docker('run', '--rm', 'built', 'cat', '/twice')).toBe('again again ');
+    await engine.docker('rmi', 'built');
+    await engine.docker('builder', 'prune', '-af');
   });
 }
