@@ -164,6 +164,56 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await page.getByRole('button', { name: 'Close' }).click();
   });
 
+  test('several are started at once; images, volumes and networks are made and removed', async () => {
+    await page.getByLabel('Select shop-db').check();
+    await page.getByLabel('Select broken').check();
+    await page.getByRole('toolbar').getByRole('button', { name: 'Start', exact: true }).click();
+    await row('broken').getByText('Exited').waitFor();
+    await page.getByLabel('Select shop-db').uncheck();
+    await page.getByLabel('Select broken').uncheck();
+    await visit('Images');
+    await row('busybox').hover();
+    await row('busybox').getByRole('button', { name: 'More actions' }).click();
+    await page.getByRole('menuitem', { name: 'Tag' }).click();
+    await page.getByLabel('New name').fill('mine:1');
+    await page.keyboard.press('Enter');
+    await row('mine').click();
+    await see('made for the tests');
+    await picture('image-detail');
+    expect(await accessProblems(page)).toEqual([]);
+    await row('mine').focus();
+    await page.keyboard.press('Delete');
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await row('mine').waitFor({ state: 'detached' });
+    await visit('Volumes');
+    await page.getByRole('button', { name: 'Create a volume' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('scratch');
+    await page.keyboard.press('Enter');
+    await row('scratch').focus();
+    await page.keyboard.press('Delete');
+    await page.getByLabel('Type scratch to confirm').fill('scratch');
+    await page.keyboard.press('Enter');
+    await row('scratch').waitFor({ state: 'detached' });
+    await visit('Networks');
+    await page.getByRole('button', { name: 'Create a network' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('shop_net');
+    await page.keyboard.press('Enter');
+    await engine.docker('network', 'connect', 'shop_net', 'shop-db');
+    await row('shop_net').click();
+    await page.getByText('shop-db').waitFor();
+    await picture('network-detail');
+    expect(await accessProblems(page)).toEqual([]);
+    await engine.docker('network', 'disconnect', 'shop_net', 'shop-db');
+    await row('shop_net').hover();
+    await row('shop_net').getByRole('button', { name: 'Remove shop_net' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await row('shop_net').waitFor({ state: 'detached' });
+    await page
+      .getByRole('button', { name: 'Close' })
+      .click({ timeout: 1000 })
+      .catch(() => undefined); // its detail is gone with it
+  });
+
   test.each(['light', 'dark'] as const)('every view is accessible: %s', async theme => {
     await page.emulateMedia({ colorScheme: theme });
     const places = ['Overview', 'Containers', 'Images', 'Volumes', 'Networks', 'Settings'];
