@@ -31,6 +31,7 @@ export interface Placed {
 
 const knownTypes = ['file', 'directory', 'symlink', 'character-device', 'block-device', 'fifo'];
 const longestLinkChain = 40;
+const wasteBytes = 64 * 1024 * 1024;
 
 /** Without slashes around it; '' is the root. */
 export const cleanPath = (path: string): string => posix.normalize(`/${path}`).replace(/^\/+|\/+$/g, '');
@@ -43,9 +44,11 @@ export class FileTree {
   readonly #entries = new Map<string, TreeEntry>();
   readonly #spool: Spool;
   #sorted: string[] | undefined;
+  #closed = false;
 
-  constructor(folder: string) {
-    this.#spool = new Spool(folder);
+  /** `from`: a tree whose bytes this one shares, and to which it may add. */
+  constructor(folder: string, from?: FileTree) {
+    this.#spool = from ? from.#spool.share() : new Spool(folder);
   }
 
   /** Reads a tar, not packed; its names come below `prefix`. Resolves with the number of bytes that it held. */
@@ -116,6 +119,19 @@ export class FileTree {
     this.#entries.set(path, entry);
   }
 
+  /** Another tree of the same files, with an end of its own. */
+  copy(folder: string): FileTree {
+    const copy = new FileTree(folder, this);
+    for (const [path, entry] of this.#entries) copy.#entries.set(path, entry);
+    return copy;
+  }
+
+  /** True when most of the bytes that are kept belong to files that are not there any more. */
+  get isWasteful(): boolean {
+    const used = this.#entries.values().reduce((sum, { size }) => sum + size, 0);
+    return this.#spool.end > 2 * used + wasteBytes;
+  }
+
   remove(path: string): void {
     this.#sorted = undefined;
     this.#entries.delete(path);
@@ -178,7 +194,7 @@ export class FileTree {
       () => tar.finalize(),
       error => tar.destroy(error),
     );
-    return Readable.from(tar, { objectMode: false });
+    return Readable.from(inBlocks(tar as AsyncIterable<Buffer>), { objectMode: false, highWaterMark: blockBytes });
   }
 
   async #packAll(tar: ReturnType<typeof pack>, files: Iterable<Placed>): Promise<void> {
@@ -203,7 +219,10 @@ export class FileTree {
     }
   }
 
+  /** Any number of times. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#spool.close();
   }
 
@@ -211,6 +230,23 @@ export class FileTree {
   #implied(path: string): TreeEntry | undefined {
     return this.paths.some(each => each.startsWith(`${path}/`)) ? plainEntry('directory') : undefined;
   }
+}
+
+const blockBytes = 256 * 1024;
+
+/** A tar comes in pieces of a header or a small file each; a thread takes them better together. */
+async function* inBlocks(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let held: Buffer[] = [];
+  let length = 0;
+  for await (const piece of pieces) {
+    held.push(piece);
+    length += piece.length;
+    if (length < blockBytes) continue;
+    yield Buffer.concat(held, length);
+    held = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(held, length);
 }
 
 async function feed(member: NodeJS.WritableStream, pieces: Iterable<Buffer>): Promise<void> {

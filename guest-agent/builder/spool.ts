@@ -12,7 +12,7 @@ export class Spool {
   readonly #block = Buffer.allocUnsafe(blockBytes);
   #filled = 0;
   #flushed = 0;
-  #closed = false;
+  #users = 1;
 
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -49,11 +49,15 @@ export class Spool {
     }
   }
 
-  /** Any number of times. */
+  /** One more user of these bytes. */
+  share(): this {
+    this.#users++;
+    return this;
+  }
+
+  /** The last user's ends it. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    closeSync(this.#fd);
+    if (--this.#users === 0) closeSync(this.#fd);
   }
 
   #flush(): void {

@@ -4,6 +4,7 @@ import type { BuildInput } from '../contract.ts';
 import { readIgnoreFile } from '../dockerfile/ignore.ts';
 import { FileTree } from '../file-tree.ts';
 import { syncFiles } from './file-sync.ts';
+import type { KeptContexts } from './kept-contexts.ts';
 import { decode, encode } from './messages.ts';
 import type { Progress } from './progress.ts';
 import type { FrontendOptions } from './request.ts';
@@ -16,6 +17,7 @@ interface Client {
   progress: Progress;
   /** Where files are held. */
   scratch: string;
+  kept: KeptContexts;
 }
 
 /** A build's files, secrets and credentials, as its client serves them over its session. */
@@ -119,9 +121,17 @@ export class ClientInput implements BuildInput {
 
   async #bring(step: string, name: string, exclude: readonly string[]): Promise<FileTree> {
     const told = this.#client.progress.step({ name: step, text: '', line: undefined });
-    const tree = this.#tree();
+    const { kept, session, scratch } = this.#client;
+    const key = JSON.stringify([session.sharedKey, name, exclude]);
+    const last = session.sharedKey === '' ? undefined : kept.get(key);
+    const tree = new FileTree(scratch, last?.tree);
     try {
-      const bytes = await this.#sync({ name, exclude }, tree);
+      let bytes = 0;
+      const progress = (sum: number): void => {
+        bytes = sum;
+      };
+      const stats = await syncFiles(session, { name, exclude, last, progress }, tree);
+      if (session.sharedKey !== '') kept.put(key, { tree: tree.copy(scratch), stats });
       told.status('transferring context:', bytes, bytes);
       told.done({ cached: false });
       return tree;

@@ -6,6 +6,7 @@ import type { CacheRecord } from '../cache.ts';
 import { toPruneRequest } from '../prune.ts';
 import { type ExportRequest, exportImage } from './exports.ts';
 import { runFrontend } from './frontend.ts';
+import { KeptContexts } from './kept-contexts.ts';
 import { decode, encode, timestampOf } from './messages.ts';
 import { Progress } from './progress.ts';
 import type { FrontendOptions } from './request.ts';
@@ -61,6 +62,7 @@ export class Control {
   readonly #builder: Builder;
   readonly #sessions: Sessions;
   readonly #progress = new Map<string, Progress>();
+  readonly #kept = new KeptContexts();
   readonly #bridged = new Map<string, Bridged>();
   readonly handlers: ReadonlyMap<string, GrpcHandler>;
 
@@ -126,7 +128,13 @@ export class Control {
   async #run(request: SolveRequest, frontend: string, options: FrontendOptions, signal: AbortSignal): Promise<Image> {
     if (frontend !== 'dockerfile.v0') throw notImplemented(`the frontend ${frontend} is not part of Berth yet`);
     const session = await this.#sessions.get(request.Session);
-    return runFrontend(this.#builder, { session, options, progress: this.#progressOf(request.Ref), signal });
+    return runFrontend(this.#builder, {
+      session,
+      options,
+      progress: this.#progressOf(request.Ref),
+      signal,
+      kept: this.#kept,
+    });
   }
 
   async #bridgeSolve(call: GrpcCall): Promise<void> {

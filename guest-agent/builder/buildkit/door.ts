@@ -31,6 +31,7 @@ export class BuildKitDoor {
   /** The client turns the connection around: it serves from now on. */
   accept(headers: IncomingHttpHeaders, socket: Duplex): void {
     socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
-    this.#sessions.add(new Session(String(headers['x-docker-expose-session-uuid'] ?? ''), socket));
+    const [id, sharedKey] = ['uuid', 'sharedkey'].map(name => String(headers[`x-docker-expose-session-${name}`] ?? ''));
+    this.#sessions.add(new Session(id ?? '', sharedKey ?? '', socket));
   }
 }

@@ -1,5 +1,6 @@
 import { invalidArgument } from '../../../contracts/errors.ts';
 import { cleanPath, type FileTree, type TreeEntry } from '../file-tree.ts';
+import type { KeptContext } from './kept-contexts.ts';
 import { decode, encode } from './messages.ts';
 import type { ClientCall, Session } from './session.ts';
 import { goMode, type Packet, packets, type Stat } from './wire.ts';
@@ -12,18 +13,25 @@ export interface SyncRequest {
   name: string;
   include?: readonly string[];
   exclude?: readonly string[];
+  /** As it was sent last; its bytes are the tree's, too. */
+  last?: KeptContext | undefined;
   /** Told as bytes arrive. */
   progress?(bytes: number): void;
 }
 
-/** Brings a directory of the client into the tree: all that it says is there, and the bytes of every file (fsutil's protocol). */
-export async function syncFiles(session: Session, request: SyncRequest, tree: FileTree): Promise<void> {
+/**
+ * Brings a directory of the client into the tree: all that it says is there, and the bytes of every file that is not known
+ * from the last time (fsutil's protocol). Resolves with what it said of each file.
+ */
+export async function syncFiles(session: Session, request: SyncRequest, tree: FileTree): Promise<Map<string, Stat>> {
   const call = session.call(method, {
     'dir-name': request.name,
     ...listed('include-patterns', request.include),
     ...listed('exclude-patterns', request.exclude),
   });
-  await new Receiver(call, tree, request).run();
+  const receiver = new Receiver(call, tree, request);
+  await receiver.run();
+  return receiver.stats;
 }
 
 /** What HTTP/2 cannot carry as it is goes encoded, as the client's own library does. */
@@ -47,6 +55,7 @@ class Receiver {
   readonly #wanted: { id: number; stat: Stat }[] = [];
   /** Those under way: what came of each. */
   readonly #coming = new Map<number, { stat: Stat; pieces: Uint8Array[] }>();
+  readonly stats = new Map<string, Stat>();
   readonly #links: { path: string; target: string }[] = [];
   #next = 0;
   #index = 0;
@@ -114,13 +123,27 @@ class Receiver {
     void this.#call.send(encode('Packet', { type: packets.end }));
   }
 
+  /** The bytes of a file that is as it was: size and time say so, as they do to rsync and to BuildKit. */
+  #known(path: string, { size, modTime, mode }: Stat): Pick<TreeEntry, 'offset' | 'size' | 'digest'> | undefined {
+    const { last } = this.#request;
+    const before = last?.stats.get(path);
+    if (!last || before?.size !== size || before.modTime !== modTime || before.mode !== mode) return undefined;
+    const entry = last.tree.get(path);
+    return entry && { offset: entry.offset, size: entry.size, digest: entry.digest };
+  }
+
   #announce(stat: Stat): void {
     const id = this.#index++;
     const path = cleanPath(stat.path);
     const entry = entryOf(stat);
     if (entry.type !== 'file') this.#tree.add(path, entry);
     else if (stat.linkname !== '') this.#links.push({ path, target: cleanPath(stat.linkname) });
-    else this.#wanted.push({ id, stat });
+    else {
+      this.stats.set(path, stat);
+      const known = this.#known(path, stat);
+      if (known) this.#tree.add(path, { ...entry, ...known });
+      else this.#wanted.push({ id, stat });
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import type { Builder } from '../builder.ts';
 import { DockerfileError } from '../dockerfile/failure.ts';
 import { placeOf } from '../solver.ts';
 import { ClientInput } from './client-input.ts';
+import type { KeptContexts } from './kept-contexts.ts';
 import { encode } from './messages.ts';
 import type { Progress } from './progress.ts';
 import { type FrontendOptions, toBuildRequest } from './request.ts';
@@ -15,6 +16,7 @@ export interface FrontendRun {
   options: FrontendOptions;
   progress: Progress;
   signal: AbortSignal;
+  kept: KeptContexts;
 }
 
 /** The Dockerfile frontend for a client of BuildKit's. @throws GrpcError that shows where in the file the fault is */

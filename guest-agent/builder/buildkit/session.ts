@@ -18,10 +18,13 @@ export interface ClientCall {
 /** A client that is there for us: it serves its files, secrets and credentials over a connection that it opened. */
 export class Session {
   readonly id: string;
+  /** What the client calls its directories, the same each time; '' when it does not say. */
+  readonly sharedKey: string;
   readonly #connection: ClientHttp2Session;
 
-  constructor(id: string, socket: Duplex) {
+  constructor(id: string, sharedKey: string, socket: Duplex) {
     this.id = id;
+    this.sharedKey = sharedKey;
     this.#connection = connect('http://client', { createConnection: () => socket });
     this.#connection.on('error', () => socket.destroy());
   }
