@@ -101,7 +101,8 @@ export const de: Texts = {
     project: (name, running, all) => `Compose-Projekt ${name}: ${running} von ${all} laufen`,
     removeTitle: names =>
       names.length === 1 ? `Container ${names[0]} entfernen?` : `${names.length} Container entfernen?`,
-    removeText: 'Was in ihn geschrieben wurde, geht verloren: eigene Dateien und Logs. Volumes bleiben.',
+    removeText:
+      'Was in ihn geschrieben wurde, geht verloren: eigene Dateien und Logs. Volumes mit Namen bleiben, namenlose gehen mit.',
     removeRunning: 'Er läuft und wird abgeschossen.',
     failed: (what, name) => `${what}: ${name}`,
     onlyRunning: 'Nur laufende',

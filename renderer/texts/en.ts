@@ -100,7 +100,8 @@ export const en = {
     project: (name: string, running: number, all: number) => `Compose project ${name}: ${running} of ${all} running`,
     removeTitle: (names: string[]) =>
       names.length === 1 ? `Remove container ${names[0]}?` : `Remove ${names.length} containers?`,
-    removeText: 'What was written into it is lost: its own files and its logs. Volumes stay.',
+    removeText:
+      'What was written into it is lost: its own files and its logs. Named volumes stay; nameless ones go with it.',
     removeRunning: 'It runs and will be killed.',
     failed: (what: string, name: string) => `${what} ${name}`,
     onlyRunning: 'Running only',

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, watch } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { CallRequest, MachineView, SettingsView } from '../../contracts/bridge.ts';
@@ -102,6 +102,9 @@ function changeSettings(around: Surroundings, change: CallRequest<'changeSetting
   return settingsView(around);
 }
 
+/** Changes of files within so many milliseconds are one. */
+const gatherMs = 50;
+
 /** Tells the machine's state now and after each change of its files: sockets come and go with it. */
 async function streamMachine(around: Surroundings, socket: string, stream: ServedStream): Promise<void> {
   let told = '';
@@ -112,8 +115,15 @@ async function streamMachine(around: Surroundings, socket: string, stream: Serve
   };
   await tell();
   const folders = [around.home.folder, around.home.machine, dirname(socket)].filter(existsSync);
-  const watchers = [...new Set(folders)].map(folder => watch(folder, () => void tell().catch(() => undefined)));
+  let timer: NodeJS.Timeout | undefined;
+  const changed = (name: string | null): void => {
+    if (name === basename(around.home.log)) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => void tell().catch(() => undefined), gatherMs);
+  };
+  const watchers = [...new Set(folders)].map(folder => watch(folder, (_event, name) => changed(name)));
   await new Promise<void>(resolve => stream.signal.addEventListener('abort', () => resolve()));
+  clearTimeout(timer);
   for (const watcher of watchers) watcher.close();
 }
 

@@ -10,7 +10,7 @@ import { engine, t } from '../../stores/index.ts';
 
 /** What an image is, the layers that it is made of, and its whole document. */
 export const ImageDetail = defineComponent(
-  (props: { id: string }) => {
+  (props: { id: string; name: string }) => {
     const router = useRouter();
     const document = shallowRef<ImageInspect>();
     const history = shallowRef<HistoryItem[]>([]);
@@ -46,10 +46,10 @@ export const ImageDetail = defineComponent(
       );
 
     return () => (
-      <section class="view" aria-label={document.value?.RepoTags[0] ?? shortId(props.id)}>
+      <section class="view" aria-label={props.name}>
         <header class="head" style={{ padding: '12px 12px 4px 20px' }}>
           <div class="grow">
-            <h2 style={{ fontSize: '15px' }}>{document.value?.RepoTags[0] ?? shortId(props.id)}</h2>
+            <h2 style={{ fontSize: '15px' }}>{props.name}</h2>
             <span class="soft">{document.value && byteSize(document.value.Size)}</span>
           </div>
           {button({
@@ -65,7 +65,7 @@ export const ImageDetail = defineComponent(
       </section>
     );
   },
-  { props: ['id'] },
+  { props: ['id', 'name'] },
 );
 
 const layers = (history: readonly HistoryItem[]): VNode => (

@@ -91,6 +91,12 @@ export const ImageList = defineComponent(() => {
       .map(({ name }) => name);
   const openId = computed(() => (typeof route.params.id === 'string' ? route.params.id : ''));
 
+  /** An image may have several names: the one that was chosen, else any. */
+  const openRow = computed(() => {
+    const all = rows.value.filter(({ id }) => id === openId.value);
+    return all.find(({ reference }) => reference === route.query.name) ?? all[0];
+  });
+
   const ask = (what: Asking | undefined, start = ''): void => {
     asking.value = what;
     text.value = start;
@@ -269,12 +275,12 @@ export const ImageList = defineComponent(() => {
       columns: columns.value,
       keyOf: (row: ImageRow) => row.key,
       rowHeight: preferences.rowHeight,
-      selected: rows.value.find(({ id }) => id === openId.value)?.key,
+      selected: openRow.value?.key,
       sorting: sorting.value,
       onSort: (key: string) => {
         sorting.value = { key, down: sorting.value.key === key && !sorting.value.down };
       },
-      onOpen: (row: ImageRow) => void router.push(`/images/${row.id}`),
+      onOpen: (row: ImageRow) => void router.push({ path: `/images/${row.id}`, query: { name: row.reference } }),
       onKey: (row: ImageRow, key: string) => {
         if (key === 'Delete') ask({ kind: 'remove', row });
         return key === 'Delete';
@@ -288,7 +294,11 @@ export const ImageList = defineComponent(() => {
         name="images"
         label={t().common.resize}
         left={list}
-        right={openId.value ? () => <ImageDetail id={openId.value} /> : undefined}
+        right={
+          openId.value
+            ? () => <ImageDetail id={openId.value} name={openRow.value?.reference ?? shortId(openId.value)} />
+            : undefined
+        }
       />
       {askDialog()}
     </div>
