@@ -59,7 +59,8 @@ function lastChange(project: string): number {
   return Math.max(...[...files, join(project, 'package-lock.json')].map(builtAt));
 }
 
-function bridgeServers(around: Surroundings, socket: string): BridgeServers {
+/** Who answers the window: this home, and the engine at `socket`. */
+export function bridgeServers(around: Surroundings, socket: string): BridgeServers {
   const { home } = around;
   return {
     calls: {
