@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { invalidArgument } from '../../contracts/errors.ts';
+import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
 import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
 import type { Image } from '../images/index.ts';
 import { BuildSources } from './build-sources.ts';
@@ -51,6 +51,7 @@ export class Builder {
   async build(build: Build): Promise<Image> {
     const { source } = await build.input.dockerfile();
     const dockerfile = readDockerfile(source);
+    refuseForeign(dockerfile.syntax);
     for (const warning of warningsOf(dockerfile)) build.watcher.warning(warning);
     const { request, watcher, signal } = build;
     const sources = new BuildSources(this.options, build);
@@ -100,6 +101,12 @@ export class Builder {
     }
     return { records, bytes: await this.#cache.drop(records) };
   }
+}
+
+/** `# syntax=` of Docker's own frontends is ours; others are programs that would have to run. @throws not-implemented */
+function refuseForeign(syntax: string | undefined): void {
+  if (syntax === undefined || /^(docker\.io\/)?docker\/dockerfile(-upstream)?([:@].*)?$/.test(syntax)) return;
+  throw notImplemented(`the frontend ${syntax} is not part of Berth: only docker/dockerfile is`);
 }
 
 /** @throws DockerfileError */

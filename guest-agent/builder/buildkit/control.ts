@@ -19,6 +19,7 @@ interface SolveRequest extends ExportRequest {
   Session: string;
   Frontend: string;
   FrontendAttrs: FrontendOptions;
+  Cache: { Exports: readonly { Type: string }[] } | null;
 }
 
 interface BridgeSolve {
@@ -91,6 +92,7 @@ export class Control {
     const request = decode<SolveRequest>('SolveRequest', await onlyMessage(call));
     const progress = this.#progressOf(request.Ref);
     try {
+      refuseCacheExport(request);
       const image = request.Frontend
         ? await this.#run(request, request.Frontend, request.FrontendAttrs, call.signal)
         : await this.#whenReturned(request, call.signal);
@@ -221,6 +223,13 @@ interface PruneMessage {
   filter: string[];
   keepDuration: number;
   keepBytes: number;
+}
+
+/** @throws not-implemented */
+function refuseCacheExport({ Cache }: SolveRequest): void {
+  const [exported] = Cache?.Exports ?? [];
+  if (!exported) return;
+  throw notImplemented(`exporting the build cache (type=${exported.Type}) is not part of Berth yet`);
 }
 
 /** `name==value`, as containerd writes filters; buildx parts several by commas. */

@@ -26,9 +26,12 @@ const shapes: Readonly<Record<string, Shape>> = {
     Session: '5 string',
     Frontend: '6 string',
     FrontendAttrs: '7 map string',
+    Cache: '8 CacheOptions',
     Entitlements: '9 string[]',
     Exporters: '13 Exporter[]',
   },
+  CacheOptions: { Exports: '4 CacheEntry[]' },
+  CacheEntry: { Type: '1 string', Attrs: '2 map string' },
   SolveResponse: { ExporterResponse: '1 map string' },
   StatusRequest: { Ref: '1 string' },
   StatusResponse: {
