@@ -7,6 +7,7 @@ import {
   DataTable,
   dialog,
   emptyList,
+  engineAway,
   moreMenu,
   Split,
   searchField,
@@ -323,7 +324,7 @@ export const ContainerList = defineComponent(() => {
   };
 
   const content = (): VNode | undefined => {
-    if (!containers.loaded) return undefined;
+    if (!containers.loaded) return engineAway();
     if (containers.rows.length === 0)
       return emptyList(t().containers.empty, t().containers.emptyHint, 'docker run -d -p 8080:80 nginx', runButton());
     if (lines.value.length === 0) return <p class="empty">{t().common.nothingFound}</p>;

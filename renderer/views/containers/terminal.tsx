@@ -82,7 +82,10 @@ export const Terminal = defineComponent(
       terminal.loadAddon(new WebLinksAddon((_event, address) => window.open(address, '_blank', 'noopener')));
       terminal.open(box.value);
       fit.fit();
-      resized = new ResizeObserver(() => fit.fit());
+      resized = new ResizeObserver(() => {
+        // what is not shown has no size
+        if (box.value && box.value.clientWidth > 0) fit.fit();
+      });
       resized.observe(box.value);
       if (running.value) connect();
       else ended.value = t().terminal.stopped;

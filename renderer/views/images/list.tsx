@@ -10,6 +10,7 @@ import {
   DataTable,
   dialog,
   emptyList,
+  engineAway,
   moreMenu,
   Split,
   searchField,
@@ -265,7 +266,7 @@ export const ImageList = defineComponent(() => {
   );
 
   const table = (): VNode | undefined => {
-    if (!images.loaded) return undefined;
+    if (!images.loaded) return engineAway();
     if (images.items.length === 0)
       return emptyList(t().images.empty, t().images.emptyHint, 'docker pull debian', pullButton());
     if (rows.value.length === 0) return <p class="empty">{t().common.nothingFound}</p>;

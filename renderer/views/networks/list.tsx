@@ -10,6 +10,7 @@ import {
   Copyable,
   DataTable,
   dialog,
+  engineAway,
   fact,
   Split,
   searchField,
@@ -157,16 +158,17 @@ export const NetworkList = defineComponent(() => {
           search.value = value;
         })}
       </div>
-      {networks.loaded &&
-        h(DataTable<NetworkInspect>, {
-          label: t().networks.title,
-          rows: rows.value,
-          columns: columns.value,
-          keyOf: ({ Id }: NetworkInspect) => Id,
-          rowHeight: preferences.rowHeight,
-          selected: openId.value || undefined,
-          onOpen: ({ Id }: NetworkInspect) => void router.push(`/networks/${Id}`),
-        })}
+      {!networks.loaded
+        ? engineAway()
+        : h(DataTable<NetworkInspect>, {
+            label: t().networks.title,
+            rows: rows.value,
+            columns: columns.value,
+            keyOf: ({ Id }: NetworkInspect) => Id,
+            rowHeight: preferences.rowHeight,
+            selected: openId.value || undefined,
+            onOpen: ({ Id }: NetworkInspect) => void router.push(`/networks/${Id}`),
+          })}
     </div>
   );
 

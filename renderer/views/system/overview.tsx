@@ -3,7 +3,7 @@ import { RouterLink } from 'vue-router';
 import type { EventMessage } from '../../../contracts/docker/events.ts';
 import type { DiskUsage } from '../../../contracts/docker/system.ts';
 import { systemDiskUsage } from '../../../contracts/docker/system-routes.ts';
-import { fact, stateDot } from '../../components/index.ts';
+import { engineAway, fact, stateDot } from '../../components/index.ts';
 import { byteSize, memorySize, percent, relativeTime, shortId } from '../../model/index.ts';
 import {
   engine,
@@ -122,24 +122,27 @@ export const Overview = defineComponent(() => {
         <header class="head">
           <h1>{texts.title}</h1>
         </header>
-        <div class="body" tabindex={0}>
-          {cards()}
-          {needs()}
-          <section class="section">
-            <h2>{texts.events}</h2>
-            {events.length === 0 && <p class="soft">{texts.noEvents}</p>}
-            <ul class="plain">{events.map(event)}</ul>
-          </section>
-          <section class="section">
-            <h2>{texts.engine}</h2>
-            <dl class="facts">
-              {fact(t().settings.version, info?.ServerVersion)}
-              {fact(texts.kernel, info && `${info.KernelVersion}, ${info.OperatingSystem}`)}
-              {fact(texts.processors, info?.NCPU)}
-              {fact(texts.memory, info && memorySize(info.MemTotal))}
-            </dl>
-          </section>
-        </div>
+        {!containers.loaded && engineAway()}
+        {containers.loaded && (
+          <div class="body" tabindex={0}>
+            {cards()}
+            {needs()}
+            <section class="section">
+              <h2>{texts.events}</h2>
+              {events.length === 0 && <p class="soft">{texts.noEvents}</p>}
+              <ul class="plain">{events.map(event)}</ul>
+            </section>
+            <section class="section">
+              <h2>{texts.engine}</h2>
+              <dl class="facts">
+                {fact(t().settings.version, info?.ServerVersion)}
+                {fact(texts.kernel, info && `${info.KernelVersion}, ${info.OperatingSystem}`)}
+                {fact(texts.processors, info?.NCPU)}
+                {fact(texts.memory, info && memorySize(info.MemTotal))}
+              </dl>
+            </section>
+          </div>
+        )}
       </div>
     );
   };

@@ -5,7 +5,16 @@ import { systemDiskUsage } from '../../../contracts/docker/system-routes.ts';
 import { volumeCreate, volumeRemove } from '../../../contracts/docker/volume-routes.ts';
 import type { VolumeDocument } from '../../../contracts/docker/volumes.ts';
 import { messageOf } from '../../../contracts/errors.ts';
-import { button, type Column, DataTable, dialog, emptyList, searchField, textField } from '../../components/index.ts';
+import {
+  button,
+  type Column,
+  DataTable,
+  dialog,
+  emptyList,
+  engineAway,
+  searchField,
+  textField,
+} from '../../components/index.ts';
 import { byteSize, relativeTime } from '../../model/index.ts';
 import { engine, t, useClock, useContainers, usePreferences, useVolumes } from '../../stores/index.ts';
 
@@ -160,7 +169,7 @@ export const VolumeList = defineComponent(() => {
     });
 
   const table = (): VNode | undefined => {
-    if (!volumes.loaded) return undefined;
+    if (!volumes.loaded) return engineAway();
     if (volumes.items.length === 0)
       return emptyList(t().volumes.empty, t().volumes.emptyHint, 'docker volume create data', createButton());
     return h(DataTable<VolumeDocument>, {
