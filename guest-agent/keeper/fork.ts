@@ -87,10 +87,10 @@ export function forkCanary(): number | string {
     const { pid, pidfd } = forkProcess(0);
     if (pid === 0) {
       leaveDescriptors([]);
-      let kept: unknown[][] = [];
-      for (let round = 0; round < 3000; round++) {
-        if (round % 100 === 0) kept = [];
-        kept.push(new Array(2000)); // 16 KiB of the heap, filled by one call
+      let kept: number[][] = [];
+      for (let round = 0; round < 20_000; round++) {
+        if (round % 1000 === 0) kept = [];
+        kept.push(new Array<number>(100).fill(round));
       }
       exitNow(kept.length > 0 ? canaryExitCode : 1);
     }

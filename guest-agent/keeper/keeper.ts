@@ -24,9 +24,11 @@ import type {
 } from './protocol.ts';
 import { protocolVersion } from './protocol.ts';
 import { Spare } from './spare.ts';
+import { othersAsleep } from './threads.ts';
 
 const SIGKILL = 9;
-const canaryPatienceMs = 10_000;
+const canaryPatienceMs = 5000;
+const threadPatienceMs = 2000;
 
 type Answer = Omit<KeeperReply, 'reply'>;
 
@@ -46,12 +48,13 @@ export class Keeper {
   readonly #tell: (event: KeeperEvent) => void;
   readonly #canary: Promise<string>;
   readonly #spare = new Spare();
+  #forkable = false;
   #canaryEnded: (child: ReapedChild) => void = () => undefined;
 
   constructor(tell: (event: KeeperEvent) => void) {
     this.#tell = tell;
     process.on('SIGCHLD', () => this.#reap());
-    this.#canary = this.#runCanary();
+    this.#canary = this.#tryForks();
   }
 
   /** Answers one request; what goes wrong is in the answer. */
@@ -72,7 +75,7 @@ export class Keeper {
       case 'start':
         return this.#start(request);
       case 'expect':
-        this.#spare.refill();
+        if (this.#forkable) this.#spare.refill();
         return {};
       case 'signal':
         return this.#with(request.id, held => pidfdSendSignal(held.pidfd, request.signal));
@@ -238,6 +241,16 @@ export class Keeper {
     return {};
   }
 
+  /** What happens to one may be chance; a Node that cannot be forked loses every one. */
+  async #tryForks(): Promise<string> {
+    await othersAsleep(threadPatienceMs);
+    const first = await this.#runCanary();
+    const verdict = first === 'ok' ? first : await this.#runCanary();
+    this.#forkable = verdict === 'ok';
+    if (this.#forkable) this.#spare.refillWhenQuiet();
+    return verdict;
+  }
+
   async #runCanary(): Promise<string> {
     const pid = forkCanary();
     if (typeof pid === 'string') return pid;
@@ -249,7 +262,6 @@ export class Keeper {
     this.#canaryEnded = child => {
       if (child.pid !== pid) return;
       clearTimeout(timer);
-      if (child.exitCode === canaryExitCode) this.#spare.refillWhenQuiet();
       resolve(child.exitCode === canaryExitCode ? 'ok' : `a forked child ended with ${child.exitCode}`);
     };
     return promise;
