@@ -18,6 +18,8 @@ export interface ApplyOptions {
   noOverwriteDirNonDir?: boolean;
   /** A directory of the root that the archive's names are relative to; hard links too. */
   below?: string[];
+  /** The archive's own root is the directory `below`. */
+  withRoot?: boolean;
   /** Owner of everything, whatever the archive says. */
   owner?: { uid: number; gid: number };
 }
@@ -36,9 +38,9 @@ export class LayerApplier implements TarSink {
 
   entry(entry: TarEntry): void {
     const inner = partsOf(entry.name);
-    const name = inner.at(-1);
-    if (name === undefined) return; // the root itself: its owner decides about it, as with Docker
     const parts = this.#below(inner);
+    const name = inner.at(-1) ?? (this.#options.withRoot && entry.type === 'directory' ? parts.at(-1) : undefined);
+    if (name === undefined) return; // the root itself: its owner decides about it, as with Docker
     if (this.#options.whiteouts === 'overlay' && name.startsWith(whiteoutPrefix)) {
       this.#whiteout(parts, name);
       return;

@@ -38,6 +38,8 @@ export interface PackRequest {
   contentsOnly?: boolean;
   /** `root` is the upper directory of an overlay: what it hides becomes an image layer's `.wh.` files. */
   asLayer?: boolean;
+  /** More than Docker's archives have: all extended attributes, and times to the nanosecond. */
+  exact?: boolean;
 }
 
 export interface UnpackRequest {
@@ -49,6 +51,8 @@ export interface UnpackRequest {
   /** Give everything to `owner` in place of the numbers in the archive. */
   copyUIDGID: boolean;
   owner?: { uid: number; gid: number };
+  /** The archive's own root, if it has one, tells about the directory at `path`. */
+  withRoot?: boolean;
   /** The tree belongs to a user namespace whose root has these numbers outside. */
   rootOutside?: { uid: number; gid: number };
 }

@@ -22,6 +22,7 @@ export type Job =
       rename?: string;
       contentsOnly: boolean;
       asLayer: boolean;
+      exact: boolean;
       pieces: MessagePort;
     }
   | {
@@ -30,6 +31,7 @@ export type Job =
       path: string;
       pieces: MessagePort;
       noOverwriteDirNonDir: boolean;
+      withRoot: boolean;
       owner?: { uid: number; gid: number };
       rootOutside?: { uid: number; gid: number };
     }

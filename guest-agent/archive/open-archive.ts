@@ -47,10 +47,10 @@ function send(stream: Readable): MessagePort {
 }
 
 function pack(pool: WorkerPool, request: PackRequest): Readable {
-  const { path, rename, contentsOnly = false, asLayer = false } = request;
+  const { path, rename, contentsOnly = false, asLayer = false, exact = false } = request;
   const channel = new MessageChannel();
   const root = typeof request.root === 'number' ? `/proc/self/fd/${request.root}` : request.root;
-  const job = { kind: 'pack', root, path, rename, contentsOnly, asLayer, pieces: channel.port2 } as const;
+  const job = { kind: 'pack', root, path, rename, contentsOnly, asLayer, exact, pieces: channel.port2 } as const;
   const done = pool.run(job, { transfer: [channel.port2] });
   done.catch(() => undefined); // told by the pieces as well
   const readable = Readable.from(receivePieces(channel.port1), { objectMode: false, highWaterMark: 1024 * 1024 });
@@ -58,8 +58,8 @@ function pack(pool: WorkerPool, request: PackRequest): Readable {
 }
 
 async function unpack(pool: WorkerPool, request: UnpackRequest): Promise<void> {
-  const { root, path, tar, noOverwriteDirNonDir, copyUIDGID, owner, rootOutside } = request;
+  const { root, path, tar, noOverwriteDirNonDir, copyUIDGID, owner, rootOutside, withRoot = false } = request;
   const pieces = send(tar);
-  const job = { kind: 'unpack', root, path, noOverwriteDirNonDir, pieces, rootOutside } as const;
+  const job = { kind: 'unpack', root, path, noOverwriteDirNonDir, withRoot, pieces, rootOutside } as const;
   await pool.run({ ...job, owner: copyUIDGID ? owner : undefined }, { transfer: [pieces] });
 }

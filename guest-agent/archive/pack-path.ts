@@ -7,13 +7,14 @@ import { isOpaque, isWhiteout } from '../syscalls/whiteout.ts';
 import { absolutePath, inRoot, openRoot, statInRoot } from './path-stat.ts';
 import type { TarEntry } from './tar-format.ts';
 import { encodeHeader, endOfArchive, padding } from './tar-writer.ts';
-import { archivedXattrs, contentsOf, type Found, openFound, TreeWalker } from './walk.ts';
+import { archivedXattrs, contentsOf, type Found, openFound, portableXattrs, TreeWalker } from './walk.ts';
 
 export interface PackOptions {
   path: string;
   rename?: string;
   contentsOnly: boolean;
   asLayer?: boolean;
+  exact?: boolean;
 }
 
 /**
@@ -23,17 +24,19 @@ export interface PackOptions {
 export function* packPath(rootPath: string, options: PackOptions): Generator<Buffer> {
   const root = openRoot(rootPath);
   try {
-    const packOne = options.asLayer ? packLayerEntry : packEntry;
-    for (const found of findPath(root, options)) yield* packOne(found);
+    const exactTimes = options.exact === true;
+    for (const found of findPath(root, options)) {
+      yield* options.asLayer ? packLayerEntry(found) : packEntry(found, exactTimes);
+    }
     yield endOfArchive();
   } finally {
     closeFd(root);
   }
 }
 
-function* findPath(root: number, { path, rename, contentsOnly }: PackOptions): Generator<Found> {
+function* findPath(root: number, { path, rename, contentsOnly, exact }: PackOptions): Generator<Found> {
   const absolute = absolutePath(path);
-  const walker = new TreeWalker({ xattrs: archivedXattrs });
+  const walker = new TreeWalker({ xattrs: exact ? portableXattrs : archivedXattrs });
   const directory = isDirectoryInRoot(root, absolute);
   const place = toBytes(directory ? absolute : posix.dirname(absolute));
   const parent = openAt2(root, place, O_PATH | constants.O_DIRECTORY, inRoot);
@@ -82,16 +85,16 @@ const whiteout = (entry: TarEntry, name: ByteString): TarEntry => ({
   xattrs: new Map(),
 });
 
-function* packEntry(found: Found): Generator<Buffer> {
+function* packEntry(found: Found, exactTimes = false): Generator<Buffer> {
   const { entry } = found;
   if (entry.type !== 'file') {
-    yield encodeHeader(entry);
+    yield encodeHeader(entry, { exactTimes });
     return;
   }
   const file = openIfThere(found);
   if (file === undefined) return;
   try {
-    yield encodeHeader(entry);
+    yield encodeHeader(entry, { exactTimes });
     yield* contentsOf(file, entry.size);
     yield padding(entry.size);
   } finally {

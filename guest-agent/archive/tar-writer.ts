@@ -15,10 +15,10 @@ const maximumOctal = { 8: 8 ** 7 - 1, 12: 8 ** 11 - 1 } as const;
 
 /**
  * The header blocks of a member: ustar, with a pax header before it for what ustar cannot say. Times are whole seconds,
- * as in Docker's archives, so that the same tree gives the same bytes.
+ * as in Docker's archives, so that the same tree gives the same bytes; or with `exactTimes` to the nanosecond.
  */
-export function encodeHeader(entry: TarEntry): Buffer {
-  const records = paxRecords(entry);
+export function encodeHeader(entry: TarEntry, { exactTimes = false } = {}): Buffer {
+  const records = paxRecords(entry, exactTimes);
   const plain = ustarBlock(entry, entry.name, typeFlags[entry.type], entry.type === 'file' ? entry.size : 0);
   if (records.length === 0) return plain;
   const body = Buffer.concat(records);
@@ -33,7 +33,7 @@ export const padding = (size: number): Buffer => Buffer.alloc((blockSize - (size
 /** Two zero blocks. */
 export const endOfArchive = (): Buffer => Buffer.alloc(2 * blockSize);
 
-function paxRecords(entry: TarEntry): Buffer[] {
+function paxRecords(entry: TarEntry, exactTimes: boolean): Buffer[] {
   const records: Buffer[] = [];
   const bytes = (key: string, value: string): void => {
     records.push(encodePaxRecord(key, Buffer.from(value, 'latin1')));
@@ -43,11 +43,21 @@ function paxRecords(entry: TarEntry): Buffer[] {
   if (entry.size > maximumOctal[12]) bytes('size', String(entry.size));
   if (entry.uid > maximumOctal[8]) bytes('uid', String(entry.uid));
   if (entry.gid > maximumOctal[8]) bytes('gid', String(entry.gid));
-  if (entry.mtime.seconds < 0 || entry.mtime.seconds > maximumOctal[12]) bytes('mtime', String(entry.mtime.seconds));
+  const { seconds, nanoseconds } = entry.mtime;
+  if (exactTimes && nanoseconds !== 0) bytes('mtime', decimal(entry.mtime));
+  else if (seconds < 0 || seconds > maximumOctal[12]) bytes('mtime', String(seconds));
   for (const [name, value] of [...entry.xattrs].sort(([left], [right]) => (left < right ? -1 : 1))) {
     records.push(encodePaxRecord(`SCHILY.xattr.${name}`, value));
   }
   return records;
+}
+
+/** Seconds with nine places. Before 1970 the part of a second counts backwards from the whole ones after it. */
+function decimal({ seconds, nanoseconds }: TarEntry['mtime']): string {
+  const before = seconds < 0;
+  const whole = before ? -seconds - 1 : seconds;
+  const rest = before ? 1_000_000_000 - nanoseconds : nanoseconds;
+  return `${before ? '-' : ''}${whole}.${String(rest).padStart(9, '0')}`;
 }
 
 const isAscii = (text: string): boolean => /^[\x01-\x7f]*$/.test(text);

@@ -27,6 +27,9 @@ export type XattrFilter = (name: string) => boolean;
 /** `security.capability` as Docker's archives have it, and the user's own. */
 export const archivedXattrs: XattrFilter = name => name === 'security.capability' || name.startsWith('user.');
 
+/** All but labels, which mean something on their host only. */
+export const portableXattrs: XattrFilter = name => name !== 'security.selinux';
+
 const types = new Map<number, EntryType>([
   [constants.S_IFREG, 'file'],
   [constants.S_IFDIR, 'directory'],

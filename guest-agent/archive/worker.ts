@@ -48,12 +48,18 @@ async function pack(job: JobOf<'pack'>): Promise<undefined> {
 
 async function unpack(job: JobOf<'unpack'>, signal: AbortSignal): Promise<undefined> {
   const root = openRoot(job.root);
-  const { noOverwriteDirNonDir, owner } = job;
+  const { noOverwriteDirNonDir, owner, withRoot } = job;
   const path = absolutePath(job.path);
   const below = toBytes(path)
     .split('/')
     .filter(part => part !== '' && part !== '.');
-  const applier = new LayerApplier(new TreeWriter(root), { whiteouts: 'plain', noOverwriteDirNonDir, owner, below });
+  const applier = new LayerApplier(new TreeWriter(root), {
+    whiteouts: 'plain',
+    noOverwriteDirNonDir,
+    owner,
+    below,
+    withRoot,
+  });
   try {
     assertDirectory(root, path);
     const sink = job.rootOutside ? new MappedSink(applier, job.rootOutside) : applier;

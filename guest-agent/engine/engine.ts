@@ -226,6 +226,14 @@ export interface VolumesService {
   create(body: VolumeCreateBody): Promise<VolumeDocument>;
   remove(name: string, options: { force: boolean }): Promise<void>;
   prune(filters: Filters): Promise<VolumePruneReport>;
+  /** With `pause` the containers that use it are frozen until the tar is read. @throws not-found */
+  export(name: string, options: { pause: boolean }): Promise<Readable>;
+  /** Makes the volume if it is not there. @throws conflict when it is in use, or has contents and they are not to be replaced */
+  import(name: string, tar: Readable, options: { replace: boolean }): Promise<VolumeDocument>;
+  /** @throws not-found; conflict when `to` is there */
+  clone(name: string, options: { to: string | undefined; pause: boolean }): Promise<VolumeDocument>;
+  /** @throws not-found; conflict when it is in use */
+  empty(name: string): Promise<void>;
 }
 
 /** What an event says; the service adds the time. */

@@ -1,13 +1,16 @@
+import type { Readable } from 'node:stream';
 import type {
   VolumeCreateBody,
   VolumeDocument,
   VolumeList,
   VolumePruneReport,
 } from '../../contracts/docker/volumes.ts';
+import { conflict } from '../../contracts/errors.ts';
 import type { Volume } from '../volumes/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, VolumesService } from './engine.ts';
 import { assertFilters } from './filters.ts';
+import { assertAtRest, exportVolume, freezeUsers } from './volume-contents.ts';
 
 const listFilters = ['dangling', 'name', 'driver', 'label'];
 const pruneFilters = ['label', 'label!', 'all'];
@@ -58,6 +61,45 @@ export class VolumeService implements VolumesService {
     const attributes = { reclaimed: String(report.spaceReclaimed) };
     this.#context.events.emit({ type: 'volume', action: 'prune', id: '', attributes });
     return { VolumesDeleted: report.deleted, SpaceReclaimed: report.spaceReclaimed };
+  }
+
+  export(name: string, { pause }: { pause: boolean }): Promise<Readable> {
+    return exportVolume(name, pause, this.#context);
+  }
+
+  async import(name: string, tar: Readable, { replace }: { replace: boolean }): Promise<VolumeDocument> {
+    const { volumes } = this.#context.rooms;
+    const isNew = volumes.find(name) === undefined;
+    if (isNew) await this.create({ Name: name });
+    try {
+      await volumes.contents.import(name, tar, { replace, assertFree: () => assertAtRest(name, this.#context) });
+    } catch (error) {
+      if (isNew) await this.remove(name, { force: true });
+      throw error;
+    }
+    return this.inspect(name);
+  }
+
+  async clone(name: string, { to, pause }: { to: string | undefined; pause: boolean }): Promise<VolumeDocument> {
+    const { volumes } = this.#context.rooms;
+    const { 'com.docker.volume.anonymous': _, ...labels } = volumes.get(name).labels;
+    if (to && volumes.find(to)) throw conflict(`volume ${to} is there already`);
+    const made = await this.create({ Name: to, Labels: labels });
+    const thaw = pause ? await freezeUsers(name, this.#context) : undefined;
+    try {
+      await volumes.contents.clone(name, made.Name);
+    } catch (error) {
+      await this.remove(made.Name, { force: true });
+      throw error;
+    } finally {
+      await thaw?.();
+    }
+    return made;
+  }
+
+  empty(name: string): Promise<void> {
+    const assertFree = (): void => assertAtRest(name, this.#context);
+    return this.#context.rooms.volumes.contents.empty(name, { assertFree });
   }
 
   /** With sizes and users, for `docker system df`. */

@@ -8,10 +8,12 @@ import { Mailbox } from '../../base/mailbox.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
 import { conflict, notFound } from '../../contracts/errors.ts';
 import { removeTree } from '../syscalls/remove-tree.ts';
+import { Contents } from './contents.ts';
 import { checkDriverOptions } from './driver-mount.ts';
 import { checkListFilters, checkPruneFilters, isPrunable, matches } from './filters.ts';
 import { checkVolumeName } from './names.ts';
 import { populate, settlePopulation } from './populate.ts';
+import { settleReplacement } from './replace.ts';
 import { HeldMounts, unmountAll } from './volume-mounts.ts';
 import type { TreeCopier, Volume, VolumeCreateRequest, VolumeFilters, Volumes, VolumeUses } from './volumes.ts';
 
@@ -44,6 +46,7 @@ class LocalVolumes implements Volumes {
   readonly #copier: TreeCopier;
   readonly #log: Log;
   readonly mounts: HeldMounts;
+  readonly contents: Contents;
   readonly #volumes = new Map<string, Volume>();
   /** One for all: volumes are made and removed rarely, and a prune must not race a create. */
   readonly #mailbox = new Mailbox();
@@ -54,6 +57,7 @@ class LocalVolumes implements Volumes {
     this.#copier = copier;
     this.#log = log;
     this.mounts = new HeldMounts({ find: name => this.#volumes.get(name), workerFile: mountWorkerFile });
+    this.contents = new Contents({ get: name => this.get(name), copier, mounts: this.mounts });
     for (const name of readdirSync(root)) this.#load(name);
   }
 
@@ -80,9 +84,10 @@ class LocalVolumes implements Volumes {
 
   #settle(name: string): void {
     try {
+      settleReplacement(join(this.#root, name));
       settlePopulation(join(this.#root, name));
     } catch (error) {
-      this.#log.warn('a volume did not get all that its image gave it', { volume: name, error });
+      this.#log.warn('a volume did not get all that was given to it', { volume: name, error });
     }
   }
 

@@ -1,12 +1,12 @@
 import { constants, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { takeOverDirectory } from '../syscalls/attributes.ts';
+import { directoryAttributes, takeOverDirectory } from '../syscalls/attributes.ts';
 import { AT_FDCWD, closeFd, findStatAt, openAt2, renameAt, syncFileSystemOf, toBytes } from '../syscalls/file.ts';
 import { namesIn, removeTree } from '../syscalls/remove-tree.ts';
 
 /** Beside `_data`: a copy that is being made, and one that is whole and moves in. */
 const copying = '_copying';
-const copied = '_copied';
+export const copied = '_copied';
 
 /**
  * What an image gives to the volume in `folder` comes whole or not at all, however the engine ends: `copy` fills a
@@ -34,15 +34,17 @@ export function settlePopulation(folder: string): void {
   if (existsSync(join(folder, copied))) moveIn(folder);
 }
 
-function moveIn(folder: string): void {
+/** What waits in {@link copied} becomes the volume's; what has a name of its own there stays. */
+export function moveIn(folder: string): void {
   onDirectories(join(folder, copied), join(folder, '_data'), (source, target) => {
+    const takeOver = directoryAttributes(source); // before what is in it leaves it
     for (const name of namesIn(source)) if (!findStatAt(target, name)) renameAt(source, name, target, name);
-    takeOverDirectory(source, target);
+    takeOver?.(target);
   });
   removeTree(join(folder, copied));
 }
 
-function onDirectories(source: string, target: string, act: (source: number, target: number) => void): void {
+export function onDirectories(source: string, target: string, act: (source: number, target: number) => void): void {
   const opened: number[] = [];
   try {
     for (const path of [source, target]) {

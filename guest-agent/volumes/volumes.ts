@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /** A local volume. `mountpoint` is the directory that a container sees. */
 export interface Volume {
   name: string;
@@ -49,8 +51,29 @@ export interface Volumes {
   size(name: string): Promise<number>;
   /** Of the volumes that are file systems of their own. */
   readonly mounts: VolumeMounts;
+  readonly contents: VolumeContents;
   /** The engine ends. Unless containers go on, nothing stays mounted. */
   close(options: { all: boolean }): void;
+}
+
+/** When the contents of a volume may be replaced. */
+export interface ReplaceRequest {
+  /** Also when there are some. */
+  replace: boolean;
+  /** Asked at the beginning and just before the exchange. @throws when somebody uses the volume */
+  assertFree(): void;
+}
+
+/** The contents of volumes as a whole. What replaces them is there whole or not at all, whenever the engine ends. */
+export interface VolumeContents {
+  /** A tar of `./` and all below it, with owners, times, links, devices and all extended attributes. @throws not-found */
+  export(name: string): Promise<Readable>;
+  /** From such a tar, or another, also compressed with gzip or zstd. @throws not-found, conflict, invalid-argument */
+  import(name: string, tar: Readable, request: ReplaceRequest): Promise<void>;
+  /** @throws not-found, conflict */
+  empty(name: string, request: Omit<ReplaceRequest, 'replace'>): Promise<void>;
+  /** Into a volume that is new. */
+  clone(from: string, to: string): Promise<void>;
 }
 
 /** Volumes with the options `type` and `device`: mounted at first use, unmounted after the last. */
@@ -69,4 +92,13 @@ export interface VolumeMounts {
 /** What this room needs from its neighbour, the archive. */
 export interface TreeCopier {
   copyTree(request: { root: string; path: string; target: string }): Promise<void>;
+  pack(request: { root: string; path: string; rename: string; exact: boolean }): Readable;
+  unpack(request: {
+    root: string;
+    path: string;
+    tar: Readable;
+    noOverwriteDirNonDir: boolean;
+    copyUIDGID: boolean;
+    withRoot: boolean;
+  }): Promise<void>;
 }

@@ -145,6 +145,10 @@ export class FakeEngine implements Engine {
     },
     remove: async name => void this.#volumes.delete(this.#volumeOf(name).Name),
     prune: async filters => ({ VolumesDeleted: filters.all ? [...this.#volumes.keys()] : [], SpaceReclaimed: 0 }),
+    export: async name => Readable.from([this.#volumeOf(name).Name]),
+    import: async name => this.#volumeOf(name),
+    clone: async (name, { to = '' }) => ({ ...this.#volumeOf(name), Name: to }),
+    empty: async name => void this.#volumeOf(name),
   };
 
   readonly system: Engine['system'] = {

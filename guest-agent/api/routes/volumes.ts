@@ -10,4 +10,9 @@ export const volumeRoutes = [
   serve(routes.volumePrune, ({ query, version }, engine) =>
     engine.volumes.prune(shapeVolumePrune(query.filters, version)),
   ),
+
+  serve(routes.volumeExport, ({ path, query }, engine) => engine.volumes.export(path.name, query)),
+  serve(routes.volumeImport, ({ path, query, input }, engine) => engine.volumes.import(path.name, input, query)),
+  serve(routes.volumeClone, ({ path, query }, engine) => engine.volumes.clone(path.name, query)),
+  serve(routes.volumeEmpty, ({ path }, engine) => engine.volumes.empty(path.name)),
 ];

@@ -99,6 +99,7 @@ describe.skipIf(!canRun)('volumes', () => {
       mountWorkerFile,
       log: quiet,
       copier: {
+        ...archive,
         async copyTree(request) {
           await archive.copyTree(request);
           throw new Error('no space left on device');
