@@ -29,8 +29,8 @@ export interface ContentStore {
   lease(): Lease;
   /** Reads every blob, and removes those whose bytes are not what their names say, and what is no blob. Returns their names. */
   removeDamaged(): Promise<string[]>;
-  /** Removes every blob that is neither in `named` nor leased. Returns what was freed. */
-  sweep(named: ReadonlySet<Digest>): Promise<{ digests: Digest[]; bytes: number }>;
+  /** Removes every blob that is neither named, asked at that moment, nor leased. Returns what was freed. */
+  sweep(isNamed: (digest: Digest) => boolean): Promise<{ digests: Digest[]; bytes: number }>;
   /** Removes downloads that nobody goes on with: those that stood still for a day, or all of them. Returns the bytes freed. */
   dropPartials(which: 'old' | 'all'): Promise<number>;
 }
@@ -145,14 +145,14 @@ class FolderContentStore implements ContentStore {
     return damaged;
   }
 
-  async sweep(named: ReadonlySet<Digest>): Promise<{ digests: Digest[]; bytes: number }> {
+  async sweep(isNamed: (digest: Digest) => boolean): Promise<{ digests: Digest[]; bytes: number }> {
     const digests: Digest[] = [];
     let bytes = 0;
     for (const name of await readdir(this.#blobs)) {
       const digest = `sha256:${name}`;
-      if (!isDigest(digest) || named.has(digest) || this.#leases.protects(digest)) continue;
+      if (!isDigest(digest) || isNamed(digest) || this.#leases.protects(digest)) continue;
       bytes += (await stat(this.pathOf(digest)).catch(() => undefined))?.size ?? 0;
-      if (this.#leases.protects(digest)) continue; // taken while we looked
+      if (isNamed(digest) || this.#leases.protects(digest)) continue; // taken while we looked
       rmSync(this.pathOf(digest), { force: true });
       digests.push(digest);
     }

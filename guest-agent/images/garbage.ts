@@ -23,14 +23,32 @@ export async function sweepGarbage(
   { partials = 'old' }: { partials?: 'old' | 'all' } = {},
 ): Promise<{ layers: LayerInfo[]; partialBytes: number }> {
   const layers = await sweepLayers(rooms);
-  const named = new Set<Digest>();
-  for (const { id, manifest, layers: blobs } of rooms.index.state.images.values()) {
-    named.add(id);
-    if (manifest) named.add(manifest.digest);
-    for (const blob of blobs) named.add(blob.digest);
-  }
-  await rooms.content.sweep(named);
+  await rooms.content.sweep(namedBy(rooms.index));
   return { layers, partialBytes: await rooms.content.dropPartials(partials) };
+}
+
+/** Asks the list as it is: an image may come while blobs are swept, and lets go of its lease then. */
+function namedBy(index: ImageIndex): (digest: Digest) => boolean {
+  let { state } = index;
+  let named = blobsOf(state);
+  return digest => {
+    if (state !== index.state) {
+      ({ state } = index);
+      named = blobsOf(state);
+    }
+    return named.has(digest);
+  };
+}
+
+function blobsOf({ images }: ImageIndex['state']): Set<Digest> {
+  const records = [...images.values()];
+  return new Set(
+    records.flatMap(({ id, manifest, layers }) => [
+      id,
+      ...(manifest ? [manifest.digest] : []),
+      ...layers.map(blob => blob.digest),
+    ]),
+  );
 }
 
 async function sweepLayers({ index, snapshots, layerHolds, log }: GarbageRooms): Promise<LayerInfo[]> {
