@@ -11,7 +11,9 @@ export interface AccountFiles {
   group: string;
 }
 
-const longestFile = 4 * 1024 * 1024;
+/** What is longer is cut: 4 MiB. Most fit into one piece. */
+const pieceBytes = 16 << 10;
+const mostPieces = 256;
 
 /** Reads /etc/passwd and /etc/group as a process with this root would see them; no link leads out. */
 export function readAccountFiles(rootPath: string): AccountFiles {
@@ -27,12 +29,14 @@ function readInRoot(root: number, path: string): string {
   const file = findInRoot(root, path);
   if (file === undefined) return '';
   try {
-    const buffer = Buffer.alloc(longestFile);
-    let length = 0;
-    for (let read = 1; read > 0 && length < longestFile; length += read) {
-      read = readSync(file, buffer, length, Math.min(65_536, longestFile - length), null);
+    const pieces: Buffer[] = [];
+    for (let count = 0; count < mostPieces; count++) {
+      const piece = Buffer.allocUnsafe(pieceBytes);
+      const length = readSync(file, piece);
+      if (length === 0) break;
+      pieces.push(piece.subarray(0, length));
     }
-    return buffer.toString('utf8', 0, length);
+    return Buffer.concat(pieces).toString();
   } finally {
     closeSync(file);
   }

@@ -1,20 +1,20 @@
 import { constants } from 'node:fs';
-import { errnoName } from '../syscalls/errno.ts';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
-import { isSyscallError } from '../syscalls/libc.ts';
 import { unshare } from '../syscalls/namespace.ts';
-import { exitNow, readFd, resetSignals, setUmask, writeFd } from '../syscalls/process.ts';
+import { exitNow, pidfdOpen, readFd, resetSignals, setUmask, writeFd } from '../syscalls/process.ts';
 import { leaveDescriptors } from './descriptors.ts';
+import { toFailure } from './failure.ts';
 import { perform } from './perform.ts';
-import type { ChildReport, LaunchFailure, LaunchStep } from './protocol.ts';
-import { rehearse } from './rehearsal.ts';
+import { becomeKnown } from './perform-rebirth.ts';
+import type { ChildReport, LaunchStep } from './protocol.ts';
+import { type Expected, rehearse } from './rehearsal.ts';
 
 /** What the steps of one child share. */
 export interface Child {
   /** Socket to the keeper. */
   readonly report: number;
   /** Pidfd of the container that an exec joins, or -1. */
-  readonly container: number;
+  container: number;
   /** `struct sock_filter[]`. */
   filter: Buffer | undefined;
   /** The container's root, open as a path. */
@@ -29,6 +29,8 @@ export interface Child {
   inherited: number;
   /** Mounts by their targets, see the step `hold`. */
   held: Map<string, number> | undefined;
+  /** False after a rebirth, until {@link becomeKnown}. */
+  isKnown: boolean;
   /** A user namespace to be entered; -1 for none. */
   userNamespace: number;
   warn(message: string): void;
@@ -44,18 +46,23 @@ export interface Order {
   plan: string;
   /** `CLONE_NEW…` bits that it was not born with. */
   unshare?: number;
+  /** The pid of the container to be entered, for a child that was not born with a pidfd of it. */
+  container?: number;
   inherited?: number;
   failAtStep?: number;
 }
+
+/** An order, or what kind of order will come. */
+export type Task = Order | { expected: Expected };
 
 /**
  * The life of the forked child: it never returns. Its first act is to let go of everything that the keeper holds for
  * others; then it reads its plan, which the keeper never does. Without an order it waits for one.
  */
-export function runChild(options: { report: number; container: number; order?: Order }): void {
-  const { report, container } = options;
+export function runChild({ report, container, task }: { report: number; container: number; task: Task }): void {
   try {
-    const inherited = Array.from({ length: options.order?.inherited ?? 0 }, (_, index) => 3 + index);
+    const inheritedCount = 'plan' in task ? (task.inherited ?? 0) : 0;
+    const inherited = Array.from({ length: inheritedCount }, (_, index) => 3 + index);
     leaveDescriptors([report, container, ...inherited]);
     resetSignals(); // they are blocked until the last moment
     setUmask(0);
@@ -67,12 +74,14 @@ export function runChild(options: { report: number; container: number; order?: O
       stdio: [0, 1, 2],
       covers: -1,
       gate: -1,
-      inherited: options.order?.inherited ?? 0,
+      inherited: inheritedCount,
       held: undefined,
+      isKnown: true,
       userNamespace: -1,
       warn: message => say(report, { warning: message }),
     };
-    const order = options.order ?? waitForOrder(child);
+    const order = 'plan' in task ? task : waitForOrder(child, task.expected);
+    if (order.container !== undefined) child.container = pidfdOpen(order.container);
     if (order.unshare) unshare(order.unshare);
     const { steps, filter } = readPlan(order.plan);
     child.filter = filter;
@@ -103,8 +112,8 @@ function readWhole(path: string): Buffer {
   return whole;
 }
 
-function waitForOrder(child: Child): Order {
-  rehearse(child);
+function waitForOrder(child: Child, expected: Expected): Order {
+  rehearse(child, expected);
   planBuffer.fill(0);
   const buffer = Buffer.alloc(8192);
   const length = readFd(child.report, buffer);
@@ -112,13 +121,18 @@ function waitForOrder(child: Child): Order {
   return JSON.parse(buffer.toString('utf8', 0, length)) as Order;
 }
 
+/** Steps that say nothing to the keeper, or only when all is ready, and can go on while it takes note of a rebirth. */
+const unheard = new Set<LaunchStep['op']>(['newSession', 'apparmor', 'limits', 'user', 'execve']);
+
 function runSteps(child: Child, steps: LaunchStep[], failAtStep: number | undefined): void {
   for (const [index, step] of steps.entries()) {
     try {
       if (index === failAtStep) throw Object.assign(new Error('asked to fail'), { code: 'EINJECTED' });
+      if (!unheard.has(step.op)) becomeKnown(child);
       perform(child, step);
     } catch (error) {
       trySay(child.report, { failure: toFailure(step.op, error) });
+      becomeKnown(child);
       return;
     }
   }
@@ -135,11 +149,4 @@ function trySay(report: number, message: ChildReport): void {
   } catch {
     // The keeper is gone: there is nobody to tell.
   }
-}
-
-function toFailure(step: string, error: unknown): LaunchFailure {
-  if (isSyscallError(error)) return { step, code: error.code, subject: error.subject, detail: error.call };
-  const { code, path, message, errno } = error as NodeJS.ErrnoException;
-  const known = code ?? (errno === undefined ? 'EUNKNOWN' : errnoName(Math.abs(errno)));
-  return { step, code: known, subject: path ?? '', detail: message ?? String(error) };
 }

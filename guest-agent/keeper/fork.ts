@@ -4,9 +4,10 @@ import { type ForkResult, forkProcess, unforkableMappings } from '../syscalls/cl
 import { setns } from '../syscalls/namespace.ts';
 import { CLONE_NEWPID } from '../syscalls/namespace-flags.ts';
 import { blockSignals, exitNow, setSignalMask, socketPair } from '../syscalls/process.ts';
-import { type Order, runChild } from './child.ts';
+import { runChild, type Task } from './child.ts';
 import { findWakers, leaveDescriptors } from './descriptors.ts';
 import type { StartMessage } from './protocol.ts';
+import type { Expected } from './rehearsal.ts';
 
 /** A child on its way to execve. `report` is the descriptor of `socket`, the keeper's end of what connects them. */
 export interface ForkedChild {
@@ -30,7 +31,7 @@ export function forkChild(message: StartMessage, container: number | undefined):
         enterPidNamespace(message);
         return forkProcess(message.cloneFlags, cgroup);
       },
-      { container: container ?? -1, order },
+      { container: container ?? -1, task: order },
     );
   } finally {
     if (cgroup !== undefined) closeSync(cgroup);
@@ -38,10 +39,11 @@ export function forkChild(message: StartMessage, container: number | undefined):
 }
 
 /** Forks a child that waits for its order on its socket. */
-export const forkWaiting = (cloneFlags: number): ForkedChild => fork(() => forkProcess(cloneFlags), { container: -1 });
+export const forkWaiting = (cloneFlags: number, expected: Expected): ForkedChild =>
+  fork(() => forkProcess(cloneFlags), { container: -1, task: { expected } });
 
 /** All signals are blocked in between, for in the child libuv's handler would write into the pipe that both share. */
-function fork(born: () => ForkResult, child: { container: number; order?: Order }): ForkedChild {
+function fork(born: () => ForkResult, child: { container: number; task: Task }): ForkedChild {
   findWakers();
   const [report, childEnd] = socketPair();
   const mask = blockSignals();

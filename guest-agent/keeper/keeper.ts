@@ -1,7 +1,5 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { errnoName } from '../syscalls/errno.ts';
-import { isSyscallError } from '../syscalls/libc.ts';
 import {
   pidfdGetfd,
   pidfdOpen,
@@ -11,6 +9,7 @@ import {
   waitForChild,
 } from '../syscalls/process.ts';
 import { setTerminalSize } from '../syscalls/terminal.ts';
+import { failure, lateFailure, notRunning, toFailure } from './failure.ts';
 import { canaryExitCode, type ForkedChild, forkCanary, forkChild } from './fork.ts';
 import { Held } from './held.ts';
 import type {
@@ -23,7 +22,7 @@ import type {
   StartMessage,
 } from './protocol.ts';
 import { protocolVersion } from './protocol.ts';
-import { Spare } from './spare.ts';
+import { Spares } from './spare.ts';
 import { othersAsleep } from './threads.ts';
 
 const SIGKILL = 9;
@@ -47,7 +46,9 @@ export class Keeper {
   readonly #byPid = new Map<number, Held>();
   readonly #tell: (event: KeeperEvent) => void;
   readonly #canary: Promise<string>;
-  readonly #spare = new Spare();
+  readonly #spares = new Spares();
+  /** Children on their way to execve. */
+  #underWay = 0;
   #forkable = false;
   #canaryEnded: (child: ReapedChild) => void = () => undefined;
 
@@ -75,7 +76,7 @@ export class Keeper {
       case 'start':
         return this.#start(request);
       case 'expect':
-        if (this.#forkable) this.#spare.refill();
+        if (this.#forkable) this.#spares.expectLaunch();
         return {};
       case 'signal':
         return this.#with(request.id, held => pidfdSendSignal(held.pidfd, request.signal));
@@ -108,12 +109,13 @@ export class Keeper {
     if (this.#held.has(message.id)) return { error: failure('start', 'EEXIST', message.id, 'it is held already') };
     const container = message.container === undefined ? undefined : this.#held.get(message.container);
     if (message.container !== undefined && (!container || container.exit))
-      return { error: failure('start', 'ESRCH', message.container, 'the container is not running') };
+      return { error: notRunning(message.container) };
     const held = new Held(message);
     this.#held.set(held.id, held);
+    this.#underWay++;
     try {
       held.holdStreams(message.hold);
-      const { error, warnings } = await this.#bear(held, message, container?.pidfd);
+      const { error, warnings } = await this.#bear(held, message, container);
       if (error) return this.#abandon(held, error);
       held.running = true;
       const started: HeldProcess = held.describe();
@@ -123,17 +125,18 @@ export class Keeper {
     } catch (error) {
       return this.#abandon(held, toFailure('fork', error));
     } finally {
-      this.#spare.refillWhenQuiet();
+      this.#underWay--;
+      this.#spares.refillWhenQuiet();
     }
   }
 
   /** A child that crashes before it is another program has done nothing yet that a second one could not do again. */
-  async #bear(held: Held, message: StartMessage, container: number | undefined, again = true): Promise<Birth> {
-    const child = this.#spare.take(message) ?? forkChild(message, container);
+  async #bear(held: Held, message: StartMessage, container: Held | undefined, again = true): Promise<Birth> {
+    const child = this.#spares.take(message, container) ?? forkChild(message, container?.pidfd);
     held.pid = child.pid;
     held.pidfd = child.pidfd;
     this.#byPid.set(child.pid, held);
-    const birth = await this.#followChild(held, child);
+    const birth = await this.#followChild(held, child, container);
     if (birth.error?.code !== 'EKILLED') return birth;
     this.#waitFor(held);
     const { exit } = held;
@@ -145,7 +148,7 @@ export class Keeper {
   }
 
   /** Listens to the child until execve closes its end, or it fails. */
-  async #followChild(held: Held, child: ForkedChild): Promise<Birth> {
+  async #followChild(held: Held, child: ForkedChild, container: Held | undefined): Promise<Birth> {
     const warnings: string[] = [];
     let error: LaunchFailure | undefined;
     let ready = false;
@@ -157,7 +160,10 @@ export class Keeper {
       else if ('ready' in report) ready = true;
       else if ('failure' in report) error = report.failure;
       else if ('failedErrno' in report) error = lateFailure(report);
-      else {
+      else if ('reborn' in report && container?.exit) {
+        error = notRunning(container.id); // and what the child has entered may have been another's already
+        socket.destroy();
+      } else {
         if ('reborn' in report) this.#replace(held, report.reborn);
         else if ('terminal' in report) held.terminal = pidfdGetfd(held.pidfd, report.terminal);
         socket.write('.');
@@ -214,13 +220,14 @@ export class Keeper {
     for (let child = reapChild(); child; child = reapChild()) {
       const held = this.#byPid.get(child.pid);
       if (!held) {
-        if (!this.#spare.forget(child.pid)) this.#canaryEnded(child);
+        if (!this.#spares.forget(child.pid)) this.#canaryEnded(child);
         continue;
       }
       if (child.signal !== undefined) held.stillborn?.();
       this.#recordExit(held, child);
       if (held.running) this.#tellExit(held);
-      this.#spare.refillWhenQuiet();
+      if (held.container !== undefined) this.#spares.execEnded(this.#underWay > 0);
+      else this.#spares.refillWhenQuiet();
     }
   }
 
@@ -234,7 +241,7 @@ export class Keeper {
   }
 
   async #stop(): Promise<Answer> {
-    this.#spare.close();
+    this.#spares.close();
     for (const held of this.#held.values()) if (!held.exit) pidfdSendSignal(held.pidfd, SIGKILL);
     for (const pid of this.#byPid.keys()) waitForChild(pid);
     setTimeout(() => process.exit(0), 20);
@@ -247,7 +254,7 @@ export class Keeper {
     const first = await this.#runCanary();
     const verdict = first === 'ok' ? first : await this.#runCanary();
     this.#forkable = verdict === 'ok';
-    if (this.#forkable) this.#spare.refillWhenQuiet();
+    if (this.#forkable) this.#spares.refillWhenQuiet();
     return verdict;
   }
 
@@ -266,22 +273,6 @@ export class Keeper {
     };
     return promise;
   }
-}
-
-const failure = (step: string, code: string, subject: string, detail: string): LaunchFailure => ({
-  step,
-  code,
-  subject,
-  detail,
-});
-
-const lateFailure = (report: { failedErrno: string; step: string; subject: string }): LaunchFailure =>
-  failure(report.step, errnoName(Number(report.failedErrno)), report.subject, 'execve');
-
-function toFailure(step: string, error: unknown): LaunchFailure {
-  if (isSyscallError(error)) return failure(step, error.code, error.subject, error.call);
-  const { code, path, message } = error as NodeJS.ErrnoException;
-  return failure(step, code ?? 'EUNKNOWN', path ?? '', message ?? String(error));
 }
 
 /** Calls `take` for each whole line that comes. */

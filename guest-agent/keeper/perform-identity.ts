@@ -32,6 +32,7 @@ import {
   writeFd,
 } from '../syscalls/process.ts';
 import { type Child, say } from './child.ts';
+import { becomeKnown } from './perform-rebirth.ts';
 import type { ExecveStep, LaunchStep } from './protocol.ts';
 
 type StepOf<Op extends LaunchStep['op']> = Extract<LaunchStep, { op: Op }>;
@@ -102,6 +103,7 @@ export function replaceProgram(child: Child, step: ExecveStep): void {
   const lowerCapabilities = finalCapabilities(step);
   const loadFilter = step.filtered && child.filter ? preparedFilter(child.filter) : () => 0;
   const failed = failureRecord(name);
+  becomeKnown(child);
   sayReady(child);
   if (step.noNewPrivileges) forbidNewPrivileges();
   takeStdio(child);

@@ -14,6 +14,17 @@ export function beReborn(child: Child): void {
     say(child.report, { reborn: pid });
     exitNow(0);
   }
-  // The keeper must know whom it has before anything can end.
-  if (readFd(child.report, Buffer.alloc(1)) !== 1) throw new Error('the keeper went away');
+  child.isKnown = false;
+}
+
+/** The keeper must know whom it has before anything can end or become another program; what is prepared need not wait. */
+export function becomeKnown(child: Child): void {
+  if (child.isKnown) return;
+  child.isKnown = true;
+  hearKeeper(child);
+}
+
+/** Waits for the keeper's one byte. @throws Error when it has gone */
+export function hearKeeper({ report }: Child): void {
+  if (readFd(report, Buffer.alloc(1)) !== 1) throw new Error('the keeper went away');
 }

@@ -1,9 +1,9 @@
 import { constants, fchownSync, fstatSync } from 'node:fs';
 import { closeFd } from '../syscalls/file.ts';
 import { attachMount, cloneTree } from '../syscalls/mount.ts';
-import { readFd } from '../syscalls/process.ts';
 import { openTerminalPeer, setTerminalSize, takeControllingTerminal } from '../syscalls/terminal.ts';
 import { type Child, say } from './child.ts';
+import { hearKeeper } from './perform-rebirth.ts';
 import type { LaunchStep } from './protocol.ts';
 import { ensureInRoot, openInRoot } from './rootfs-path.ts';
 
@@ -29,7 +29,7 @@ export function openTerminal(child: Child, step: Extract<LaunchStep, { op: 'term
   }
   takeControllingTerminal(slave);
   say(child.report, { terminal: master });
-  if (readFd(child.report, Buffer.alloc(1)) !== 1) throw new Error('the keeper went away');
+  hearKeeper(child);
   closeFd(master);
   child.stdio = [slave, slave, slave];
 }

@@ -1,5 +1,11 @@
 import { closeFd } from '../syscalls/file.ts';
-import { boundingSet, capabilityBits, getCapabilities, preparedCapabilities } from '../syscalls/identity.ts';
+import {
+  boundingSet,
+  capabilityBits,
+  capabilityNames,
+  getCapabilities,
+  preparedCapabilities,
+} from '../syscalls/identity.ts';
 import { newFilesystem } from '../syscalls/mount.ts';
 import { nativeCommand } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
@@ -12,7 +18,7 @@ import type { LaunchStep } from './protocol.ts';
  * After a fork every first step into code and memory costs a page fault, together more than the work itself. A child
  * that waits for its plan takes those steps beforehand, on a tmpfs that is mounted nowhere; what fails does not matter.
  */
-const steps: LaunchStep[] = [
+const launchSteps: LaunchStep[] = [
   { op: 'stdio', stdin: null, stdout: null, stderr: null, uid: 0 },
   { op: 'enterNamespace', type: 'network', path: '/proc/self/ns/net' },
   { op: 'mount', type: 'proc', source: 'proc', target: '/proc', options: [], attributes: 0 },
@@ -37,11 +43,22 @@ const steps: LaunchStep[] = [
   { op: 'mask', path: '/dev' },
 ];
 
-/** Changes nothing that outlives it, but for what every container needs alike. */
-export function rehearse(child: Child): void {
+const execSteps: LaunchStep[] = [
+  { op: 'stdio', stdin: null, stdout: null, stderr: null, uid: 0 },
+  { op: 'oomScore', value: 0 },
+  { op: 'enterNamespace', type: 'ipc', path: '/proc/self/ns/ipc' },
+  { op: 'user', uid: 0, gid: 0, groups: [0], umask: 0, bounding: [...capabilityNames], cwd: '/' },
+];
+
+const rehearsals = { launch: launchSteps, exec: execSteps };
+/** What a waiting child is there for. */
+export type Expected = keyof typeof rehearsals;
+
+/** Changes nothing that outlives it, but for what every child needs alike. */
+export function rehearse(child: Child, what: Expected): void {
   coversOf(child); // the same for every container
-  const scratch: Child = { ...child, root: newFilesystem('tmpfs', []) };
-  for (const step of JSON.parse(JSON.stringify(steps)) as LaunchStep[]) {
+  const scratch: Child = { ...child, root: newFilesystem('tmpfs', []), warn: () => undefined };
+  for (const step of JSON.parse(JSON.stringify(rehearsals[what])) as LaunchStep[]) {
     try {
       perform(scratch, step);
     } catch {

@@ -1,32 +1,51 @@
 import { closeSync } from 'node:fs';
 import { CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS } from '../syscalls/namespace-flags.ts';
 import { pidfdSendSignal, waitForChild, writeFd } from '../syscalls/process.ts';
+import type { Order } from './child.ts';
 import { type ForkedChild, forkWaiting } from './fork.ts';
+import type { Held } from './held.ts';
 import type { StartMessage } from './protocol.ts';
+import type { Expected } from './rehearsal.ts';
 
 /** What nearly every container has of its own. */
-const bornWith = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+const bornForLaunch = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 /** What a waiting child can still take; the mount namespace last, so that it has the mounts of that moment. */
 const takenLater = CLONE_NEWNS | CLONE_NEWNET;
 /** A fork and the rehearsal take CPUs from whatever is under way; while much is, launches may as well fork for themselves. */
 const quietMs = 20;
 const SIGKILL = 9;
 
-/** One child that was forked ahead of time and waits for its plan: a launch then costs no fork and few page faults. */
-export class Spare {
+/** One child that was forked ahead of time and waits for its plan: a start then costs no fork and few page faults. */
+class Spare {
+  readonly #bornWith: number;
+  readonly #expected: Expected;
   #child: ForkedChild | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** The waiting child, told what to do, when it can do it; otherwise the caller forks. */
-  take(message: StartMessage): ForkedChild | undefined {
+  /** `bornWith`: `CLONE_NEW…` bits. */
+  constructor(expected: Expected, bornWith: number) {
+    this.#expected = expected;
+    this.#bornWith = bornWith;
+  }
+
+  /**
+   * The waiting child, told what to do, when it can do it; otherwise the caller forks. `container` is the pid of the one
+   * to be entered: the caller makes sure that it was nobody else's when the child is reborn in it.
+   */
+  take(message: StartMessage, container?: number): ForkedChild | undefined {
     const child = this.#child;
-    const { cloneFlags, cgroup, container, pidNamespace, plan, failAtStep } = message;
-    const suits = (cloneFlags & ~takenLater) === bornWith && !cgroup && !container && !pidNamespace;
+    const { cloneFlags, cgroup, pidNamespace, plan, failAtStep } = message;
+    const suits = (cloneFlags & ~takenLater) === this.#bornWith && !cgroup && !pidNamespace;
     if (!child || !suits) return undefined;
     this.#child = undefined;
     try {
-      const order = { plan, unshare: cloneFlags & takenLater, ...(failAtStep === undefined ? {} : { failAtStep }) };
+      const order: Order = {
+        plan,
+        unshare: cloneFlags & takenLater,
+        ...(container === undefined ? {} : { container }),
+        ...(failAtStep === undefined ? {} : { failAtStep }),
+      };
       writeFd(child.report, Buffer.from(JSON.stringify(order)));
       return child;
     } catch {
@@ -47,7 +66,7 @@ export class Spare {
     clearTimeout(this.#timer);
     if (this.#child || this.#closed) return;
     try {
-      this.#child = forkWaiting(bornWith);
+      this.#child = forkWaiting(this.#bornWith, this.#expected);
     } catch {
       // Then launches fork for themselves, and say what is wrong.
     }
@@ -74,5 +93,44 @@ export class Spare {
     waitForChild(child.pid);
     child.socket.destroy();
     closeSync(child.pidfd);
+  }
+}
+
+/** The keeper's two: one becomes a container, the other, born with nothing of its own, enters one. */
+export class Spares {
+  readonly #launch = new Spare('launch', bornForLaunch);
+  readonly #exec = new Spare('exec', 0);
+  readonly #all = [this.#launch, this.#exec];
+
+  /** A child for `message`, told what to do. `container` is whom an exec enters. */
+  take(message: StartMessage, container: Held | undefined): ForkedChild | undefined {
+    if (!container) return this.#launch.take(message);
+    // The number of one that nobody here reaps may be another's by now.
+    return container.adopted ? undefined : this.#exec.take(message, container.pid);
+  }
+
+  /** A launch is near. */
+  expectLaunch(): void {
+    this.#launch.refill();
+  }
+
+  /** Something has begun or ended. */
+  refillWhenQuiet(): void {
+    this.#launch.refillWhenQuiet();
+  }
+
+  /** Who runs one program in a container soon runs another: at once, unless other children are under way. */
+  execEnded(busy: boolean): void {
+    if (busy) this.#exec.refillWhenQuiet();
+    else setImmediate(() => this.#exec.refill());
+  }
+
+  /** True when `pid` was a waiting child, which somebody has killed. */
+  forget(pid: number): boolean {
+    return this.#all.some(spare => spare.forget(pid));
+  }
+
+  close(): void {
+    for (const spare of this.#all) spare.close();
   }
 }
