@@ -86,39 +86,61 @@ async function openRooms(
   const { config } = flags.settings;
   const archive = openArchive({ workerFile: programFile('archive-worker.cjs', 'archive/worker.ts'), log });
   const logs = openLogs({ workerFile: programFile('pump-worker.cjs', 'logs/pump-worker.ts'), log });
-  const [storage, networks, volumes, runtime] = await Promise.all([
-    openStorage(flags, archive, log),
-    openNetworks({
-      root: join(root, 'networks'),
+  const openingNetworks = openNetworks({
+    root: join(root, 'networks'),
+    execRoot,
+    bridge: { name: flags.bridge, ...(flags.bip ? { cidr: flags.bip } : {}) },
+    publisher,
+    dns: config.dns ?? flags.machine?.resolvers,
+    dnsSearch: config['dns-search'],
+    dnsOptions: config['dns-opts'],
+    addressPools: () =>
+      flags.settings.config['default-address-pools']?.map(({ base = '', size = 0 }) => ({ base, size })) ?? [],
+    behindHost: flags.machine !== undefined,
+    log,
+  });
+  const openingVolumes = openVolumes({
+    root: join(root, 'volumes'),
+    copier: archive,
+    mountWorkerFile: programFile('mount-worker.cjs', 'volumes/mount-worker.ts'),
+    log,
+  });
+  try {
+    const [storage, networks, volumes, runtime] = await Promise.all([
+      openStorage(flags, archive, log),
+      openingNetworks,
+      openingVolumes,
+      opening,
+    ]);
+    const { BERTH_FAULT_POINT: faults } = process.env;
+    return {
+      ...storage,
+      archive,
+      logs,
+      networks,
+      volumes,
+      runtime: faults ? withFaultPoints(runtime, faults) : runtime,
+      cgroups: openCgroups({}),
+    };
+  } catch (error) {
+    const unopened = () => undefined;
+    await giveBack(
+      { networks: await openingNetworks.catch(unopened), runtime: await opening.catch(unopened) },
       execRoot,
-      bridge: { name: flags.bridge, ...(flags.bip ? { cidr: flags.bip } : {}) },
-      publisher,
-      dns: config.dns ?? flags.machine?.resolvers,
-      dnsSearch: config['dns-search'],
-      dnsOptions: config['dns-opts'],
-      addressPools: () =>
-        flags.settings.config['default-address-pools']?.map(({ base = '', size = 0 }) => ({ base, size })) ?? [],
-      behindHost: flags.machine !== undefined,
-      log,
-    }),
-    openVolumes({
-      root: join(root, 'volumes'),
-      copier: archive,
-      mountWorkerFile: programFile('mount-worker.cjs', 'volumes/mount-worker.ts'),
-      log,
-    }),
-    opening,
-  ]);
-  const { BERTH_FAULT_POINT: faults } = process.env;
-  return {
-    ...storage,
-    archive,
-    logs,
-    networks,
-    volumes,
-    runtime: faults ? withFaultPoints(runtime, faults) : runtime,
-    cgroups: openCgroups({}),
-  };
+    );
+    throw error;
+  }
+}
+
+/** After a start that failed: nothing of it stays, but for what an earlier engine's containers live from. */
+async function giveBack(
+  { networks, runtime }: { [Room in 'networks' | 'runtime']: Rooms[Room] | undefined },
+  execRoot: string,
+): Promise<void> {
+  const removeAll = runtime === undefined || (await runtime.reattach()).length === 0;
+  await networks?.close({ removeAll });
+  await runtime?.close({ stopKeeper: removeAll });
+  if (removeAll) removeTraces(execRoot);
 }
 
 /** The builder and all that it needs are read from the disk when somebody builds. */
@@ -175,26 +197,31 @@ async function start(
   opening.catch(() => undefined); // whoever awaits it is told
   const control = machine && (await openControl({ settings: machine, execRoot, version, shutdown, log }));
   const rooms = await openRooms(flags, opening, control?.publisher, log);
-  const engine = await openEngine(rooms, {
-    root,
-    execRoot,
-    cgroupParent: cgroupParentOf(flags.bridge),
-    machine: machine !== undefined,
-    apiSocket: socketPath,
-    serverVersion: version,
-    apiVersion,
-    minimumApiVersion,
-    settings: flags.settings,
-    ...(flags.remap ? { remap: flags.remap } : {}),
-    log,
-    clock: systemClock,
-  });
-  mkdirSync(dirname(socketPath), { recursive: true });
-  const builder = builderOver(rooms, engine, { root, execRoot, log });
-  const api = await openApi({ engine, builder, socketPath, version, log });
-  control?.ready();
-  rooms.images.sweep().catch(error => log.warn('What nobody uses of the images stays', { error }));
-  return { api, engine, rooms, control };
+  try {
+    const engine = await openEngine(rooms, {
+      root,
+      execRoot,
+      cgroupParent: cgroupParentOf(flags.bridge),
+      machine: machine !== undefined,
+      apiSocket: socketPath,
+      serverVersion: version,
+      apiVersion,
+      minimumApiVersion,
+      settings: flags.settings,
+      ...(flags.remap ? { remap: flags.remap } : {}),
+      log,
+      clock: systemClock,
+    });
+    mkdirSync(dirname(socketPath), { recursive: true });
+    const builder = builderOver(rooms, engine, { root, execRoot, log });
+    const api = await openApi({ engine, builder, socketPath, version, log });
+    control?.ready();
+    rooms.images.sweep().catch(error => log.warn('What nobody uses of the images stays', { error }));
+    return { api, engine, rooms, control };
+  } catch (error) {
+    await giveBack(rooms, execRoot);
+    throw error;
+  }
 }
 
 /**
@@ -218,7 +245,16 @@ async function end({ api, engine, rooms, control }: Agent, flags: Flags, graceSe
 }
 
 function removeTraces(execRoot: string): void {
-  const leftovers = ['engine.pid', 'containers', 'rootfs', 'netns', 'keeper.sock', 'keeper.lock', 'keeper.log'];
+  const leftovers = [
+    'engine.pid',
+    'build',
+    'containers',
+    'rootfs',
+    'netns',
+    'keeper.sock',
+    'keeper.lock',
+    'keeper.log',
+  ];
   for (const name of leftovers) rmSync(join(execRoot, name), { recursive: true, force: true });
   removeIfEmpty(execRoot);
 }
@@ -238,10 +274,10 @@ function remapped(flags: Flags): Flags & { remap?: UserRemap } {
 }
 
 /** The configuration file anew: what is wrong with it is told, and then nothing changes. */
-function reload({ configFile, machine, settings }: Flags, log: Log, engine: Engine | undefined): void {
+function reload({ configFile, machine, settings }: Flags, log: Log, engine: Engine): void {
   try {
     settings.reload(readConfig(configFile, machine, {}).config);
-    engine?.system.announceReload();
+    engine.system.announceReload();
     log.info('The configuration was read again', settings.attributes());
   } catch (error) {
     log.error(messageOf(error));
@@ -272,13 +308,13 @@ async function main(): Promise<void> {
   lockRoot(flags.root);
   if (flags.check) process.exit(await checkRoot(flags, log));
   applyProxy(flags);
-  let agent: Agent | undefined;
+  let starting: Promise<Agent> | undefined;
   let ending: Promise<void> | undefined;
   const shutdown = (graceSeconds: number): Promise<void> => {
     ending ??= (async () => {
       setInterval(() => undefined, 1000); // idle threads and sockets would let the program end before its end is done
       log.info('The engine ends', { graceSeconds });
-      if (agent) await end(agent, flags, graceSeconds);
+      if (starting) await end(await starting, flags, graceSeconds);
       process.exit(0);
     })();
     return ending;
@@ -291,8 +327,9 @@ async function main(): Promise<void> {
       });
     });
   }
-  agent = await start(flags, log, shutdown);
-  process.on('SIGHUP', () => reload(flags, log, agent?.engine));
+  starting = start(flags, log, shutdown);
+  const { engine } = await starting;
+  process.on('SIGHUP', () => reload(flags, log, engine));
   writeFileSync(join(flags.execRoot, 'engine.pid'), `${process.pid}\n`);
   log.info('The engine answers', { socket: flags.socketPath, version });
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -64,5 +64,7 @@ describe.skipIf(!canRun)('the storage driver', { timeout: 60_000 }, () => {
     await expect(startNativeEngine({ 'storage-driver': 'nope' })).rejects.toThrow(
       'error initializing graphdriver: driver not supported: nope',
     );
+    expect(readdirSync('/sys/class/net').filter(name => name.startsWith(`bt${process.pid}x`))).toEqual([]);
+    expect(readdirSync('/run').filter(name => name.startsWith(`berth-test-${process.pid}-`))).toEqual([]);
   });
 });
