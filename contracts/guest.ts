@@ -9,8 +9,25 @@ export const guestSshPort = 61022;
 /** Name of the virtio-serial port on which the guest tells how far its boot is. */
 export const readinessPortName = 'berth.ready';
 
-/** The steps of a boot, in their order. `kernel` is the initramfs' first line, `agent`: SSH listens, `ready`: the API, too. */
-export const bootPhases = ['kernel', 'root', 'data', 'agent', 'ready'] as const;
+/** Name of the virtio-serial port on which the host wakes the guest. */
+export const wakePortName = 'berth.wake';
+
+/**
+ * One line on the port: the guest, which has reached `agent` and sleeps there, goes on. What came before may have been
+ * another day, and in the memory of other boots as well.
+ */
+export interface WakeCall {
+  /** The host's clock. */
+  timeUnixMs: number;
+  /** Random bytes (base64) that nobody else has: the guest's generators begin anew with them. */
+  secret: string;
+}
+
+/**
+ * The steps of a boot, in their order. `kernel` is the initramfs' first line; at `agent` SSH listens and the guest sleeps
+ * until it is `awake`; `data`: the data disk is mounted; `ready`: the API answers.
+ */
+export const bootPhases = ['kernel', 'root', 'agent', 'awake', 'data', 'ready'] as const;
 export type BootPhase = (typeof bootPhases)[number];
 
 /** One line of the readiness port: a step is reached, or the guest gives up and says why. */
@@ -38,7 +55,7 @@ export interface ProxySettings {
   no?: string;
 }
 
-/** `berth/machine.json` of the initramfs, `/run/berth/machine.json` (0600) in the guest. Made anew for every boot. */
+/** `berth/machine.json` of the initramfs, `/run/berth/machine.json` (0600) in the guest. A kept boot serves those with the same settings. */
 export interface MachineSettings {
   /** The guest's SSH host key, an OpenSSH private key. */
   hostKey: string;
@@ -51,8 +68,6 @@ export interface MachineSettings {
   resolvers?: string[];
   /** Keys of Docker's daemon.json for the engine. */
   engine?: Record<string, unknown>;
-  /** The host's clock at boot. */
-  timeUnixMs: number;
 }
 
 /** A port that a container publishes: who connects to `hostIp:hostPort` on the host reaches `hostPort` in the guest. */

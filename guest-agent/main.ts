@@ -188,6 +188,7 @@ async function start(
   shutdown: (graceSeconds: number) => Promise<void>,
 ): Promise<Agent> {
   const { execRoot, root, socketPath, machine } = flags;
+  if (!machine) lockRoot(root);
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
   const opening = openRuntime({
     execRoot,
@@ -196,6 +197,7 @@ async function start(
   });
   opening.catch(() => undefined); // whoever awaits it is told
   const control = machine && (await openControl({ settings: machine, execRoot, version, shutdown, log }));
+  if (control) await untilPrepared(flags, control, opening);
   const rooms = await openRooms(flags, opening, control?.publisher, log);
   try {
     const engine = await openEngine(rooms, {
@@ -222,6 +224,21 @@ async function start(
     await giveBack(rooms, execRoot);
     throw error;
   }
+}
+
+/**
+ * In a machine all that needs no data disk stands before the host wakes it; that state may be kept, for later boots to
+ * begin with.
+ */
+async function untilPrepared(
+  { root, woken, after }: Flags,
+  control: Control,
+  opening: Promise<unknown>,
+): Promise<void> {
+  await opening.catch(() => undefined);
+  if (woken) await control.untilWoken(woken);
+  if (after) await readFile(after);
+  lockRoot(root);
 }
 
 /**
@@ -286,6 +303,7 @@ function reload({ configFile, machine, settings }: Flags, log: Log, engine: Engi
 
 /** Looks for damage among images, mends it, and tells. The exit code: 0 when all was well, 1 when something was found. */
 async function checkRoot({ root }: Flags, log: Log): Promise<number> {
+  lockRoot(root);
   const archive = openArchive({ workerFile: programFile('archive-worker.cjs', 'archive/worker.ts'), log });
   const snapshots = await openSnapshots({ root: join(root, 'snapshots'), log });
   const content = openContentStore(join(root, 'content'));
@@ -303,9 +321,7 @@ async function main(): Promise<void> {
   for (const directive of flags.ignoredDirectives) {
     log.warn('A directive of the configuration file has no effect', { directive, file: flags.configFile });
   }
-  if (flags.after) await readFile(flags.after);
   process.on('unhandledRejection', error => log.error('An error that nobody handled', { error }));
-  lockRoot(flags.root);
   if (flags.check) process.exit(await checkRoot(flags, log));
   applyProxy(flags);
   let starting: Promise<Agent> | undefined;

@@ -6,7 +6,8 @@ import { type GivenFlags, type ReadConfig, readConfigFile } from './read-config.
 import { DaemonSettings } from './settings.ts';
 
 const usage = `usage: agent --root DIR --exec-root DIR --host unix://PATH
-             [--bridge NAME] [--bip CIDR] [--config-file FILE] [--machine FILE] [--after FIFO] [--log-level LEVEL]
+             [--bridge NAME] [--bip CIDR] [--config-file FILE] [--machine FILE] [--woken FIFO] [--after FIFO]
+             [--log-level LEVEL]
        agent --root DIR --check`;
 
 /** Where the agent lives and what it serves. */
@@ -18,7 +19,9 @@ export interface Flags {
   bip?: string;
   /** The flag; else the configuration file decides. */
   logLevel?: LogLevel;
-  /** A FIFO whose end tells that the machine is prepared: we are loaded while its init still works. */
+  /** A FIFO in which a line tells the machine's init that the host has woken us. */
+  woken?: string;
+  /** A FIFO whose end tells us that the init has prepared the machine. */
   after?: string;
   /** What the host of our machine says. Absent: we run natively. */
   machine?: MachineSettings;
@@ -43,6 +46,7 @@ export function readFlags(args: string[]): Flags {
       config: { type: 'string' },
       'config-file': { type: 'string' },
       machine: { type: 'string' },
+      woken: { type: 'string' },
       after: { type: 'string' },
       check: { type: 'boolean', default: false },
       'log-level': { type: 'string' },
@@ -62,6 +66,7 @@ export function readFlags(args: string[]): Flags {
     bip: values.bip ?? config.bip,
     ...(values['log-level'] ? { logLevel: values['log-level'] as LogLevel } : {}),
     ...(configFile ? { configFile } : {}),
+    ...(values.woken ? { woken: values.woken } : {}),
     ...(values.after ? { after: values.after } : {}),
     machine,
     settings: new DaemonSettings(config),

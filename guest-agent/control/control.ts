@@ -16,6 +16,7 @@ import { type HostPeer, PublishedPortList } from './published-ports.ts';
 import { reportPhase, uptimeSeconds } from './readiness.ts';
 import { serveShell } from './shell.ts';
 import { startSshServer } from './ssh-server.ts';
+import { untilWoken } from './wake.ts';
 
 export interface ControlOptions {
   settings: MachineSettings;
@@ -36,6 +37,8 @@ export interface Control {
     publish(id: string, ports: PublishedPort[]): Promise<void>;
     withdraw(id: string): Promise<void>;
   };
+  /** Tells the host that we are loaded, and sleeps until it wakes us; a line in `fifo` then tells our init. */
+  untilWoken(fifo: string): Promise<void>;
   /** Tells the host that the engine's socket answers. */
   ready(): void;
   close(): Promise<void>;
@@ -84,11 +87,14 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     shell: serveShell,
     log,
   });
-  reportPhase('agent');
   const stopWatching = watchPowerKey(() => powerOff(powerOffGraceSeconds));
   return {
     sshPort: ssh.port,
     publisher: { publish: (id, wanted) => ports.publish(id, wanted), withdraw: id => ports.withdraw(id) },
+    untilWoken: fifo => {
+      reportPhase('agent');
+      return untilWoken(fifo);
+    },
     ready: () => reportPhase('ready'),
     close: () => {
       stopWatching();

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { BootLine, MachineSettings } from '../../contracts/guest.ts';
+import type { BootLine, MachineSettings, WakeCall } from '../../contracts/guest.ts';
 import type { UdpRule } from '../forwarding/index.ts';
 import type { MachineImage } from './image.ts';
 
@@ -11,6 +11,8 @@ export interface BootPlan {
   cpus: number;
   memoryMiB: number;
   settings: MachineSettings;
+  /** Boot from the first instruction on, whatever was kept. */
+  afresh?: boolean;
 }
 
 /** How a machine ended. */
@@ -27,6 +29,12 @@ export interface RunningMachine {
   readonly description: string;
   readonly accelerated: boolean;
   readonly exited: Promise<MachineExit>;
+  /** It began where an earlier boot was kept: asleep, at the phase `agent`. */
+  readonly resumed: boolean;
+  /** Keeps the state of a machine that sleeps, for later starts with the same plan. Absent where that cannot be done. */
+  keep?(): Promise<void>;
+  /** Wakes the guest; one that is awake does not notice. */
+  wake(call: WakeCall): Promise<void>;
   /** A new byte stream to the guest's SSH server. */
   openStream(): Promise<Duplex>;
   /** What the guest has said about its boot so far, from the first line on; ends with `ready`, the signal or the machine. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { settledWithin } from '../../base/clock.ts';
@@ -6,7 +7,7 @@ import { Mailbox } from '../../base/mailbox.ts';
 import { messageOf } from '../../contracts/errors.ts';
 import type { MachineSettings } from '../../contracts/guest.ts';
 import { checkSocketPath } from '../forwarding/index.ts';
-import type { MachineDriver, MachineExit, RunningMachine } from './driver.ts';
+import type { BootPlan, MachineDriver, MachineExit, RunningMachine } from './driver.ts';
 import { GuestServices } from './guest-services.ts';
 import { type Arch, readImage } from './image.ts';
 import { ensureKeys, type MachineKeys } from './keys.ts';
@@ -35,6 +36,8 @@ export interface MachineOptions {
 const graceSeconds = 15;
 const powerOffLimitMs = 30_000;
 const buttonLimitMs = 20_000;
+/** As many as the kernel's generator takes for a whole seed. */
+const secretBytes = 64;
 
 /**
  * The machine of one home, owned by one host process at a time. Starting is a row of phases, each with a time limit, a
@@ -110,7 +113,7 @@ export class Machine {
     const steps = new PhaseRunner(report, this.#stopRequested.signal, phase => {
       if (this.#state.status === 'starting') this.#setState({ ...this.#state, phase });
     });
-    const { folder, imageFolder, arch, driver, diskGiB } = this.#options;
+    const { folder, driver } = this.#options;
     const keys = await ensureKeys(join(folder, 'keys.json'));
     const adopted = await driver.find();
     if (adopted)
@@ -119,47 +122,82 @@ export class Machine {
         () => adopted,
         found => `${found.description}, still running`,
       );
-    else {
-      const image = await steps.run(
-        'image',
-        () => readImage(imageFolder, arch),
-        ({ manifest }) => `Linux ${manifest.kernel}, ${manifest.digest.slice(0, 12)}`,
-      );
-      const { accelerated } = await steps.run(
-        'accelerator',
-        () => driver.probe(),
-        found => found.description,
-      );
-      steps.accelerated = accelerated;
-      const dataDisk = join(folder, 'data.raw');
-      await steps.run('disk', () => ensureDisk(dataDisk, diskGiB));
-      const { cpus, memoryMiB } = this.#options;
-      const settings = this.#guestSettings(keys);
-      this.#running = await steps.run('launch', () => driver.start({ image, dataDisk, cpus, memoryMiB, settings }));
+    else this.#running = await this.#launch(steps, keys);
+    try {
+      await this.#reachEngine(this.#running, keys, steps);
+    } catch (error) {
+      if (!this.#running.resumed || this.#stopRequested.signal.aborted) throw error;
+      this.#options.log.warn('the kept boot does not go on: booting afresh', { reason: messageOf(error) });
+      steps.watch(undefined);
+      await this.#letGo();
+      this.#running = await this.#launch(steps, keys, { afresh: true });
+      await this.#reachEngine(this.#running, keys, steps);
     }
-    steps.watch(this.#running);
-    const services = await this.#reachGuest(this.#running, keys, steps);
-    await steps.run('channel', () => services.connect(limitOf('channel', steps.accelerated)));
-    await steps.run('engine', () => services.ping(limitOf('engine', steps.accelerated)));
     return adopted !== undefined;
   }
 
-  /** Logs in as soon as the guest's end of the channel listens, while its engine still opens. */
+  async #launch(steps: PhaseRunner, keys: MachineKeys, how: Pick<BootPlan, 'afresh'> = {}): Promise<RunningMachine> {
+    const { folder, imageFolder, arch, driver, diskGiB, cpus, memoryMiB } = this.#options;
+    const image = await steps.run(
+      'image',
+      () => readImage(imageFolder, arch),
+      ({ manifest }) => `Linux ${manifest.kernel}, ${manifest.digest.slice(0, 12)}`,
+    );
+    const { accelerated } = await steps.run(
+      'accelerator',
+      () => driver.probe(),
+      found => found.description,
+    );
+    steps.accelerated = accelerated;
+    const dataDisk = join(folder, 'data.raw');
+    await steps.run('disk', () => ensureDisk(dataDisk, diskGiB));
+    const settings = this.#guestSettings(keys);
+    return steps.run(
+      'launch',
+      () => driver.start({ image, dataDisk, cpus, memoryMiB, settings, ...how }),
+      found => (found.resumed ? 'where an earlier boot was kept' : ''),
+    );
+  }
+
+  async #reachEngine(machine: RunningMachine, keys: MachineKeys, steps: PhaseRunner): Promise<void> {
+    steps.watch(machine);
+    const services = await this.#reachGuest(machine, keys, steps);
+    await steps.run('channel', () => services.connect(limitOf('channel', steps.accelerated)));
+    await steps.run('engine', () => services.ping(limitOf('engine', steps.accelerated)));
+  }
+
+  /** Wakes the guest as soon as it sleeps, once this boot is kept for later ones, and logs in while its engine opens. */
   async #reachGuest(machine: RunningMachine, keys: MachineKeys, steps: PhaseRunner): Promise<GuestServices> {
     const { dockerSocket, log } = this.#options;
     const open = (): GuestServices => {
       this.#services ??= new GuestServices({ machine, keys, dockerSocket, log });
       return this.#services;
     };
-    await steps.followGuest(machine, phase => {
-      if (phase === 'agent') open();
+    const wake = async (): Promise<void> => {
+      await machine.wake({ timeUnixMs: Date.now(), secret: randomBytes(secretBytes).toString('base64') });
+      open();
+    };
+    if (machine.resumed) await wake();
+    await steps.followGuest(machine, async phase => {
+      if (phase !== 'agent') return;
+      if (machine.keep) await steps.run('keep', () => this.#keep(machine));
+      await wake();
     });
     return open();
   }
 
+  /** A boot that cannot be kept is a boot all the same. */
+  async #keep(machine: RunningMachine): Promise<void> {
+    try {
+      await machine.keep?.();
+    } catch (error) {
+      this.#options.log.warn('this boot cannot be kept for later ones', { reason: messageOf(error) });
+    }
+  }
+
   #guestSettings(keys: MachineKeys): MachineSettings {
     const { guest } = this.#options;
-    return { ...guest, hostKey: keys.host.private, authorizedKeys: [keys.user.public], timeUnixMs: Date.now() };
+    return { ...guest, hostKey: keys.host.private, authorizedKeys: [keys.user.public] };
   }
 
   async #stopNow(): Promise<void> {
@@ -187,12 +225,16 @@ export class Machine {
 
   /** Lets go of everything, newest first; at once when the guest is off already. */
   async #giveUp(): Promise<void> {
+    await this.#letGo();
+    await this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  async #letGo(): Promise<void> {
     await this.#services?.close();
     this.#services = undefined;
     await this.#running?.kill();
     this.#running = undefined;
-    await this.#lock?.release();
-    this.#lock = undefined;
   }
 
   #whenExited(exit: MachineExit): void {

@@ -26,10 +26,10 @@ export class PhaseRunner {
     this.#entered = entered;
   }
 
-  /** From now on a phase also ends when this machine does. */
-  watch(machine: RunningMachine): void {
+  /** From now on a phase also ends when this machine does, if there is one. */
+  watch(machine: RunningMachine | undefined): void {
     this.#machine = machine;
-    this.accelerated = machine.accelerated;
+    if (machine) this.accelerated = machine.accelerated;
   }
 
   async run<T>(phase: StartPhase, work: () => T | Promise<T>, detail?: (result: T) => string): Promise<T> {
@@ -43,13 +43,13 @@ export class PhaseRunner {
   }
 
   /**
-   * The guest's own phases, as it tells them on its readiness port; `reachedOne` is told the end of each. A machine that runs
-   * has told them all.
+   * The guest's own phases, as it tells them on its readiness port; the next one begins when `reachedOne` is done with one's
+   * end. A machine that runs has told them all; one that resumed does not tell again what lies behind it.
    */
-  async followGuest(machine: RunningMachine, reachedOne: (phase: StartPhase) => void): Promise<void> {
+  async followGuest(machine: RunningMachine, reachedOne: (phase: StartPhase) => Promise<void>): Promise<void> {
     const end = new AbortController();
     const lines = machine.bootLines(end.signal)[Symbol.asyncIterator]();
-    const reached = new Set<StartPhase>();
+    const reached = new Set<StartPhase>(machine.resumed ? upTo('agent') : []);
     try {
       for (const phase of startPhases.filter(isGuestPhase)) {
         if (reached.has(phase)) continue;
@@ -61,7 +61,7 @@ export class PhaseRunner {
             for (const each of upTo(line.value.phase)) reached.add(each);
           }
         });
-        reachedOne(phase);
+        await reachedOne(phase);
       }
     } finally {
       end.abort();

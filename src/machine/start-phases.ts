@@ -9,8 +9,10 @@ export const startPhases = [
   'launch',
   'kernel',
   'root',
-  'data',
   'agent',
+  'keep',
+  'awake',
+  'data',
   'ready',
   'channel',
   'engine',
@@ -38,19 +40,21 @@ export const phaseFacts: { readonly [Phase in StartPhase]: PhaseFacts } = {
   launch: { title: 'QEMU', limitMs: 15_000, repair: 'see `berth doctor`, and qemu.log in the machine folder' },
   kernel: { title: 'kernel', limitMs: 15_000, repair: `${look}; \`berth doctor\` probes the accelerator again` },
   root: { title: 'root file system', limitMs: 15_000, repair: `${look}; then \`berth image build\`` },
+  awake: { title: 'waking', limitMs: 5000, repair: look },
   data: {
     title: 'data disk in the guest',
     limitMs: 60_000,
     repair: `${look}; the disk is data.raw in the machine folder`,
   },
   agent: { title: 'agent', limitMs: 20_000, repair: look },
+  keep: { title: 'this boot, for the next ones', limitMs: 60_000, repair: 'free some disk space' },
   ready: { title: 'engine in the guest', limitMs: 30_000, repair: look },
   channel: { title: 'channel', limitMs: 20_000, repair: 'a security program may block connections to 127.0.0.1' },
   engine: { title: 'engine socket', limitMs: 20_000, repair: `${look}; \`berth down\`, then \`berth up\`` },
 };
 
 export const isGuestPhase = (phase: StartPhase): phase is BootPhase & StartPhase =>
-  ['kernel', 'root', 'data', 'agent', 'ready'].includes(phase);
+  ['kernel', 'root', 'agent', 'awake', 'data', 'ready'].includes(phase);
 
 /** How long a phase may last on a machine with or without acceleration. */
 export function limitOf(phase: StartPhase, accelerated: boolean): number {

@@ -4,20 +4,31 @@ import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { JsonPeer } from '../../base/json-peer.ts';
 import { createLog } from '../../base/log.ts';
-import type { BootLine, GuestCalls, HostCalls } from '../../contracts/guest.ts';
+import {
+  type BootLine,
+  type BootPhase,
+  bootPhases,
+  type GuestCalls,
+  type HostCalls,
+  type WakeCall,
+} from '../../contracts/guest.ts';
 import { startSshServer } from '../../guest-agent/control/ssh-server.ts';
 import type { BootPlan, MachineDriver, MachineExit, RunningMachine } from '../../src/machine/driver.ts';
 
 /** How a fake guest misbehaves. */
 export interface Faults {
   /** The last phase that it reaches. */
-  stopsAfter?: 'kernel' | 'root' | 'data' | 'agent';
+  stopsAfter?: BootPhase;
   /** It gives up with this message in place of the phase after `stopsAfter`. */
   fails?: string;
   /** It does not shut down when asked, or by its button. */
   deafTo?: ('call' | 'button')[];
   /** The driver itself refuses. */
   refuses?: string;
+  /** What was kept ends when it is woken. */
+  diesOnWaking?: boolean;
+  /** Nothing can be kept. */
+  cannotKeep?: string;
 }
 
 /**
@@ -26,10 +37,12 @@ export interface Faults {
  */
 export class FakeMachineDriver implements MachineDriver {
   readonly events: string[] = [];
+  readonly calls: WakeCall[] = [];
   faults: Faults = {};
   running: RunningMachine | undefined;
   crash: (reason: string) => void = () => undefined;
   readonly #folder: string;
+  #kept = false;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -46,7 +59,10 @@ export class FakeMachineDriver implements MachineDriver {
 
   async start(plan: BootPlan): Promise<RunningMachine> {
     if (this.faults.refuses) throw new Error(this.faults.refuses);
-    this.events.push('start');
+    if (plan.afresh) this.#kept = false;
+    const resumed = this.#kept;
+    this.events.push(resumed ? 'resume' : 'start');
+    const woken = Promise.withResolvers<void>();
     const exit = Promise.withResolvers<MachineExit>();
     const engine = createHttpServer((_, response) => response.end('OK'));
     const engineSocket = `${this.#folder}/engine.sock`;
@@ -73,26 +89,43 @@ export class FakeMachineDriver implements MachineDriver {
       log: createLog({ level: 'error' }),
     });
     this.crash = reason => end(reason, false);
-    this.running = {
+    const running: RunningMachine = {
       description: 'fake',
       accelerated: true,
       exited: exit.promise,
+      resumed,
+      ...(resumed ? {} : { keep: () => this.#keep() }),
+      wake: call => {
+        this.calls.push(call);
+        if (resumed && this.faults.diesOnWaking) end('killed', false);
+        else woken.resolve();
+        return Promise.resolve();
+      },
       openStream: () => connectTo(ssh.port),
-      bootLines: signal => this.#boot(signal),
+      bootLines: signal => this.#boot(resumed ? 'awake' : 'kernel', woken.promise, signal),
       pressPowerButton: () => Promise.resolve(shutdown('button')),
       kill: () => Promise.resolve(this.running && end('killed', false)),
       lastWords: () => ['Kernel panic - not syncing'],
       udp: { add: () => Promise.resolve(), remove: () => Promise.resolve() },
     };
-    return this.running;
+    this.running = running;
+    return running;
   }
 
-  async *#boot(signal: AbortSignal): AsyncGenerator<BootLine> {
-    for (const phase of ['kernel', 'root', 'data', 'agent', 'ready'] as const) {
+  async #keep(): Promise<void> {
+    if (this.faults.cannotKeep) throw new Error(this.faults.cannotKeep);
+    this.events.push('keep');
+    this.#kept = true;
+  }
+
+  async *#boot(first: BootPhase, woken: Promise<void>, signal: AbortSignal): AsyncGenerator<BootLine> {
+    const cancelled = new Promise(resolve => signal.addEventListener('abort', resolve));
+    for (const phase of bootPhases.slice(bootPhases.indexOf(first))) {
+      if (phase === 'awake') await Promise.race([woken, cancelled]);
       yield { phase, t: 1 };
       if (phase !== this.faults.stopsAfter) continue;
       if (this.faults.fails) yield { phase: 'failed', t: 2, message: this.faults.fails };
-      await new Promise(resolve => signal.addEventListener('abort', resolve));
+      await cancelled;
     }
   }
 }

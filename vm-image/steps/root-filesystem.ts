@@ -104,7 +104,7 @@ export async function layOutRoot(
   const home = join(root, 'usr/lib/berth');
   await installNode(architecture, cache, home);
   await installAgent(architecture, cache, home);
-  for (const name of ['init', 'start-agent.cjs']) await cp(join(files, name), join(home, name));
+  await cp(join(files, 'init'), join(home, 'init'));
   await chmod(join(home, 'init'), 0o755);
 }
 

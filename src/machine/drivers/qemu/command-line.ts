@@ -1,4 +1,4 @@
-import { guestSshPort, readinessPortName } from '../../../../contracts/guest.ts';
+import { guestSshPort, readinessPortName, wakePortName } from '../../../../contracts/guest.ts';
 import type { Arch } from '../../image.ts';
 import type { Accelerator, QemuVersion } from './qemu.ts';
 
@@ -16,6 +16,7 @@ export interface QemuPlan {
   dataDisk: string;
   console: string;
   readiness: string;
+  wake: string;
   qmp: string;
   pidFile: string;
 }
@@ -40,6 +41,8 @@ export function qemuArguments(plan: QemuPlan): string[] {
     ...['-chardev', `file,id=console,path=${escaped(plan.console)}`, '-serial', 'chardev:console'],
     ...['-device', 'virtio-serial-pci', '-chardev', `file,id=ready,path=${escaped(plan.readiness)}`],
     ...['-device', `virtserialport,chardev=ready,name=${readinessPortName}`],
+    ...['-chardev', `socket,id=wake,path=${escaped(plan.wake)},server=on,wait=off`],
+    ...['-device', `virtserialport,chardev=wake,name=${wakePortName}`],
     // Port 0: the system chooses a free one, and `info usernet` says which. Choosing it ourselves would be a race.
     ...['-netdev', `user,id=${networkId},hostfwd=tcp:127.0.0.1:0-:${guestSshPort}`],
     ...['-device', `virtio-net-pci,netdev=${networkId},romfile=`],

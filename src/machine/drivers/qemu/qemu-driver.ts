@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFileSync } from '../../../../base/json-file.ts';
 import type { Log } from '../../../../base/log.ts';
@@ -14,6 +14,7 @@ import { findAccelerator, type Verdict } from './probe.ts';
 import { findQemuProgram, versionText } from './qemu.ts';
 import { forwardedPort, Qmp } from './qmp.ts';
 import { lastLines, runningQemu } from './running-qemu.ts';
+import { forgetOthers, incoming, resume, saveState, stateFile } from './saved-state.ts';
 
 export interface QemuDriverOptions {
   arch: Arch;
@@ -38,6 +39,7 @@ export const filesIn = (folder: string) => ({
   console: join(folder, 'console.log'),
   readiness: join(folder, 'ready.jsonl'),
   qmp: join(folder, 'qmp.sock'),
+  wake: join(folder, 'wake.sock'),
   pidFile: join(folder, 'qemu.pid'),
   output: join(folder, 'qemu.log'),
   record: join(folder, 'qemu.json'),
@@ -68,16 +70,15 @@ const describe = ({ qemu, accelerator }: Verdict): { description: string; accele
   accelerated: accelerator !== 'tcg',
 });
 
+/** Where an earlier boot of the same machine is kept, QEMU begins there; a kept boot that it cannot read is forgotten. */
 async function startQemu(verdict: Verdict, plan: BootPlan, options: QemuDriverOptions): Promise<RunningMachine> {
   const files = filesIn(options.folder);
-  for (const old of [files.readiness, files.qmp, files.pidFile, files.console, files.record])
-    rmSync(old, { force: true });
-  writeInitrd(files.initrd, plan.image.initramfs, plan.settings);
+  const { qemu, accelerator } = verdict;
   const args = qemuArguments({
     ...files,
     arch: options.arch,
-    version: verdict.qemu.version,
-    accelerator: verdict.accelerator,
+    version: qemu.version,
+    accelerator,
     cpus: plan.cpus,
     memoryMiB: plan.memoryMiB,
     kernel: plan.image.kernel,
@@ -85,6 +86,32 @@ async function startQemu(verdict: Verdict, plan: BootPlan, options: QemuDriverOp
     rootDisk: plan.image.rootDisk,
     dataDisk: plan.dataDisk,
   });
+  const { digest } = plan.image.manifest;
+  const dataSize = statSync(plan.dataDisk).size;
+  const kept = stateFile(options.folder, verdict, [verdict.host, args, digest, dataSize, plan.settings]);
+  forgetOthers(options.folder, plan.afresh ? undefined : kept);
+  if (kept && existsSync(kept)) {
+    try {
+      return await launch([...args, '-incoming', incoming(kept, qemu.version)], verdict, files, { resumed: true });
+    } catch (error) {
+      options.log.warn('the kept boot cannot be used: booting afresh', { error });
+      rmSync(kept, { force: true });
+    }
+  }
+  writeInitrd(files.initrd, plan.image.initramfs, plan.settings);
+  return launch(args, verdict, files, {
+    ...(kept ? { keep: qmp => saveState(qmp, kept, qemu.version) } : {}),
+  });
+}
+
+async function launch(
+  args: string[],
+  verdict: Verdict,
+  files: ReturnType<typeof filesIn>,
+  { resumed = false, keep }: { resumed?: boolean; keep?: (qmp: Qmp) => Promise<void> },
+): Promise<RunningMachine> {
+  for (const old of [files.readiness, files.qmp, files.wake, files.pidFile, files.console, files.record])
+    rmSync(old, { force: true });
   const { process: started, exit } = spawnDetached(verdict.qemu.program, args, files.output);
   const record: QemuRecord = { ...started, ...describe(verdict), sshPort: undefined };
   writeJsonFileSync(files.record, record);
@@ -92,7 +119,8 @@ async function startQemu(verdict: Verdict, plan: BootPlan, options: QemuDriverOp
     const qmp = await connectMonitor(files.qmp, exit);
     const found = { ...record, sshPort: await sshPortOf(qmp) };
     writeJsonFileSync(files.record, found);
-    return runningQemu({ record: found, qmp, files, exit });
+    if (resumed) await resume(qmp);
+    return runningQemu({ record: found, qmp, files, exit, resumed, ...(keep ? { keep: () => keep(qmp) } : {}) });
   } catch (error) {
     signalProcess(started, 'SIGKILL');
     await goneWithin(started, 3000);

@@ -7,6 +7,11 @@ export interface QmpCommands {
   qmp_capabilities: { arguments: undefined; returns: object };
   'query-status': { arguments: undefined; returns: { status: string; running: boolean } };
   'query-name': { arguments: undefined; returns: { name?: string } };
+  stop: { arguments: undefined; returns: object };
+  cont: { arguments: undefined; returns: object };
+  'migrate-set-parameters': { arguments: { 'max-bandwidth': number }; returns: object };
+  migrate: { arguments: { uri: string }; returns: object };
+  'query-migrate': { arguments: undefined; returns: { status?: string; 'error-desc'?: string } };
   system_powerdown: { arguments: undefined; returns: object };
   quit: { arguments: undefined; returns: object };
   /** The old monitor, for what has no command of its own: user networking. Answers with text, also when it fails. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type BootLine, parseBootLine } from '../../../../contracts/guest.ts';
+import { type BootLine, parseBootLine, type WakeCall } from '../../../../contracts/guest.ts';
 import type { UdpRule } from '../../../forwarding/index.ts';
 import type { MachineExit, RunningMachine } from '../../driver.ts';
 import { goneWithin, signalProcess } from '../../process-identity.ts';
@@ -20,17 +20,24 @@ export function runningQemu(parts: {
   qmp: Qmp;
   files: ReturnType<typeof filesIn>;
   exit: Promise<MachineExit>;
+  resumed?: boolean;
+  keep?: () => Promise<void>;
 }): RunningMachine {
-  const { record, qmp, files, exit } = parts;
+  const { record, qmp, files, exit, resumed = false, keep } = parts;
+  const wakePort = connect(files.wake).on('error', () => undefined);
   let ended = false;
   void exit.then(() => {
     ended = true;
     qmp.close();
+    wakePort.destroy();
   });
   return {
     description: record.description,
     accelerated: record.accelerated,
     exited: exit,
+    resumed,
+    ...(keep ? { keep } : {}),
+    wake: call => send(wakePort, call),
     openStream: () => connectLoopback(record.sshPort ?? 0),
     bootLines: signal => bootLines(files.readiness, () => ended || signal.aborted),
     pressPowerButton: async () => {
@@ -49,6 +56,11 @@ export function runningQemu(parts: {
     },
   };
 }
+
+const send = (port: Socket, call: WakeCall): Promise<void> =>
+  new Promise((resolve, reject) => {
+    port.write(`${JSON.stringify(call)}\n`, error => (error ? reject(error) : resolve()));
+  });
 
 const udpRule = ({ hostAddress, hostPort }: UdpRule): string => `udp:${hostAddress}:${hostPort}`;
 

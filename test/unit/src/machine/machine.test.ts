@@ -72,13 +72,13 @@ describe('a start', () => {
     machine.onState = state => states.push(state.status);
     const phases: string[] = [];
     await machine.start(({ phase, ms }) => ms !== undefined && phases.push(phase));
-    const guest = ['kernel', 'root', 'data', 'agent', 'ready'].filter(phase => phases.includes(phase));
+    const guest = ['kernel', 'root', 'agent', 'keep', 'awake', 'data', 'ready'];
     expect(phases).toEqual(['image', 'accelerator', 'disk', 'launch', ...guest, 'channel', 'engine']);
     expect(await ping()).toBe('OK');
     expect(statSync(join(home, 'machine', 'data.raw')).size).toBe(8 * 1024 ** 3);
     expect(statSync(join(home, 'machine', 'keys.json')).mode & 0o777).toBe(0o600);
     await machine.stop();
-    expect(driver.events).toEqual(['start', 'call', 'off']);
+    expect(driver.events).toEqual(['start', 'keep', 'call', 'off']);
     expect(existsSync(join(home, 'docker.sock'))).toBe(false);
     expect([...new Set(states)]).toEqual(['starting', 'running', 'stopping', 'stopped']);
   });
@@ -93,8 +93,41 @@ describe('a start', () => {
     expect(readFileSync(join(home, 'machine', 'keys.json'), 'utf8')).toBe(keys);
   });
 
+  it('begins where an earlier one was kept, with the clock of today and a secret of its own', async () => {
+    const machine = newMachine();
+    await machine.start(() => undefined);
+    await machine.stop();
+    const phases: string[] = [];
+    await machine.start(({ phase, ms }) => ms !== undefined && phases.push(phase));
+    expect(phases).toEqual(['image', 'accelerator', 'disk', 'launch', 'awake', 'data', 'ready', 'channel', 'engine']);
+    expect(driver.events).toEqual(['start', 'keep', 'call', 'off', 'resume']);
+    expect(await ping()).toBe('OK');
+    const [first, second] = driver.calls;
+    expect(Buffer.from(first?.secret ?? '', 'base64')).toHaveLength(64);
+    expect(second?.secret).not.toBe(first?.secret);
+    expect(Math.abs(Date.now() - (second?.timeUnixMs ?? 0))).toBeLessThan(60_000);
+  });
+
+  it('boots afresh when what was kept does not go on', async () => {
+    const machine = newMachine();
+    await machine.start(() => undefined);
+    await machine.stop();
+    driver.faults = { diesOnWaking: true };
+    await machine.start(() => undefined);
+    expect(driver.events.slice(4)).toEqual(['resume', 'killed', 'start', 'keep']);
+    expect(await ping()).toBe('OK');
+  });
+
+  it('is a start all the same when it cannot be kept', async () => {
+    driver.faults = { cannotKeep: 'No space left on device' };
+    const machine = newMachine();
+    await machine.start(() => undefined);
+    expect(await ping()).toBe('OK');
+    expect(driver.events).toEqual(['start']);
+  });
+
   it('says what went wrong where, and leaves nothing running', async () => {
-    driver.faults = { stopsAfter: 'root', fails: 'the data disk holds something that is not ours' };
+    driver.faults = { stopsAfter: 'awake', fails: 'the data disk holds something that is not ours' };
     const machine = newMachine();
     const error = await failure(machine);
     expect(error.phase).toBe('data');
@@ -102,7 +135,7 @@ describe('a start', () => {
     expect(error.message).toContain('Kernel panic - not syncing');
     expect(error.repair).toContain('berth logs --console');
     expect(machine.state).toMatchObject({ status: 'failed', phase: 'data' });
-    expect(driver.events).toEqual(['start', 'killed']);
+    expect(driver.events).toEqual(['start', 'keep', 'killed']);
     driver.faults = {};
     await machine.start(() => undefined); // the next attempt works
   });
@@ -149,7 +182,7 @@ describe('a running machine', () => {
     const image = { manifest: JSON.parse(readFileSync(join(home, 'image', 'image.json'), 'utf8')) };
     mkdirSync(join(home, 'machine'));
     const keys = await ensureKeys(join(home, 'machine', 'keys.json'));
-    const settings = { hostKey: keys.host.private, authorizedKeys: [keys.user.public], timeUnixMs: 0 };
+    const settings = { hostKey: keys.host.private, authorizedKeys: [keys.user.public] };
     const rest = { kernel: '', initramfs: '', rootDisk: '' };
     await driver.start({ image: { ...image, ...rest }, dataDisk: '', cpus: 1, memoryMiB: 1, settings });
     const machine = newMachine();

@@ -64,7 +64,7 @@ describe('the initrd', () => {
   it('has the settings behind the image, four bytes aligned, for its owner only', () => {
     const [initramfs, initrd] = [join(folder, 'initramfs'), join(folder, 'initrd')];
     writeFileSync(initramfs, 'seven b');
-    writeInitrd(initrd, initramfs, { hostKey: 'secret', authorizedKeys: [], timeUnixMs: 1 });
+    writeInitrd(initrd, initramfs, { hostKey: 'secret', authorizedKeys: [] });
     const bytes = readFileSync(initrd);
     expect(statSync(initrd).mode & 0o777).toBe(0o600);
     expect(bytes.subarray(0, 8).toString('latin1')).toBe('seven b\0');

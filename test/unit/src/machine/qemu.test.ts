@@ -7,8 +7,9 @@ import { linesOf } from '../../../../base/lines.ts';
 import { type QemuPlan, qemuArguments } from '../../../../src/machine/drivers/qemu/command-line.ts';
 import { candidates } from '../../../../src/machine/drivers/qemu/probe.ts';
 import { probeRom } from '../../../../src/machine/drivers/qemu/probe-rom.ts';
-import { parseQemuVersion } from '../../../../src/machine/drivers/qemu/qemu.ts';
+import { type Accelerator, parseQemuVersion } from '../../../../src/machine/drivers/qemu/qemu.ts';
 import { forwardedPort, Qmp } from '../../../../src/machine/drivers/qemu/qmp.ts';
+import { incoming, stateFile } from '../../../../src/machine/drivers/qemu/saved-state.ts';
 
 const plan: QemuPlan = {
   arch: 'amd64',
@@ -23,6 +24,7 @@ const plan: QemuPlan = {
   dataDisk: '/m/a, b/data.raw',
   console: '/m/a, b/console.log',
   readiness: '/m/ready.jsonl',
+  wake: '/m/wake.sock',
   qmp: '/m/qmp.sock',
   pidFile: '/m/qemu.pid',
 };
@@ -41,6 +43,25 @@ describe("QEMU's command line", () => {
     expect(cpu({ version: { major: 10, minor: 0, patch: 0 } })).toBe('max,-erms,-fsrm');
     expect(cpu({ accelerator: 'kvm' })).toBe('host');
     expect(cpu({ arch: 'arm64' })).toBe('max');
+  });
+});
+
+describe('the state of a sleeping machine', () => {
+  const qemu = { program: '/usr/bin/qemu', version: { major: 7, minor: 2, patch: 22 } };
+  const fileOf = (accelerator: Accelerator, dependsOn: unknown): string | undefined =>
+    stateFile('/m', { accelerator, qemu }, dependsOn);
+
+  it('has one name for all that it depends on', () => {
+    expect(fileOf('tcg', [plan, 'settings'])).toBe(fileOf('tcg', [{ ...plan }, 'settings']));
+    expect(fileOf('tcg', [plan, 'settings'])).not.toBe(fileOf('tcg', [plan, 'others']));
+    expect(fileOf('kvm', plan)).toMatch(/^\/m\/sleeping-[0-9a-f]{32}$/);
+    expect(fileOf('hvf', plan)).toBeUndefined();
+    expect(fileOf('whpx', plan)).toBeUndefined();
+  });
+
+  it('is read by QEMU itself, or by a shell where QEMU could not yet', () => {
+    expect(incoming("/it's/s", qemu.version)).toBe("exec:cat '/it'\\''s/s'");
+    expect(incoming('/m/s', { major: 8, minor: 2, patch: 0 })).toBe('file:/m/s');
   });
 });
 
