@@ -54,7 +54,9 @@ export class FakeMachineDriver implements MachineDriver {
   }
 
   find(): Promise<RunningMachine | undefined> {
-    return Promise.resolve(this.running);
+    if (!this.running) return Promise.resolve(undefined);
+    const { keep: _, ...found } = this.running; // only who has started it knows what it was started with
+    return Promise.resolve(found);
   }
 
   async start(plan: BootPlan): Promise<RunningMachine> {
