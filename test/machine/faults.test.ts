@@ -57,7 +57,7 @@ describe.runIf(runs)('a machine that is killed', { timeout: 300_000 }, () => {
       'the guest boots',
       async () => {
         const now = await status();
-        return ['root', 'data', 'agent'].includes(now.state.phase ?? '') ? now : undefined;
+        return ['kernel', 'root'].includes(now.state.phase ?? '') ? now : undefined;
       },
       60_000,
     );

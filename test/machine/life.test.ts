@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +25,12 @@ const env = {
 const berth = (...args: string[]): Promise<CommandResult> => command(program, args, { env, timeoutMs: 400_000 });
 const docker = (...args: string[]): Promise<string> => succeed('docker', args, { env, timeoutMs: 120_000 });
 const inGuest = async (script: string): Promise<string> => (await berth('shell', script)).stdout.trim();
+
+/** The files of kept boots. */
+const kept = (): string[] =>
+  readdirSync(join(home, 'machine'))
+    .filter(name => name.startsWith('sleeping-'))
+    .map(name => join(home, 'machine', name));
 
 interface Status {
   state: { status: string; adopted?: boolean };
@@ -189,6 +195,28 @@ describe.runIf(runs)('a machine', { timeout: 300_000 }, () => {
     expect(existsSync(join(home, 'docker.sock'))).toBe(false);
     await up();
     expect(await docker('images', '--format', '{{.Repository}}')).toContain('busybox');
+  });
+
+  it('begins where its first boot was kept, with a clock and random numbers of its own', async () => {
+    expect(kept().map(file => statSync(file).mode & 0o777)).toEqual([0o600]);
+    const random: string[] = [];
+    for (let boot = 0; boot < 2; boot++) {
+      await berth('down');
+      expect((await up()).stderr).toContain('where an earlier boot was kept');
+      const guest = Number(await inGuest('date +%s'));
+      expect(Math.abs(guest - Date.now() / 1000)).toBeLessThan(2);
+      random.push(await inGuest('cat /proc/sys/kernel/random/uuid'), await docker('create', 'busybox'));
+    }
+    expect(new Set(random).size).toBe(4);
+  });
+
+  it('boots afresh when what was kept is damaged', async () => {
+    await berth('down');
+    const [file = ''] = kept();
+    truncateSync(file, 50_000_000);
+    expect((await up()).stderr).not.toContain('where an earlier boot was kept');
+    expect(await docker('images', '--format', '{{.Repository}}')).toContain('busybox');
+    expect(kept()).toEqual([file]);
   });
 
   it('is ended in order, and says that it is not there', async () => {
