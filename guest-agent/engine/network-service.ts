@@ -7,7 +7,7 @@ import type {
   NetworkInspect,
   NetworkPruneReport,
 } from '../../contracts/docker/networks.ts';
-import { forbidden, internal, invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import { forbidden, internal, invalidArgument } from '../../contracts/errors.ts';
 import type { NetworkRecord } from '../networks/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, NetworksService } from './engine.ts';
@@ -53,7 +53,6 @@ export class NetworkService implements NetworksService {
   async create(body: NetworkCreateBody): Promise<NetworkCreateResponse> {
     if (!body.Name) throw invalidArgument('invalid name: name is empty');
     if (body.Ingress) throw forbidden('Ingress network can only be global scope network');
-    if (body.ConfigOnly || body.ConfigFrom?.Network) throw notImplemented('config-only networks are not there yet');
     const { IPAM: ipam } = body;
     const config = ipam?.Config?.map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses: auxiliary }) => ({
       ...(Subnet ? { subnet: Subnet } : {}),
@@ -71,6 +70,8 @@ export class NetworkService implements NetworksService {
       ipam: { driver: ipam?.Driver || 'default', options: ipam?.Options, config },
       options: body.Options,
       labels: body.Labels,
+      configOnly: body.ConfigOnly,
+      configFrom: body.ConfigFrom?.Network,
     });
     this.#emit('create', network);
     return { Id: network.id, Warning: '' };
@@ -167,23 +168,26 @@ function toDocument(network: NetworkRecord, containers: Record<string, NetworkCo
     IPAM: {
       Driver: ipam.driver,
       Options: network.predefined ? null : ipam.options,
-      Config:
-        network.driver === 'bridge'
-          ? ipam.config.map(({ subnet, gateway, gatewayChosen, ipRange, auxiliary }) => ({
-              Subnet: subnet,
-              ...(ipRange ? { IPRange: ipRange } : {}),
-              ...(gatewayChosen ? {} : { Gateway: gateway }),
-              ...(auxiliary ? { AuxiliaryAddresses: auxiliary } : {}),
-            }))
-          : null,
+      Config: subnetDocuments(network),
     },
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom ?? '' },
+    ConfigOnly: network.configOnly ?? false,
     Containers: containers,
     Options: network.options,
     Labels: network.labels,
   };
+}
+
+/** What nobody asked for is not shown. */
+function subnetDocuments({ driver, ipam }: NetworkRecord): NetworkInspect['IPAM']['Config'] {
+  if (driver === 'host' || (driver === 'null' && ipam.config.length === 0)) return null;
+  return ipam.config.map(({ subnet, gateway, gatewayChosen, ipRange, auxiliary }) => ({
+    Subnet: subnet,
+    ...(ipRange ? { IPRange: ipRange } : {}),
+    ...(gatewayChosen ? {} : { Gateway: gateway }),
+    ...(auxiliary ? { AuxiliaryAddresses: auxiliary } : {}),
+  }));
 }

@@ -56,7 +56,7 @@ export class System implements SystemService {
       DriverStatus: rooms.snapshots.driver === 'vfs' ? [] : overlayStatus(options.root),
       Plugins: {
         Volume: ['local'],
-        Network: ['bridge', 'host', 'null'],
+        Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
         Authorization: null,
         Log: logDrivers.filter(name => name !== 'none'),
       },

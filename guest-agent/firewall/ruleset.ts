@@ -2,9 +2,9 @@
 
 export interface BridgeRules {
   bridge: string;
-  /** `172.17.0.0/16` */
-  subnet: string;
-  /** `fd00:1::/64`, where the network has IPv6 too */
+  /** `172.17.0.0/16`; absent: the network has no IPv4 */
+  subnet?: string;
+  /** `fd00:1::/64`, where the network has IPv6 */
   subnet6?: string;
   /** nothing leaves and nothing enters */
   internal: boolean;
@@ -38,13 +38,12 @@ const familyOf = (address: string): Family => (address.includes(':') ? 'ip6' : '
  * running containers stay reachable while an engine starts.
  */
 export function tableCommands(rules: BridgeRules): string {
-  const { subnet6 } = rules;
-  return [familyCommands(rules, 'ip'), ...(subnet6 ? [familyCommands({ ...rules, subnet: subnet6 }, 'ip6')] : [])].join(
-    '\n',
-  );
+  const { subnet, subnet6 } = rules;
+  // The table of IPv4 is there in any case: it guards the loopback, and tells that our rules are.
+  return [familyCommands(rules, 'ip', subnet), ...(subnet6 ? [familyCommands(rules, 'ip6', subnet6)] : [])].join('\n');
 }
 
-function familyCommands(rules: BridgeRules, family: Family): string {
+function familyCommands(rules: BridgeRules, family: Family, subnet: string | undefined): string {
   const table = tableOf(rules.bridge, family);
   const address = family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
   const maps = protocols.flatMap(protocol => [
@@ -59,13 +58,14 @@ function familyCommands(rules: BridgeRules, family: Family): string {
     ['forward', `{ type filter hook forward priority ${numericPriority.filter}; policy accept; }`],
     ['postrouting', `{ type nat hook postrouting priority ${numericPriority.source}; policy accept; }`],
   ].flatMap(([name, hook]) => [`add chain ${table} ${name} ${hook}`.trimEnd(), `flush chain ${table} ${name}`]);
-  const lines = chainRules(rules, family).map(([chain, rule]) => `add rule ${table} ${chain} ${rule}`);
+  const lines = chainRules(rules, family, subnet).map(([chain, rule]) => `add rule ${table} ${chain} ${rule}`);
   return [`add table ${table}`, ...maps, ...chains, ...lines].join('\n');
 }
 
 function chainRules(
-  { bridge, subnet, internal, masquerade }: BridgeRules,
+  { bridge, internal, masquerade }: BridgeRules,
   family: Family,
+  subnet: string | undefined,
 ): [chain: string, rule: string][] {
   const published = protocols.flatMap((protocol): [string, string][] => [
     ['published', `dnat ${family} to ${family} daddr . ${protocol} dport map @${protocol}_at`],
@@ -75,15 +75,19 @@ function chainRules(
     ...published,
     ...(family === 'ip' ? loopbackGuard(bridge) : []),
     ['prerouting', 'jump published'],
-    ['output', 'jump published'],
-    ...(internal ? internalRules(bridge, subnet, family) : forwardRules(bridge)),
+    ['output', family === 'ip' ? 'jump published' : 'ip6 daddr != ::1 jump published'], // what came from ::1 cannot leave it
+    ...(internal ? internalRules(bridge, family, subnet) : forwardRules(bridge)),
     // A container that reaches itself or a neighbour through the host's address, and the host's own loopback.
     ...(family === 'ip' ? [loopbackWayOut(bridge)] : []),
-    ['postrouting', `oifname "${bridge}" ${family} saddr ${subnet} ct status dnat masquerade`],
-    ...(masquerade && !internal
-      ? [['postrouting', `${family} saddr ${subnet} oifname != "${bridge}" masquerade`] as [string, string]]
-      : []),
+    ...(subnet ? wayOut(bridge, family, subnet, masquerade && !internal) : []),
   ];
+}
+
+function wayOut(bridge: string, family: Family, subnet: string, masquerade: boolean): [string, string][] {
+  const own: [string, string][] = [
+    ['postrouting', `oifname "${bridge}" ${family} saddr ${subnet} ct status dnat masquerade`],
+  ];
+  return masquerade ? [...own, ['postrouting', `${family} saddr ${subnet} oifname != "${bridge}" masquerade`]] : own;
 }
 
 /** Ports published on 127.0.0.1, and route_localnet on the bridge, must not open loopback to neighbours. */
@@ -108,10 +112,11 @@ function forwardRules(bridge: string): [string, string][] {
   ];
 }
 
-function internalRules(bridge: string, subnet: string, family: Family): [string, string][] {
+function internalRules(bridge: string, family: Family, subnet: string | undefined): [string, string][] {
+  const [to, from] = subnet ? [` ${family} daddr != ${subnet}`, ` ${family} saddr != ${subnet}`] : ['', ''];
   return [
-    ['forward', `iifname "${bridge}" ${family} daddr != ${subnet} drop`],
-    ['forward', `oifname "${bridge}" ${family} saddr != ${subnet} drop`],
+    ['forward', `iifname "${bridge}"${to} drop`],
+    ['forward', `oifname "${bridge}"${from} drop`],
   ];
 }
 

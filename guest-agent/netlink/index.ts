@@ -1,5 +1,15 @@
 /** The kernel's links, addresses and routes, in process: requests are data, a connection performs them. */
 export { addAddress, type LinkAddress, listAddresses, removeAddress } from './address.ts';
+export {
+  addDummy,
+  addIpvlan,
+  addMacvlan,
+  addVlan,
+  type ChildLink,
+  ipvlanFlags,
+  ipvlanModes,
+  macvlanModes,
+} from './child-link.ts';
 export { NetfilterConnection, RouteConnection } from './connection.ts';
 export { forgetDatagrams } from './conntrack.ts';
 export { inetBytes, inetText } from './inet.ts';

@@ -25,6 +25,7 @@ const IFF_UP = 1;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_PROTINFO = 12;
 const IFLA_LINKINFO = 18;
@@ -89,25 +90,8 @@ export const macText = (bytes: Uint8Array): string =>
     .replace(/..(?=.)/g, '$&:');
 
 /** A new bridge, down. */
-export function addBridge(request: { name: string; macAddress: string; mtu: number }): Request {
-  const info: Attribute[] = [[IFLA_BR_MCAST_SNOOPING, u8(0)]]; // nobody queries on such a bridge: flooding is right
-  return {
-    type: RTM_NEWLINK,
-    flags: NLM_F_CREATE | NLM_F_EXCL,
-    head: linkHead({}),
-    attributes: [
-      ...changes(request),
-      [
-        IFLA_LINKINFO,
-        [
-          [IFLA_INFO_KIND, text('bridge')],
-          [IFLA_INFO_DATA, info],
-        ],
-      ],
-    ],
-    subject: `bridge ${request.name}`,
-  };
-}
+export const addBridge = (request: { name: string; macAddress?: string; mtu?: number }): Request =>
+  newLink('bridge', request, [[IFLA_BR_MCAST_SNOOPING, u8(0)]]); // nobody queries on such a bridge: flooding is right
 
 /** A pair of links whose other end is born in the network namespace `peer.namespace` (a descriptor), with its final name. */
 export function addPair(request: {
@@ -118,25 +102,35 @@ export function addPair(request: {
   up?: boolean;
   peer: { name: string; namespace?: number; macAddress?: string; up?: boolean };
 }): Request {
-  const { peer } = request;
+  const { peer, ...link } = request;
   const peerAttributes = [...changes({ name: peer.name, mtu: request.mtu, macAddress: peer.macAddress })];
   if (peer.namespace !== undefined) peerAttributes.push([IFLA_NET_NS_FD, u32(peer.namespace)]);
   const peerData = Buffer.concat([linkHead({ up: peer.up }), encodeAttributes(peerAttributes)]);
+  return newLink('veth', link, [[VETH_INFO_PEER, peerData]]);
+}
+
+/** A new link of a kind, with what the kind alone understands, on top of another link or on none; down unless `up`. */
+export function newLink(
+  kind: string,
+  link: LinkChange & { name: string; parent?: number; namespace?: number },
+  data: Attribute[],
+): Request {
+  const { parent, namespace, ...change } = link;
+  const info: Attribute[] = [
+    [IFLA_INFO_KIND, text(kind)],
+    [IFLA_INFO_DATA, data],
+  ];
   return {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    head: linkHead({ up: request.up }),
+    head: linkHead({ up: change.up }),
     attributes: [
-      ...changes({ name: request.name, mtu: request.mtu, macAddress: request.macAddress, master: request.master }),
-      [
-        IFLA_LINKINFO,
-        [
-          [IFLA_INFO_KIND, text('veth')],
-          [IFLA_INFO_DATA, [[VETH_INFO_PEER, peerData]]],
-        ],
-      ],
+      ...changes(change),
+      ...(parent === undefined ? [] : [[IFLA_LINK, u32(parent)] satisfies Attribute]),
+      ...(namespace === undefined ? [] : [[IFLA_NET_NS_FD, u32(namespace)] satisfies Attribute]),
+      [IFLA_LINKINFO, info],
     ],
-    subject: `veth ${request.name}`,
+    subject: `${kind} ${link.name}`,
   };
 }
 

@@ -1,30 +1,20 @@
-import type { Log } from '../../base/log.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
-import type { Firewall, PortForward } from '../firewall/index.ts';
-import { forgetDatagrams, type NetfilterConnection, type RouteConnection } from '../netlink/index.ts';
+import type { PortForward } from '../firewall/index.ts';
+import { forgetDatagrams } from '../netlink/index.ts';
+import { Addressing, isSixth } from './addressing.ts';
 import { ensureBridge, outerMtu, removeBridge } from './bridge.ts';
 import type { Endpoint, NetworkRecord, PublishedPort, Subnet } from './contract.ts';
-import { AddressPool } from './ipam.ts';
-import { AddressPool6 } from './ipv6.ts';
+import type { DriverNetwork, Ground } from './driver-network.ts';
+import { macOf } from './ipam.ts';
 import { isOn, option } from './network-options.ts';
-import type { Port } from './sandbox.ts';
-
-/** What all networks of an engine stand on. */
-export interface Ground {
-  host: RouteConnection;
-  tracking: NetfilterConnection;
-  firewall: Firewall;
-  log: Log;
-}
+import { type Namespace, type Port, plugIn, type Wire } from './sandbox.ts';
 
 /** A bridge in the kernel with its addresses and its table of rules, as a record describes it. Synchronous. */
-export class BridgeNetwork {
+export class BridgeNetwork implements DriverNetwork {
   readonly record: NetworkRecord;
   readonly bridge: string;
-  readonly subnet: Subnet;
-  readonly addresses: AddressPool;
-  readonly subnet6?: Subnet;
-  readonly addresses6?: AddressPool6;
+  readonly addresses: Addressing;
+  readonly #subnets: { four?: Subnet; six?: Subnet };
   readonly index: number;
   readonly #ground: Ground;
   readonly #mtu: number;
@@ -32,46 +22,36 @@ export class BridgeNetwork {
 
   /** Makes what is missing and repairs the rest. @throws SyscallError, NftError */
   constructor(record: NetworkRecord, ground: Ground) {
-    const subnet = record.ipam.config.find(one => !one.subnet.includes(':'));
-    const subnet6 = record.enableIPv6 ? record.ipam.config.find(one => one.subnet.includes(':')) : undefined;
-    if (!subnet || record.bridge === undefined) throw invalidArgument(`network ${record.name} has no subnet`);
+    if (record.bridge === undefined || record.ipam.config.length === 0)
+      throw invalidArgument(`network ${record.name} has no subnet`);
     this.record = record;
     this.bridge = record.bridge;
-    this.subnet = subnet;
-    this.addresses = new AddressPool(subnet);
-    if (subnet6) {
-      this.subnet6 = subnet6;
-      this.addresses6 = new AddressPool6(subnet6);
-    }
+    const four = record.ipam.config.find(one => !isSixth(one));
+    const six = record.enableIPv6 ? record.ipam.config.find(isSixth) : undefined;
+    this.#subnets = { ...(four && { four }), ...(six && { six }) };
+    this.addresses = new Addressing(record, { leads: record.internal ? 'nowhere' : 'gateway', reserved: true });
     this.#ground = ground;
     this.#mtu = Number(record.options[option.mtu]) || outerMtu(ground.host);
     this.#makeRules(); // before the bridge: route_localnet must never be without its guard
-    this.index = ensureBridge(ground.host, { name: this.bridge, subnet, subnet6, mtu: this.#mtu }, ground.log);
+    this.index = ensureBridge(ground.host, { name: this.bridge, ...this.#subnets, mtu: this.#mtu }, ground.log);
   }
 
-  get port(): Port {
+  plug(namespace: Namespace, interfaceName: string): Wire {
+    return plugIn(this.#ground.host, namespace, interfaceName, this.#port);
+  }
+
+  macFor(ipAddress: string): string {
+    return macOf(ipAddress);
+  }
+
+  get #port(): Port {
     const isolated = !isOn(this.record.options[option.betweenContainers], true);
-    return { bridge: this.index, mtu: this.#mtu, isolated, ipv6: this.subnet6 !== undefined };
+    return { bridge: this.index, mtu: this.#mtu, isolated, ipv6: this.addresses.hasSix };
   }
 
   /** On which of the host's addresses ports are published if the user does not say. */
   get hostAddress(): string | undefined {
     return this.record.options[option.hostAddress];
-  }
-
-  /** Where a container sends what is not for its neighbours; an internal network leads nowhere. */
-  get gateway(): string | undefined {
-    return this.record.internal ? undefined : this.subnet.gateway;
-  }
-
-  get gateway6(): string | undefined {
-    return this.record.internal ? undefined : this.subnet6?.gateway;
-  }
-
-  /** Others may have the addresses of an endpoint. Any number of times. */
-  giveBack({ ipAddress, ipv6Address }: Endpoint): void {
-    if (ipAddress) this.addresses.release(ipAddress);
-    if (ipv6Address) this.addresses6?.release(ipv6Address);
   }
 
   publish(id: string, endpoint: Endpoint, ports: readonly PublishedPort[]): void {
@@ -142,8 +122,8 @@ export class BridgeNetwork {
   #makeRules(): void {
     this.#ground.firewall.ensureBridge({
       bridge: this.bridge,
-      subnet: this.subnet.subnet,
-      ...(this.subnet6 && { subnet6: this.subnet6.subnet }),
+      subnet: this.#subnets.four?.subnet,
+      subnet6: this.#subnets.six?.subnet,
       internal: this.record.internal,
       masquerade: isOn(this.record.options[option.masquerade], true),
     });

@@ -24,26 +24,26 @@ const defaultMtu = 1500;
 
 export interface BridgeSpec {
   name: string;
-  subnet: Subnet;
-  subnet6?: Subnet;
+  four?: Subnet;
+  six?: Subnet;
   mtu: number;
 }
 
 /** Makes the bridge, or makes it right again, and returns its index. What a former engine left plugged in stays. */
 export function ensureBridge(host: RouteConnection, spec: BridgeSpec, log: Log): number {
   const { index } = findLink(host, spec.name) ?? makeBridge(host, spec);
-  const { block } = parseCidr(spec.subnet.subnet);
-  const wanted = { index, address: spec.subnet.gateway, prefixLength: block.prefixLength };
+  const wanted = spec.four && {
+    address: spec.four.gateway,
+    prefixLength: parseCidr(spec.four.subnet).block.prefixLength,
+  };
+  const isWanted = (one: { address: string; prefixLength: number }): boolean =>
+    one.address === wanted?.address && one.prefixLength === wanted.prefixLength;
   const present = listAddresses(host).filter(address => address.index === index);
-  const right = present.some(one => one.address === wanted.address && one.prefixLength === wanted.prefixLength);
-  const wrong = present.filter(one => one.address !== wanted.address || one.prefixLength !== wanted.prefixLength);
-  host.request(
-    ...wrong.map(removeAddress),
-    ...(right ? [] : [addAddress(wanted)]),
-    changeLink(index, { up: true, mtu: spec.mtu }),
-  );
+  const missing = wanted && !present.some(isWanted) ? [addAddress({ index, ...wanted })] : [];
+  const wrong = present.filter(one => !isWanted(one)).map(removeAddress);
+  host.request(...wrong, ...missing, changeLink(index, { up: true, mtu: spec.mtu }));
   writeSettings(spec, log);
-  if (spec.subnet6) addGateway6(host, index, spec.subnet6);
+  if (spec.six) addGateway6(host, index, spec.six);
   return index;
 }
 
@@ -98,13 +98,13 @@ function keptAdvertisements(): Record<string, string> {
 }
 
 /** `route_localnet` is what lets the host's own 127.0.0.1 be published; the firewall's guard makes it safe (CVE-2020-8558). */
-function writeSettings({ name: bridge, subnet6 }: BridgeSpec, log: Log): void {
+function writeSettings({ name: bridge, six }: BridgeSpec, log: Log): void {
   const settings = {
     'net/ipv4/ip_forward': '1',
     [`net/ipv4/conf/${bridge}/route_localnet`]: '1',
     [`net/ipv6/conf/${bridge}/accept_ra`]: '0',
-    [`net/ipv6/conf/${bridge}/disable_ipv6`]: subnet6 ? '0' : '1',
-    ...(subnet6 ? { ...keptAdvertisements(), 'net/ipv6/conf/all/forwarding': '1' } : {}),
+    [`net/ipv6/conf/${bridge}/disable_ipv6`]: six ? '0' : '1',
+    ...(six ? { ...keptAdvertisements(), 'net/ipv6/conf/all/forwarding': '1' } : {}),
   };
   for (const [name, value] of Object.entries(settings)) {
     try {

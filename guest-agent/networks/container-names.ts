@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { Addresses, NameView, Upstream } from '../names/index.ts';
 import type { Endpoint } from './contract.ts';
 import { hostServers, ndotsOf, type Resolver, readOwnResolver } from './host-files.ts';
-import { byPrecedence, type Live } from './live.ts';
+import { inOrder, type Live, outletOf } from './live.ts';
 import type { NetworkNames } from './network-names.ts';
 
 /** As libc does, no more than three are asked. */
@@ -44,7 +44,7 @@ export class ContainerNames implements NameView {
 
   /** A container that is only in internal networks reaches nobody, and by names neither. */
   get upstreams(): readonly Upstream[] {
-    if (!this.#live.record.endpoints.some(({ gateway }) => gateway !== '')) return [];
+    if (!outletOf(this.#live.record)) return [];
     const asked = this.#live.record.naming?.servers;
     const servers = asked ?? hostServers(hostResolver());
     return servers.slice(0, mostServers).map(address => ({ address, fromHost: asked === undefined }));
@@ -54,7 +54,7 @@ export class ContainerNames implements NameView {
     return ndotsOf(this.#live.record.naming?.options ?? hostResolver().options) > 0;
   }
 
-  #endpoints = (): Endpoint[] => [...this.#live.record.endpoints].sort(byPrecedence);
+  #endpoints = (): Endpoint[] => inOrder(this.#live.record.endpoints);
 
   #linked(endpoints: readonly Endpoint[], alias: string): Addresses | undefined {
     for (const { networkId, links = [] } of endpoints) {

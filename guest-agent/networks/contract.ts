@@ -38,12 +38,14 @@ export interface Subnet {
   auxiliary?: Record<string, string>;
 }
 
-/** A network as saved in `<root>/<id>.json`. `host` and `null` networks have no subnet and no bridge. */
+export type NetworkDriver = 'bridge' | 'macvlan' | 'ipvlan' | 'host' | 'null';
+
+/** A network as saved in `<root>/<id>.json`. `host` and `null` networks have no subnet and no link. */
 export interface NetworkRecord {
   version: 1;
   id: NetworkId;
   name: string;
-  driver: 'bridge' | 'host' | 'null';
+  driver: NetworkDriver;
   createdAt: string;
   internal: boolean;
   attachable: boolean;
@@ -54,8 +56,14 @@ export interface NetworkRecord {
   labels: Record<string, string>;
   /** the bridge's interface name */
   bridge?: string;
+  /** of macvlan and ipvlan: the host's link that containers live on, and whether it is ours */
+  parent?: { link: string; made: boolean };
   /** one of `bridge`, `host`, `none`: cannot be removed */
   predefined: boolean;
+  /** no network, but what others are made like */
+  configOnly?: true;
+  /** the name of the one that this network was made like */
+  configFrom?: string;
 }
 
 export interface NetworkCreateRequest {
@@ -68,6 +76,10 @@ export interface NetworkCreateRequest {
   ipam?: { driver?: string; options?: Record<string, string>; config?: Partial<Subnet>[] };
   options?: Record<string, string>;
   labels?: Record<string, string>;
+  /** only a form for other networks */
+  configOnly?: boolean;
+  /** the form that this network is made by, by name or id */
+  configFrom?: string;
 }
 
 /** How a container takes part in one network. */
@@ -77,11 +89,13 @@ export interface Endpoint {
   endpointId: string;
   /** name inside the container: `eth0` */
   interfaceName: string;
-  /** name of the other end of the pair, on the host */
+  /** name of the other end of the pair, on the host; empty where there is none */
   hostInterface: string;
   ipAddress: string;
   prefixLength: number;
   gateway: string;
+  /** what is for others leaves by the link, without a gateway */
+  byLink?: true;
   /** in networks that have IPv6 too */
   ipv6Address?: string;
   ipv6PrefixLength?: number;

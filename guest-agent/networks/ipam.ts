@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { forbidden, invalidArgument, unavailable } from '../../contracts/errors.ts';
 import type { AddressBlock, Subnet } from './contract.ts';
 import {
@@ -89,15 +90,18 @@ function requireInside(range: string, block: Block, subnet: string): void {
 /** The addresses of one subnet: who has one is not known here, only which are in use. */
 export class AddressPool {
   readonly prefixLength: number;
+  readonly gateway: string;
   readonly #block: Block;
   readonly #range: Block;
   readonly #used = new Set<number>();
 
-  constructor({ subnet, gateway, ipRange, auxiliary = {} }: Subnet) {
+  /** `reserved`: the gateway is somebody's address. */
+  constructor({ subnet, gateway, ipRange, auxiliary = {} }: Subnet, { reserved = true } = {}) {
     this.#block = parseCidr(subnet).block;
     this.#range = ipRange ? parseCidr(ipRange).block : this.#block;
     this.prefixLength = this.#block.prefixLength;
-    this.#used.add(requireIpv4(gateway));
+    this.gateway = gateway;
+    if (reserved) this.#used.add(requireIpv4(gateway));
     for (const address of Object.values(auxiliary)) this.#used.add(requireIpv4(address));
     this.#used.add(this.#block.base);
     this.#used.add(this.#block.base + blockSize(this.#block) - 1);
@@ -106,16 +110,28 @@ export class AddressPool {
   /** The lowest free address, or `wanted`. @throws forbidden when it is in use, invalid-argument when it is outside */
   allocate(wanted?: string): string {
     if (wanted !== undefined) return this.#take(requireIpv4(wanted));
-    const end = this.#range.base + blockSize(this.#range);
-    for (let address = this.#range.base; address < end; address++) {
-      if (!this.#used.has(address)) return this.#take(address);
-    }
-    throw unavailable("no available IPv4 addresses on this network's address pools");
+    const free = this.#firstFree();
+    if (free === undefined) throw unavailable("no available IPv4 addresses on this network's address pools");
+    return this.#take(free);
+  }
+
+  get isFull(): boolean {
+    return this.#firstFree() === undefined;
+  }
+
+  has(address: string): boolean {
+    return contains(this.#block, parseIpv4(address) ?? -1);
   }
 
   /** Any number of times. */
   release(address: string): void {
     this.#used.delete(requireIpv4(address));
+  }
+
+  #firstFree(): number | undefined {
+    const end = this.#range.base + blockSize(this.#range);
+    for (let address = this.#range.base; address < end; address++) if (!this.#used.has(address)) return address;
+    return undefined;
   }
 
   #take(address: number): string {
@@ -127,12 +143,12 @@ export class AddressPool {
   }
 }
 
-/** `02:42:ac:11:00:02` for 172.17.0.2: an address keeps its MAC, so neighbours' caches stay true when it is used again. */
+/**
+ * `02:42:ac:11:00:02` for 172.17.0.2: an address keeps its MAC, so neighbours' caches stay true when it is used again.
+ * Without an IPv4 address any that is ours to give.
+ */
 export const macOf = (address: string): string =>
-  `02:42:${address
-    .split('.')
-    .map(part => Number(part).toString(16).padStart(2, '0'))
-    .join(':')}`;
+  `02:42:${[...(address ? address.split('.').map(Number) : randomBytes(4))].map(part => part.toString(16).padStart(2, '0')).join(':')}`;
 
 /** `172.17.0.1/16` (Docker's `bip`) as a subnet. @throws invalid-argument */
 export function subnetOfBridge(cidr: string): Subnet {

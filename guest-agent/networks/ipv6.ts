@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { forbidden, invalidArgument, unavailable } from '../../contracts/errors.ts';
-import type { Subnet } from './contract.ts';
+import type { AddressBlock, Subnet } from './contract.ts';
 
 /** A block of IPv6 addresses; `base` has its host bits zero. */
 export interface Block6 {
@@ -62,16 +62,29 @@ const blockText = ({ base, prefixLength }: Block6): string => `${ipv6Text(base)}
 
 const blocksOf = (subnets: readonly string[]): Block6[] => subnets.flatMap(text => parseCidr6(text)?.block ?? []);
 
-/** A /64 of a local block (RFC 4193) that belongs to this engine alone, as `seed` does. */
-export function chooseSubnet6(seed: string, taken: readonly string[]): Subnet {
-  const engine = BigInt(`0xfd${createHash('sha256').update(seed).digest('hex').slice(0, 10)}`) << 80n;
+/** A free subnet of the pools; without any, a /64 of a local block (RFC 4193) that belongs to this engine alone, as `seed` does. */
+export function chooseSubnet6(seed: string, taken: readonly string[], pools: readonly AddressBlock[] = []): Subnet {
   const others = blocksOf(taken);
-  for (let number = 0n; number < 1n << 16n; number++) {
-    const block = { base: engine + (number << 64n), prefixLength: usualPrefix };
+  for (const block of candidates(seed, pools)) {
     if (others.some(other => overlaps(other, block))) continue;
     return { subnet: blockText(block), gateway: ipv6Text(block.base + 1n), subnetChosen: true };
   }
   throw unavailable('all predefined address pools have been fully subnetted');
+}
+
+function* candidates(seed: string, pools: readonly AddressBlock[]): Generator<Block6> {
+  for (const { base, size } of pools) {
+    const whole = parseCidr6(base)?.block;
+    if (whole) yield* split(whole, size);
+  }
+  if (pools.length > 0) return;
+  const engine = BigInt(`0xfd${createHash('sha256').update(seed).digest('hex').slice(0, 10)}`) << 80n;
+  yield* split({ base: engine, prefixLength: 48 }, usualPrefix);
+}
+
+function* split(whole: Block6, prefixLength: number): Generator<Block6> {
+  const step = sizeOf({ base: 0n, prefixLength });
+  for (let base = whole.base; base < whole.base + sizeOf(whole); base += step) yield { base, prefixLength };
 }
 
 /** What a user asked for, checked and completed. @throws invalid-argument, forbidden when it overlaps one of our networks */
@@ -113,33 +126,49 @@ export const holds = (subnet: string, address: string): boolean => {
 /** The addresses of one IPv6 subnet: which are in use. */
 export class AddressPool6 {
   readonly prefixLength: number;
+  readonly gateway: string;
   readonly #block: Block6;
   readonly #range: Block6;
   readonly #used = new Set<bigint>();
 
-  constructor({ subnet, gateway, ipRange, auxiliary = {} }: Subnet) {
+  /** `reserved`: the gateway is somebody's address. */
+  constructor({ subnet, gateway, ipRange, auxiliary = {} }: Subnet, { reserved = true } = {}) {
     const whole = parseCidr6(subnet)?.block;
     if (!whole) throw invalidArgument(`invalid CIDR address: ${subnet}`);
     this.#block = whole;
     this.#range = (ipRange && parseCidr6(ipRange)?.block) || whole;
     this.prefixLength = whole.prefixLength;
-    for (const address of [gateway, ...Object.values(auxiliary)]) this.#used.add(parseIpv6(address) ?? whole.base);
+    this.gateway = gateway;
+    for (const address of [...(reserved ? [gateway] : []), ...Object.values(auxiliary)])
+      this.#used.add(parseIpv6(address) ?? whole.base);
     this.#used.add(whole.base);
   }
 
   /** The lowest free address, or `wanted`. @throws forbidden when it is in use, invalid-argument when it is outside */
   allocate(wanted?: string): string {
     if (wanted !== undefined) return this.#take(parseIpv6(wanted) ?? -1n);
-    const end = this.#range.base + sizeOf(this.#range);
-    for (let address = this.#range.base; address < end; address++) {
-      if (!this.#used.has(address)) return this.#take(address);
-    }
-    throw unavailable("no available IPv6 addresses on this network's address pools");
+    const free = this.#firstFree();
+    if (free === undefined) throw unavailable("no available IPv6 addresses on this network's address pools");
+    return this.#take(free);
+  }
+
+  get isFull(): boolean {
+    return this.#firstFree() === undefined;
+  }
+
+  has(address: string): boolean {
+    return contains(this.#block, parseIpv6(address) ?? -1n);
   }
 
   /** Any number of times. */
   release(address: string): void {
     this.#used.delete(parseIpv6(address) ?? -1n);
+  }
+
+  #firstFree(): bigint | undefined {
+    const end = this.#range.base + sizeOf(this.#range);
+    for (let address = this.#range.base; address < end; address++) if (!this.#used.has(address)) return address;
+    return undefined;
   }
 
   #take(address: bigint): string {

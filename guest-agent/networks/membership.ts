@@ -1,13 +1,13 @@
 import { conflict, forbidden } from '../../contracts/errors.ts';
-import type { Ground } from './bridge-network.ts';
 import type { Endpoint, EndpointRequest, NetworkRecord } from './contract.ts';
+import type { Ground } from './driver-network.ts';
 import { checkWish } from './endpoint-checks.ts';
 import { plugEndpoint, simpleEndpoint } from './endpoints.ts';
-import { type Live, outletOf } from './live.ts';
+import { type Live, waysOut } from './live.ts';
 import type { NamingOffice } from './naming.ts';
 import type { NetworkList } from './network-list.ts';
 import type { Publishing } from './publishing.ts';
-import { leaveBy, plugOut } from './sandbox.ts';
+import { leaveBy, plugOut, type Wire } from './sandbox.ts';
 
 export interface Membership {
   networks: NetworkList;
@@ -26,7 +26,8 @@ export function joinNetwork(live: Live, network: NetworkRecord, wish: EndpointRe
     throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`);
   checkWish(wish, network);
   if (!namespace) throw conflict(`container ${record.id} has no network of its own`);
-  if (network.driver !== 'bridge') {
+  if (network.configOnly) throw forbidden('cannot create endpoint on configuration-only network');
+  if (network.driver === 'host' || network.driver === 'null') {
     record.endpoints.push(simpleEndpoint(network));
     return;
   }
@@ -34,11 +35,7 @@ export function joinNetwork(live: Live, network: NetworkRecord, wish: EndpointRe
   const member = { id, name, hostname: naming?.hostname ?? '' };
   const holder = { namespace, wires: live.wires, endpoints: [...record.endpoints] };
   try {
-    const joined = plugEndpoint(
-      { network: rooms.networks.bridgeOf(network), wish, member, outlet: false },
-      rooms.ground.host,
-      holder,
-    );
+    const joined = plugEndpoint({ network: rooms.networks.networkOf(network), wish, member, alone: false }, holder);
     live.record = { ...record, endpoints: holder.endpoints };
     settle(live, rooms);
     rooms.naming.joined(live, joined);
@@ -55,35 +52,33 @@ export function leaveNetwork(live: Live, network: NetworkRecord, rooms: Membersh
   const endpoint = record.endpoints.find(({ networkId }) => networkId === network.id);
   if (!endpoint) return;
   live.record = { ...record, endpoints: record.endpoints.filter(one => one !== endpoint) };
-  if (endpoint.ipAddress === '') return;
+  if (endpoint.interfaceName === '') return;
   rooms.naming.left(live, endpoint);
   settle(live, rooms);
   unplug(live, endpoint, rooms);
 }
 
-/** The default route and the published ports are where they belong now. */
+/** The default routes and the published ports are where they belong now. */
 function settle(live: Live, { publishing }: Membership): void {
-  const outlet = outletOf(live.record);
-  if (outlet && live.namespace && outlet.endpointId !== live.outlet?.endpointId)
-    leaveBy(live.namespace, outlet.interfaceName, [outlet.gateway, outlet.ipv6Gateway ?? ''].filter(Boolean));
+  if (live.namespace) leaveBy(live.namespace, waysOut(live.record.endpoints));
   publishing.follow(live);
 }
 
 function unplug(live: Live, endpoint: Endpoint, { networks, ground }: Membership): void {
-  const wire = live.wires.find(({ hostInterface }) => hostInterface === endpoint.hostInterface);
-  if (wire) {
-    live.wires.splice(live.wires.indexOf(wire), 1);
-    plugOut(ground.host, wire);
-  }
-  networks.findBridge(endpoint.networkId)?.giveBack(endpoint);
+  for (const wire of live.wires.filter(({ interfaceName }) => interfaceName === endpoint.interfaceName))
+    plugOutOf(live, wire, ground);
+  networks.find(endpoint.networkId)?.addresses.giveBack(endpoint);
+}
+
+function plugOutOf(live: Live, wire: Wire, { host }: Ground): void {
+  live.wires.splice(live.wires.indexOf(wire), 1);
+  plugOut(host, live.namespace, wire);
 }
 
 /** After a failure: the endpoint as far as it came to be, or only its link. */
 function takeBack(live: Live, network: NetworkRecord, rooms: Membership): void {
   leaveNetwork(live, network, rooms);
-  const known = new Set(live.record.endpoints.map(({ hostInterface }) => hostInterface));
-  for (const wire of live.wires.filter(({ hostInterface }) => !known.has(hostInterface))) {
-    live.wires.splice(live.wires.indexOf(wire), 1);
-    plugOut(rooms.ground.host, wire);
-  }
+  const known = new Set(live.record.endpoints.map(({ interfaceName }) => interfaceName));
+  for (const wire of live.wires.filter(({ interfaceName }) => !known.has(interfaceName)))
+    plugOutOf(live, wire, rooms.ground);
 }

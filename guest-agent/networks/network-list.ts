@@ -1,14 +1,16 @@
-import { conflict, forbidden, invalidArgument, messageOf, notFound, notImplemented } from '../../contracts/errors.ts';
+import { conflict, forbidden, invalidArgument, messageOf, notFound } from '../../contracts/errors.ts';
 import { findLink } from '../netlink/index.ts';
-import { portsOf, removeBridge, routedBlocks } from './bridge.ts';
-import { BridgeNetwork, defaultBridgeOptions, type Ground } from './bridge-network.ts';
-import type { AddressBlock, NetworkCreateRequest, NetworkRecord, NetworksOptions, Subnet } from './contract.ts';
-import { readHostResolver } from './host-files.ts';
-import { chooseSubnet, completeSubnet, subnetOfBridge } from './ipam.ts';
-import { type Block, blockOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
-import { chooseSubnet6, completeSubnet6 } from './ipv6.ts';
+import { portsOf, removeBridge } from './bridge.ts';
+import { BridgeNetwork, defaultBridgeOptions } from './bridge-network.ts';
+import { filledIn, formOf } from './config-only.ts';
+import type { NetworkCreateRequest, NetworkDriver, NetworkRecord, NetworksOptions } from './contract.ts';
+import type { DriverNetwork, Ground } from './driver-network.ts';
+import { subnetOfBridge } from './ipam.ts';
 import { checkOptions, option } from './network-options.ts';
+import { ParentNetwork } from './parent-network.ts';
+import { isParentDriver, parentFor } from './parent-options.ts';
 import { NetworkRecords, newNetworkId } from './records.ts';
+import { SubnetChoice } from './subnet-choice.ts';
 import { alone } from './subnet-lock.ts';
 
 const predefinedNames = ['bridge', 'host', 'none'];
@@ -16,18 +18,18 @@ const notInSwarm =
   'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 const longestInterfaceName = 15;
 
-/** All networks of an engine: their records, and for bridge networks what stands in the kernel. */
+/** All networks of an engine: their records, and what their drivers have in the kernel. */
 export class NetworkList {
   readonly records: NetworkRecords;
   readonly #ground: Ground;
-  readonly #bridges = new Map<string, BridgeNetwork>();
-  readonly #pools: () => readonly AddressBlock[];
+  readonly #raised = new Map<string, DriverNetwork>();
+  readonly #subnets: SubnetChoice;
 
-  /** Loads the records, makes the predefined networks, and puts every bridge into the kernel. */
+  /** Loads the records, makes the predefined networks, and puts every network into the kernel. */
   constructor(options: Pick<NetworksOptions, 'root' | 'bridge' | 'addressPools'>, ground: Ground) {
-    this.#pools = options.addressPools ?? (() => []);
     this.#ground = ground;
     this.records = new NetworkRecords(options.root, ground.log);
+    this.#subnets = new SubnetChoice(() => this.records.list(), ground.host, options.addressPools ?? (() => []));
     this.#ensureSimple('host', 'host');
     this.#ensureSimple('none', 'null');
     alone(() => {
@@ -40,17 +42,33 @@ export class NetworkList {
     return this.records.get(ref === 'default' ? 'bridge' : ref);
   }
 
-  /** @throws not-found, unavailable when its bridge could not be made */
-  bridgeOf(record: NetworkRecord): BridgeNetwork {
-    return this.#bridges.get(record.id) ?? this.#raiseNow(record);
+  /** @throws not-found, unavailable when its driver could not make it */
+  networkOf(record: NetworkRecord): DriverNetwork {
+    return this.#raised.get(record.id) ?? this.#raiseNow(record);
   }
 
+  find(id: string): DriverNetwork | undefined {
+    return this.#raised.get(id);
+  }
+
+  /** @throws as {@link networkOf}; for a record of a bridge */
+  bridgeOf(record: NetworkRecord): BridgeNetwork {
+    this.networkOf(record);
+    return this.findBridge(record.id) ?? unusable(record);
+  }
+
+  /** Only such have ports of the host. */
   findBridge(id: string): BridgeNetwork | undefined {
-    return this.#bridges.get(id);
+    const network = this.#raised.get(id);
+    return network instanceof BridgeNetwork ? network : undefined;
+  }
+
+  raised(): DriverNetwork[] {
+    return [...this.#raised.values()];
   }
 
   bridges(): BridgeNetwork[] {
-    return [...this.#bridges.values()];
+    return this.raised().filter(network => network instanceof BridgeNetwork);
   }
 
   create(request: NetworkCreateRequest): NetworkRecord {
@@ -59,19 +77,25 @@ export class NetworkList {
 
   async remove(record: NetworkRecord): Promise<void> {
     if (record.predefined) throw forbidden(`${record.name} is a pre-defined network and cannot be removed`);
-    this.#bridges.get(record.id)?.remove();
-    this.#bridges.delete(record.id);
+    if (record.configOnly && this.records.list().some(({ configFrom }) => configFrom === record.name))
+      throw forbidden(`error while removing network: configuration network "${record.name}" is in use`);
+    if (!this.#isShared(record)) this.#raised.get(record.id)?.remove();
+    this.#raised.delete(record.id);
     await this.records.remove(record);
   }
+
+  /** Another network lives on the same link of the host. */
+  #isShared = ({ id, parent }: NetworkRecord): boolean =>
+    parent !== undefined && this.records.list().some(other => other.id !== id && other.parent?.link === parent.link);
 
   #create(request: NetworkCreateRequest): NetworkRecord {
     const record = this.#newRecord(request);
     try {
-      this.#raiseNow(record);
+      if (!record.configOnly) this.#raiseNow(record);
       this.records.save(record);
     } catch (error) {
-      this.#bridges.get(record.id)?.remove();
-      this.#bridges.delete(record.id);
+      this.#raised.get(record.id)?.remove();
+      this.#raised.delete(record.id);
       throw error;
     }
     return record;
@@ -83,63 +107,35 @@ export class NetworkList {
     if (predefinedNames.includes(name) || name === 'default')
       throw forbidden(`operation is not permitted on predefined ${name} network `);
     if (this.records.findByName(name)) throw conflict(`network with name ${name} already exists`);
+    if (request.configOnly) return { ...newRecord(request, 'null'), ...formOf(request) };
     if (driver === 'host' || driver === 'null') throw forbidden(`only one instance of "${driver}" network is allowed`);
     if (driver === 'overlay') throw forbidden(notInSwarm);
-    if (driver !== 'bridge') throw notFound(`plugin "${driver}" not found`);
-    const { driver: ipamDriver = 'default' } = request.ipam ?? {};
+    if (driver !== 'bridge' && !isParentDriver(driver)) throw notFound(`plugin "${driver}" not found`);
+    const whole = filledIn({ ...request, driver }, this.records.list());
+    const { driver: ipamDriver = 'default', options = null } = whole.ipam ?? {};
     if (ipamDriver !== 'default') throw notFound(`plugin "${ipamDriver}" not found`);
-    if (request.enableIPv4 === false && !request.enableIPv6) throw invalidArgument('IPv4 or IPv6 must be enabled');
-    checkOptions(request.options ?? {});
-    const id = newNetworkId();
-    const bridge = request.options?.[option.bridgeName] || `br-${id.slice(0, 12)}`;
-    if (bridge.length > longestInterfaceName || !/^[A-Za-z_][\w.-]*$/.test(bridge))
-      throw invalidArgument(`invalid bridge name: ${bridge}`);
-    if (findLink(this.#ground.host, bridge)) throw conflict(`bridge ${bridge} is there already`);
+    if (whole.enableIPv4 === false && !whole.enableIPv6) throw invalidArgument('IPv4 or IPv6 must be enabled');
+    const record = newRecord(whole, driver);
     return {
-      ...simpleRecord(name, 'bridge', false),
-      id,
-      internal: request.internal ?? false,
-      attachable: request.attachable ?? false,
-      ipam: { driver: 'default', options: request.ipam?.options ?? null, config: this.#subnetsFor(request) },
-      enableIPv6: request.enableIPv6 ?? false,
-      options: request.options ?? {},
-      labels: request.labels ?? {},
-      bridge,
+      ...record,
+      ...this.#placeOf(record),
+      ipam: { driver: 'default', options, config: this.#subnets.forRequest(whole) },
     };
   }
 
-  /** One subnet of each family that the network has. */
-  #subnetsFor({ ipam, enableIPv4, enableIPv6 }: NetworkCreateRequest): Subnet[] {
-    if (enableIPv4 === false) throw notImplemented('networks without IPv4 are not there yet');
-    const wishes = (ipam?.config ?? []).filter(wish => wish.subnet || wish.gateway || wish.ipRange);
-    const isSix = ({ subnet = '', gateway = '' }: Partial<Subnet>): boolean => `${subnet}${gateway}`.includes(':');
-    const [six, four] = [wishes.filter(isSix), wishes.filter(wish => !isSix(wish))];
-    if (six.length > 1 || four.length > 1) throw forbidden("bridge driver doesn't support multiple subnets");
-    const first = four[0]
-      ? completeSubnet(four[0], this.#ownBlocks())
-      : { ...chooseSubnet(this.#takenBlocks(), this.#pools()), subnetChosen: true as const };
-    if (!enableIPv6) return [first];
-    const taken = this.records.list().flatMap(record => record.ipam.config.map(({ subnet }) => subnet));
-    const seed = this.records.findByName('bridge')?.id ?? '';
-    return [first, six[0] ? completeSubnet6(six[0], taken) : chooseSubnet6(seed, taken)];
-  }
-
-  #ownBlocks(except?: string): Block[] {
-    return this.records
-      .list()
-      .filter(record => record.id !== except)
-      .flatMap(record => record.ipam.config.filter(isIpv4).map(({ subnet }) => parseCidr(subnet).block));
-  }
-
-  /** Our networks, what the host has routes to, and its name servers. */
-  #takenBlocks(except?: string): Block[] {
-    const ours = this.records.list().flatMap(record => record.bridge ?? []);
-    const servers = readHostResolver().servers.flatMap(server => parseIpv4(server) ?? []);
-    return [
-      ...this.#ownBlocks(except),
-      ...routedBlocks(this.#ground.host, ours),
-      ...servers.map(server => blockOf(server, 32)),
-    ];
+  /** The host's link that the network is or lives on. @throws invalid-argument, conflict, internal */
+  #placeOf({ driver, options, internal, id }: NetworkRecord): Pick<NetworkRecord, 'bridge' | 'parent'> {
+    const { host } = this.#ground;
+    if (isParentDriver(driver)) {
+      const isThere = (link: string): boolean => findLink(host, link) !== undefined;
+      return { parent: parentFor({ driver, options, id }, this.records.list(), isThere) };
+    }
+    checkOptions(options, { internal });
+    const bridge = options[option.bridgeName] || `br-${id.slice(0, 12)}`;
+    if (bridge.length > longestInterfaceName || !/^[A-Za-z_][\w.-]*$/.test(bridge))
+      throw invalidArgument(`invalid bridge name: ${bridge}`);
+    if (findLink(host, bridge)) throw conflict(`bridge ${bridge} is there already`);
+    return { bridge };
   }
 
   #ensureSimple(name: string, driver: 'host' | 'null'): void {
@@ -150,7 +146,7 @@ export class NetworkList {
   #ensureDefaultBridge(wish: { name: string; cidr?: string }): void {
     const saved = this.records.findByName('bridge');
     if (saved?.bridge !== undefined && saved.bridge !== wish.name) this.#dropLeftover(saved.bridge);
-    const subnet = wish.cidr ? subnetOfBridge(wish.cidr) : this.#keptSubnet(saved, wish.name);
+    const subnet = wish.cidr ? subnetOfBridge(wish.cidr) : this.#subnets.keptOrFree(saved, wish.name);
     const same = saved?.bridge === wish.name && JSON.stringify(saved.ipam.config) === JSON.stringify([subnet]);
     if (saved && same) return;
     this.records.save({
@@ -159,14 +155,6 @@ export class NetworkList {
       options: defaultBridgeOptions(wish.name),
       bridge: wish.name,
     });
-  }
-
-  #keptSubnet(saved: NetworkRecord | undefined, bridge: string): Subnet {
-    const taken = this.#takenBlocks(saved?.id);
-    const kept = saved?.ipam.config[0];
-    if (kept && saved?.bridge === bridge && !taken.some(block => overlaps(block, parseCidr(kept.subnet).block)))
-      return kept;
-    return chooseSubnet(taken, this.#pools());
   }
 
   /** The default bridge was renamed: the old one goes, if nobody is plugged in. */
@@ -179,7 +167,7 @@ export class NetworkList {
 
   /** One broken network must not keep an engine from starting. The default one must. */
   #raise(record: NetworkRecord): void {
-    if (record.driver !== 'bridge') return;
+    if (record.driver === 'host' || record.driver === 'null') return; // a form is `null`, too
     try {
       this.#raiseNow(record);
     } catch (error) {
@@ -188,16 +176,31 @@ export class NetworkList {
     }
   }
 
-  #raiseNow(record: NetworkRecord): BridgeNetwork {
-    const network = new BridgeNetwork(record, this.#ground);
-    this.#bridges.set(record.id, network);
+  #raiseNow(record: NetworkRecord): DriverNetwork {
+    const network = isParentDriver(record.driver)
+      ? new ParentNetwork(record, this.#ground)
+      : new BridgeNetwork(record, this.#ground);
+    this.#raised.set(record.id, network);
     return network;
   }
 }
 
-const isIpv4 = ({ subnet }: Subnet): boolean => !subnet.includes(':');
+function unusable({ name }: NetworkRecord): never {
+  throw new Error(`network ${name} is no bridge`);
+}
 
-const simpleRecord = (name: string, driver: NetworkRecord['driver'], predefined: boolean): NetworkRecord => ({
+const newRecord = (request: NetworkCreateRequest, driver: NetworkDriver): NetworkRecord => ({
+  ...simpleRecord(request.name, driver, false),
+  internal: request.internal ?? false,
+  attachable: request.attachable ?? false,
+  enableIPv4: request.enableIPv4 ?? true,
+  enableIPv6: request.enableIPv6 ?? false,
+  options: request.options ?? {},
+  labels: request.labels ?? {},
+  ...(request.configFrom && { configFrom: request.configFrom }),
+});
+
+const simpleRecord = (name: string, driver: NetworkDriver, predefined: boolean): NetworkRecord => ({
   version: 1,
   id: newNetworkId(),
   name,

@@ -18,7 +18,7 @@ export const isOn = (value: string | undefined, otherwise: boolean): boolean =>
   value === undefined ? otherwise : yes.has(value);
 
 /** @throws invalid-argument in dockerd's words */
-export function checkOptions(options: Readonly<Record<string, string>>): void {
+export function checkOptions(options: Readonly<Record<string, string>>, _network: { internal: boolean }): void {
   for (const name of [option.masquerade, option.betweenContainers]) {
     const value = options[name];
     if (value !== undefined && !yes.has(value) && !no.has(value)) throw unreadable(name, value, 'strconv.ParseBool');

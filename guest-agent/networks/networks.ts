@@ -2,10 +2,9 @@ import { closeSync } from 'node:fs';
 import type { ContainerId, NetworkId } from '../../contracts/brand.ts';
 import { conflict, EngineError, forbidden, messageOf } from '../../contracts/errors.ts';
 import { openFirewall } from '../firewall/index.ts';
-import { findLink, NetfilterConnection, RouteConnection } from '../netlink/index.ts';
+import { NetfilterConnection, RouteConnection } from '../netlink/index.ts';
 import { openNetworkNamespaceOf } from '../syscalls/network-namespace.ts';
 import { outerGateway } from './bridge.ts';
-import type { Ground } from './bridge-network.ts';
 import { namingOf, writeContainerFiles } from './container-files.ts';
 import type {
   ConnectRequest,
@@ -18,16 +17,18 @@ import type {
   Sandbox,
   SandboxRecord,
 } from './contract.ts';
+import type { Ground } from './driver-network.ts';
 import { checkWish } from './endpoint-checks.ts';
 import { plugEndpoints, simpleEndpoint } from './endpoints.ts';
-import { addressesOf, emptyRecord, type Live, sandboxOf, seenFromInside } from './live.ts';
+import { addressesOf, countersOf, emptyRecord, type Live, sandboxOf } from './live.ts';
 import { joinNetwork, leaveNetwork, type Membership } from './membership.ts';
 import { NamingOffice } from './naming.ts';
 import { NetworkList } from './network-list.ts';
+import { ParentNetwork } from './parent-network.ts';
 import { Publishing } from './publishing.ts';
 import { ReadyPool } from './ready-pool.ts';
 import { RuleWatch } from './rule-watch.ts';
-import { adoptNamespace, dispose, makeNamespace, type Namespace, plugIn, type WiredNamespace } from './sandbox.ts';
+import { adoptNamespace, dispose, makeNamespace, type Namespace, type WiredNamespace } from './sandbox.ts';
 import { claim, removeStrangers } from './takeover.ts';
 
 /** Of a published port, where the user left it to us. */
@@ -98,7 +99,7 @@ class KernelNetworks implements Networks {
 
   async prune(keep: (network: NetworkRecord) => boolean): Promise<string[]> {
     const unused = this.list().filter(
-      record => !record.predefined && !keep(record) && this.endpoints(record.id).length === 0,
+      record => !record.predefined && !record.configOnly && !keep(record) && this.endpoints(record.id).length === 0,
     );
     for (const record of unused) await this.#networks.remove(record);
     return unused.map(record => record.name);
@@ -136,8 +137,13 @@ class KernelNetworks implements Networks {
     this.#writeFiles(request, live);
     this.#naming.enter(live);
     await this.#publishing.announce(live);
-    return this.#sandboxOf(live, request.exposed);
+    return this.#sandboxOf(live, this.#hasPorts(live) ? request.exposed : []);
   }
+
+  /** A container on links of the host alone has no ports to tell of. */
+  #hasPorts = ({ record: { endpoints } }: Live): boolean =>
+    endpoints.length === 0 ||
+    endpoints.some(({ networkId }) => !(this.#networks.find(networkId) instanceof ParentNetwork));
 
   check(ref: string, wish: EndpointRequest): void {
     checkWish(wish, this.get(ref));
@@ -184,7 +190,7 @@ class KernelNetworks implements Networks {
   async reconcile(): Promise<void> {
     this.#reconciled = true;
     const links = [...this.#live.values()].flatMap(({ record }) => record.endpoints.map(one => one.hostInterface));
-    const pooled = this.#wired.contents().map(({ wire }) => wire.hostInterface);
+    const pooled = this.#wired.contents().flatMap(({ wire }) => wire.host?.name ?? []);
     for (const network of this.#networks.bridges()) {
       network.reconcile();
       removeStrangers(network, new Set([...pooled, ...links]), this.#ground);
@@ -198,7 +204,7 @@ class KernelNetworks implements Networks {
     this.#live.delete(id);
     const { record, namespace, wires } = live;
     this.#naming.leave(live);
-    for (const endpoint of record.endpoints) this.#networks.findBridge(endpoint.networkId)?.giveBack(endpoint);
+    for (const endpoint of record.endpoints) this.#networks.find(endpoint.networkId)?.addresses.giveBack(endpoint);
     const givenBack = this.#publishing.giveBack(live); // the rules first, at once: nothing leads to an address that others may take
     if (namespace) dispose(this.#ground.host, namespace, wires, this.#ground.log);
     await givenBack;
@@ -209,8 +215,8 @@ class KernelNetworks implements Networks {
     const owner = live?.record.shares ? this.#live.get(live.record.shares) : live;
     return Object.fromEntries(
       (owner?.wires ?? []).flatMap(wire => {
-        const link = findLink(this.#ground.host, wire.hostIndex);
-        return link ? [[wire.interfaceName, seenFromInside(link.statistics)]] : [];
+        const counted = countersOf(wire, { host: this.#ground.host, inside: owner?.namespace?.connection });
+        return counted ? [[wire.interfaceName, counted]] : [];
       }),
     );
   }
@@ -222,7 +228,7 @@ class KernelNetworks implements Networks {
     for (const namespace of this.#bare.close()) dispose(host, namespace, [], log);
     if (removeAll) {
       for (const id of [...this.#live.keys()]) await this.release(id);
-      for (const network of this.#networks.bridges()) network.remove();
+      for (const network of this.#networks.raised()) network.remove();
     } else {
       for (const live of this.#live.values()) {
         this.#publishing.letGo(live);
@@ -240,8 +246,7 @@ class KernelNetworks implements Networks {
   #makeWired(): WiredNamespace {
     const namespace = makeNamespace();
     try {
-      const { port } = this.#networks.bridgeOf(this.get('bridge'));
-      return { namespace, wire: plugIn(this.#ground.host, namespace, 'eth0', port) };
+      return { namespace, wire: this.#networks.networkOf(this.get('bridge')).plug(namespace, 'eth0') };
     } catch (error) {
       dispose(this.#ground.host, namespace, [], this.#ground.log);
       throw error;
@@ -255,18 +260,15 @@ class KernelNetworks implements Networks {
       return;
     }
     const record = this.get(request.mode);
-    if (record.driver !== 'bridge') {
+    if (record.configOnly) throw forbidden('cannot create endpoint on configuration-only network');
+    if (record.driver === 'host' || record.driver === 'null') {
       if (record.driver === 'null') live.namespace = this.#bare.take();
       live.record.endpoints.push(simpleEndpoint(record));
       return;
     }
     const holder: Parameters<typeof plugEndpoints>[2] = { wires: live.wires, endpoints: live.record.endpoints };
     try {
-      plugEndpoints(
-        request,
-        { networks: this.#networks, host: this.#ground.host, wired: this.#wired, bare: this.#bare },
-        holder,
-      );
+      plugEndpoints(request, { networks: this.#networks, wired: this.#wired, bare: this.#bare }, holder);
     } finally {
       if (holder.namespace) live.namespace = holder.namespace; // also when the next step failed: `release` gives it back
     }

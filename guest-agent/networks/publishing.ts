@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Log } from '../../base/log.ts';
 import { EngineError, messageOf } from '../../contracts/errors.ts';
 import type { BridgeNetwork } from './bridge-network.ts';
-import type { ConnectRequest, Endpoint, PortMapping, PortPublisher, PublishedPort } from './contract.ts';
+import type { ConnectRequest, Endpoint, NetworkRecord, PortMapping, PortPublisher, PublishedPort } from './contract.ts';
 import { type Live, outletOf } from './live.ts';
 import type { NetworkList } from './network-list.ts';
 import { PublishedPorts, wantedMappings } from './published-ports.ts';
@@ -86,16 +86,23 @@ export class Publishing {
   }
 
   /** Addresses in front of a machine are those of its host, which translates them itself. */
-  #hasBoth({ mode }: ConnectRequest): boolean {
-    return this.#publisher === undefined && this.#networks.get(mode).enableIPv6;
+  #hasBoth(request: ConnectRequest): boolean {
+    return this.#publisher === undefined && this.#publishingNetwork(request)?.enableIPv6 === true;
   }
 
   #mappings(request: ConnectRequest): PortMapping[] {
-    if (request.mode.startsWith('container:')) return [];
-    const record = this.#networks.get(request.mode);
-    if (record.driver !== 'bridge') return [];
+    const record = this.#publishingNetwork(request);
+    if (!record) return [];
     const hostIp = this.#networks.bridgeOf(record).hostAddress;
     return wantedMappings(request).map(mapping => (mapping.hostIp || !hostIp ? mapping : { ...mapping, hostIp }));
+  }
+
+  /** The first of a container's networks that has ports of the host: bridges alone do. */
+  #publishingNetwork({ mode, networks = {} }: ConnectRequest): NetworkRecord | undefined {
+    if (mode.startsWith('container:')) return undefined;
+    return [mode, ...Object.keys(networks)]
+      .map(ref => this.#networks.get(ref))
+      .find(({ driver }) => driver === 'bridge');
   }
 
   /**

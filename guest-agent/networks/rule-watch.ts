@@ -1,6 +1,7 @@
 import { legacyTables } from '../firewall/index.ts';
 import { findLink, ruleGeneration } from '../netlink/index.ts';
-import type { BridgeNetwork, Ground } from './bridge-network.ts';
+import type { BridgeNetwork } from './bridge-network.ts';
+import type { Ground } from './driver-network.ts';
 
 const intervalMs = 2000;
 

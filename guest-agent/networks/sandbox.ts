@@ -8,6 +8,7 @@ import {
   configurePort,
   disablePort,
   findLink,
+  type Request,
   RouteConnection,
   removeLink,
   setRoute,
@@ -24,13 +25,19 @@ export interface Namespace {
   connection: RouteConnection;
 }
 
-/** A pair of links: one end in a container, the other a port of a bridge. */
+/** A container's link. */
 export interface Wire {
   interfaceName: string;
   /** index inside the container */
   index: number;
-  hostInterface: string;
-  hostIndex: number;
+  /** the other end of a pair, a port of a bridge; absent: the link lives on one of the host's */
+  host?: { name: string; index: number };
+}
+
+/** A default route of one family; without a gateway what is for others leaves by the link itself. */
+export interface WayOut {
+  family: 'ipv4' | 'ipv6';
+  gateway?: string;
 }
 
 /** A namespace that is plugged into the default bridge already, without an address. */
@@ -77,66 +84,76 @@ export const namespacePath = ({ fd }: Namespace): string => `/proc/${process.pid
 
 /** A new link in the namespace, plugged into a bridge and up, but without addresses. About 0.6 ms. */
 export function plugIn(host: RouteConnection, namespace: Namespace, interfaceName: string, port: Port): Wire {
-  const hostInterface = `ve${randomBytes(6).toString('hex')}`;
+  const name = `ve${randomBytes(6).toString('hex')}`;
   const peer = { name: interfaceName, namespace: namespace.fd };
-  host.request(addPair({ name: hostInterface, mtu: port.mtu, master: port.bridge, peer }));
-  const hostIndex = indexOf(host, hostInterface);
+  host.request(addPair({ name, mtu: port.mtu, master: port.bridge, peer }));
+  const hostIndex = indexOf(host, name);
   host.request(changeLink(hostIndex, { up: true, noLinkLocal: true }), configurePort(hostIndex, port));
+  const wire = raise(namespace, interfaceName, port.ipv6);
+  indexOf(host, name); // as in `raise`
+  return { ...wire, host: { name, index: hostIndex } };
+}
+
+/** A link that was born in the namespace is up. */
+export function raise(namespace: Namespace, interfaceName: string, ipv6: boolean): Wire {
   inNetworkNamespace(namespace.fd, () => {
-    writeSetting(`net/ipv6/conf/${interfaceName}/disable_ipv6`, port.ipv6 ? '0' : '1');
-    if (port.ipv6) writeSetting(`net/ipv6/conf/${interfaceName}/ndisc_notify`, '1');
+    writeSetting(`net/ipv6/conf/${interfaceName}/disable_ipv6`, ipv6 ? '0' : '1');
+    if (ipv6) writeSetting(`net/ipv6/conf/${interfaceName}/ndisc_notify`, '1');
   });
   namespace.connection.request(changeLink(interfaceName, { up: true }));
   // Asking for a link makes the kernel notice that it is up (Linux 6.8), else its first packets may be lost.
-  const index = indexOf(namespace.connection, interfaceName);
-  indexOf(host, hostInterface);
-  return { interfaceName, index, hostInterface, hostIndex };
+  return { interfaceName, index: indexOf(namespace.connection, interfaceName) };
 }
 
-/** Makes a plugged link usable: 0.15 ms, the only part on the way of `docker run`. */
+/** Makes a plugged link usable: 0.15 ms, the only part on the way of `docker run`. Without `macAddress` it keeps its own. */
 export function configure(
   { connection }: Namespace,
   { index }: Wire,
-  settings: { macAddress: string; addresses: readonly { address: string; prefixLength: number; gateway?: string }[] },
+  settings: {
+    macAddress?: string;
+    addresses: readonly { address: string; prefixLength: number }[];
+    ways: readonly WayOut[];
+  },
 ): void {
-  const { addresses, macAddress } = settings;
+  const { addresses, ways, macAddress } = settings;
   const six = addresses.some(({ address }) => address.includes(':'));
+  const named = macAddress ? [changeLink(index, { macAddress })] : [];
   connection.request(
-    changeLink(index, { macAddress }),
-    ...addresses.flatMap(({ address, prefixLength, gateway }) => [
-      addAddress({ index, address, prefixLength }),
-      ...(gateway ? [setRoute({ destination: anywhere(gateway), prefixLength: 0, gateway, index })] : []),
-    ]),
+    ...named,
+    ...addresses.map(address => addAddress({ index, ...address })),
+    ...ways.map(way => routeBy(index, way)),
     // Said once more, it makes the kernel tell the neighbours: they may know the address from somebody else.
-    ...(six ? [changeLink(index, { macAddress })] : []),
+    ...(six ? named : []),
   );
 }
 
-const anywhere = (gateway: string): string => (gateway.includes(':') ? '::' : '0.0.0.0');
+const routeBy = (index: number, { family, gateway }: WayOut): Request =>
+  setRoute({ destination: family === 'ipv6' ? '::' : '0.0.0.0', prefixLength: 0, gateway, index });
 
-/** Where what is for others leaves from now on, of one family or of both. */
-export function leaveBy({ connection }: Namespace, interfaceName: string, gateways: readonly string[]): void {
-  const index = indexOf(connection, interfaceName);
-  connection.request(
-    ...gateways.map(gateway => setRoute({ destination: anywhere(gateway), prefixLength: 0, gateway, index })),
-  );
+/** Where what is for others leaves from now on. */
+export function leaveBy({ connection }: Namespace, ways: readonly { interfaceName: string; way: WayOut }[]): void {
+  if (ways.length === 0) return;
+  connection.request(...ways.map(({ interfaceName, way }) => routeBy(indexOf(connection, interfaceName), way)));
 }
 
 /** Takes one link away from a container that goes on. The kernel takes its time: some 30 ms. */
-export function plugOut(host: RouteConnection, { hostInterface }: Wire): void {
-  if (findLink(host, hostInterface)) host.request(removeLink(hostInterface));
+export function plugOut(host: RouteConnection, namespace: Namespace | undefined, { host: other, index }: Wire): void {
+  if (other && findLink(host, other.name)) host.request(removeLink(other.name));
+  if (!other) namespace?.connection.request(removeLink(index));
 }
 
 /**
  * Cuts a container off at once and lets the kernel take its namespace and links apart by itself, when the last process
- * has left. (Removing a link by hand costs 28 ms of grace periods.)
+ * has left. (Removing a link by hand costs 28 ms of grace periods.) A link on one of the host's goes now: until then its
+ * addresses are taken.
  */
 export function dispose(host: RouteConnection, namespace: Namespace, wires: readonly Wire[], log: Log): void {
   for (const wire of wires) {
     try {
-      host.request(disablePort(wire.hostIndex));
+      if (wire.host) host.request(disablePort(wire.host.index));
+      else plugOut(host, namespace, wire);
     } catch (error) {
-      if (!isSyscallError(error, 'ENODEV', 'EINVAL', 'EOPNOTSUPP')) log.warn('a port could not be disabled', { error }); // the kernel was faster
+      if (!isSyscallError(error, 'ENODEV', 'EINVAL', 'EOPNOTSUPP')) log.warn('a link could not be disabled', { error }); // the kernel was faster
     }
   }
   namespace.connection.close();

@@ -1,24 +1,25 @@
 import { findLink, removeLink } from '../netlink/index.ts';
 import { portsOf } from './bridge.ts';
-import type { BridgeNetwork, Ground } from './bridge-network.ts';
+import type { BridgeNetwork } from './bridge-network.ts';
 import type { Endpoint } from './contract.ts';
+import type { Ground } from './driver-network.ts';
 import type { Live } from './live.ts';
 import type { NetworkList } from './network-list.ts';
 
 /** Takes back what a running container had before the engine started again. */
 export function claim(live: Live, endpoint: Endpoint, networks: NetworkList, { host, log }: Ground): void {
-  if (endpoint.ipAddress === '') return;
+  const { interfaceName, hostInterface } = endpoint;
+  if (interfaceName === '') return;
   try {
-    const network = networks.findBridge(endpoint.networkId);
-    network?.addresses.allocate(endpoint.ipAddress);
-    if (endpoint.ipv6Address) network?.addresses6?.allocate(endpoint.ipv6Address);
+    networks.find(endpoint.networkId)?.addresses.claim(endpoint);
   } catch (error) {
     log.warn('a running container has an address that is not free', { address: endpoint.ipAddress, error });
   }
-  const { interfaceName, hostInterface } = endpoint;
-  const link = findLink(host, hostInterface);
-  if (link) live.wires.push({ interfaceName, index: 0, hostInterface, hostIndex: link.index });
-  else log.warn('a running container has lost its link', { id: live.record.id, link: hostInterface });
+  const other = hostInterface ? findLink(host, hostInterface) : undefined;
+  const inside = hostInterface ? undefined : live.namespace && findLink(live.namespace.connection, interfaceName);
+  if (other) live.wires.push({ interfaceName, index: 0, host: { name: hostInterface, index: other.index } });
+  else if (inside) live.wires.push({ interfaceName, index: inside.index });
+  else log.warn('a running container has lost its link', { id: live.record.id, link: hostInterface || interfaceName });
 }
 
 /** Takes away links of a bridge that belong to nobody: an engine died between making one and writing it down. */

@@ -1,5 +1,6 @@
 import { commandScenarios } from './command-scenarios.ts';
 import { commitScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
+import { networkDriverScenarios } from './network-driver-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
 import { type Scenario, step } from './step.ts';
 import { volumeScenarios } from './volume-scenarios.ts';
@@ -371,4 +372,5 @@ export const scenarios: Scenario[] = [
   ...commandScenarios,
   ...volumeScenarios,
   ...networkScenarios,
+  ...networkDriverScenarios,
 ];

@@ -1,0 +1,84 @@
+import { forbidden } from '../../contracts/errors.ts';
+import type { RouteConnection } from '../netlink/index.ts';
+import { isSixth } from './addressing.ts';
+import { routedBlocks } from './bridge.ts';
+import type { AddressBlock, NetworkCreateRequest, NetworkRecord, Subnet } from './contract.ts';
+import { readHostResolver } from './host-files.ts';
+import { chooseSubnet, completeSubnet } from './ipam.ts';
+import { type Block, blockOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
+import { chooseSubnet6, completeSubnet6 } from './ipv6.ts';
+
+/** Which subnets an engine's networks have: those that users wish for, else free ones of the pools. */
+export class SubnetChoice {
+  readonly #list: () => NetworkRecord[];
+  readonly #host: RouteConnection;
+  readonly #pools: () => readonly AddressBlock[];
+
+  constructor(list: () => NetworkRecord[], host: RouteConnection, pools: () => readonly AddressBlock[]) {
+    this.#list = list;
+    this.#host = host;
+    this.#pools = pools;
+  }
+
+  /** At least one of each family that the network has. @throws EngineError in Docker's words */
+  forRequest({ driver, ipam, enableIPv4 = true, enableIPv6 = false }: NetworkCreateRequest): Subnet[] {
+    const wishes = (ipam?.config ?? []).filter(wish => wish.subnet || wish.gateway || wish.ipRange);
+    const six = wishes.filter(wish => `${wish.subnet}${wish.gateway}`.includes(':'));
+    const four = wishes.filter(wish => !six.includes(wish));
+    if ((six.length > 1 || four.length > 1) && driver === 'bridge')
+      throw forbidden("bridge driver doesn't support multiple subnets");
+    return [...(enableIPv4 ? this.#four(four) : []), ...(enableIPv6 ? this.six(six) : [])];
+  }
+
+  /** What the default network has: its saved subnet as long as nothing else wants it, else a free one. */
+  keptOrFree(saved: NetworkRecord | undefined, bridge: string): Subnet {
+    const taken = this.#takenBlocks(saved?.id);
+    const kept = saved?.ipam.config.find(one => !isSixth(one));
+    const fits = (subnet: Subnet): boolean => !taken.some(block => overlaps(block, parseCidr(subnet.subnet).block));
+    if (kept && saved?.bridge === bridge && fits(kept)) return kept;
+    return chooseSubnet(taken, this.#fourPools());
+  }
+
+  /** IPv6 subnets as wished, or one of the pools, or else of this engine's own block. */
+  six(wishes: readonly Partial<Subnet>[], except?: string): Subnet[] {
+    const others = this.#list().filter(({ id }) => id !== except);
+    const taken = others.flatMap(record => record.ipam.config.filter(isSixth).map(({ subnet }) => subnet));
+    const seed = this.#list().find(({ name }) => name === 'bridge')?.id ?? '';
+    if (wishes.length === 0) return [chooseSubnet6(seed, taken, this.#pools().filter(isSixthPool))];
+    return wishes.map((wish, index) =>
+      completeSubnet6(wish, [...taken, ...wishes.slice(0, index).map(({ subnet = '' }) => subnet)]),
+    );
+  }
+
+  #four(wishes: readonly Partial<Subnet>[]): Subnet[] {
+    if (wishes.length === 0)
+      return [{ ...chooseSubnet(this.#takenBlocks(), this.#fourPools()), subnetChosen: true as const }];
+    const complete: Subnet[] = [];
+    for (const wish of wishes) {
+      const before = complete.map(({ subnet }) => parseCidr(subnet).block);
+      complete.push(completeSubnet(wish, [...this.#ownBlocks(), ...before]));
+    }
+    return complete;
+  }
+
+  #fourPools = (): AddressBlock[] => this.#pools().filter(pool => !isSixthPool(pool));
+
+  #ownBlocks(except?: string): Block[] {
+    return this.#list()
+      .filter(record => record.id !== except && !record.configOnly)
+      .flatMap(record => record.ipam.config.filter(one => !isSixth(one)).map(({ subnet }) => parseCidr(subnet).block));
+  }
+
+  /** Our networks, what the host has routes to, and its name servers. */
+  #takenBlocks(except?: string): Block[] {
+    const ours = this.#list().flatMap(record => record.bridge ?? []);
+    const servers = readHostResolver().servers.flatMap(server => parseIpv4(server) ?? []);
+    return [
+      ...this.#ownBlocks(except),
+      ...routedBlocks(this.#host, ours),
+      ...servers.map(server => blockOf(server, 32)),
+    ];
+  }
+}
+
+const isSixthPool = ({ base }: AddressBlock): boolean => base.includes(':');
