@@ -43,7 +43,7 @@ export class LogWriter {
     this.#open();
     for (const entry of entries) {
       if (this.#position.size + text.length >= this.#file.maxBytes) {
-        this.#write(text);
+        this.#write(Buffer.from(text));
         text = '';
         if (this.#position.size >= this.#file.maxBytes) {
           beforeRotation(written);
@@ -53,12 +53,14 @@ export class LogWriter {
       text += toJsonLine(entry.data, end);
       written = entry.end;
     }
-    this.#write(text);
+    this.#write(Buffer.from(text));
   }
 
   /** Writes lines of which plain-lines.ts says that they are; false, and nothing is written, when a file gets full by them. */
   appendPlain(stream: StreamName, text: string): boolean {
-    const lines = toJsonLines(text, this.#endOf(stream));
+    const end = this.#endOf(stream);
+    const json = toJsonLines(text, end);
+    const lines = beyondAscii.test(end) ? Buffer.from(json) : asciiBytes(json);
     this.#open();
     if (this.#position.size + lines.length >= this.#file.maxBytes) return false;
     this.#write(lines);
@@ -88,9 +90,8 @@ export class LogWriter {
   }
 
   /** All of it or nothing: half a line would spoil the next one. */
-  #write(text: string): void {
-    if (text === '') return;
-    const bytes = Buffer.from(text);
+  #write(bytes: Buffer): void {
+    if (bytes.length === 0) return;
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
     } catch (error) {
@@ -113,6 +114,18 @@ export class LogWriter {
     if (maxFiles === 1) rmSync(path, { force: true });
     this.#open();
   }
+}
+
+/** Blocks of plain lines are written one after the other, each from here: memory that is new each time costs as much as they do. */
+let room: Buffer | undefined;
+const roomBytes = 1 << 20;
+const beyondAscii = /[^\x00-\x7f]/;
+
+/** Four times as fast as making UTF-8 of what may be anything. Good until the next call. */
+function asciiBytes(lines: string): Buffer {
+  if (lines.length > roomBytes) return Buffer.from(lines, 'latin1');
+  room ??= Buffer.allocUnsafeSlow(roomBytes);
+  return room.subarray(0, room.write(lines, 'latin1'));
 }
 
 function renameIfThere(from: string, to: string): void {

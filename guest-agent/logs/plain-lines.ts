@@ -1,4 +1,3 @@
-import { isAscii } from 'node:buffer';
 import { ENTRY_BYTES } from './entries.ts';
 import type { StreamName } from './json-line.ts';
 
@@ -7,14 +6,13 @@ import type { StreamName } from './json-line.ts';
  * few searches over it all, which is ten times as fast as line by line; whatever is not plain goes that other way.
  */
 
-// What JSON, or Go's writer of it, escapes; line feeds, which end the lines, apart.
-const escaped = /[\x00-\x09\x0b-\x1f"\\<>&]/;
+// What is not ASCII, or JSON, or Go's writer of it, escapes; line feeds, which end the lines, apart.
+const unplain = /[^\n\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x5b\x5d-\x7f]/;
 
 /** Whole lines as text, when each is an entry of its own and is written in JSON as it is. */
 export function plainLines(lines: Buffer): string | undefined {
-  if (!isAscii(lines)) return undefined;
   const text = lines.toString('latin1');
-  return escaped.test(text) || hasLongLine(text) ? undefined : text;
+  return unplain.test(text) || hasLongLine(text) ? undefined : text;
 }
 
 function hasLongLine(text: string): boolean {

@@ -5,7 +5,7 @@
  */
 export type ToPump =
   | { kind: 'add'; source: SourceDescription }
-  /** The main thread has caught up with a source that was paused. */
+  /** The main thread has nearly caught up with a source that was paused. */
   | { kind: 'resume'; key: number }
   /** Take what is there now and call it the end. */
   | { kind: 'cut'; key: number }
@@ -52,5 +52,7 @@ export interface PumpData {
 /** Key of the wake-up descriptor. */
 export const WAKE_KEY = 0;
 /** How far the main thread may fall behind before a container has to wait: in spools, and in memory. */
-export const SPOOL_HIGH_WATER = 4 << 20;
-export const MEMORY_HIGH_WATER = 1 << 20;
+const SPOOL_HIGH_WATER = 4 << 20;
+const MEMORY_HIGH_WATER = 1 << 20;
+export const highWaterOf = (spool: string | undefined): number =>
+  spool === undefined ? MEMORY_HIGH_WATER : SPOOL_HIGH_WATER;

@@ -2,19 +2,21 @@
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { createWaiter, type Readiness, unwatch, watch } from '../syscalls/epoll.ts';
-import { splicePipe } from '../syscalls/splice.ts';
+import { growPipe, splicePipe } from '../syscalls/splice.ts';
 import {
   type FromPump,
-  MEMORY_HIGH_WATER,
+  highWaterOf,
   type PumpData,
   Shared,
   type SourceDescription,
-  SPOOL_HIGH_WATER,
   type ToPump,
   WAKE_KEY,
 } from './pump-protocol.ts';
 
 const SPLICE_BYTES = 1 << 20;
+/** What a pipe holds at first, and what it may hold once it was found full: who says much need not wait so often. */
+const PIPE_BYTES = 64 << 10;
+const WIDE_PIPE_BYTES = 256 << 10;
 const READ_BYTES = 64 << 10;
 /** What a pipe may hold at most is taken when it is cut; one that is filled again and again has no end. */
 const CUT_ROUNDS = 64;
@@ -34,6 +36,7 @@ class Source {
   readonly #highWater: number;
   #offset: number;
   #spool = -1;
+  #wide = false;
   #watched: boolean;
 
   constructor(description: SourceDescription) {
@@ -42,7 +45,7 @@ class Source {
     this.#offset = description.offset;
     // Whoever adds a source watches it; one that a failed thread had paused is added again as it was.
     this.#watched = Atomics.load(this.#shared, Shared.paused) === 0n;
-    this.#highWater = description.spool === undefined ? MEMORY_HIGH_WATER : SPOOL_HIGH_WATER;
+    this.#highWater = highWaterOf(description.spool);
   }
 
   /** Moves once. When there will be nothing more, the source ends. */
@@ -80,11 +83,19 @@ class Source {
   /** How many bytes were moved; 0 at the end, undefined for none now. */
   #move(): number | undefined {
     const { how, fd, spool, key } = this.#description;
-    if (how === 'splice') return splicePipe(fd, this.#openSpool(spool ?? ''), this.#offset, SPLICE_BYTES);
+    if (how === 'splice') return this.#splice(this.#openSpool(spool ?? ''));
     const count = readSome(fd);
     if (!count) return count;
     if (spool === undefined) send(key, scratch.subarray(0, count));
     else writeAll(this.#openSpool(spool), scratch.subarray(0, count), this.#offset);
+    return count;
+  }
+
+  #splice(spool: number): number | undefined {
+    const { fd } = this.#description;
+    const count = splicePipe(fd, spool, this.#offset, SPLICE_BYTES);
+    if (count === PIPE_BYTES && !this.#wide) growPipe(fd, WIDE_PIPE_BYTES);
+    this.#wide ||= count === PIPE_BYTES;
     return count;
   }
 

@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { newEpoll, newEventFd, watch } from '../syscalls/epoll.ts';
 import {
   type FromPump,
+  highWaterOf,
   type PumpData,
   Shared,
   type SourceDescription,
@@ -78,7 +79,7 @@ export class Pump {
     this.#sources.set(key, { request, description });
     this.#post({ kind: 'add', source: description }, false);
     watch(this.#epoll, fd, key);
-    return this.#sourceOf(key, shared);
+    return this.#sourceOf(description, shared);
   }
 
   async close(): Promise<void> {
@@ -133,7 +134,8 @@ export class Pump {
     }
   }
 
-  #sourceOf(key: number, shared: BigInt64Array): PumpedSource {
+  #sourceOf({ key, spool }: SourceDescription, shared: BigInt64Array): PumpedSource {
+    const resumeBelow = highWaterOf(spool) / 2;
     return {
       appended: () => {
         Atomics.store(shared, Shared.noticed, 0n);
@@ -141,8 +143,8 @@ export class Pump {
       },
       processed: offset => {
         Atomics.store(shared, Shared.processed, BigInt(offset));
-        if (Atomics.load(shared, Shared.paused) === 0n || offset < Number(Atomics.load(shared, Shared.appended)))
-          return;
+        if (Atomics.load(shared, Shared.paused) === 0n) return;
+        if (Number(Atomics.load(shared, Shared.appended)) - offset > resumeBelow) return;
         if (Atomics.exchange(shared, Shared.paused, 0n) === 1n) this.#post({ kind: 'resume', key });
       },
       cut: () => this.#post({ kind: 'cut', key }),
