@@ -126,8 +126,8 @@ export class Machine {
     try {
       await this.#reachEngine(this.#running, keys, steps);
     } catch (error) {
-      if (!this.#running.resumed || this.#stopRequested.signal.aborted) throw error;
-      this.#options.log.warn('the kept boot does not go on: booting afresh', { reason: messageOf(error) });
+      if (adopted || this.#stopRequested.signal.aborted || !knowsNoData(error, this.#running)) throw error;
+      this.#options.log.warn('this boot does not go on: booting afresh', { reason: messageOf(error) });
       steps.watch(undefined);
       await this.#letGo();
       this.#running = await this.#launch(steps, keys, { afresh: true });
@@ -254,6 +254,13 @@ export class Machine {
     this.onState(state);
   }
 }
+
+/**
+ * A guest that has not touched its data disk may try once more: what was kept may not fit in a way that nobody foresaw,
+ * and an emulated kernel crashes now and then (QEMU 7.2, one boot in some dozens).
+ */
+const knowsNoData = (error: unknown, { resumed }: RunningMachine): boolean =>
+  resumed || (error instanceof StartError && ['kernel', 'root', 'agent'].includes(error.phase));
 
 const now = (): string => new Date().toISOString();
 

@@ -21,6 +21,8 @@ export interface Faults {
   stopsAfter?: BootPhase;
   /** It gives up with this message in place of the phase after `stopsAfter`. */
   fails?: string;
+  /** Only the first boot does. */
+  once?: boolean;
   /** It does not shut down when asked, or by its button. */
   deafTo?: ('call' | 'button')[];
   /** The driver itself refuses. */
@@ -126,7 +128,9 @@ export class FakeMachineDriver implements MachineDriver {
       if (phase === 'awake') await Promise.race([woken, cancelled]);
       yield { phase, t: 1 };
       if (phase !== this.faults.stopsAfter) continue;
-      if (this.faults.fails) yield { phase: 'failed', t: 2, message: this.faults.fails };
+      const { fails, once } = this.faults;
+      if (once) this.faults = {};
+      if (fails) yield { phase: 'failed', t: 2, message: fails };
       await cancelled;
     }
   }

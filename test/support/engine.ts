@@ -127,8 +127,9 @@ export async function traces(): Promise<string[]> {
   const shell = `
     cat /proc/mounts | grep -E 'overlay|berth|nsfs' | cut -d' ' -f2
     find /sys/fs/cgroup -type d -path '*berth*' 2>/dev/null
-    ip -o link | awk -F': ' '{print "link " $2}' | sed 's/@.*//'
+    ip -o link | sed -E 's/^[0-9]+: ([^@:]+).* (master [^ ]+).*/link \\1 \\2/; t; s/^[0-9]+: ([^@:]+).*/link \\1/'
     nft list tables 2>/dev/null
+    pgrep -af 'berth-keeper|--exec-root' | sed 's/^/process /'
     ls -d /run/berth* /run/netns/* 2>/dev/null`;
   return (await succeed('sh', ['-c', `{ ${shell}\n} || true`])).split('\n').filter(Boolean).sort();
 }

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { httpJson } from '../../../base/http-client.ts';
 import { succeed } from '../../support/command.ts';
-import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
+import { type NativeEngine, startNativeEngine, tracesOf } from '../../support/engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
 
@@ -63,20 +62,6 @@ async function endAfterTest(engine: NativeEngine, failed: boolean): Promise<void
   const ids = (await engine.docker('ps', '-q')).split('\n').filter(Boolean);
   if (ids.length > 0) await engine.docker('kill', ...ids);
   await engine.stop();
-}
-
-/** Mounts, cgroups, links, nft tables, namespaces, files and processes of one engine, as lines. */
-export async function tracesOf({ bridge, execRoot, root }: NativeEngine): Promise<string[]> {
-  const ours = [bridge, basename(execRoot), root].join('|');
-  const shell = `
-    grep -E '${ours}' /proc/self/mountinfo | cut -d' ' -f5 | sed 's/^/mount /'
-    find /sys/fs/cgroup -type d -path '*${bridge}*' 2>/dev/null
-    ip -o link show | grep -E '${bridge}' | cut -d: -f2 | sed 's/^/link /'
-    ip -o link show type veth | grep -v ' master ' | cut -d: -f2 | sed 's/^/link without a bridge /'
-    nft list tables | grep -E '${bridge}'
-    pgrep -af '${execRoot}' | grep -v pgrep | sed 's/^/process /'`;
-  const lines = (await succeed('sh', ['-c', `{ ${shell}\n} || true`])).split('\n').filter(Boolean);
-  return [...lines, ...(existsSync(execRoot) ? [execRoot] : [])];
 }
 
 /** A kernel takes a moment to let go. */

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { succeed } from '../../support/command.ts';
+import { tracesOf } from '../../support/engine.ts';
 import { eventually } from '../../support/eventually.ts';
-import { agentPid, type FaultyEngine, keeperPid, startFaultyEngine, tracesOf, whyNot } from './faulty-engine.ts';
+import { agentPid, type FaultyEngine, keeperPid, startFaultyEngine, whyNot } from './faulty-engine.ts';
 
 const reason = whyNot();
 if (reason) console.log(`skipped: ${reason}`);
@@ -125,9 +126,7 @@ async function holdings(engine: FaultyEngine): Promise<Map<string, number>> {
     ...[agent, keeper].flatMap(pid => descriptorsOf(pid).map(what => `descriptor ${what}`)),
     ...children.map(() => 'child of the keeper'),
     ...rules.split('\n').map(line => `rule ${line.trim()}`),
-    ...(await tracesOf(engine)).map(line =>
-      line.replace(/^process \d+/, 'process').replace(/ve[0-9a-f]{12}@if\d+/, 'veth'),
-    ),
+    ...(await tracesOf(engine)).map(line => line.replace(/^process \d+/, 'process').replace(/ve[0-9a-f]{12}/, 'veth')),
   ];
   const counts = new Map<string, number>();
   for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);

@@ -118,6 +118,13 @@ describe('a start', () => {
     expect(await ping()).toBe('OK');
   });
 
+  it('is tried again when the guest ends before it knows its data', async () => {
+    driver.faults = { stopsAfter: 'kernel', fails: 'Kernel panic', once: true };
+    await newMachine().start(() => undefined);
+    expect(driver.events).toEqual(['start', 'killed', 'start', 'keep']);
+    expect(await ping()).toBe('OK');
+  });
+
   it('is a start all the same when it cannot be kept', async () => {
     driver.faults = { cannotKeep: 'No space left on device' };
     const machine = newMachine();
