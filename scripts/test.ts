@@ -15,7 +15,7 @@ interface Suite {
 
 const suites: Suite[] = [
   { name: 'unit', folder: 'test/unit', budgetSeconds: 120 },
-  { name: 'linux', folder: 'test/linux', budgetSeconds: 420 },
+  { name: 'linux', folder: 'test/linux', budgetSeconds: 600 },
   { name: 'docker', folder: 'test/docker-api', budgetSeconds: 600 },
   { name: 'renderer', folder: 'test/renderer', budgetSeconds: 90 },
   { name: 'machine', folder: 'test/machine', budgetSeconds: 900 },
