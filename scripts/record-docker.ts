@@ -3,6 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inquire } from '../test/docker-api/ask.ts';
 import { badInput, startHostileRegistry, wordsFor } from '../test/docker-api/bad-input.ts';
+import { buildCases } from '../test/docker-api/builds/cases.ts';
+import { buildxConfig, playBuild } from '../test/docker-api/builds/play-build.ts';
 import { inquiries } from '../test/docker-api/inquiries.ts';
 import { registryScenario, setUpRegistries } from '../test/docker-api/registry-scenario.ts';
 import { play } from '../test/docker-api/replay.ts';
@@ -10,7 +12,7 @@ import { scenarios } from '../test/docker-api/scenarios.ts';
 import { hostScenarios } from '../test/docker-api/volume-scenarios.ts';
 import { succeed } from '../test/support/command.ts';
 import { busyboxArchive } from '../test/support/images.ts';
-import { type Peer, startPeer } from '../test/support/peer.ts';
+import { fetchPeer, type Peer, startPeer } from '../test/support/peer.ts';
 import { freePort } from '../test/support/registry.ts';
 
 /*
@@ -64,6 +66,13 @@ async function record(peer: Peer): Promise<void> {
   if (isWanted(badInput)) played[badInput.name] = await playBadInput(peer, archive);
   if (isWanted(registryScenario)) played[registryScenario.name] = await playRegistries(peer, archive);
   await keep('docker.json', engine, 'scenarios', played);
+  const built = earlier('builds.json', 'builds');
+  const config = await buildxConfig(join(await fetchPeer(), 'usr/libexec/docker/cli-plugins'));
+  for (const build of buildCases.filter(isWanted)) {
+    process.stdout.write(`${build.name}\n`);
+    built[build.name] = await playBuild(build, { socket: peer.socket, config, door: 'buildkit' });
+  }
+  await keep('builds.json', engine, 'builds', built);
   const answered = earlier('inquiries.json', 'inquiries');
   for (const inquiry of inquiries.filter(isWanted)) {
     process.stdout.write(`${inquiry.name}\n`);

@@ -1,6 +1,6 @@
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { argumentsOf } from './dockerfile/arguments.ts';
-import { expandWord, type Lookup } from './dockerfile/expand.ts';
+import { type Expansion, expandWord, type Lookup } from './dockerfile/expand.ts';
 import type { Instruction } from './dockerfile/lines.ts';
 import type { StageState } from './state.ts';
 import { lookupIn, withStep } from './state.ts';
@@ -52,16 +52,21 @@ export function declareArgs(
   instruction: Instruction,
   given: Readonly<Record<string, string>>,
   meta: ReadonlyMap<string, string>,
-  escapeMark: string,
+  { escapeMark, unset }: Omit<Expansion, 'lookup'>,
 ): StageState {
   const args = new Map(state.args);
+  const declared = new Set(state.declared);
   const said: string[] = [];
   for (const [name, fallback] of argumentsOf(instruction, escapeMark)) {
     const lookup = lookupIn({ ...state, args });
-    const own = fallback === undefined ? meta.get(name) : expandWord(fallback, { lookup, escapeMark });
+    const own =
+      fallback === undefined
+        ? meta.get(name)
+        : expandWord(fallback, { lookup, escapeMark, ...(unset ? { unset } : {}) });
     const value = given[name] ?? own;
     if (value !== undefined) args.set(name, value);
+    declared.add(name);
     said.push(value === undefined ? name : `${name}=${value}`);
   }
-  return withStep({ ...state, args }, `ARG ${said.join(' ')}`);
+  return withStep({ ...state, args, declared: [...declared] }, `ARG ${said.join(' ')}`);
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { join, posix } from 'node:path';
-import { invalidArgument } from '../../contracts/errors.ts';
+import { EngineError, invalidArgument } from '../../contracts/errors.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { familiarName, parseReference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
 import { type Image, ownPlatform, parsePlatform, suitability } from '../images/index.ts';
+import type { AgentCall } from './agent-socket.ts';
 import { dropStubs } from './container-stubs.ts';
 import type { BuilderOptions, BuildInput, BuildRequest, BuildWatcher } from './contract.ts';
 import { hasGlob } from './dockerfile/glob.ts';
@@ -19,6 +20,7 @@ export class BuildSources {
   readonly #signal: AbortSignal;
   readonly #trees = new Set<FileTree>();
   readonly #images = new Map<string, Promise<Image>>();
+  readonly #named = new Map<string, Promise<FileTree | string | undefined>>();
   #context: Promise<FileTree> | undefined;
 
   constructor(
@@ -52,10 +54,15 @@ export class BuildSources {
     return this.#context;
   }
 
-  /** `--build-context name=…`: files, or another name of an image. */
-  async named(name: string): Promise<FileTree | string | undefined> {
-    const found = await this.#input.named(name);
-    if (found instanceof FileTree) this.#trees.add(found);
+  /** `--build-context name=…`: files, sent once, or another name of an image. */
+  named(name: string): Promise<FileTree | string | undefined> {
+    const known = this.#named.get(name);
+    if (known) return known;
+    const found = this.#input.named(name).then(each => {
+      if (each instanceof FileTree) this.#trees.add(each);
+      return each;
+    });
+    this.#named.set(name, found);
     return found;
   }
 
@@ -63,19 +70,25 @@ export class BuildSources {
     return this.#input.secret(id);
   }
 
-  /** The image of a FROM, from here or from its registry. */
-  image(name: string, platform: Platform): Promise<Image> {
+  agent(id: string): Promise<(() => AgentCall) | undefined> {
+    return this.#input.agent(id);
+  }
+
+  /** The image of a FROM, from here or from its registry; `context` is what a named context calls it. */
+  image(name: string, platform: Platform, context?: string): Promise<Image> {
     const key = `${name} ${JSON.stringify(platform)}`;
-    const found = this.#images.get(key) ?? this.#resolve(name, platform);
+    const found = this.#images.get(key) ?? this.#resolve(name, platform, context);
     this.#images.set(key, found);
     return found;
   }
 
-  async #resolve(name: string, platform: Platform): Promise<Image> {
+  async #resolve(name: string, platform: Platform, context: string | undefined): Promise<Image> {
     const { images } = this.#options;
     const reference = withDefaultTag(parseReference(name));
     const step = this.#watcher.step({
-      name: `[internal] load metadata for ${toText(reference)}`,
+      name: context
+        ? `[context ${context}] load metadata for ${name}`
+        : `[internal] load metadata for ${toText(reference)}`,
       text: '',
       line: undefined,
     });
@@ -96,12 +109,14 @@ export class BuildSources {
       familiarName(reference).includes('/') ? (toText(reference).split('/')[0] ?? '') : 'docker.io',
     );
     const signal = this.#signal;
-    return this.#options.images.pull(reference, {
-      platform,
-      ...(auth ? { auth } : {}),
-      progress: () => undefined,
-      signal,
-    });
+    const options = { platform, ...(auth ? { auth } : {}), progress: () => undefined, signal };
+    try {
+      return await this.#options.images.pull(reference, options);
+    } catch (error) {
+      if (signal.aborted || !(error instanceof EngineError)) throw error;
+      const where = `${name}: failed to resolve source metadata for ${toText(reference)}`;
+      throw new EngineError('invalid-argument', `${where}: ${error.message}`, { cause: error });
+    }
   }
 
   /** A reference in full, as progress shows it. */

@@ -2,13 +2,25 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
 import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
-import type { Image } from '../images/index.ts';
+import { type Image, ownPlatform } from '../images/index.ts';
+import { platformArgs } from './args.ts';
 import { BuildSources } from './build-sources.ts';
 import { type CacheRecord, StepCache } from './cache.ts';
-import type { BuilderOptions, BuildInput, BuildRequest, BuildWatcher } from './contract.ts';
+import { CacheMounts } from './cache-mounts.ts';
+import {
+  type BuilderOptions,
+  type BuildInput,
+  type BuildRequest,
+  type BuildWarning,
+  type BuildWatcher,
+  silentWatcher,
+} from './contract.ts';
 import { stepError } from './dockerfile/failure.ts';
+import { ignorer } from './dockerfile/ignore.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/stages.ts';
-import { warningsOf } from './lint.ts';
+import { checkSettings, fileFindings } from './lint.ts';
+import { ignoredSources } from './lint-stage.ts';
+import { Linter } from './linter.ts';
 import { choosePruned, type PruneRequest } from './prune.ts';
 import { removeStepContainers } from './run-step.ts';
 import { Solver } from './solver.ts';
@@ -22,15 +34,27 @@ export interface Build {
   signal: AbortSignal;
 }
 
+/** What was learned of a Dockerfile. */
+export interface Survey {
+  dockerfile: Dockerfile;
+  /** Of the file. */
+  name: string;
+  warnings: readonly BuildWarning[];
+  /** Why it could not be gone through to its end. */
+  failure: unknown;
+}
+
 /** Builds images, and keeps what its steps made. */
 export class Builder {
   readonly options: BuilderOptions;
   readonly #cache: StepCache;
+  readonly #caches: CacheMounts;
   #building = 0;
 
   private constructor(options: BuilderOptions, cache: StepCache) {
     this.options = options;
     this.#cache = cache;
+    this.#caches = new CacheMounts(join(options.root, 'cache-mounts'));
   }
 
   /** Takes over what an earlier one kept; what a crash left half done goes. */
@@ -49,19 +73,40 @@ export class Builder {
 
   /** The image that the Dockerfile makes; no list shows it before it is {@link keep}t. @throws in BuildKit's words */
   async build(build: Build): Promise<Image> {
-    const { source } = await build.input.dockerfile();
-    const dockerfile = readDockerfile(source);
-    refuseForeign(dockerfile.syntax);
-    for (const warning of warningsOf(dockerfile)) build.watcher.warning(warning);
-    const { request, watcher, signal } = build;
+    const { dockerfile, linter } = await readBuild(build);
+    const { request } = build;
+    return this.#withSources(build, async sources => {
+      const rooms = { ...build, options: this.options, cache: this.#cache, caches: this.#caches, sources, linter };
+      if (linter.endsBuilds) await new Solver(dockerfile, { ...rooms, watcher: silentWatcher, dry: true }).solve();
+      linter.throwIfWanted();
+      const state = await new Solver(dockerfile, { ...rooms, dry: false }).solve();
+      const config = imageWords(state, request.labels);
+      return await this.options.images.compose({ layersOf: state.root, config, intermediate: true });
+    });
+  }
+
+  /**
+   * What can be said of a Dockerfile without building it: by its text alone, or `through` its stages as well, for which
+   * their images are needed. What is wrong there is told, not thrown.
+   */
+  async survey(build: Build, through: boolean): Promise<Survey> {
+    const { dockerfile, linter, name } = await readBuild(build);
+    if (!through) return { dockerfile, name, warnings: linter.warnings, failure: undefined };
+    const ignored = ignorer((await build.input.ignored?.()) ?? []);
+    for (const stage of dockerfile.stages) for (const each of ignoredSources(stage, ignored)) linter.found(each);
+    const failure = await this.#withSources(build, async sources => {
+      const rooms = { ...build, options: this.options, cache: this.#cache, caches: this.#caches, sources, linter };
+      return new Solver(dockerfile, { ...rooms, dry: true }).survey().catch((error: unknown) => error);
+    });
+    return { dockerfile, name, warnings: linter.warnings, failure };
+  }
+
+  /** While it lasts nothing is pruned; what was opened for it is closed after it. */
+  async #withSources<T>(build: Build, work: (sources: BuildSources) => Promise<T>): Promise<T> {
     const sources = new BuildSources(this.options, build);
-    const { images } = this.options;
     this.#building++;
     try {
-      const rooms = { options: this.options, cache: this.#cache, sources, request, watcher, signal };
-      const state = await new Solver(dockerfile, rooms).solve();
-      const config = imageWords(state, request.labels);
-      return await images.compose({ layersOf: state.root, config, intermediate: true });
+      return await work(sources);
     } finally {
       this.#building--;
       sources.close();
@@ -101,6 +146,18 @@ export class Builder {
     }
     return { records, bytes: await this.#cache.drop(records) };
   }
+}
+
+/** The Dockerfile, and who judges it: what is found in the file as a whole is told. */
+async function readBuild({ input, request, watcher }: Build) {
+  const { name, source } = await input.dockerfile();
+  const dockerfile = readDockerfile(source);
+  refuseForeign(dockerfile.syntax);
+  const settings = checkSettings(dockerfile, request.args.BUILDKIT_DOCKERFILE_CHECK);
+  const linter = new Linter(settings, warning => watcher.warning(warning));
+  const own = ownPlatform();
+  for (const finding of fileFindings(dockerfile, platformArgs(own, own))) linter.found(finding);
+  return { dockerfile, linter, name };
 }
 
 /** `# syntax=` of Docker's own frontends is ours; others are programs that would have to run. @throws not-implemented */

@@ -5,7 +5,7 @@ import { EngineError, invalidArgument, messageOf } from '../../contracts/errors.
 import { familiar } from '../../contracts/oci/reference.ts';
 import { type Image, tarIn } from '../images/index.ts';
 import { type Builder, readDockerfile, toReferences } from './builder.ts';
-import type { BuildInput, BuildWatcher, StepWatcher } from './contract.ts';
+import { type BuildInput, type BuildWatcher, type StepWatcher, silentWatcher } from './contract.ts';
 import { ignorer, readIgnoreFile } from './dockerfile/ignore.ts';
 import { type Dockerfile, targetStage } from './dockerfile/stages.ts';
 import { cleanPath, FileTree } from './file-tree.ts';
@@ -86,11 +86,12 @@ export async function buildClassic(request: ClassicRequest, builder: Builder): P
     auth: async host =>
       request.auths[host] ?? request.auths[`https://${host}`] ?? request.auths['https://index.docker.io/v1/'],
     secret: async () => undefined,
+    agent: async () => undefined,
   };
   const { args, labels, noCache, pull, target, platform, host } = request;
   const wishes = { args, labels, noCache, noCacheFilter: [], pull, target, platform, host, serial: true };
   const tell = (text: string): void => progress({ stream: text });
-  const watcher = quiet ? silent : new ClassicWatcher(tell);
+  const watcher = quiet ? silentWatcher : new ClassicWatcher(tell);
   try {
     const image = await builder.build({ request: wishes, input, watcher, signal });
     progress({ aux: { ID: image.id } });
@@ -139,16 +140,6 @@ function tellFailure(error: unknown, progress: ClassicRequest['progress']): void
 const missingWords = ({ path }: MissingSource): string =>
   `COPY failed: file not found in build context or excluded by .dockerignore: stat ${cleanPath(path)}: file does not exist`;
 
-const silentStep: StepWatcher = {
-  running: () => undefined,
-  output: () => undefined,
-  status: () => undefined,
-  done: () => undefined,
-  failed: () => undefined,
-};
-
-const silent: BuildWatcher = { step: () => silentStep, warning: () => undefined };
-
 /** Says what dockerd's old builder said. */
 class ClassicWatcher implements BuildWatcher {
   readonly #tell: (text: string) => void;
@@ -173,7 +164,7 @@ class ClassicWatcher implements BuildWatcher {
 
   step(): StepWatcher {
     return {
-      ...silentStep,
+      ...silentWatcher.step({ name: '', text: '', line: undefined }),
       running: id => {
         this.#container = id;
         this.#tell(` ---> Running in ${short(id)}\n`);

@@ -6,6 +6,7 @@ import type { Archive } from '../archive/index.ts';
 import type { Images } from '../images/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
+import type { AgentCall } from './agent-socket.ts';
 import type { FileTree } from './file-tree.ts';
 
 /** What of a container a RUN step needs: it is one, by the same launch as all others. */
@@ -68,7 +69,11 @@ export interface BuildInput {
   /** `--build-context name=…`: files, or another name of an image. */
   named(name: string): Promise<FileTree | string | undefined>;
   auth(host: string): Promise<AuthConfig | undefined>;
+  /** Patterns of what the context leaves out, where they are known apart from it. */
+  ignored?(): Promise<readonly string[]>;
   secret(id: string): Promise<Buffer | undefined>;
+  /** Connects to the client's SSH agent of that name; undefined when it forwards none. */
+  agent(id: string): Promise<(() => AgentCall) | undefined>;
 }
 
 /** A step of a build as a client shows it. */
@@ -102,8 +107,22 @@ export interface BuildWatcher {
   warning(warning: BuildWarning): void;
 }
 
+const silentStep: StepWatcher = {
+  running: () => undefined,
+  output: () => undefined,
+  status: () => undefined,
+  done: () => undefined,
+  failed: () => undefined,
+};
+
+/** For whom nothing is told. */
+export const silentWatcher: BuildWatcher = { step: () => silentStep, warning: () => undefined };
+
+/** What the linter found. */
 export interface BuildWarning {
+  /** BuildKit's name of the rule. */
   rule: string;
   message: string;
-  line: number | undefined;
+  line: number;
+  endLine: number;
 }

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { EngineError } from '../../contracts/errors.ts';
 import type { Image } from '../images/index.ts';
 import type { BuilderOptions } from './contract.ts';
 import { FileTree, type Placed, plainEntry } from './file-tree.ts';
@@ -33,11 +34,28 @@ const lookIn =
     return real.mode >>> 31 === 1 ? 'directory' : 'other'; // Go's os.ModeDir
   };
 
+/** Names that the root's account files do not know are root's, as BuildKit has it. */
+function ownerOf(
+  spec: string,
+  root: StepRoot,
+  { resolveOwner }: Pick<BuilderOptions, 'resolveOwner'>,
+): { uid: number; gid: number } {
+  const [, group] = spec.split(':');
+  for (const each of [spec, ...(group ? [`0:${group}`] : [])]) {
+    try {
+      return resolveOwner(each, root.path);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+    }
+  }
+  return { uid: 0, gid: 0 };
+}
+
 /** COPY and ADD: a layer of the files that were selected. */
 export function copyStep(request: CopyRequest, options: BuilderOptions): Promise<Image> {
   const { parent, tree, createdBy, destination, chmod } = request;
   return layerOf(parent, createdBy, options, async root => {
-    const owner = request.chown ? options.resolveOwner(request.chown, root.path) : undefined;
+    const owner = request.chown ? ownerOf(request.chown, root, options) : undefined;
     const { plain, archives } = await parted(request);
     const look = lookIn(root, options);
     const placed = placeFiles(plain, { destination, owner, mode: chmod, look });
@@ -52,7 +70,7 @@ export function workdirStep(
   options: BuilderOptions,
 ): Promise<Image> {
   return layerOf(request.parent, request.createdBy, options, async root => {
-    const owner = request.user ? options.resolveOwner(request.user, root.path) : undefined;
+    const owner = request.user ? ownerOf(request.user, root, options) : undefined;
     const directory: Selected = { name: '', under: '', entry: plainEntry('directory'), contents: [] };
     const look = lookIn(root, options);
     const placed = placeFiles([directory], { destination: `${request.path}/`, owner, mode: undefined, look });
@@ -91,7 +109,7 @@ async function unpackInto(
       return entry ? [{ relative: path, entry }] : [];
     });
     const all: Selected = { name: '', under: '', entry: plainEntry('directory'), contents };
-    const owner = request.chown ? options.resolveOwner(request.chown, root.path) : undefined;
+    const owner = request.chown ? ownerOf(request.chown, root, options) : undefined;
     const destination = posix.join(request.destination, '/');
     const placed: Placed[] = placeFiles([all], { destination, owner, mode: request.chmod, look });
     await fillWith(async () => tree.toTar(placed), options)(root);

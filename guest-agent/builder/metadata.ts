@@ -5,7 +5,7 @@ import { flagValue, jsonList, pairsOf, wordsOf } from './dockerfile/arguments.ts
 import { type Expansion, expandWord, expandWords } from './dockerfile/expand.ts';
 import { dockerfileError } from './dockerfile/failure.ts';
 import type { Instruction } from './dockerfile/lines.ts';
-import { lookupIn, type StageState, withStep, withVariable } from './state.ts';
+import { type StageState, withStep, withVariable } from './state.ts';
 
 const defaultShell = ['/bin/sh', '-c'];
 
@@ -29,7 +29,8 @@ const changes: Readonly<Record<string, Change>> = {
   ENV: (state, instruction, expansion) => {
     const pairs = expandedPairs(instruction, expansion);
     const env = pairs.reduce((all, [name, value]) => withVariable(all, name, value), state.config.Env ?? []);
-    return configured(state, { Env: env }, `ENV ${pairs.map(pair => pair.join('=')).join(' ')}`);
+    const args = new Map([...state.args].filter(([name]) => !pairs.some(([each]) => each === name)));
+    return configured({ ...state, args }, { Env: env }, `ENV ${pairs.map(pair => pair.join('=')).join(' ')}`);
   },
   LABEL: (state, instruction, expansion) => {
     const pairs = expandedPairs(instruction, expansion);
@@ -37,7 +38,7 @@ const changes: Readonly<Record<string, Change>> = {
     return configured(state, { Labels: labels }, `LABEL ${pairs.map(pair => pair.join('=')).join(' ')}`);
   },
   EXPOSE: (state, { rest }, expansion) => {
-    const ports = expandWords(rest, expansion).flatMap(portsOf);
+    const ports = expandWords(rest, expansion).flatMap(portsOf).sort();
     const all = { ...state.config.ExposedPorts, ...setOf(ports) };
     return configured(state, { ExposedPorts: all }, `EXPOSE [${ports.join(' ')}]`);
   },
@@ -51,12 +52,16 @@ const changes: Readonly<Record<string, Change>> = {
     return configured(state, { User: user }, `USER ${user}`);
   },
   CMD: (state, { rest }) => {
-    const { args, byShell } = commandOf(state, rest);
-    return configured(state, { Cmd: args, ...(byShell ? { ArgsEscaped: true } : {}) }, `CMD ${quotedList(args)}`);
+    const { args } = commandOf(state, rest);
+    return configured({ ...state, ownCommand: true }, { Cmd: args, ArgsEscaped: true }, `CMD ${quotedList(args)}`);
   },
   ENTRYPOINT: (state, { rest }) => {
     const { args } = commandOf(state, rest);
-    return configured(state, { Entrypoint: args, Cmd: null }, `ENTRYPOINT ${quotedList(args)}`);
+    return configured(
+      state,
+      { Entrypoint: args, ...(state.ownCommand ? {} : { Cmd: null }) },
+      `ENTRYPOINT ${quotedList(args)}`,
+    );
   },
   SHELL: (state, { rest, line }) => {
     const list = jsonList(rest);
@@ -79,9 +84,13 @@ const changes: Readonly<Record<string, Change>> = {
 };
 
 /** Undefined for an instruction that works on files. */
-export function applyMetadata(state: StageState, instruction: Instruction, escapeMark: string): StageState | undefined {
+export function applyMetadata(
+  state: StageState,
+  instruction: Instruction,
+  expansion: Expansion,
+): StageState | undefined {
   const change = changes[instruction.keyword];
-  return change?.(state, instruction, { lookup: lookupIn(state), escapeMark });
+  return change?.(state, instruction, expansion);
 }
 
 const expandedPairs = (instruction: Instruction, expansion: Expansion): [string, string][] =>
@@ -92,9 +101,10 @@ const expandedPairs = (instruction: Instruction, expansion: Expansion): [string,
 
 const setOf = (names: readonly string[]): Record<string, object> => Object.fromEntries(names.map(name => [name, {}]));
 
-/** `80`, `80/udp`, `8000-8002`. @throws invalid-argument */
+/** `80`, `80/udp`, `8000-8002`; an address and a port of the host before it count for nothing. @throws invalid-argument */
 function portsOf(text: string): string[] {
-  const [range = '', protocol = 'tcp'] = text.split('/');
+  const [mapping = '', protocol = 'tcp'] = text.split('/');
+  const range = mapping.split(':').at(-1) ?? '';
   const [first = '', last = first] = range.split('-');
   if (!/^\d+$/.test(first) || !/^\d+$/.test(last)) throw invalidArgument(`invalid containerPort: ${range}`);
   const count = Number(last) - Number(first) + 1;

@@ -1,9 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Mailbox } from '../../base/mailbox.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
+import { type AgentCall, serveAgent } from './agent-socket.ts';
+import type { CacheMounts } from './cache-mounts.ts';
 import type { BuilderOptions } from './contract.ts';
 import { cleanPath, type FileTree } from './file-tree.ts';
 import type { RunMount } from './run-mounts.ts';
@@ -14,6 +15,8 @@ export interface MountSources {
   /** The files of a stage, an image or a context; '' is the context. */
   files(from: string, source: string): Promise<FileTree>;
   secret(id: string): Promise<Buffer | undefined>;
+  /** The client's SSH agent of that name; undefined when it forwards none. */
+  agent(id: string): Promise<(() => AgentCall) | undefined>;
 }
 
 /** What a step's container is given for its mounts, until `release`. */
@@ -24,35 +27,44 @@ export interface PreparedMounts {
   release(): void;
 }
 
-type Options = Pick<BuilderOptions, 'root' | 'execRoot' | 'archive'>;
+interface MountRooms {
+  options: Pick<BuilderOptions, 'root' | 'execRoot' | 'archive'>;
+  caches: CacheMounts;
+  sources: MountSources;
+}
 
-/** Cache mounts that are locked: one step after another. */
-const locks = new Map<string, Mailbox>();
+/** A mount that is laid out, and where there is room for it: on the disk, and in memory. */
+interface Place {
+  prepared: PreparedMounts;
+  disk: string;
+  memory: string;
+  onRelease(work: () => void): void;
+}
 
 /** Lays out what the mounts show. What fails takes back what was done. */
-export async function prepareMounts(
-  mounts: readonly RunMount[],
-  sources: MountSources,
-  options: Options,
-): Promise<PreparedMounts> {
-  const folders = [join(options.root, 'mounts'), join(options.execRoot, 'build')].map(folder =>
+export async function prepareMounts(mounts: readonly RunMount[], rooms: MountRooms): Promise<PreparedMounts> {
+  const { options } = rooms;
+  const [disk, memory] = [join(options.root, 'mounts'), join(options.execRoot, 'build')].map(folder =>
     join(folder, randomBytes(8).toString('hex')),
-  );
-  const [disk = '', memory = ''] = folders;
+  ) as [string, string];
+  const releases: (() => void)[] = [];
   const prepared: PreparedMounts = {
     binds: [],
     tmpfs: {},
     env: [],
     release: () => {
-      for (const folder of folders) {
+      for (const release of releases.splice(0)) release();
+      for (const folder of [disk, memory]) {
         rmSync(folder, { recursive: true, force: true });
         removeIfEmpty(dirname(folder));
       }
     },
   };
+  const onRelease = (work: () => void): void => void releases.push(work);
   try {
     for (const [index, mount] of mounts.entries()) {
-      await prepare(mount, prepared, { disk: join(disk, String(index)), memory, index }, sources, options);
+      const name = String(index);
+      await prepare(mount, { prepared, disk: join(disk, name), memory: join(memory, name), onRelease }, rooms);
     }
     return prepared;
   } catch (error) {
@@ -65,25 +77,26 @@ function removeIfEmpty(folder: string): void {
   if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
-async function prepare(
-  mount: RunMount,
-  prepared: PreparedMounts,
-  { disk, memory, index }: { disk: string; memory: string; index: number },
-  sources: MountSources,
-  options: Options,
-): Promise<void> {
+async function prepare(mount: RunMount, place: Place, rooms: MountRooms): Promise<void> {
+  const { prepared, disk, onRelease } = place;
   const access = mount.readonly ? 'ro' : 'rw';
   switch (mount.type) {
     case 'tmpfs':
       prepared.tmpfs[mount.target] = mount.sizeBytes === undefined ? '' : `size=${mount.sizeBytes}`;
       return;
-    case 'cache':
-      prepared.binds.push(`${cacheFolder(mount, options)}:${mount.target}:${access}`);
+    case 'cache': {
+      const fill = async (path: string): Promise<void> => {
+        if (mount.from !== '') await layOut(mount, path, rooms);
+      };
+      const { path, release } = await rooms.caches.take(mount, fill);
+      onRelease(release);
+      prepared.binds.push(`${path}:${mount.target}:${access}`);
       return;
+    }
     case 'secret':
-      return addSecret(mount, prepared, join(memory, String(index)), sources);
+      return addSecret(mount, place, rooms.sources);
     case 'bind': {
-      const source = await layOut(mount, disk, sources, options);
+      const source = await layOut(mount, disk, rooms);
       prepared.binds.push(`${source}:${mount.target}:${access}`);
       return;
     }
@@ -93,45 +106,12 @@ async function prepare(
       prepared.binds.push(`${disk}:${mount.target}:ro`);
       return;
     case 'ssh':
-      if (mount.required) throw invalidArgument('no SSH key "default" forwarded from the client');
+      return addAgent(mount, place, rooms.sources);
   }
 }
 
-/** A folder that outlives builds. What `private` asks for when it is taken is not needed: a step waits instead. */
-function cacheFolder(mount: RunMount, { root }: Options): string {
-  const name = createHash('sha256')
-    .update(mount.id || mount.target)
-    .digest('hex');
-  const folder = join(root, 'cache-mounts', name);
-  if (existsSync(folder)) return folder;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  chownSync(folder, mount.uid, mount.gid);
-  chmodSync(folder, mount.mode ?? 0o755);
-  return folder;
-}
-
-/** Runs `work` alone among the steps that lock one of these caches. */
-export function withLocks<T>(mounts: readonly RunMount[], work: () => Promise<T>): Promise<T> {
-  const names = mounts
-    .filter(({ type, sharing }) => type === 'cache' && sharing !== 'shared')
-    .map(({ id, target }) => id || target)
-    .sort();
-  return names.reduceRight((inner, name) => () => lockOf(name).run(inner), work)();
-}
-
-function lockOf(name: string): Mailbox {
-  const lock = locks.get(name) ?? new Mailbox();
-  locks.set(name, lock);
-  return lock;
-}
-
 /** It is only ever in memory: a file of a tmpfs, for as long as the step runs. */
-async function addSecret(
-  mount: RunMount,
-  prepared: PreparedMounts,
-  file: string,
-  sources: MountSources,
-): Promise<void> {
+async function addSecret(mount: RunMount, { prepared, memory }: Place, sources: MountSources): Promise<void> {
   const id = mount.id || mount.source || mount.target.split('/').at(-1) || '';
   const secret = await sources.secret(id);
   if (!secret) {
@@ -140,15 +120,36 @@ async function addSecret(
   }
   if (mount.env !== '') prepared.env.push(`${mount.env}=${secret.toString()}`);
   if (mount.env !== '' && mount.target === '') return;
-  mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
-  writeFileSync(file, secret, { mode: 0o600 });
-  chownSync(file, mount.uid, mount.gid);
-  chmodSync(file, mount.mode ?? 0o400);
-  prepared.binds.push(`${file}:${mount.target || `/run/secrets/${id}`}:ro`);
+  mkdirSync(join(memory, '..'), { recursive: true, mode: 0o700 });
+  writeFileSync(memory, secret, { mode: 0o600 });
+  chownSync(memory, mount.uid, mount.gid);
+  chmodSync(memory, mount.mode ?? 0o400);
+  prepared.binds.push(`${memory}:${mount.target || `/run/secrets/${id}`}:ro`);
 }
 
-/** Files as a tree on the disk, unpacked by descriptors; it is thrown away after the step. */
-async function layOut(mount: RunMount, folder: string, sources: MountSources, options: Options): Promise<string> {
+const agentFolder = '/run/buildkit';
+
+/** The client's agent behind a socket; the keys stay with the client. */
+async function addAgent(mount: RunMount, { prepared, memory, onRelease }: Place, sources: MountSources): Promise<void> {
+  const id = mount.id || 'default';
+  const count = prepared.binds.filter(bind => bind.includes(`:${agentFolder}/`)).length;
+  const target = mount.target || `${agentFolder}/ssh_agent.${count}`;
+  if (!prepared.env.some(variable => variable.startsWith('SSH_AUTH_SOCK='))) {
+    prepared.env.push(`SSH_AUTH_SOCK=${target}`);
+  }
+  const connect = await sources.agent(id);
+  if (!connect) {
+    if (mount.required) throw invalidArgument(`unset ssh forward key ${id}`);
+    return;
+  }
+  mkdirSync(join(memory, '..'), { recursive: true, mode: 0o711 });
+  const { uid, gid, mode = 0o600 } = mount;
+  onRelease(await serveAgent(memory, connect, { uid, gid, mode }));
+  prepared.binds.push(`${memory}:${target}`);
+}
+
+/** Files as a tree on the disk, unpacked by descriptors. */
+async function layOut(mount: RunMount, folder: string, { sources, options }: MountRooms): Promise<string> {
   const tree = await sources.files(mount.from, mount.source || '/');
   const source = tree.resolve(mount.source);
   const entry = source === undefined ? undefined : tree.get(source);
@@ -169,8 +170,13 @@ async function layOut(mount: RunMount, folder: string, sources: MountSources, op
 /** Mount points that a container makes in its image: they are none of the step's doing. */
 export const mountPoints = (mounts: readonly RunMount[]): string[] =>
   mounts.flatMap(({ type, target, id, source }) => {
-    const path = target || (type === 'secret' ? `/run/secrets/${id || source}` : '');
-    const parts = cleanPath(path).split('/').filter(Boolean);
+    const defaults: Readonly<Record<string, string>> = {
+      secret: `/run/secrets/${id || source}`,
+      ssh: `${agentFolder}/ssh_agent.0`,
+    };
+    const parts = cleanPath(target || (defaults[type] ?? ''))
+      .split('/')
+      .filter(Boolean);
     return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
   });
 

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { dockerfileError } from './dockerfile/failure.ts';
+import { stepError } from './dockerfile/failure.ts';
 
 /** `RUN --mount=…`, read. */
 export interface RunMount {
@@ -34,17 +34,17 @@ export function parseMount(text: string, workingDir: string, line: number): RunM
     }),
   );
   for (const key of fields.keys()) {
-    if (!known.includes(key)) throw dockerfileError(`unexpected key '${key}' in '${text}'`, line);
+    if (!known.includes(key)) throw stepError(`unexpected key '${key}' in '${text}'`, line);
   }
   const type = fields.get('type') || 'bind';
-  if (!isType(type)) throw dockerfileError(`unsupported mount type ${JSON.stringify(type)}`, line);
+  if (!isType(type)) throw stepError(`unsupported mount type ${JSON.stringify(type)}`, line);
   const flag = (name: string): boolean | undefined => booleanOf(fields.get(name), name, line);
   const sharing = fields.get('sharing') || 'shared';
   if (sharing !== 'shared' && sharing !== 'private' && sharing !== 'locked') {
-    throw dockerfileError(`unsupported sharing value ${JSON.stringify(sharing)}`, line);
+    throw stepError(`unsupported sharing value ${JSON.stringify(sharing)}`, line);
   }
   const target = fields.get('target') ?? '';
-  if (target === '' && type !== 'secret' && type !== 'ssh') throw dockerfileError(`invalid mount target ""`, line);
+  if (target === '' && type !== 'secret' && type !== 'ssh') throw stepError(`invalid mount target ""`, line);
   const number = (name: string, base = 10): number | undefined => numberOf(fields.get(name), base, name, line);
   const id = fields.get('id') ?? '';
   const writable = flag('readwrite');
@@ -97,19 +97,19 @@ function booleanOf(text: string | undefined, name: string, line: number): boolea
   if (text === undefined) return undefined;
   if (text === '' || text === 'true' || text === '1') return true;
   if (text === 'false' || text === '0') return false;
-  throw dockerfileError(`invalid value for ${name}: ${text}`, line);
+  throw stepError(`invalid value for ${name}: ${text}`, line);
 }
 
 function numberOf(text: string | undefined, base: number, name: string, line: number): number | undefined {
   if (text === undefined) return undefined;
   const number = Number.parseInt(text, base);
-  if (!Number.isInteger(number) || number < 0) throw dockerfileError(`invalid value ${text} for ${name}`, line);
+  if (!Number.isInteger(number) || number < 0) throw stepError(`invalid value ${text} for ${name}`, line);
   return number;
 }
 
 function sizeOf(text: string | undefined, line: number): number | undefined {
   if (text === undefined) return undefined;
   const [, digits, unit = ''] = /^(\d+)([bkmg]?)b?$/i.exec(text) ?? [];
-  if (digits === undefined) throw dockerfileError(`invalid value for size: ${text}`, line);
+  if (digits === undefined) throw stepError(`invalid value for size: ${text}`, line);
   return Number(digits) * (units[unit.toLowerCase()] ?? 1);
 }

@@ -4,10 +4,11 @@ import type { ContainerRef } from '../../contracts/brand.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import { cancelled, EngineError } from '../../contracts/errors.ts';
 import type { Image } from '../images/index.ts';
+import type { CacheMounts } from './cache-mounts.ts';
 import type { BuilderOptions, StepContainer, StepContainers, StepWatcher } from './contract.ts';
 import { cleanPath } from './file-tree.ts';
 import { commitStep } from './layers.ts';
-import { hostConfigOf, type MountSources, mountPoints, prepareMounts, withLocks } from './prepared-mounts.ts';
+import { hostConfigOf, type MountSources, mountPoints, prepareMounts } from './prepared-mounts.ts';
 import type { RunMount } from './run-mounts.ts';
 
 /** A command that ended badly. */
@@ -44,14 +45,15 @@ export interface RunRequest {
 
 export interface RunRooms {
   options: BuilderOptions;
+  caches: CacheMounts;
   sources: MountSources;
   signal: AbortSignal;
 }
 
 /** Runs the command in a container and keeps what it changed. @throws CommandFailed */
 export async function runStep(request: RunRequest, watcher: StepWatcher, rooms: RunRooms): Promise<Image> {
-  return withLocks(request.mounts, async () => {
-    const prepared = await prepareMounts(request.mounts, rooms.sources, rooms.options);
+  return rooms.caches.alone(request.mounts, async () => {
+    const prepared = await prepareMounts(request.mounts, rooms);
     try {
       const host = hostConfigOf(request.host, prepared, request.network);
       return await inContainer({ ...request, host, env: [...request.env, ...prepared.env] }, watcher, rooms);

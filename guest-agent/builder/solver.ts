@@ -4,22 +4,31 @@ import { type Image, ownPlatform } from '../images/index.ts';
 import { declareArgs, metaArgsOf, platformArgs } from './args.ts';
 import type { BuildSources } from './build-sources.ts';
 import type { StepCache } from './cache.ts';
+import type { CacheMounts } from './cache-mounts.ts';
 import type { BuilderOptions, BuildRequest, BuildWatcher } from './contract.ts';
-import { expandWord } from './dockerfile/expand.ts';
+import { type Expansion, expandWord } from './dockerfile/expand.ts';
 import { stepError } from './dockerfile/failure.ts';
 import { type Instruction, parseInstruction } from './dockerfile/lines.ts';
 import { type Dockerfile, findStage, type Stage, sourcesOf, targetStage } from './dockerfile/stages.ts';
+import { stageFindings } from './lint-stage.ts';
+import type { Linter } from './linter.ts';
 import { applyMetadata } from './metadata.ts';
-import { imageWords, type StageState } from './state.ts';
-import { fileSteps, type StepContext } from './steps.ts';
+import { freshStage, imageWords, lookupIn, namesIn, type StageState } from './state.ts';
+import { namesStages, shownNumber, shownText } from './step-name.ts';
+import { fileSteps, type StepContext, usualPath } from './steps.ts';
+import { surveyStep } from './survey-step.ts';
 
 export interface SolverRooms {
   options: BuilderOptions;
   cache: StepCache;
+  caches: CacheMounts;
   sources: BuildSources;
   request: BuildRequest;
   watcher: BuildWatcher;
   signal: AbortSignal;
+  linter: Linter;
+  /** Nothing is made: stages are only gone through, for what can be said of them. */
+  dry: boolean;
 }
 
 /** What each stage's instructions are by number, for `[base 2/4]`. */
@@ -39,6 +48,8 @@ export class Solver {
   readonly #meta: ReadonlyMap<string, string>;
   readonly #target: Stage;
   readonly #platform: Platform;
+  /** Images that progress has shown already: stages on the same one share it. */
+  readonly #shownBases = new Set<string>();
 
   /** @throws invalid-argument when the target is not there */
   constructor(dockerfile: Dockerfile, rooms: SolverRooms) {
@@ -49,6 +60,11 @@ export class Solver {
     const predefined = platformArgs(ownPlatform(), this.#platform);
     const { metaArgs, escapeMark } = dockerfile;
     this.#meta = metaArgsOf(metaArgs, rooms.request.args, predefined, escapeMark);
+  }
+
+  /** Goes through all stages, whether the target needs them or not; nothing is made. @throws what is wrong with them */
+  async survey(): Promise<void> {
+    for (const stage of this.#dockerfile.stages) await this.stage(stage);
   }
 
   async solve(): Promise<StageState> {
@@ -72,7 +88,8 @@ export class Solver {
   }
 
   async #build(stage: Stage): Promise<StageState> {
-    const { request } = this.#rooms;
+    const { request, linter } = this.#rooms;
+    for (const finding of stageFindings(stage, this.#dockerfile.escapeMark)) linter.found(finding);
     if (request.serial) for (const needed of this.#needs(stage)) await this.stage(needed);
     else for (const needed of this.#needs(stage)) void this.stage(needed);
     const base = this.#expanded(stage, stage.base);
@@ -103,7 +120,7 @@ export class Solver {
   }
 
   #numberingOf(stage: Stage, base: string): Numbering {
-    const many = this.#dockerfile.stages.length > 1;
+    const many = namesStages(this.#dockerfile.stages);
     const own = findStage(this.#dockerfile.stages, base, stage.index) || base === 'scratch' ? 0 : 1;
     const total = stage.instructions.filter(isStep).length + own;
     return { prefix: many ? `${stage.name || `stage-${stage.index}`} ` : '', total, at: 0 };
@@ -114,29 +131,32 @@ export class Solver {
     const platform = stage.platform
       ? this.#rooms.sources.platformOf(this.#expanded(stage, stage.platform))
       : this.#platform;
-    const empty = { args: new Map<string, string>(), author: undefined, history: [], platform };
+    const empty = { ...freshStage, author: undefined, history: [], platform };
     const earlier = this.findStage(base, stage);
-    if (earlier) return { ...(await this.stage(earlier)), args: new Map() };
-    if (base === 'scratch') return { ...empty, root: undefined, config: {}, created: new Date(0).toISOString() };
-    const image = await this.#baseImage(base, platform);
-    const step = this.#rooms.watcher.step({
-      name: `[${numbering.prefix}${++numbering.at}/${numbering.total}] FROM ${image.shown}`,
-      text: stage.from.text,
-      line: stage.from.line,
-    });
-    step.done({ cached: true, imageId: image.image.id });
-    return stateOf(image.image, platform);
+    if (earlier) return { ...(await this.stage(earlier)), ...freshStage };
+    if (base === 'scratch')
+      return { ...empty, root: undefined, config: configOfScratch, created: new Date(0).toISOString() };
+    const { image, shown, named } = await this.#baseImage(base, platform);
+    const number = shownNumber(numbering.prefix, numbering.at + 1, numbering.total);
+    if (!named) numbering.at++;
+    if (!this.#shownBases.has(image.id)) {
+      this.#shownBases.add(image.id);
+      const name = named ? `[context ${base}] ${named}` : `${number}FROM ${shown}`;
+      const step = this.#rooms.watcher.step({ name, text: stage.from.text, line: stage.from.line });
+      step.done({ cached: true, imageId: image.id });
+    }
+    return stateOf(image, platform);
   }
 
-  async #baseImage(base: string, platform: Platform): Promise<{ image: Image; shown: string }> {
+  async #baseImage(base: string, platform: Platform): Promise<{ image: Image; shown: string; named?: string }> {
     const { sources } = this.#rooms;
     const named = await sources.named(base);
     if (named !== undefined && typeof named !== 'string') {
       throw invalidArgument(`the build context ${base} is a directory, and FROM needs an image`);
     }
     const name = named ?? base;
-    const image = await sources.image(name, platform);
-    return { image, shown: sources.shownName(name) };
+    const image = await sources.image(name, platform, named === undefined ? undefined : base);
+    return { image, shown: sources.shownName(name), ...(named === undefined ? {} : { named }) };
   }
 
   #trigger(text: string, stage: Stage): Instruction {
@@ -150,19 +170,23 @@ export class Solver {
     { stage, numbering }: { stage: Stage; numbering: Numbering },
   ): Promise<StageState> {
     const { escapeMark } = this.#dockerfile;
+    const { dry, request } = this.#rooms;
     this.#tellInstruction(instruction.text);
+    const expansion = this.#expansion(state, instruction);
     const step = fileSteps[instruction.keyword];
     try {
+      if (step && dry) return surveyStep(state, instruction, expansion);
       if (step) {
-        const name = `[${numbering.prefix}${++numbering.at}/${numbering.total}] ${instruction.text}`;
-        const { next, cached } = await step(state, instruction, this.#context(stage, name));
+        const number = shownNumber(numbering.prefix, ++numbering.at, numbering.total);
+        const name = `${number}${shownText(instruction, state, escapeMark)}`;
+        const { next, cached } = await step(state, instruction, this.#context(stage, name, expansion));
         this.#tellDone(next, cached);
         return next;
       }
       const next =
         instruction.keyword === 'ARG'
-          ? declareArgs(state, instruction, this.#rooms.request.args, this.#meta, escapeMark)
-          : (applyMetadata(state, instruction, escapeMark) ?? state);
+          ? declareArgs(state, instruction, request.args, this.#meta, expansion)
+          : (applyMetadata(state, instruction, expansion) ?? state);
       this.#tellDone(next, false);
       return next;
     } catch (error) {
@@ -170,11 +194,19 @@ export class Solver {
     }
   }
 
-  #context(stage: Stage, name: string): StepContext {
+  #expansion(state: StageState, instruction: Instruction): Expansion {
+    const unset = (name: string): void => {
+      if (!state.declared.includes(name)) this.#rooms.linter.undefinedVariable(name, namesIn(state), instruction);
+    };
+    return { lookup: lookupIn(state), escapeMark: this.#dockerfile.escapeMark, unset };
+  }
+
+  #context(stage: Stage, name: string, expansion: Expansion): StepContext {
     const { request } = this.#rooms;
     return {
       ...this.#rooms,
       escapeMark: this.#dockerfile.escapeMark,
+      expansion,
       name,
       fresh: request.noCache || request.noCacheFilter.includes(stage.name || String(stage.index)),
       rootOf: async from => {
@@ -206,6 +238,9 @@ export class Solver {
   }
 }
 
+/** As BuildKit begins an image of nothing. */
+const configOfScratch: ImageRunConfig = { Env: [usualPath], WorkingDir: '/' };
+
 function stateOf(image: Image, platform: Platform): StageState {
   const { config, author, history } = image.config;
   const { architecture, os, variant } = image.config;
@@ -213,7 +248,7 @@ function stateOf(image: Image, platform: Platform): StageState {
     root: image,
     config: (config ?? {}) as ImageRunConfig,
     author: author || undefined,
-    args: new Map(),
+    ...freshStage,
     history: history ?? [],
     platform: { ...platform, architecture, os, ...(variant ? { variant } : {}) },
     created: image.config.created ?? new Date(0).toISOString(),

@@ -8,8 +8,13 @@ export interface StageState {
   readonly root: Image | undefined;
   readonly config: ImageRunConfig;
   readonly author: string | undefined;
-  /** ARGs of this stage that have a value. */
+  /** ARGs of this stage that have a value; an ENV that came later took its name away. */
   readonly args: ReadonlyMap<string, string>;
+  /** Names of all ARGs of this stage, in their order. */
+  readonly declared: readonly string[];
+  /** CMD stands in this stage: ENTRYPOINT leaves it. */
+  readonly ownCommand: boolean;
+
   readonly history: readonly HistoryEntry[];
   readonly platform: Platform;
   /** When the newest of its files' layers was made, RFC 3339: a cached build gives the same image again. */
@@ -22,13 +27,22 @@ export function withVariable(env: readonly string[], name: string, value: string
   return at === -1 ? [...env, `${name}=${value}`] : env.with(at, `${name}=${value}`);
 }
 
-/** What `$name` is in this stage: ENV wins over ARG. */
+/** What `$name` is in this stage: of ENV and ARG the later one. */
 export const lookupIn =
-  ({ config, args }: StageState): Lookup =>
+  ({ config, args }: Pick<StageState, 'config' | 'args'>): Lookup =>
   name => {
     const variable = (config.Env ?? []).find(each => each.startsWith(`${name}=`));
-    return variable === undefined ? args.get(name) : variable.slice(name.length + 1);
+    return args.get(name) ?? variable?.slice(name.length + 1);
   };
+
+/** Names of all that has a value here. */
+export const namesIn = ({ config, args }: StageState): string[] => [
+  ...(config.Env ?? []).map(variable => variable.split('=', 1)[0] ?? ''),
+  ...args.keys(),
+];
+
+/** A stage's beginning: what nothing has been said of yet. */
+export const freshStage = { args: new Map<string, string>(), declared: [], ownCommand: false } as const;
 
 /** With a step of the history that changed no file, or, once `root` is told, one that did. */
 export function withStep(state: StageState, createdBy: string, root?: Image): StageState {

@@ -3,6 +3,7 @@ import type { Image } from '../images/index.ts';
 import { proxiesOf } from './args.ts';
 import type { BuildSources } from './build-sources.ts';
 import { cacheKey, type StepCache } from './cache.ts';
+import type { CacheMounts } from './cache-mounts.ts';
 import type { BuilderOptions, BuildRequest, BuildWatcher, StepWatcher } from './contract.ts';
 import { copyStep, workdirStep } from './copy-step.ts';
 import { booleanFlag, flagValue, flagValues, jsonList, wordsOf } from './dockerfile/arguments.ts';
@@ -21,11 +22,14 @@ import { lookupIn, type StageState, withStep } from './state.ts';
 export interface StepContext {
   options: BuilderOptions;
   cache: StepCache;
+  caches: CacheMounts;
   sources: BuildSources;
   request: BuildRequest;
   watcher: BuildWatcher;
   signal: AbortSignal;
   escapeMark: string;
+  /** How words of the instruction are expanded. */
+  expansion: Expansion;
   /** `[2/4] RUN …` */
   name: string;
   /** The cache is not asked. */
@@ -39,11 +43,6 @@ export type Step = (
   instruction: Instruction,
   context: StepContext,
 ) => Promise<{ next: StageState; cached: boolean }>;
-
-const expansionOf = (state: StageState, { escapeMark }: StepContext): Expansion => ({
-  lookup: lookupIn(state),
-  escapeMark,
-});
 
 /** Tells of the step, and takes its result from the cache if it is there. */
 async function cachedStep(
@@ -70,7 +69,7 @@ function commandOf(state: StageState, { rest, heredocs }: Instruction): { args: 
   const list = jsonList(rest);
   if (list) return { args: list, scripts: [] };
   const [only] = heredocs;
-  if (only && heredocs.length === 1 && heredocOf(rest)) {
+  if (only && heredocs.length === 1 && !/\s/.test(rest)) {
     if (!only.content.startsWith('#!')) return { args: [...shellOf(state), only.content], scripts: [] };
     const path = `/dev/pipes/${only.name}`;
     return { args: [...shellOf(state), path], scripts: [scriptMount(path, only.content)] };
@@ -79,30 +78,41 @@ function commandOf(state: StageState, { rest, heredocs }: Instruction): { args: 
   return { args: [...shellOf(state), `${rest}${documents}`], scripts: [] };
 }
 
-const run: Step = (state, instruction, context) => {
+/** What a mount shows, as far as a step's result depends on it: files of the context, or the layers of an image. */
+async function seenBy({ type, from, source }: RunMount, context: StepContext): Promise<unknown> {
+  if ((type !== 'bind' && type !== 'cache') || (type === 'cache' && from === '')) return '';
+  const tree = await treeOf(from, context);
+  if (!tree) return (await context.rootOf(from))?.topChainId ?? '';
+  return fingerprint(selectFiles(tree, { sources: [source || '/'], exclude: [], parents: false }));
+}
+
+const run: Step = async (state, instruction, context) => {
   const { request, options, sources, signal } = context;
-  const expansion = expansionOf(state, context);
+  const { expansion } = context;
   const { args, scripts } = commandOf(state, instruction);
   const workingDir = state.config.WorkingDir || '/';
   const asked = flagValues(instruction, 'mount').map(text =>
-    parseMount(expandWord(text, expansion), workingDir, instruction.line),
+    parseMount(expandWord(text, { ...expansion, unset: () => undefined }), workingDir, instruction.line),
   );
   const mounts = [...asked, ...scripts];
-  const env = state.config.Env ?? [];
-  const own = [...state.args].filter(([name]) => !env.some(each => each.startsWith(`${name}=`)));
-  const declared = own.map(pair => pair.join('='));
+  const shadowed = (variable: string): boolean => state.args.has(variable.split('=', 1)[0] ?? '');
+  const env = (state.config.Env ?? []).filter(variable => !shadowed(variable));
+  const own = [...state.args].map(pair => pair.join('='));
+  const lookup = lookupIn(state);
+  const declared = state.declared.map(name => `${name}=${lookup(name) ?? ''}`);
   const network = flagValue(instruction, 'network');
   const privileged = flagValue(instruction, 'security') === 'insecure';
   const counted = declared.length > 0 ? `|${declared.length} ${declared.join(' ')} ` : '';
   const createdBy = `RUN ${counted}${args.join(' ')} # buildkit`;
   const user = state.config.User ?? '';
-  const key = ['RUN', args, [...env, ...declared], user, workingDir, mounts, network ?? '', privileged];
+  const seen = await toldOnFailure(instruction, context, () => Promise.all(mounts.map(each => seenBy(each, context))));
+  const key = ['RUN', args, [...env, ...own], user, workingDir, mounts, network ?? '', privileged, seen];
   return cachedStep({ instruction, key, createdBy }, state, context, watcher =>
     runStep(
       {
         parent: state.root,
         args,
-        env: withPath([...env, ...declared]),
+        env: withPath([...env, ...own]),
         passingEnv: proxiesOf(request.args),
         user,
         workingDir,
@@ -116,26 +126,42 @@ const run: Step = (state, instruction, context) => {
       {
         options,
         signal,
-        sources: { files: (from, source) => filesFrom(from, [source], context), secret: id => sources.secret(id) },
+        caches: context.caches,
+        sources: {
+          files: (from, source) => filesFrom(from, [source], context),
+          secret: id => sources.secret(id),
+          agent: id => sources.agent(id),
+        },
       },
     ),
   );
 };
 
-const usualPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Where programs are when nobody says. */
+export const usualPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const withPath = (env: string[]): string[] => (env.some(each => each.startsWith('PATH=')) ? env : [...env, usualPath]);
 
 /** Files of the context, a named one, a stage or an image. */
 async function filesFrom(from: string, paths: readonly string[], context: StepContext): Promise<FileTree> {
-  if (from === '') return context.sources.context();
-  const named = await context.sources.named(from);
-  if (named instanceof FileTree) return named;
-  return context.sources.filesOf(await context.rootOf(from), paths);
+  return (await treeOf(from, context)) ?? context.sources.filesOf(await context.rootOf(from), paths);
 }
+
+/** The context or a named one; undefined for what is an image or a stage. */
+async function treeOf(from: string, { sources }: StepContext): Promise<FileTree | undefined> {
+  if (from === '') return sources.context();
+  const named = await sources.named(from);
+  return named instanceof FileTree ? named : undefined;
+}
+
+/** History has a here-document by its name alone. */
+const saidOf = (word: string): string => {
+  const heredoc = heredocOf(word);
+  return heredoc ? `<<${heredoc.name}` : word;
+};
 
 const copy: Step = async (state, instruction, context) => {
   const { sources: rooms } = context;
-  const expansion = expansionOf(state, context);
+  const { expansion } = context;
   const words = wordsOf(instruction, context.escapeMark);
   const expanded = words.map(word => (heredocOf(word) ? word : expandWord(word, expansion)));
   const destination = expanded.at(-1) ?? '';
@@ -153,15 +179,19 @@ const copy: Step = async (state, instruction, context) => {
   );
   const exclude = flagValues(instruction, 'exclude').map(value => expandWord(value, expansion));
   const parents = booleanFlag(instruction, 'parents');
-  const selected = toldOnFailure(instruction, context, () => selectFiles(tree, { sources, exclude, parents }));
+  const selected = await toldOnFailure(instruction, context, () => selectFiles(tree, { sources, exclude, parents }));
   const slash = /(^|\/)\.?$/.test(destination) ? '/' : '';
   const target = `${posix.join(workdirOf(state, destination))}${slash}`.replace(/\/+$/, '/');
   const unpack = instruction.keyword === 'ADD' && flagValue(instruction, 'unpack') !== 'false';
   const [chown, chmod] = [flag('chown'), flag('chmod')];
   const key = [instruction.keyword, fingerprint(selected), target, chown ?? '', chmod ?? '', unpack];
-  const dressed = [chown === undefined ? '' : `--chown=${chown}`, chmod === undefined ? '' : `--chmod=${chmod}`];
-  const said = [instruction.keyword, ...dressed, ...named, destination];
-  const createdBy = `${said.filter(Boolean).join(' ')} # buildkit`;
+  const dressed = [
+    ...(parents ? ['--parents'] : []),
+    ...(chown === undefined ? [] : [`--chown=${chown}`]),
+    ...(chmod === undefined ? [] : [`--chmod=${chmod}`]),
+  ];
+  const said = [instruction.keyword, ...dressed, ...named.map(saidOf), destination];
+  const createdBy = `${said.join(' ')} # buildkit`;
   return cachedStep({ instruction, key, createdBy }, state, context, () =>
     copyStep(
       {
@@ -181,9 +211,13 @@ const copy: Step = async (state, instruction, context) => {
 };
 
 /** A step that fails before it begins is a step all the same. */
-function toldOnFailure<T>(instruction: Instruction, { watcher, name }: StepContext, work: () => T): T {
+async function toldOnFailure<T>(
+  instruction: Instruction,
+  { watcher, name }: StepContext,
+  work: () => T | Promise<T>,
+): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     watcher.step({ name, text: instruction.text, line: instruction.line }).failed(error);
     throw error;
@@ -244,7 +278,7 @@ async function mixed(
 }
 
 const workdir: Step = (state, instruction, context) => {
-  const path = workdirOf(state, expandWord(instruction.rest, expansionOf(state, context)));
+  const path = workdirOf(state, expandWord(instruction.rest, context.expansion));
   const createdBy = `WORKDIR ${path}`;
   const user = state.config.User ?? '';
   const inside = { ...state, config: { ...state.config, WorkingDir: path } };

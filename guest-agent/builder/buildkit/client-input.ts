@@ -1,5 +1,6 @@
 import type { AuthConfig } from '../../../contracts/docker/common.ts';
 import { invalidArgument, notFound, notImplemented } from '../../../contracts/errors.ts';
+import type { AgentCall } from '../agent-socket.ts';
 import type { BuildInput } from '../contract.ts';
 import { readIgnoreFile } from '../dockerfile/ignore.ts';
 import { FileTree } from '../file-tree.ts';
@@ -58,8 +59,17 @@ export class ClientInput implements BuildInput {
   }
 
   async context(): Promise<FileTree> {
-    const exclude = this.#ignore ?? (await this.#readIgnore());
-    return this.#bring('[internal] load build context', this.#client.options.contextkey || 'context', exclude);
+    const exclude = await this.ignored();
+    return this.#bring('[internal] load build context', this.#contextName, exclude);
+  }
+
+  async ignored(): Promise<readonly string[]> {
+    this.#ignore ??= await this.#readIgnore('[internal]', this.#contextName);
+    return this.#ignore;
+  }
+
+  get #contextName(): string {
+    return this.#client.options.contextkey || 'context';
   }
 
   async named(name: string): Promise<FileTree | string | undefined> {
@@ -67,7 +77,10 @@ export class ClientInput implements BuildInput {
     if (value === undefined) return undefined;
     const [, scheme = '', rest = ''] = /^([\w-]+):(?:\/\/)?(.*)$/.exec(value) ?? [];
     if (scheme === 'docker-image') return rest;
-    if (scheme === 'local') return this.#bring(`[context ${name}] load from client`, rest, []);
+    if (scheme === 'local') {
+      const exclude = await this.#readIgnore(`[context ${name}]`, rest);
+      return this.#bring(`[context ${name}] load from client`, rest, exclude);
+    }
     throw notImplemented(`the build context ${name}=${value} is not part of Berth yet`);
   }
 
@@ -94,18 +107,33 @@ export class ClientInput implements BuildInput {
       );
       return Buffer.from(decode<{ data: Uint8Array }>('GetSecretResponse', answer).data);
     } catch (error) {
-      const absent =
-        error instanceof GrpcError && (error.code === codes.notFound || error.code === codes.unimplemented);
-      if (absent) return undefined;
+      if (isAbsent(error)) return undefined;
       throw error;
     }
   }
 
-  async #readIgnore(): Promise<readonly string[]> {
-    const told = this.#client.progress.step({ name: '[internal] load .dockerignore', text: '', line: undefined });
+  async agent(id: string): Promise<(() => AgentCall) | undefined> {
+    const { session } = this.#client;
+    try {
+      await session.unary('/moby.sshforward.v1.SSH/CheckAgent', encode('CheckAgentRequest', { ID: id }));
+    } catch (error) {
+      if (isAbsent(error) || (error instanceof GrpcError && error.code === codes.unknown)) return undefined;
+      throw error;
+    }
+    return () => {
+      const call = session.call('/moby.sshforward.v1.SSH/ForwardAgent', { 'buildkit.ssh.id': id });
+      return {
+        send: data => call.send(encode('BytesMessage', { data })),
+        end: () => call.end(),
+        answers: bytesOf(call.messages),
+      };
+    };
+  }
+
+  async #readIgnore(prefix: string, name: string): Promise<readonly string[]> {
+    const told = this.#client.progress.step({ name: `${prefix} load .dockerignore`, text: '', line: undefined });
     const tree = this.#tree();
     try {
-      const name = this.#client.options.contextkey || 'context';
       const bytes = await this.#sync({ name, include: ['.dockerignore'] }, tree);
       told.status('transferring context:', bytes, bytes);
       const file = tree.get('.dockerignore');
@@ -157,6 +185,13 @@ export class ClientInput implements BuildInput {
   #tree(): FileTree {
     return new FileTree(this.#client.scratch);
   }
+}
+
+const isAbsent = (error: unknown): boolean =>
+  error instanceof GrpcError && (error.code === codes.notFound || error.code === codes.unimplemented);
+
+async function* bytesOf(messages: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
+  for await (const message of messages) yield decode<{ data: Uint8Array }>('BytesMessage', message).data;
 }
 
 /** A context that the engine would have to fetch itself. */

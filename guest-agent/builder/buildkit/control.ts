@@ -5,7 +5,7 @@ import type { Builder } from '../builder.ts';
 import type { CacheRecord } from '../cache.ts';
 import { toPruneRequest } from '../prune.ts';
 import { type ExportRequest, exportImage } from './exports.ts';
-import { runFrontend } from './frontend.ts';
+import { type FrontendRun, runFrontend, withSource } from './frontend.ts';
 import { KeptContexts } from './kept-contexts.ts';
 import { decode, encode, timestampOf } from './messages.ts';
 import { Progress } from './progress.ts';
@@ -13,6 +13,7 @@ import type { FrontendOptions } from './request.ts';
 import { type GrpcCall, type GrpcHandler, onlyMessage } from './server.ts';
 import type { Sessions } from './session.ts';
 import { GrpcError, codes as grpcCodes } from './status.ts';
+import { runSubrequest } from './subrequests.ts';
 
 interface SolveRequest extends ExportRequest {
   Ref: string;
@@ -129,14 +130,12 @@ export class Control {
 
   async #run(request: SolveRequest, frontend: string, options: FrontendOptions, signal: AbortSignal): Promise<Image> {
     if (frontend !== 'dockerfile.v0') throw notImplemented(`the frontend ${frontend} is not part of Berth yet`);
+    return runFrontend(this.#builder, await this.#frontendRun(request, options, signal));
+  }
+
+  async #frontendRun(request: SolveRequest, options: FrontendOptions, signal: AbortSignal): Promise<FrontendRun> {
     const session = await this.#sessions.get(request.Session);
-    return runFrontend(this.#builder, {
-      session,
-      options,
-      progress: this.#progressOf(request.Ref),
-      signal,
-      kept: this.#kept,
-    });
+    return { session, options, progress: this.#progressOf(request.Ref), signal, kept: this.#kept };
   }
 
   async #bridgeSolve(call: GrpcCall): Promise<void> {
@@ -145,6 +144,14 @@ export class Control {
     if (!asked.Frontend) {
       if (asked.Definition.length > 0) throw notImplemented('LLB of a client is not part of Berth yet');
       return call.send(encode('BridgeSolveResponse', { result: {} }));
+    }
+    const subrequest = asked.FrontendOpt.requestid;
+    if (subrequest) {
+      const run = await this.#frontendRun(bridged.request, asked.FrontendOpt, call.signal);
+      const metadata = await runSubrequest(subrequest, this.#builder, run).catch(error => {
+        throw withSource(error, run.progress);
+      });
+      return call.send(encode('BridgeSolveResponse', { result: { metadata } }));
     }
     bridged.image = await this.#run(bridged.request, asked.Frontend, asked.FrontendOpt, call.signal);
     await call.send(encode('BridgeSolveResponse', { result: { ref: { id: bridged.image.id } } }));

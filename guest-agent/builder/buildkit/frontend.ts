@@ -32,7 +32,7 @@ export async function runFrontend(builder: Builder, run: FrontendRun): Promise<I
 }
 
 /** Adds the file and the lines, as a detail that clients draw. */
-function withSource(error: unknown, { source }: Progress): GrpcError {
+export function withSource(error: unknown, { source }: Progress): GrpcError {
   const instruction = placeOf(error);
   const first = instruction?.line ?? (error instanceof DockerfileError ? error.line : undefined);
   const { code: own } = toGrpcError(error);

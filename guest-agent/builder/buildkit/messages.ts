@@ -111,6 +111,7 @@ const shapes: Readonly<Record<string, Shape>> = {
   CredentialsResponse: { Username: '1 string', Secret: '2 string' },
   GetSecretRequest: { ID: '1 string' },
   GetSecretResponse: { data: '1 bytes' },
+  CheckAgentRequest: { ID: '1 string' },
   BytesMessage: { data: '1 bytes' },
 };
 

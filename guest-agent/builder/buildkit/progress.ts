@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { messageOf } from '../../../contracts/errors.ts';
 import type { BuildWarning, BuildWatcher, StepNews, StepWatcher } from '../contract.ts';
+import { ruleAddress, ruleDescriptions } from '../lint-rules.ts';
 import { encode, timestampOf } from './messages.ts';
 
 /** What a client draws: vertices, their logs, transfers and warnings, as encoded StatusResponses in their order. */
@@ -57,17 +58,18 @@ export class Progress implements BuildWatcher {
     };
   }
 
-  warning({ rule, message, line }: BuildWarning): void {
-    const place = { line: line ?? 1, character: 0 };
+  warning({ rule, message, line, endLine }: BuildWarning): void {
+    const [start, end] = [line, endLine].map(each => ({ line: each, character: 0 }));
     this.#tell({
       warnings: [
         {
           vertex: this.definition,
           level: 1,
-          short: Buffer.from(`${rule}: ${message}${line === undefined ? '' : ` (line ${line})`}`),
-          url: `https://docs.docker.com/go/dockerfile/rule/${toKebab(rule)}/`,
+          short: Buffer.from(`${rule}: ${message} (line ${line})`),
+          detail: [Buffer.from(ruleDescriptions[rule] ?? '')],
+          url: ruleAddress(rule),
           ...(this.source ? { info: { ...this.source, language: 'Dockerfile' } } : {}),
-          ranges: [{ start: place, end: place }],
+          ranges: [{ start, end }],
         },
       ],
     });
@@ -99,10 +101,3 @@ export class Progress implements BuildWatcher {
     this.#wake();
   }
 }
-
-/** `JSONArgsRecommended` → `json-args-recommended`. */
-const toKebab = (rule: string): string =>
-  rule
-    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1-$2')
-    .replace(/([a-z])([A-Z])/g, '$1-$2')
-    .toLowerCase();

@@ -1,4 +1,4 @@
-import { dockerfileError } from './failure.ts';
+import { stepError } from './failure.ts';
 import { rawWords } from './heredoc.ts';
 import type { Instruction } from './lines.ts';
 
@@ -22,14 +22,14 @@ export function pairsOf({ keyword, rest, line }: Instruction, escapeMark: string
   const words = rawWords(rest, escapeMark);
   if (!words[0]?.includes('=')) {
     const [, name = '', value] = /^(\S+)\s+([\s\S]*)$/.exec(rest) ?? [];
-    if (value === undefined) throw dockerfileError(`${keyword} must have two arguments`, line);
+    if (value === undefined) throw stepError(`${keyword} must have two arguments`, line);
     return [[name, value]];
   }
   return words.map(word => {
     const at = word.indexOf('=');
     if (at === -1) {
       const wanted = 'Must be of the form: name=value';
-      throw dockerfileError(`Syntax error - can't find = in ${JSON.stringify(word)}. ${wanted}`, line);
+      throw stepError(`Syntax error - can't find = in ${JSON.stringify(word)}. ${wanted}`, line);
     }
     return [word.slice(0, at), word.slice(at + 1)];
   });

@@ -85,14 +85,17 @@ function checkTrigger({ rest, line }: Instruction, escapeMark: string): void {
   checkInstruction({ ...trigger, line, endLine: line, heredocs: [] }, escapeMark);
 }
 
-/** ` (did you mean x?)` for a word that is nearly one of those. */
-export function suggestion(word: string, known: readonly string[]): string {
+/** ` (did you mean x?)` for a word that is nearly one of those; `mark` stands before it. */
+export function suggestion(word: string, known: readonly string[], mark = ''): string {
   const nearest = known
     .map(name => ({ name, distance: distanceOf(word.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ name, distance }) => distance <= Math.max(2, Math.floor(name.length / 3)) && distance < name.length)
+    .filter(({ distance }) => distance < closeEnough)
     .sort((left, right) => left.distance - right.distance)[0];
-  return nearest ? ` (did you mean ${nearest.name}?)` : '';
+  return nearest ? ` (did you mean ${mark}${nearest.name}?)` : '';
 }
+
+/** Changes of a letter by which what was meant may differ. */
+const closeEnough = 3;
 
 /** Levenshtein's. */
 function distanceOf(left: string, right: string): number {

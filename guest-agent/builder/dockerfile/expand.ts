@@ -9,6 +9,10 @@ export interface Expansion {
   escapeMark: string;
   /** Quotes and escapes stay: for text that a shell will read again, and for here-documents. */
   keepQuotes?: boolean;
+  /** What is unset stays as it was typed: for text that is only shown. */
+  keepUnset?: boolean;
+  /** Told of names that nothing is known of. */
+  unset?(name: string): void;
 }
 
 class Reader {
@@ -137,13 +141,20 @@ class Expander {
   #dollar(): string {
     if (this.#reader.peek !== '{') {
       const name = this.#name();
-      return name === '' ? '$' : (this.#expansion.lookup(name) ?? '');
+      return name === '' ? '$' : this.#plain(name, `$${name}`);
     }
     this.#reader.next();
     const name = this.#name();
     if (name === '') throw new Error('syntax error: bad substitution');
     if (this.#reader.done) throw new Error("syntax error: missing '}'");
     return this.#modified(name, this.#reader.next());
+  }
+
+  #plain(name: string, typed: string): string {
+    const value = this.#expansion.lookup(name);
+    if (value !== undefined) return value;
+    this.#expansion.unset?.(name);
+    return this.#expansion.keepUnset ? typed : '';
   }
 
   #name(): string {
@@ -155,10 +166,10 @@ class Expander {
   }
 
   #modified(name: string, sign: string): string {
+    if (sign === '}') return this.#plain(name, `\${${name}}`);
     const value = this.#expansion.lookup(name);
+    if (value === undefined) this.#expansion.unset?.(name);
     switch (sign) {
-      case '}':
-        return value ?? '';
       case ':':
         return this.#conditional(name, value || undefined, this.#reader.next(), 'empty');
       case '+':

@@ -11,7 +11,7 @@ export interface Heredoc {
   content: string;
 }
 
-const pattern = /^(\d*)<<(-?)(.+)$/;
+const pattern = /^(\d*)<<(-?)(\S+)$/;
 
 /** The words of a line as a shell cuts them, quotes and escapes kept. */
 export function rawWords(text: string, escapeMark: string): string[] {

@@ -1,4 +1,4 @@
-import { dockerfileError } from './failure.ts';
+import { dockerfileError, stepError } from './failure.ts';
 import { type Heredoc, heredocsIn } from './heredoc.ts';
 
 /** One instruction with all of its lines, before its arguments mean anything. */
@@ -15,6 +15,10 @@ export interface Instruction {
   line: number;
   endLine: number;
   heredocs: readonly Heredoc[];
+  /** An empty line stands where the instruction goes on. */
+  hasGap?: boolean;
+  /** The comment right above it, a line each, without its marks. */
+  comment?: readonly string[];
 }
 
 /** A Dockerfile cut into instructions. */
@@ -67,11 +71,13 @@ interface Cursor {
 }
 
 /** The logical line that begins at the cursor: comments and empty lines inside it are dropped. */
-function logicalLine(cursor: Cursor): string {
+function logicalLine(cursor: Cursor): { text: string; hasGap: boolean } {
   let joined = '';
   let first = true;
+  let hasGap = false;
   for (; cursor.at < cursor.lines.length; ) {
     const line = cursor.lines[cursor.at++] ?? '';
+    if (!first && line.trim() === '') hasGap = true;
     if (!first && (isComment(line) || line.trim() === '')) continue;
     const shown = first ? line.trimStart() : line;
     first = false;
@@ -79,7 +85,7 @@ function logicalLine(cursor: Cursor): string {
     joined += more ?? shown;
     if (more === undefined) break;
   }
-  return joined.trim();
+  return { text: joined.trim(), hasGap };
 }
 
 const mayHoldHeredoc = new Set(['ADD', 'COPY', 'RUN']);
@@ -94,7 +100,7 @@ function readHeredocs(announced: readonly Heredoc[], cursor: Cursor, line: numbe
       if (shown === heredoc.name) return { ...heredoc, content: taken.map(each => `${each}\n`).join('') };
       taken.push(shown);
     }
-    throw dockerfileError('unterminated heredoc', line);
+    throw stepError('unterminated heredoc', line);
   });
 }
 
@@ -134,10 +140,17 @@ export function parseLines(source: string): ParsedFile {
   const escapeMark = values.get('escape') ?? '\\';
   const cursor: Cursor = { lines, at: 0, escapeMark };
   const instructions: Instruction[] = [];
+  let comment: string[] = [];
   while (cursor.at < lines.length) {
     const next = lines[cursor.at] ?? '';
-    if (next.trim() === '' || isComment(next)) cursor.at++;
-    else instructions.push(readInstruction(cursor));
+    if (next.trim() === '') comment = [];
+    else if (isComment(next)) comment.push(next.replace(/^\s*#\s*/, '').trim());
+    else {
+      instructions.push({ ...readInstruction(cursor), comment });
+      comment = [];
+      continue;
+    }
+    cursor.at++;
   }
   if (instructions.length === 0) throw dockerfileError('file with no instructions', undefined);
   return { instructions, escapeMark, syntax: values.get('syntax'), check: values.get('check') };
@@ -146,12 +159,12 @@ export function parseLines(source: string): ParsedFile {
 /** The instruction that begins at the cursor. */
 function readInstruction(cursor: Cursor): Instruction {
   const line = cursor.at + 1;
-  const text = logicalLine(cursor);
+  const { text, hasGap } = logicalLine(cursor);
   const instruction = parseInstruction(text, cursor.escapeMark);
   const { keyword, rest } = instruction;
   const announced = mayHoldHeredoc.has(ofOnbuild(keyword, rest)) ? heredocsIn(rest, cursor.escapeMark) : [];
   const heredocs = readHeredocs(announced, cursor, line);
-  return { ...instruction, line, endLine: cursor.at, heredocs };
+  return { ...instruction, line, endLine: cursor.at, heredocs, hasGap };
 }
 
 const ofOnbuild = (keyword: string, rest: string): string =>

@@ -1,0 +1,183 @@
+import { messageOf, notImplemented } from '../../../contracts/errors.ts';
+import type { Builder, Survey } from '../builder.ts';
+import { argumentsOf, flagValues } from '../dockerfile/arguments.ts';
+import { DockerfileError } from '../dockerfile/failure.ts';
+import type { Instruction } from '../dockerfile/lines.ts';
+import { type Dockerfile, findStage, type Stage, sourcesOf, targetStage } from '../dockerfile/stages.ts';
+import { ruleAddress, ruleDescriptions } from '../lint-rules.ts';
+import { placeOf } from '../solver.ts';
+import { ClientInput } from './client-input.ts';
+import type { FrontendRun } from './frontend.ts';
+import { toBuildRequest } from './request.ts';
+
+const rangesOf = (start: number, end: number) => ({ ranges: [{ start: { line: start }, end: { line: end } }] });
+const placeIn = ({ line, endLine }: Pick<Instruction, 'line' | 'endLine'>) => rangesOf(line, endLine);
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+/** `docker build --check`, `--call=outline` and the like: what a client asks of a Dockerfile besides an image. */
+const answers: Readonly<Record<string, (survey: Survey, target: string | undefined) => object>> = {
+  'frontend.lint': lintOf,
+  'frontend.targets': targetsOf,
+  'frontend.outline': outlineOf,
+  'frontend.subrequests.describe': () => described,
+};
+
+/** The answer as the metadata of a result. @throws not-implemented for a request that nobody knows here */
+export async function runSubrequest(
+  id: string,
+  builder: Builder,
+  { session, options, progress, signal, kept }: FrontendRun,
+): Promise<Record<string, Uint8Array>> {
+  const answer = answers[id];
+  if (!answer) throw notImplemented(`the subrequest ${id} is not part of Berth`);
+  const request = toBuildRequest(options);
+  const input = new ClientInput({ session, options, progress, kept, scratch: builder.scratch });
+  const isLint = id === 'frontend.lint';
+  const survey = await builder.survey({ request, input, watcher: progress, signal }, isLint);
+  const document = JSON.stringify(answer(survey, request.target), null, 2);
+  const isBad = isLint && (survey.warnings.length > 0 || survey.failure !== undefined);
+  const texts = {
+    'result.json': document,
+    'result.txt': document,
+    'result.statuscode': isBad ? '1' : '0',
+    version: '1.0.0',
+  };
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Buffer.from(text)]));
+}
+
+function lintOf({ dockerfile, name, warnings, failure }: Survey): object {
+  const error = failure === undefined ? {} : { buildError: failureOf(failure) };
+  return {
+    ...(warnings.length > 0
+      ? {
+          warnings: warnings.map(({ rule, message, line, endLine }) => ({
+            ruleName: rule,
+            description: ruleDescriptions[rule] ?? '',
+            url: ruleAddress(rule),
+            detail: message,
+            location: rangesOf(line, endLine),
+          })),
+        }
+      : { warnings: [] }),
+    sources: [{ filename: name, data: base64(dockerfile.source), language: 'Dockerfile' }],
+    ...error,
+  };
+}
+
+function failureOf(failure: unknown): object {
+  const at = placeOf(failure);
+  const line = failure instanceof DockerfileError ? failure.line : undefined;
+  const place = at ? placeIn(at) : line === undefined ? undefined : rangesOf(line, line);
+  return { message: messageOf(failure), ...(place ? { location: place } : {}) };
+}
+
+/** A comment that begins with the name says what the thing is for. */
+function descriptionOf({ comment }: Instruction, name: string): object {
+  const last = comment?.at(-1) ?? '';
+  return name !== '' && last.startsWith(`${name} `) ? { description: last.slice(name.length + 1) } : {};
+}
+
+function targetsOf({ dockerfile }: Survey): object {
+  const { stages, source } = dockerfile;
+  const targets = stages.map(({ name, base, platform, from, index }) => ({
+    ...(name === '' ? {} : { name }),
+    ...(index === stages.length - 1 ? { default: true } : {}),
+    ...descriptionOf(from, name),
+    base,
+    ...(platform ? { platform } : {}),
+    location: placeIn(from),
+  }));
+  return { targets, sources: [base64(source)] };
+}
+
+function outlineOf({ dockerfile }: Survey, wanted: string | undefined): object {
+  const target = targetStage(dockerfile, wanted);
+  const stages = neededBy(target, dockerfile);
+  const args = [...usedMetaArgs(dockerfile, stages), ...stages.flatMap(stage => argsOf(stage, dockerfile))];
+  const mounts = stages.flatMap(({ instructions }) => instructions.flatMap(mountsIn));
+  const secrets = mounts.filter(({ fields }) => fields.get('type') === 'secret').map(secretOf);
+  const agents = mounts.filter(({ fields }) => fields.get('type') === 'ssh').map(agentOf);
+  return {
+    ...(target.name === '' ? {} : { name: target.name }),
+    ...descriptionOf(target.from, target.name),
+    ...(args.length > 0 ? { args } : {}),
+    ...(secrets.length > 0 ? { secrets } : {}),
+    ...(agents.length > 0 ? { ssh: agents } : {}),
+    sources: [base64(dockerfile.source)],
+  };
+}
+
+/** The stage and all that it stands on or copies from, first things first. */
+function neededBy(stage: Stage, { stages }: Pick<Dockerfile, 'stages'>, seen: Stage[] = []): Stage[] {
+  if (seen.includes(stage)) return seen;
+  const names = [stage.base, ...stage.instructions.flatMap(sourcesOf)];
+  for (const name of names) {
+    const earlier = findStage(stages, name, stage.index);
+    if (earlier) neededBy(earlier, { stages }, seen);
+  }
+  seen.push(stage);
+  return seen;
+}
+
+const argOf = (at: Instruction, name: string, value: string | undefined) => ({
+  name,
+  ...descriptionOf(at, name),
+  ...(value === undefined ? {} : { value }),
+  location: placeIn(at),
+});
+
+const argsOf = ({ instructions }: Stage, { escapeMark }: Dockerfile) =>
+  instructions
+    .filter(({ keyword }) => keyword === 'ARG')
+    .flatMap(at => argumentsOf(at, escapeMark).map(([name, value]) => argOf(at, name, value)));
+
+const usedMetaArgs = ({ metaArgs, escapeMark }: Dockerfile, stages: readonly Stage[]) =>
+  metaArgs.flatMap(at =>
+    argumentsOf(at, escapeMark)
+      .filter(([name]) => stages.some(({ base }) => new RegExp(`\\$\\{?${name}\\b`).test(base)))
+      .map(([name, value]) => argOf(at, name, value)),
+  );
+
+interface MountText {
+  at: Instruction;
+  fields: Map<string, string>;
+}
+
+const mountsIn = (at: Instruction): MountText[] =>
+  flagValues(at, 'mount').map(text => ({
+    at,
+    fields: new Map(
+      text.split(',').map(field => {
+        const [key = '', value = 'true'] = field.split('=');
+        return [key, value] as const;
+      }),
+    ),
+  }));
+
+const secretOf = ({ at, fields }: MountText) => ({
+  name: fields.get('id') ?? fields.get('target')?.split('/').at(-1) ?? '',
+  ...(fields.get('required') === 'true' ? { required: true } : {}),
+  location: placeIn(at),
+});
+
+const agentOf = ({ at, fields }: MountText) => ({
+  name: fields.get('id') ?? 'default',
+  ...(fields.get('required') === 'true' ? { required: true } : {}),
+  location: placeIn(at),
+});
+
+const described = [
+  ['frontend.lint', 'Lint a Dockerfile'],
+  ['frontend.outline', 'List all parameters current build target supports'],
+  ['frontend.targets', 'List all targets current build supports'],
+  ['frontend.subrequests.describe', 'List available subrequest types'],
+].map(([name, description]) => ({
+  name,
+  version: '1.0.0',
+  type: 'rpc',
+  description,
+  opts: name === 'frontend.outline' ? [{ name: 'target', description: 'Target build stage' }] : [],
+  inputs: null,
+  metadata: ['result.json', 'result.txt'].map(each => ({ name: each, description: '' })),
+  refs: null,
+}));
