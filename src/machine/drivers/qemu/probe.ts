@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, arch as hostArch, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from '../../../../base/json-file.ts';
@@ -65,7 +66,19 @@ export async function findAccelerator(options: {
 /** Kernel, processor and the QEMU file (its size and date change with its version; asking it costs 50 ms at every start). */
 function hostIdentity(program: string): string {
   const { size, mtimeMs } = statSync(program);
-  return [release(), cpus()[0]?.model.trim() ?? '', program, size, Math.round(mtimeMs)].join(' | ');
+  const processor = [cpus()[0]?.model.trim() ?? '', ...processorFeatures()];
+  return [release(), ...processor, program, size, Math.round(mtimeMs)].join(' | ');
+}
+
+/** What another microcode or another hypervisor under this host changes although the processor's name stays (proc(5)). */
+function processorFeatures(): string[] {
+  if (process.platform !== 'linux') return [];
+  const [first = ''] = readFileSync('/proc/cpuinfo', 'latin1').split('\n\n', 1);
+  return [
+    createHash('sha256')
+      .update(first.match(/^(flags|Features|microcode)\b.*$/gm)?.join() ?? '')
+      .digest('hex'),
+  ];
 }
 
 function readVerdict(file: string): Verdict | undefined {
