@@ -167,6 +167,16 @@ export interface AttachSession {
   close(): void;
 }
 
+/** What is pulled or pushed. Docker's JSON messages tell the progress. */
+export interface TransferRequest {
+  image: string;
+  tag?: string;
+  platform?: string;
+  auth?: AuthConfig;
+  progress: (message: JsonMessage) => void;
+  signal: AbortSignal;
+}
+
 export interface ImagesService {
   list(query: {
     all?: boolean;
@@ -178,23 +188,9 @@ export interface ImagesService {
   inspect(name: string, options?: { platform?: string; manifests?: boolean }): Promise<ImageInspect>;
   history(name: string, platform?: string): Promise<HistoryItem[]>;
   /** Yields progress as Docker's JSON messages through `progress`; rejects with what made it fail. */
-  pull(request: {
-    image: string;
-    tag?: string;
-    platform?: string;
-    auth?: AuthConfig;
-    progress: (message: JsonMessage) => void;
-    signal: AbortSignal;
-  }): Promise<void>;
+  pull(request: TransferRequest): Promise<void>;
   /** As {@link pull}; without a tag all tags of the repository. */
-  push(request: {
-    image: string;
-    tag?: string;
-    platform?: string;
-    auth?: AuthConfig;
-    progress: (message: JsonMessage) => void;
-    signal: AbortSignal;
-  }): Promise<void>;
+  push(request: TransferRequest): Promise<void>;
   /** Tells the new image's id as its last message. */
   import(request: ImportRequest): Promise<void>;
   search(request: SearchRequest): Promise<ImageSearchResult[]>;

@@ -29,7 +29,7 @@ import {
   suitability,
 } from '../images/index.ts';
 import type { EngineContext } from './context.ts';
-import type { Filters, ImagesService } from './engine.ts';
+import type { Filters, ImagesService, TransferRequest } from './engine.ts';
 import { type SearchRequest, searchImages } from './image-search.ts';
 import { type ImportRequest, importImage } from './import.ts';
 
@@ -86,14 +86,7 @@ export class ImageService implements ImagesService {
     return this.#context.rooms.images.history(name);
   }
 
-  async pull(request: {
-    image: string;
-    tag?: string;
-    platform?: string;
-    auth?: AuthConfig;
-    progress: (message: JsonMessage) => void;
-    signal: AbortSignal;
-  }): Promise<void> {
+  async pull(request: TransferRequest): Promise<void> {
     const reference = withTag(request.image, request.tag);
     const { auth, progress, signal } = request;
     const wanted = request.platform ? parsePlatform(request.platform, ownPlatform()) : undefined;
@@ -109,14 +102,7 @@ export class ImageService implements ImagesService {
     this.#emit('pull', name, familiarName(pulled));
   }
 
-  async push(request: {
-    image: string;
-    tag?: string;
-    platform?: string;
-    auth?: AuthConfig;
-    progress: (message: JsonMessage) => void;
-    signal: AbortSignal;
-  }): Promise<void> {
+  async push(request: TransferRequest): Promise<void> {
     const reference = withTag(repositoryAlone(request.image, request.tag), request.tag);
     if (reference.digest) throw invalidArgument('cannot push a digest reference');
     const { auth, progress, signal } = request;

@@ -55,32 +55,11 @@ describe.skipIf(!usable)('an engine and its containers', { timeout: 120_000 }, (
 
   it('an orderly end stops them, and the policy decides who comes back', async () => {
     for (const policy of ['always', 'unless-stopped', 'no']) {
-      await docker(
-        'run',
-        '-d',
-        '--name',
-        `up-${policy}`,
-        '--restart',
-        policy,
-        '--stop-signal',
-        'KILL',
-        'busybox',
-        'sleep',
-        '1000',
-      );
-      await docker(
-        'run',
-        '-d',
-        '--name',
-        `down-${policy}`,
-        '--restart',
-        policy,
-        '--stop-signal',
-        'KILL',
-        'busybox',
-        'sleep',
-        '1000',
-      );
+      for (const name of [`up-${policy}`, `down-${policy}`])
+        await docker(
+          ...['run', '-d', '--name', name, '--restart', policy, '--stop-signal', 'KILL'],
+          ...['busybox', 'sleep', '1000'],
+        );
       await docker('stop', '-t', '0', `down-${policy}`);
     }
     process.kill(engine.pid(), 'SIGTERM');

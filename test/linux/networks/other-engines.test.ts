@@ -1,30 +1,20 @@
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  addAddress,
-  addPair,
-  changeLink,
-  findLink,
-  RouteConnection,
-  setRoute,
-} from '../../../guest-agent/netlink/index.ts';
+import { RouteConnection } from '../../../guest-agent/netlink/index.ts';
 import { type Networks, openNetworks, type Sandbox } from '../../../guest-agent/networks/index.ts';
 import { setns } from '../../../guest-agent/syscalls/namespace.ts';
-import { createNetworkNamespace } from '../../../guest-agent/syscalls/network-namespace.ts';
 import { Nftables } from '../../../guest-agent/syscalls/nftables.ts';
 import { command, succeed } from '../../support/command.ts';
 import { dockerOn } from '../../support/engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
 import { type Peer, startPeer } from '../../support/peer.ts';
-import { newOptions, newRequest, serve, visit } from './own-network.ts';
+import { addNeighbour, hostAddress, neighbourAddress, newOptions, newRequest, serve, visit } from './own-network.ts';
 
 const usable = process.platform === 'linux' && process.getuid?.() === 0;
 if (!usable) console.log('skipped: networks need Linux and root');
 
 const CLONE_NEWNET = 0x40000000;
-const hostAddress = '192.0.2.2';
-const neighbourAddress = '192.0.2.1';
 
 describe.skipIf(!usable)('beside a dockerd that drops what is not its own', () => {
   let peer: Peer;
@@ -44,7 +34,7 @@ describe.skipIf(!usable)('beside a dockerd that drops what is not its own', () =
     const theirs = openSync(flag.replace('--net=', ''), 'r');
     setns(theirs, CLONE_NEWNET);
     closeSync(theirs);
-    neighbour = makeNeighbour();
+    neighbour = addNeighbour(new RouteConnection());
     await docker('load', '-q', '-i', await busyboxArchive());
     await succeed('iptables', ['-P', 'FORWARD', 'DROP']);
     await command('sh', ['-c', 'echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables']);
@@ -138,26 +128,3 @@ describe.skipIf(!usable)('beside a dockerd that drops what is not its own', () =
     expect(rules()).toContain('berth berth8');
   });
 });
-
-function makeNeighbour(): number {
-  const host = new RouteConnection();
-  let inside: RouteConnection | undefined;
-  const neighbour = createNetworkNamespace(() => {
-    inside = new RouteConnection();
-  });
-  if (!inside) throw new Error('no neighbour');
-  host.request(addPair({ name: 'out0', mtu: 1500, peer: { name: 'eth0', namespace: neighbour } }));
-  const outside = findLink(host, 'out0')?.index ?? 0;
-  const index = findLink(inside, 'eth0')?.index ?? 0;
-  inside.request(
-    changeLink(index, { up: true }),
-    addAddress({ index, address: neighbourAddress, prefixLength: 24 }),
-    setRoute({ destination: '172.16.0.0', prefixLength: 12, gateway: hostAddress, index }),
-  );
-  host.request(
-    changeLink(outside, { up: true }),
-    addAddress({ index: outside, address: hostAddress, prefixLength: 24 }),
-    setRoute({ destination: '0.0.0.0', prefixLength: 0, gateway: neighbourAddress, index: outside }),
-  );
-  return neighbour;
-}

@@ -21,6 +21,8 @@ import { AF_INET, bindSocket, inetAddress, openSocket, SOCK_DGRAM } from '../../
 
 const CLONE_NEWNET = 0x40000000;
 const CLONE_NEWNS = 0x20000;
+export const hostAddress = '192.0.2.2';
+export const neighbourAddress = '192.0.2.1';
 
 /**
  * Moves this test process, once and for good, into a network (and mounts) of its own, so that the machine's links and
@@ -31,6 +33,11 @@ export function enterOwnNetwork(): { neighbour: number; hostAddress: string; nei
   check('unshare', unshare(CLONE_NEWNET | CLONE_NEWNS), 'own network');
   const host = new RouteConnection();
   host.request(changeLink(1, { up: true }));
+  return { neighbour: addNeighbour(host), hostAddress, neighbourAddress };
+}
+
+/** Somebody else on the network of this thread's host, to whom its default route leads. Returns its namespace. */
+export function addNeighbour(host: RouteConnection): number {
   let inside: RouteConnection | undefined;
   const neighbour = createNetworkNamespace(() => {
     inside = new RouteConnection();
@@ -42,16 +49,16 @@ export function enterOwnNetwork(): { neighbour: number; hostAddress: string; nei
   inside.request(
     changeLink(1, { up: true }),
     changeLink(index, { up: true }),
-    addAddress({ index, address: '192.0.2.1', prefixLength: 24 }),
+    addAddress({ index, address: neighbourAddress, prefixLength: 24 }),
     // A neighbour who knows the way to the containers, as an attacker on the same network would.
-    setRoute({ destination: '172.16.0.0', prefixLength: 12, gateway: '192.0.2.2', index }),
+    setRoute({ destination: '172.16.0.0', prefixLength: 12, gateway: hostAddress, index }),
   );
   host.request(
     changeLink(outside, { up: true }),
-    addAddress({ index: outside, address: '192.0.2.2', prefixLength: 24 }),
-    setRoute({ destination: '0.0.0.0', prefixLength: 0, gateway: '192.0.2.1', index: outside }),
+    addAddress({ index: outside, address: hostAddress, prefixLength: 24 }),
+    setRoute({ destination: '0.0.0.0', prefixLength: 0, gateway: neighbourAddress, index: outside }),
   );
-  return { neighbour, hostAddress: '192.0.2.2', neighbourAddress: '192.0.2.1' };
+  return neighbour;
 }
 
 /** A server that tells each visitor `name` and the visitor's address. Closed by the caller. */

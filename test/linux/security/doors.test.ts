@@ -3,33 +3,21 @@ import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { succeed } from '../../support/command.ts';
-import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
-import { busyboxArchive } from '../../support/images.ts';
-import { hideTreasure, type Treasure, usable } from './fixture.ts';
+import { engineToAttack, usable } from './fixture.ts';
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
 describe.skipIf(!usable)('the doors of an engine', { timeout: 60_000 }, () => {
-  let engine: NativeEngine;
-  let treasure: Treasure;
-  beforeAll(async () => {
-    treasure = hideTreasure();
-    engine = await startNativeEngine();
-    await engine.docker('load', '-q', '-i', await busyboxArchive());
-  }, 60_000);
-  afterAll(async () => {
-    await engine?.stop();
-    treasure?.assertUntouched();
-    treasure?.remove();
-  });
+  const host = engineToAttack();
+  const { treasure } = host;
 
   /** What the API answers to a body of any kind. */
   function ask(method: string, path: string, body: string | Buffer = ''): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
       const headers = body.length > 0 ? { 'Content-Type': 'application/json', 'Content-Length': body.length } : {};
-      const call = request({ socketPath: engine.socket, method, path, headers }, response => {
+      const call = request({ socketPath: host.engine.socket, method, path, headers }, response => {
         let text = '';
         response.on('data', chunk => {
           text += chunk;
@@ -47,31 +35,31 @@ describe.skipIf(!usable)('the doors of an engine', { timeout: 60_000 }, () => {
   };
 
   it('open for root alone', async () => {
-    expect(modeOf(engine.socket)).toBe('600');
-    expect(modeOf(join(engine.execRoot, 'keeper.sock'))).toBe('600');
+    expect(modeOf(host.engine.socket)).toBe('600');
+    expect(modeOf(join(host.engine.execRoot, 'keeper.sock'))).toBe('600');
     for (const room of ['containers', 'content', 'images', 'snapshots', 'volumes', 'networks']) {
-      const path = join(engine.root, room);
+      const path = join(host.engine.root, room);
       if (existsSync(path)) expect([room, statSync(path).mode & 0o007 & ~0o001]).toEqual([room, 0]);
     }
-    await engine.docker('run', '-d', '--name', 'holder', '-e', 'PASSWORD=hidden', 'busybox', 'sleep', '1000');
-    const id = (await engine.docker('inspect', '--format', '{{.Id}}', 'holder')).trim();
+    await host.engine.docker('run', '-d', '--name', 'holder', '-e', 'PASSWORD=hidden', 'busybox', 'sleep', '1000');
+    const id = (await host.engine.docker('inspect', '--format', '{{.Id}}', 'holder')).trim();
     const nobody = (...words: string[]) =>
       succeed('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', ...words]);
     const readable = await nobody(
       'sh',
       '-c',
-      `find ${engine.root} ${engine.execRoot} -type f -readable 2>/dev/null | xargs -r grep -l hidden 2>/dev/null || true`,
+      `find ${host.engine.root} ${host.engine.execRoot} -type f -readable 2>/dev/null | xargs -r grep -l hidden 2>/dev/null || true`,
     );
     expect(readable).toBe('');
-    expect(readdirSync(join(engine.execRoot, 'containers', id))).not.toContain('plan.json');
-    await engine.docker('rm', '-f', 'holder');
+    expect(readdirSync(join(host.engine.execRoot, 'containers', id))).not.toContain('plan.json');
+    await host.engine.docker('rm', '-f', 'holder');
   });
 
   it('open no debugger when a container of the host’s namespaces knocks', async () => {
-    const programs = await descendants(engine.pid());
+    const programs = await descendants(host.engine.pid());
     const nodes = programs.filter(pid => /node|keeper/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
     expect(nodes.length).toBeGreaterThanOrEqual(3); // the command line, the agent, the keeper
-    await engine.docker('run', '--rm', '--pid', 'host', 'busybox', 'kill', '-USR1', ...nodes.map(String));
+    await host.engine.docker('run', '--rm', '--pid', 'host', 'busybox', 'kill', '-USR1', ...nodes.map(String));
     await sleep(500);
     const listening = await succeed('sh', [
       '-c',
@@ -82,7 +70,7 @@ describe.skipIf(!usable)('the doors of an engine', { timeout: 60_000 }, () => {
       const sockets = (await succeed('sh', ['-c', `ls -l /proc/${pid}/fd`])).matchAll(/socket:\[(\d+)\]/g);
       expect([...sockets].filter(([, inode]) => inodes.has(inode ?? ''))).toEqual([]);
     }
-    await engine.docker('version');
+    await host.engine.docker('version');
   });
 
   it('lead nowhere by names that climb', async () => {
@@ -121,58 +109,58 @@ describe.skipIf(!usable)('the doors of an engine', { timeout: 60_000 }, () => {
     expect((await ask('POST', '/containers/create', `{"Image":"${'x'.repeat(17 << 20)}"}`)).status).toBe(400);
     const deep = `${'{"HostConfig":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
     expect((await ask('POST', '/containers/create', deep)).status).toBeGreaterThanOrEqual(400);
-    const sockets = Array.from({ length: 50 }, () => connect(engine.socket));
+    const sockets = Array.from({ length: 50 }, () => connect(host.engine.socket));
     for (const socket of sockets) {
       socket.on('error', () => undefined);
       socket.write('POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n{');
     }
-    await engine.docker('version');
+    await host.engine.docker('version');
     for (const socket of sockets) socket.destroy();
-    await engine.docker('run', '--rm', 'busybox', 'true');
+    await host.engine.docker('run', '--rm', 'busybox', 'true');
   });
 
   it('take a connection for one conversation: what follows a hijacked request is its input, not another request', async () => {
-    await engine.docker('run', '-d', '-i', '--name', 'echo', 'busybox', 'cat');
-    const socket = connect(engine.socket);
+    await host.engine.docker('run', '-d', '-i', '--name', 'echo', 'busybox', 'cat');
+    const socket = connect(host.engine.socket);
     const smuggled = 'POST /containers/echo/kill HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n';
     const heard: Buffer[] = [];
     socket.on('data', (chunk: Buffer) => heard.push(chunk));
     const head = 'POST /containers/echo/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n';
     socket.write(`${head}Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n${smuggled}`);
     while (!Buffer.concat(heard).includes('echo/kill')) await sleep(20);
-    expect(await engine.docker('inspect', '--format', '{{.State.Running}}', 'echo')).toBe('true\n');
+    expect(await host.engine.docker('inspect', '--format', '{{.State.Running}}', 'echo')).toBe('true\n');
     socket.destroy();
-    await engine.docker('rm', '-f', 'echo');
+    await host.engine.docker('rm', '-f', 'echo');
   });
 
   it('do not let cp race out of a container', async () => {
     // What cp asks for is a folder at one moment and a link to the host's path at the next.
     const swap = `mkdir -p /w/real ${treasure.folder}; echo inside >/w/real/file; echo inside >${treasure.file}; cd /w;
       while :; do ln -s real x; rm x; ln -s ${treasure.folder} x; rm x; mkdir x; echo inside >x/file; rm -r x; done`;
-    await engine.docker('run', '-d', '--name', 'racer', 'busybox', 'sh', '-c', swap);
+    await host.engine.docker('run', '-d', '--name', 'racer', 'busybox', 'sh', '-c', swap);
     const into = join(treasure.folder, '..', `into-${process.pid}`);
     mkdirSync(into);
     for (let round = 0; round < 12; round++) {
-      await engine.tryDocker(['cp', 'racer:/w/x/file', join(into, `out${round}`)]);
-      await engine.tryDocker(['cp', '/etc/hostname', 'racer:/w/x/file']);
-      await engine.tryDocker(['cp', '-a', '/etc/hostname', 'racer:/w/x/evil']);
+      await host.engine.tryDocker(['cp', 'racer:/w/x/file', join(into, `out${round}`)]);
+      await host.engine.tryDocker(['cp', '/etc/hostname', 'racer:/w/x/file']);
+      await host.engine.tryDocker(['cp', '-a', '/etc/hostname', 'racer:/w/x/evil']);
       treasure.assertUntouched();
     }
     for (const name of readdirSync(into)) {
       const path = join(into, name);
       if (statSync(path).isFile()) expect(readFileSync(path, 'utf8')).not.toContain(treasure.secret);
     }
-    await engine.docker('rm', '-f', 'racer');
+    await host.engine.docker('rm', '-f', 'racer');
     await succeed('rm', ['-r', into]);
   });
 
   it('do not let a shared volume move a mount out of a container', async () => {
     const swap = `cd /v; while :; do mkdir x 2>/dev/null; rm -r x; ln -s ${treasure.folder} x; rm x; ln -s / x; rm x; done`;
-    await engine.docker('run', '-d', '--name', 'swapper', '-v', 'shared:/v', 'busybox', 'sh', '-c', swap);
+    await host.engine.docker('run', '-d', '--name', 'swapper', '-v', 'shared:/v', 'busybox', 'sh', '-c', swap);
     const mounts = readFileSync('/proc/mounts', 'utf8');
     for (let round = 0; round < 12; round++) {
       const script = `cat /v/x/file ${treasure.file}; touch /v/x/evil; true`;
-      const { stdout } = await engine.tryDocker([
+      const { stdout } = await host.engine.tryDocker([
         'run',
         '--rm',
         '-v',
@@ -190,8 +178,8 @@ describe.skipIf(!usable)('the doors of an engine', { timeout: 60_000 }, () => {
     const now = readFileSync('/proc/mounts', 'utf8')
       .split('\n')
       .filter(line => !mounts.includes(line));
-    expect(now.filter(line => line.includes(treasure.folder) || line.includes(engine.root))).toEqual([]);
-    await engine.docker('rm', '-f', 'swapper');
+    expect(now.filter(line => line.includes(treasure.folder) || line.includes(host.engine.root))).toEqual([]);
+    await host.engine.docker('rm', '-f', 'swapper');
   });
 
   it('keep the loopback of the host from neighbours who forge packets', async () => {
@@ -201,7 +189,16 @@ describe.skipIf(!usable)('the doors of an engine', { timeout: 60_000 }, () => {
     const port = typeof address === 'object' && address ? address.port : 0;
     const script = `gateway=$(ip route | awk '/default/ {print $3}'); ip route add 127.0.0.5 via $gateway 2>&1; ip addr del 127.0.0.1/8 dev lo;
       ip route add 127.0.0.0/8 via $gateway; nc -w 1 127.0.0.1 ${port} </dev/null; nc -w 1 $gateway ${port} </dev/null; true`;
-    const { stdout } = await engine.tryDocker(['run', '--rm', '--cap-add', 'NET_ADMIN', 'busybox', 'sh', '-c', script]);
+    const { stdout } = await host.engine.tryDocker([
+      'run',
+      '--rm',
+      '--cap-add',
+      'NET_ADMIN',
+      'busybox',
+      'sh',
+      '-c',
+      script,
+    ]);
     expect(stdout).not.toContain('loopback');
     server.close();
   });

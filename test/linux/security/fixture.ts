@@ -3,8 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Header, pack } from 'tar-stream';
-import { expect } from 'vitest';
-import type { TestEngine } from '../../support/engine.ts';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { type NativeEngine, startNativeEngine, type TestEngine } from '../../support/engine.ts';
+import { busyboxArchive } from '../../support/images.ts';
 
 export const usable = process.platform === 'linux' && process.getuid?.() === 0;
 if (!usable) console.log('skipped: attacks on an engine need Linux and root');
@@ -54,7 +55,32 @@ export interface Treasure {
   remove(): void;
 }
 
-export function hideTreasure(): Treasure {
+/**
+ * For a `describe`: an engine with busybox in it, whose environment holds the secret, on a host with a treasure. Afterwards
+ * the treasure must be as it was.
+ */
+export function engineToAttack(): { readonly engine: NativeEngine; readonly treasure: Treasure } {
+  const hidden = hideTreasure();
+  let engine: NativeEngine | undefined;
+  beforeAll(async () => {
+    engine = await startNativeEngine({}, { env: { BERTH_TEST_SECRET: hidden.secret } });
+    await engine.docker('load', '-q', '-i', await busyboxArchive());
+  }, 60_000);
+  afterAll(async () => {
+    await engine?.stop();
+    hidden.assertUntouched();
+    hidden.remove();
+  });
+  return {
+    get engine() {
+      if (!engine) throw new Error('the engine has not started');
+      return engine;
+    },
+    treasure: hidden,
+  };
+}
+
+function hideTreasure(): Treasure {
   const folder = mkdtempSync(join(tmpdir(), 'treasure-'));
   const secret = `secret of the host ${process.pid}`;
   const file = join(folder, 'file');

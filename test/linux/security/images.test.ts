@@ -1,9 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { FakeRegistry } from '../../fakes/fake-registry.ts';
-import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
-import { busyboxArchive } from '../../support/images.ts';
-import { hideTreasure, imageArchive, loadHostile, type Member, type Treasure, tar, usable } from './fixture.ts';
+import { engineToAttack, imageArchive, loadHostile, type Member, tar, usable } from './fixture.ts';
 
 const directory = (name: string): Member => ({ name, type: 'directory' });
 const link = (name: string, linkname: string): Member => ({ name, type: 'symlink', linkname });
@@ -12,8 +10,8 @@ const link = (name: string, linkname: string): Member => ({ name, type: 'symlink
 const whoAmI = ['stat', '-L', '-c', '%u', '/proc/self'];
 
 describe.skipIf(!usable)('a hostile image', { timeout: 60_000 }, () => {
-  let engine: NativeEngine;
-  let treasure: Treasure;
+  const host = engineToAttack();
+  const { treasure } = host;
   let busybox: Buffer;
   const base = ['bin', 'etc', 'proc', 'sys', 'dev', 'tmp'];
 
@@ -28,22 +26,14 @@ describe.skipIf(!usable)('a hostile image', { timeout: 60_000 }, () => {
       ),
     ];
     return imageArchive(name, [[...folders.map(directory), ...programs, ...members]], config).then(image =>
-      loadHostile(engine, image),
+      loadHostile(host.engine, image),
     );
   };
-  const run = (...args: string[]) => engine.tryDocker(['run', '--rm', ...args]);
+  const run = (...args: string[]) => host.engine.tryDocker(['run', '--rm', ...args]);
 
   beforeAll(async () => {
-    treasure = hideTreasure();
-    engine = await startNativeEngine();
-    await engine.docker('load', '-q', '-i', await busyboxArchive());
     busybox = readFileSync('/bin/busybox');
   }, 60_000);
-  afterAll(async () => {
-    await engine?.stop();
-    treasure?.assertUntouched();
-    treasure?.remove();
-  });
 
   it('with /etc, /dev or a mount target led out has all of it inside, or does not start', async () => {
     for (const name of ['etc', 'dev', 'tmp']) {
@@ -126,7 +116,7 @@ describe.skipIf(!usable)('a hostile image', { timeout: 60_000 }, () => {
     ];
     for (let count = 1; count <= layers.length; count++) {
       const image = await imageArchive('climber', [layers[0] ?? [], layers[count - 1] ?? []]);
-      const { code, stderr } = await engine.tryDocker(['load', '-q'], { input: image });
+      const { code, stderr } = await host.engine.tryDocker(['load', '-q'], { input: image });
       if (code !== 0) expect(stderr).toMatch(/outside|no such file|invalid|register layer/i);
       treasure.assertUntouched();
     }
@@ -136,9 +126,9 @@ describe.skipIf(!usable)('a hostile image', { timeout: 60_000 }, () => {
     for (const Config of ['../../../../../../etc/passwd', '/etc/passwd', treasure.file]) {
       const manifest = JSON.stringify([{ Config, RepoTags: ['outside:latest'], Layers: [] }]);
       const members = [{ name: 'manifest.json', text: manifest }, link('etc/passwd', treasure.file)];
-      expect((await engine.tryDocker(['load'], { input: await tar(members) })).code).toBe(1);
+      expect((await host.engine.tryDocker(['load'], { input: await tar(members) })).code).toBe(1);
     }
-    await engine.docker('create', '--name', 'taker', 'busybox', 'sleep', '1000');
+    await host.engine.docker('create', '--name', 'taker', 'busybox', 'sleep', '1000');
     const tars: Member[][] = [
       [{ name: `${'../'.repeat(12)}${treasure.folder}/evil`.replace('//', '/'), text: 'x' }],
       [link('door', treasure.folder), { name: 'door/evil', text: 'x' }],
@@ -147,13 +137,13 @@ describe.skipIf(!usable)('a hostile image', { timeout: 60_000 }, () => {
       [{ name: treasure.file, text: 'x' }],
     ];
     for (const running of [false, true]) {
-      if (running) await engine.docker('start', 'taker');
+      if (running) await host.engine.docker('start', 'taker');
       for (const members of tars) {
-        await engine.tryDocker(['cp', '-', 'taker:/tmp'], { input: await tar(members) });
+        await host.engine.tryDocker(['cp', '-', 'taker:/tmp'], { input: await tar(members) });
         treasure.assertUntouched();
       }
     }
-    await engine.docker('rm', '-f', 'taker');
+    await host.engine.docker('rm', '-f', 'taker');
   });
 
   it('named by its digest is that one, whatever the registry says', async () => {
@@ -173,8 +163,8 @@ describe.skipIf(!usable)('a hostile image', { timeout: 60_000 }, () => {
         return true;
       };
       const name = `${registry.host}/app@${good.manifestDigest}`;
-      await engine.docker('pull', '-q', name);
-      expect((await engine.docker('inspect', '--format', '{{.Id}}', name)).trim()).toBe(good.id);
+      await host.engine.docker('pull', '-q', name);
+      expect((await host.engine.docker('inspect', '--format', '{{.Id}}', name)).trim()).toBe(good.id);
     } finally {
       await registry.stop();
     }
@@ -186,7 +176,7 @@ describe.skipIf(!usable)('a hostile image', { timeout: 60_000 }, () => {
     expect((await run('filler', 'ls', '/data/')).stdout).toBe('');
     expect((await run('-v', 'filled:/real', 'filler', 'sh', '-c', 'cat /real/in; echo x >/real/in')).stdout).toBe('');
     treasure.assertUntouched();
-    const mountpoint = (await engine.docker('volume', 'inspect', '--format', '{{.Mountpoint}}', 'filled')).trim();
+    const mountpoint = (await host.engine.docker('volume', 'inspect', '--format', '{{.Mountpoint}}', 'filled')).trim();
     expect(readdirSync(mountpoint)).toEqual(['in']);
   });
 });

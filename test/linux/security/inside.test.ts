@@ -1,8 +1,7 @@
 import { chmodSync, chownSync, statSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
-import { busyboxArchive, pythonArchive } from '../../support/images.ts';
-import { hideTreasure, imageArchive, loadHostile, type Treasure, usable } from './fixture.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { pythonArchive } from '../../support/images.ts';
+import { engineToAttack, imageArchive, loadHostile, usable } from './fixture.ts';
 import { asksWhetherItselfIsWritable, pauses } from './machine-code.ts';
 
 /** Calls that a container must not be allowed, whoever it is; the kernel's answer to each. */
@@ -57,24 +56,16 @@ while time.time() < end:
 const dockerCapabilities = '00000000a80425fb';
 
 describe.skipIf(!usable)('a container', { timeout: 60_000 }, () => {
-  let engine: NativeEngine;
-  let treasure: Treasure;
-  const run = async (...args: string[]): Promise<string> => engine.docker('run', '--rm', ...args);
+  const host = engineToAttack();
+  const { treasure } = host;
+  const run = async (...args: string[]): Promise<string> => host.engine.docker('run', '--rm', ...args);
   const python = (program: string, ...args: string[]): Promise<string> =>
     run(...args, 'debian-python', 'python3', '-c', program);
   const shell = (script: string, ...args: string[]): Promise<string> => run(...args, 'busybox', 'sh', '-c', script);
 
   beforeAll(async () => {
-    treasure = hideTreasure();
-    engine = await startNativeEngine({}, { env: { BERTH_TEST_SECRET: treasure.secret } });
-    await engine.docker('load', '-q', '-i', await busyboxArchive());
-    await engine.docker('load', '-q', '-i', await pythonArchive());
+    await host.engine.docker('load', '-q', '-i', await pythonArchive());
   }, 240_000);
-  afterAll(async () => {
-    await engine?.stop();
-    treasure?.assertUntouched();
-    treasure?.remove();
-  });
 
   it('is refused every call that leads out', async () => {
     const told = JSON.parse(await python(forbiddenCalls)) as Record<string, string>;
@@ -91,16 +82,16 @@ describe.skipIf(!usable)('a container', { timeout: 60_000 }, () => {
     expect(sets(await shell(look))).toEqual([none, full, full, full, none]);
     expect(sets(await shell(look, '-u', '1000'))).toEqual([none, none, none, full, none]);
     expect(sets(await shell(look, '--cap-drop', 'ALL'))).toEqual([none, none, none, none, none]);
-    await engine.docker('run', '-d', '--name', 'caps', 'busybox', 'sleep', '1000');
-    expect(sets(await engine.docker('exec', 'caps', 'sh', '-c', look))).toEqual([none, full, full, full, none]);
-    expect(sets(await engine.docker('exec', '-u', 'user', 'caps', 'sh', '-c', look))).toEqual([
+    await host.engine.docker('run', '-d', '--name', 'caps', 'busybox', 'sleep', '1000');
+    expect(sets(await host.engine.docker('exec', 'caps', 'sh', '-c', look))).toEqual([none, full, full, full, none]);
+    expect(sets(await host.engine.docker('exec', '-u', 'user', 'caps', 'sh', '-c', look))).toEqual([
       none,
       none,
       none,
       full,
       none,
     ]);
-    await engine.docker('rm', '-f', 'caps');
+    await host.engine.docker('rm', '-f', 'caps');
   });
 
   it('knows nothing of the engine: no variable, no descriptor, no memory, no mount but its own', async () => {
@@ -162,7 +153,7 @@ describe.skipIf(!usable)('a container', { timeout: 60_000 }, () => {
   });
 
   it('does not find the host through a process on its way in, not even with CAP_SYS_PTRACE', async () => {
-    await engine.docker(
+    await host.engine.docker(
       'run',
       '-d',
       '--name',
@@ -174,26 +165,26 @@ describe.skipIf(!usable)('a container', { timeout: 60_000 }, () => {
       '-c',
       throughRoots(treasure.file),
     );
-    while (!(await engine.docker('logs', 'tracer')).includes('looking'))
+    while (!(await host.engine.docker('logs', 'tracer')).includes('looking'))
       await new Promise(resolve => setTimeout(resolve, 50));
-    for (let round = 0; round < 25; round++) await engine.docker('exec', 'tracer', 'true');
-    expect(await engine.docker('logs', 'tracer')).toBe('looking\n');
-    await engine.docker('rm', '-f', 'tracer');
+    for (let round = 0; round < 25; round++) await host.engine.docker('exec', 'tracer', 'true');
+    expect(await host.engine.docker('logs', 'tracer')).toBe('looking\n');
+    await host.engine.docker('rm', '-f', 'tracer');
   });
 
   it('gets nowhere with a working directory that is a descriptor', async () => {
-    await engine.docker('run', '-d', '--name', 'still', 'busybox', 'sleep', '1000');
+    await host.engine.docker('run', '-d', '--name', 'still', 'busybox', 'sleep', '1000');
     const script = `pwd; ls ../../../../..; cat ../../../../../../..${treasure.file}`;
     for (let fd = 0; fd < 20; fd++) {
       const directory = `/proc/self/fd/${fd}`;
-      const started = await engine.tryDocker(['run', '--rm', '-w', directory, 'busybox', 'sh', '-c', script]);
-      const entered = await engine.tryDocker(['exec', '-w', directory, 'still', 'sh', '-c', script]);
+      const started = await host.engine.tryDocker(['run', '--rm', '-w', directory, 'busybox', 'sh', '-c', script]);
+      const entered = await host.engine.tryDocker(['exec', '-w', directory, 'still', 'sh', '-c', script]);
       for (const { code, stdout } of [started, entered]) {
         expect(code).not.toBe(0);
         expect(stdout).not.toContain(treasure.secret);
       }
     }
-    await engine.docker('rm', '-f', 'still');
+    await host.engine.docker('rm', '-f', 'still');
   });
 
   it('cannot reach the file that the keeper runs from', { timeout: 30_000 }, async ({ skip }) => {
@@ -201,11 +192,11 @@ describe.skipIf(!usable)('a container', { timeout: 60_000 }, () => {
     const loader = { name: 'lib64/ld-linux-x86-64.so.2', text: asksWhetherItselfIsWritable() };
     const folders = ['bin', 'lib64', 'proc', 'dev', 'sys', 'etc'].map(name => ({ name, type: 'directory' as const }));
     const plain = { name: 'bin/wait', text: pauses() };
-    await loadHostile(engine, await imageArchive('escape', [[...folders, loader, plain]]));
+    await loadHostile(host.engine, await imageArchive('escape', [[...folders, loader, plain]]));
     const EROFS = 30;
-    expect((await engine.tryDocker(['run', '--rm', '--entrypoint', '/proc/self/exe', 'escape'])).code).toBe(EROFS);
-    await engine.docker('run', '-d', '--name', 'waiting', '--entrypoint', '/bin/wait', 'escape');
-    expect((await engine.tryDocker(['exec', 'waiting', '/proc/self/exe'])).code).toBe(EROFS);
-    await engine.docker('rm', '-f', 'waiting');
+    expect((await host.engine.tryDocker(['run', '--rm', '--entrypoint', '/proc/self/exe', 'escape'])).code).toBe(EROFS);
+    await host.engine.docker('run', '-d', '--name', 'waiting', '--entrypoint', '/bin/wait', 'escape');
+    expect((await host.engine.tryDocker(['exec', 'waiting', '/proc/self/exe'])).code).toBe(EROFS);
+    await host.engine.docker('rm', '-f', 'waiting');
   });
 });

@@ -1,55 +1,31 @@
 import { readlinkSync } from 'node:fs';
-import { request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { httpJson } from '../../../base/http-client.ts';
 import { command, succeed } from '../../support/command.ts';
-import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
-import { busyboxArchive } from '../../support/images.ts';
-import { hideTreasure, imageArchive, loadHostile, type Treasure, usable } from './fixture.ts';
+import { engineToAttack, imageArchive, loadHostile, usable } from './fixture.ts';
 
 describe.skipIf(!usable)('a way out of other engines is none of ours:', { timeout: 60_000 }, () => {
-  let engine: NativeEngine;
-  let treasure: Treasure;
-  beforeAll(async () => {
-    treasure = hideTreasure();
-    engine = await startNativeEngine();
-    await engine.docker('load', '-q', '-i', await busyboxArchive());
-  }, 60_000);
-  afterAll(async () => {
-    await engine?.stop();
-    treasure?.assertUntouched();
-    treasure?.remove();
-  });
-  const run = (...args: string[]) => engine.tryDocker(['run', '--rm', ...args]);
-  const create = (HostConfig: unknown): Promise<string> =>
-    new Promise((resolve, reject) => {
-      const body = JSON.stringify({ Image: 'led', Cmd: ['true'], HostConfig });
-      const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
-      const call = request(
-        { socketPath: engine.socket, method: 'POST', path: '/containers/create', headers },
-        response => {
-          let text = '';
-          response.on('data', chunk => {
-            text += chunk;
-          });
-          response.on('end', () => resolve((JSON.parse(text) as { Id: string }).Id));
-        },
-      );
-      call.on('error', reject);
-      call.end(body);
-    });
+  const host = engineToAttack();
+  const { treasure } = host;
+  const run = (...args: string[]) => host.engine.tryDocker(['run', '--rm', ...args]);
+  const create = async (HostConfig: unknown): Promise<string> => {
+    const body = { Image: 'led', Cmd: ['true'], HostConfig };
+    const created = await httpJson({ socketPath: host.engine.socket }, 'POST', '/containers/create', { body });
+    return (created as { Id: string }).Id;
+  };
 
   it('a volume at /dev whose console, pts, null and shm are links (CVE-2025-52565, CVE-2025-31133)', async () => {
     const names = ['console', 'null', 'zero', 'ptmx', 'tty', 'fd', 'stdout'];
     const links = names.map(name => `ln -s ${treasure.file} /d/${name}`).join('; ');
     const folders = ['pts', 'shm', 'mqueue'].map(name => `ln -s ${treasure.folder} /d/${name}`).join('; ');
-    await engine.docker('run', '--rm', '-v', 'devices:/d', 'busybox', 'sh', '-c', `${links}; ${folders}`);
+    await host.engine.docker('run', '--rm', '-v', 'devices:/d', 'busybox', 'sh', '-c', `${links}; ${folders}`);
     for (const terminal of [[], ['-t']]) {
       const script = `cat ${treasure.file} ${treasure.folder}/* /dev/console /dev/null </dev/zero; echo x >/dev/stdout; true`;
       const { stdout, stderr } = await command('timeout', [
         '20',
         'docker',
         '-H',
-        `unix://${engine.socket}`,
+        `unix://${host.engine.socket}`,
         'run',
         '--rm',
         ...terminal,
@@ -68,10 +44,10 @@ describe.skipIf(!usable)('a way out of other engines is none of ours:', { timeou
   it('a mount over or inside /proc, by either of the two ways to ask for one (CVE-2019-19921, CVE-2026-6406)', async () => {
     const fill =
       'mkdir -p /d/sys/net/ipv4 /d/self/attr /d/thread-self/attr/apparmor; echo old >/d/sys/net/ipv4/ip_default_ttl';
-    await engine.docker('run', '--rm', '-v', 'proc:/d', 'busybox', 'sh', '-c', fill);
+    await host.engine.docker('run', '--rm', '-v', 'proc:/d', 'busybox', 'sh', '-c', fill);
     const link = { name: 'data', type: 'symlink' as const, linkname: '/proc/sys' };
     const folders = ['proc', 'dev', 'sys', 'etc'].map(name => ({ name, type: 'directory' as const }));
-    await loadHostile(engine, await imageArchive('led', [[...folders, link]]));
+    await loadHostile(host.engine, await imageArchive('led', [[...folders, link]]));
     for (const place of ['/proc', '/proc/sys', '/proc/self', '/proc/1', '/proc/sys/kernel', '/data']) {
       for (const asked of [
         { Binds: [`proc:${place}`] },
@@ -79,14 +55,14 @@ describe.skipIf(!usable)('a way out of other engines is none of ours:', { timeou
         { Mounts: [{ Type: 'bind', Source: treasure.folder, Target: place }] },
       ]) {
         const id = await create({ ...asked, Sysctls: { 'net.ipv4.ip_default_ttl': '77' } });
-        const { code, stderr } = await engine.tryDocker(['start', id]);
+        const { code, stderr } = await host.engine.tryDocker(['start', id]);
         expect([place, asked, code, stderr]).toEqual([
           place,
           asked,
           1,
           expect.stringMatching(/cannot be mounted because it is (inside \/proc|not of type proc)/),
         ]);
-        await engine.docker('rm', '-f', id);
+        await host.engine.docker('rm', '-f', id);
       }
     }
     const kept = await run('-v', 'proc:/d', 'busybox', 'cat', '/d/sys/net/ipv4/ip_default_ttl');
@@ -100,7 +76,7 @@ describe.skipIf(!usable)('a way out of other engines is none of ours:', { timeou
   });
 
   it('the processes of the host, seen through its PID namespace', async () => {
-    const ours = (await succeed('pgrep', ['-f', engine.execRoot])).trim().split('\n'); // command line, agent, keeper
+    const ours = (await succeed('pgrep', ['-f', host.engine.execRoot])).trim().split('\n'); // command line, agent, keeper
     expect(ours.length).toBeGreaterThanOrEqual(3);
     const pids = ['1', String(process.pid), ...ours].join(' ');
     const script = `for pid in ${pids}; do [ -d /proc/$pid ] || continue
@@ -113,7 +89,7 @@ describe.skipIf(!usable)('a way out of other engines is none of ours:', { timeou
   it('a hard link, a device or a set-user-id file on a volume that the host would trip over', async () => {
     const script = `ln /etc/hosts /v/hosts; mknod /v/disk b 8 0; mknod /v/mem c 1 1; cp /bin/busybox /v/sh; chmod 6755 /v/sh; ls /v`;
     await run('-v', 'trap:/v', 'busybox', 'sh', '-c', script);
-    const place = (await engine.docker('volume', 'inspect', '--format', '{{.Mountpoint}}', 'trap')).trim();
+    const place = (await host.engine.docker('volume', 'inspect', '--format', '{{.Mountpoint}}', 'trap')).trim();
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
     const tried = await command(nobody[0] ?? '', [...nobody.slice(1), `${place}/sh`, 'true']);
     expect(tried.code).not.toBe(0); // nobody but root gets there
