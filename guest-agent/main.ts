@@ -8,7 +8,7 @@ import { messageOf } from '../contracts/errors.ts';
 import { type Api, apiVersion, type LoadBuilder, minimumApiVersion, openApi } from './api/index.ts';
 import { openArchive } from './archive/index.ts';
 import { openCgroups } from './cgroups/index.ts';
-import { applyProxy, type Flags, levelOf, readConfig, readFlags } from './config/index.ts';
+import { applyProxy, type Flags, levelOf, networkSettings, readConfig, readFlags } from './config/index.ts';
 import { openContentStore } from './content/index.ts';
 import { type Control, openControl } from './control/index.ts';
 import { type Engine, openEngine, ownerInRoot, type Rooms } from './engine/index.ts';
@@ -86,16 +86,16 @@ async function openRooms(
   const { config } = flags.settings;
   const archive = openArchive({ workerFile: programFile('archive-worker.cjs', 'archive/worker.ts'), log });
   const logs = openLogs({ workerFile: programFile('pump-worker.cjs', 'logs/pump-worker.ts'), log });
+  const networking = networkSettings(config, flags.bip);
   const openingNetworks = openNetworks({
     root: join(root, 'networks'),
     execRoot,
-    bridge: { name: flags.bridge, ...(flags.bip ? { cidr: flags.bip } : {}) },
+    ...networking,
+    bridge: { name: flags.bridge, ...networking.bridge },
     publisher,
     dns: config.dns ?? flags.machine?.resolvers,
     dnsSearch: config['dns-search'],
     dnsOptions: config['dns-opts'],
-    addressPools: () =>
-      flags.settings.config['default-address-pools']?.map(({ base = '', size = 0 }) => ({ base, size })) ?? [],
     behindHost: flags.machine !== undefined,
     log,
   });

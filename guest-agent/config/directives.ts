@@ -8,6 +8,21 @@ const ip: Decoder<string> = (value, at) => {
   return given;
 };
 
+const address: Decoder<string> = (value, at) => {
+  const given = text(value, at);
+  if (isIP(given) === 0) throw invalidArgument(`invalid JSON: ParseAddr(${JSON.stringify(given)}): unable to parse IP`);
+  return given;
+};
+
+const cidr: Decoder<string> = (value, at) => {
+  const given = text(value, at);
+  const [base = '', bits, ...rest] = given.split('/');
+  if (bits === undefined) throw invalidArgument(`invalid JSON: netip.ParsePrefix(${JSON.stringify(given)}): no '/'`);
+  if (isIP(base) === 0 || rest.length > 0 || !/^\d{1,3}$/.test(bits))
+    throw invalidArgument(`invalid JSON: netip.ParsePrefix(${JSON.stringify(given)}): unable to parse IP`);
+  return given;
+};
+
 const powers = ['', 'k', 'm', 'g', 't', 'p'];
 
 /** Bytes as `64M` or `"1073741824"` (go-units RAMInBytes). */
@@ -23,20 +38,33 @@ const ulimit = fields({ Name: text, Hard: count, Soft: count }, 'units.Ulimit');
 /** Keys that mean here what they mean to dockerd. */
 const known = {
   bip: text,
+  bip6: text,
   bridge: text,
   debug: flag,
+  'default-address-pools': list(fields({ base: cidr, size: count }, 'ipamutils.NetworkToSplit')),
   'default-cgroupns-mode': text,
+  'default-gateway': ip,
+  'default-gateway-v6': ip,
   'default-ipc-mode': text,
+  'default-network-opts': map(map(text)),
   'default-shm-size': size,
   'default-ulimits': map(ulimit),
   dns: list(ip),
   'dns-opts': list(text),
   'dns-search': list(text),
   features: map(flag),
+  'fixed-cidr': text,
+  'fixed-cidr-v6': text,
+  'host-gateway-ip': ip,
+  'host-gateway-ips': list(address),
   'http-proxy': text,
   'https-proxy': text,
+  icc: flag,
   init: flag,
   'insecure-registries': list(text),
+  ip,
+  'ip-masq': flag,
+  ipv6: flag,
   labels: list(text),
   'live-restore': flag,
   'log-driver': text,
@@ -45,6 +73,7 @@ const known = {
   'max-concurrent-downloads': count,
   'max-concurrent-uploads': count,
   'max-download-attempts': count,
+  mtu: count,
   'no-new-privileges': flag,
   'no-proxy': text,
   'registry-mirrors': list(text),
@@ -56,7 +85,6 @@ const known = {
 /** Keys whose absence of effect would be a hole in somebody's fence: they are refused, not ignored. */
 const refused = {
   'authorization-plugins': list(text),
-  icc: flag,
   'seccomp-profile': text,
 };
 
@@ -65,7 +93,6 @@ const ignored = {
   'allow-direct-routing': flag,
   'allow-nondistributable-artifacts': list(text),
   'api-cors-header': text,
-  bip6: text,
   builder: map((value: unknown) => value),
   'cdi-spec-dirs': list(text),
   'cgroup-parent': text,
@@ -77,31 +104,19 @@ const ignored = {
   'cpu-rt-runtime': count,
   'cri-containerd': flag,
   'data-root': text,
-  'default-address-pools': list(fields({ base: text, size: count }, 'ipamutils.NetworkToSplit')),
-  'default-gateway': ip,
-  'default-gateway-v6': ip,
-  'default-network-opts': map(map(text)),
   'default-runtime': text,
   'exec-opts': list(text),
   'exec-root': text,
   experimental: flag,
-  'fixed-cidr': text,
-  'fixed-cidr-v6': text,
   group: text,
-  'host-gateway-ip': ip,
-  'host-gateway-ips': list(ip),
   hosts: list(text),
   'init-path': text,
-  ip,
   'ip-forward': flag,
   'ip-forward-no-drop': flag,
-  'ip-masq': flag,
   ip6tables: flag,
   iptables: flag,
-  ipv6: flag,
   'log-format': text,
   'metrics-addr': text,
-  mtu: count,
   'network-control-plane-mtu': count,
   'network-diagnostic-port': count,
   'node-generic-resources': list(text),

@@ -7,5 +7,6 @@
 
 export type { DaemonConfig } from './directives.ts';
 export { applyProxy, type Flags, levelOf, readConfig, readFlags } from './flags.ts';
+export { networkSettings } from './network-settings.ts';
 export { readConfigFile } from './read-config.ts';
 export { DaemonSettings } from './settings.ts';

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { DaemonConfig } from './directives.ts';
 
@@ -37,6 +38,7 @@ const checks: readonly Check[] = [
       label => !label.includes('='),
       label => `bad attribute format: ${label}`,
     ),
+  config => badSixth(config['fixed-cidr-v6']),
   negative('mtu', 'default MTU'),
   negative('max-concurrent-downloads', 'max concurrent downloads'),
   negative('max-concurrent-uploads', 'max concurrent uploads'),
@@ -75,7 +77,6 @@ export function checkConfig(config: DaemonConfig): void {
 function checkFences(config: DaemonConfig): void {
   const asked = [
     config['authorization-plugins']?.length ? 'authorization-plugins' : undefined,
-    config.icc === false ? 'icc' : undefined,
     ['', 'builtin', undefined].includes(config['seccomp-profile']) ? undefined : 'seccomp-profile',
   ].find(key => key !== undefined);
   if (asked !== undefined) throw invalidArgument(`the directive "${asked}" is not part of Berth yet`);
@@ -88,6 +89,13 @@ function firstOf(
 ): string | undefined {
   const wrong = values?.find(isWrong);
   return wrong === undefined ? undefined : say(wrong);
+}
+
+function badSixth(range: string | undefined): string | undefined {
+  if (!range) return undefined;
+  const wrong = (why: string): string => `invalid fixed-cidr-v6: invalid fixed-cidr-v6: ${why}`;
+  if (!range.includes('/')) return wrong(`netip.ParsePrefix(${JSON.stringify(range)}): no '/'`);
+  return isIPv6(range.split('/')[0] ?? '') ? undefined : wrong(`'${range}' is not a valid IPv6 subnet`);
 }
 
 const isDomain = (domain: string): boolean => domain.trim() === '.' || /^[\w-]+(\.[\w-]+)*\.?$/.test(domain.trim());

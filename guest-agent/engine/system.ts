@@ -44,6 +44,7 @@ export class System implements SystemService {
     const features = rooms.cgroups.features();
     const system = osRelease();
     const { config } = options.settings;
+    const pools = config['default-address-pools'] ?? [];
     const keeper = await rooms.runtime.status();
     return {
       ID: this.#id,
@@ -117,6 +118,9 @@ export class System implements SystemService {
         ...(options.remap ? ['name=userns'] : []),
         ...(rooms.cgroups.version === 2 ? ['name=cgroupns'] : []),
       ],
+      ...(pools.length > 0 && {
+        DefaultAddressPools: pools.map(({ base = '', size = 0 }) => ({ Base: base, Size: size })),
+      }),
       FirewallBackend: { Driver: 'nftables' },
       CDISpecDirs: [...cdiFolders],
       BerthKeeper: keeper.canary,

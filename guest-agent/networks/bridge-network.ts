@@ -49,9 +49,10 @@ export class BridgeNetwork implements DriverNetwork {
     return { bridge: this.index, mtu: this.#mtu, isolated, ipv6: this.addresses.hasSix };
   }
 
-  /** On which of the host's addresses ports are published if the user does not say. */
+  /** On which of the host's addresses ports are published if the user does not say; undefined: on all. */
   get hostAddress(): string | undefined {
-    return this.record.options[option.hostAddress];
+    const address = this.record.options[option.hostAddress];
+    return address === '0.0.0.0' ? undefined : address;
   }
 
   publish(id: string, endpoint: Endpoint, ports: readonly PublishedPort[]): void {

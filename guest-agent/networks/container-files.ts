@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { ConnectRequest, HostFiles, Naming } from './contract.ts';
 import {
   containerResolver,
-  extraHostLine,
+  extraHostLines,
   hostsText,
   internalResolverText,
   readHostHosts,
@@ -16,7 +16,7 @@ import {
 export interface FileContext {
   naming: Naming;
   addresses: readonly string[];
-  hostGateway: () => string;
+  hostGateways: () => string[];
   /** the container lives in the host's own network */
   onHost: boolean;
   /** the container has a name service of its own */
@@ -46,8 +46,8 @@ export function namingOf(request: ConnectRequest, defaults: Defaults, onHost: bo
 
 /** Writes `hosts`, `resolv.conf` and `hostname` into the request's directory. @throws invalid-argument for a bad extra host */
 export function writeContainerFiles(request: ConnectRequest, context: FileContext): HostFiles {
-  const { naming, addresses, hostGateway, onHost, neighbourLines } = context;
-  const own = (request.extraHosts ?? []).map(text => extraHostLine(text, hostGateway));
+  const { naming, addresses, hostGateways, onHost, neighbourLines } = context;
+  const own = (request.extraHosts ?? []).flatMap(text => extraHostLines(text, hostGateways));
   const extra = [...own, ...neighbourLines];
   return writeHostFiles(request.directory, {
     hosts: onHost ? [readHostHosts().trimEnd(), ...extra, ''].join('\n') : hostsText({ ...naming, extra, addresses }),

@@ -221,24 +221,40 @@ export interface AddressBlock {
   size: number;
 }
 
+/** What the default network is asked to be: `cidr` is the gateway with its prefix, like Docker's `bip`. */
+export interface DefaultBridge extends FamilyWish {
+  name: string;
+  /** absent: the network has no IPv6 */
+  ipv6?: FamilyWish;
+  options?: Readonly<Record<string, string>>;
+}
+
+/** Of one family: `range` is the part that addresses are chosen from, `gateway` where containers leave if not by us. */
+export interface FamilyWish {
+  cidr?: string;
+  range?: string;
+  gateway?: string;
+}
+
 export interface NetworksOptions {
   /** records live here */
   root: string;
   /** gone at reboot */
   execRoot: string;
-  /** the default network's bridge; `cidr` is the gateway with its prefix, like Docker's `bip` */
-  bridge: { name: string; cidr?: string };
+  bridge: DefaultBridge;
+  /** options of new networks that do not say otherwise, by driver */
+  driverOptions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   publisher?: PortPublisher;
   /** name servers for every container that asks for none of its own; absent: those of the host */
   dns?: string[];
   dnsSearch?: string[];
   dnsOptions?: string[];
-  /** what `host-gateway` means; absent: the default bridge's address */
-  hostGateway?: string;
+  /** what `host-gateway` means, of one family or both; absent: the default network's own addresses */
+  hostGateways?: readonly string[];
   /** we run in a machine: `host-gateway` and `host.docker.internal` are its host, where its default route leads */
   behindHost?: boolean;
   /** where subnets are chosen from, instead of Docker's usual pools: blocks that are cut into subnets of `size` bits */
-  addressPools?: () => readonly AddressBlock[];
+  addressPools?: readonly AddressBlock[];
   /** sandboxes kept ready; 0 turns the pool off */
   poolSize?: number;
   log: Log;

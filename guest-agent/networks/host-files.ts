@@ -60,16 +60,15 @@ export function resolverText({ servers, search, options }: Resolver): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** `name:address` or `name=address` → a line; `host-gateway` is the host as seen from the container. @throws invalid-argument */
-export function extraHostLine(text: string, hostGateway: () => string): string {
+/** `name:address` or `name=address` → lines; `host-gateway` is the host as seen from the container. @throws invalid-argument */
+export function extraHostLines(text: string, hostGateways: () => string[]): string[] {
   const at = text.search(/[:=]/);
   const name = text.slice(0, at);
   const address = text.slice(at + 1).replace(/^\[(.*)\]$/, '$1');
   if (at <= 0 || !address) throw invalidArgument(`bad format for add-host: "${text}"`);
-  if (address !== 'host-gateway') return `${address}\t${name}`;
-  const gateway = hostGateway();
-  if (!gateway) throw invalidArgument('unable to derive the IP value for host-gateway');
-  return `${gateway}\t${name}`;
+  const addresses = address === 'host-gateway' ? hostGateways() : [address];
+  if (addresses.length === 0) throw invalidArgument('unable to derive the IP value for host-gateway');
+  return addresses.map(each => `${each}\t${name}`);
 }
 
 export function hostsText(parts: {

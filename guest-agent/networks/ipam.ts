@@ -87,6 +87,9 @@ function requireInside(range: string, block: Block, subnet: string): void {
     );
 }
 
+/** The auxiliary address by which containers leave instead of the gateway, as Docker calls it. */
+export const wayOutName = { ipv4: 'DefaultGatewayIPv4', ipv6: 'DefaultGatewayIPv6' } as const;
+
 /** The addresses of one subnet: who has one is not known here, only which are in use. */
 export class AddressPool {
   readonly prefixLength: number;
@@ -100,7 +103,7 @@ export class AddressPool {
     this.#block = parseCidr(subnet).block;
     this.#range = ipRange ? parseCidr(ipRange).block : this.#block;
     this.prefixLength = this.#block.prefixLength;
-    this.gateway = gateway;
+    this.gateway = auxiliary[wayOutName.ipv4] ?? gateway;
     if (reserved) this.#used.add(requireIpv4(gateway));
     for (const address of Object.values(auxiliary)) this.#used.add(requireIpv4(address));
     this.#used.add(this.#block.base);

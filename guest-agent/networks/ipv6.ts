@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { forbidden, invalidArgument, unavailable } from '../../contracts/errors.ts';
 import type { AddressBlock, Subnet } from './contract.ts';
+import { wayOutName } from './ipam.ts';
 
 /** A block of IPv6 addresses; `base` has its host bits zero. */
 export interface Block6 {
@@ -138,7 +139,7 @@ export class AddressPool6 {
     this.#block = whole;
     this.#range = (ipRange && parseCidr6(ipRange)?.block) || whole;
     this.prefixLength = whole.prefixLength;
-    this.gateway = gateway;
+    this.gateway = auxiliary[wayOutName.ipv6] ?? gateway;
     for (const address of [...(reserved ? [gateway] : []), ...Object.values(auxiliary)])
       this.#used.add(parseIpv6(address) ?? whole.base);
     this.#used.add(whole.base);
@@ -177,4 +178,12 @@ export class AddressPool6 {
     this.#used.add(address);
     return ipv6Text(address);
   }
+}
+
+/** `fd00:1::1/64` (Docker's `bip6`) or a whole block as a subnet. @throws invalid-argument */
+export function subnetOfBridge6(cidr: string): Subnet {
+  const parsed = parseCidr6(cidr);
+  if (!parsed) throw invalidArgument(`invalid CIDR address: ${cidr}`);
+  const { address, block } = parsed;
+  return { subnet: blockText(block), gateway: ipv6Text(address === block.base ? block.base + 1n : address) };
 }

@@ -3,10 +3,9 @@ import { findLink } from '../netlink/index.ts';
 import { portsOf, removeBridge } from './bridge.ts';
 import { BridgeNetwork, defaultBridgeOptions } from './bridge-network.ts';
 import { filledIn, formOf } from './config-only.ts';
-import type { NetworkCreateRequest, NetworkDriver, NetworkRecord, NetworksOptions } from './contract.ts';
+import type { DefaultBridge, NetworkCreateRequest, NetworkDriver, NetworkRecord, NetworksOptions } from './contract.ts';
 import type { DriverNetwork, Ground } from './driver-network.ts';
-import { subnetOfBridge } from './ipam.ts';
-import { checkOptions, option } from './network-options.ts';
+import { checkOptions, option, withDefaults } from './network-options.ts';
 import { ParentNetwork } from './parent-network.ts';
 import { isParentDriver, parentFor } from './parent-options.ts';
 import { NetworkRecords, newNetworkId } from './records.ts';
@@ -24,12 +23,14 @@ export class NetworkList {
   readonly #ground: Ground;
   readonly #raised = new Map<string, DriverNetwork>();
   readonly #subnets: SubnetChoice;
+  readonly #driverOptions: NonNullable<NetworksOptions['driverOptions']>;
 
   /** Loads the records, makes the predefined networks, and puts every network into the kernel. */
-  constructor(options: Pick<NetworksOptions, 'root' | 'bridge' | 'addressPools'>, ground: Ground) {
+  constructor(options: NetworksOptions, ground: Ground) {
+    this.#driverOptions = options.driverOptions ?? {};
     this.#ground = ground;
     this.records = new NetworkRecords(options.root, ground.log);
-    this.#subnets = new SubnetChoice(() => this.records.list(), ground.host, options.addressPools ?? (() => []));
+    this.#subnets = new SubnetChoice(() => this.records.list(), ground.host, options.addressPools ?? []);
     this.#ensureSimple('host', 'host');
     this.#ensureSimple('none', 'null');
     alone(() => {
@@ -111,7 +112,7 @@ export class NetworkList {
     if (driver === 'host' || driver === 'null') throw forbidden(`only one instance of "${driver}" network is allowed`);
     if (driver === 'overlay') throw forbidden(notInSwarm);
     if (driver !== 'bridge' && !isParentDriver(driver)) throw notFound(`plugin "${driver}" not found`);
-    const whole = filledIn({ ...request, driver }, this.records.list());
+    const whole = withDefaults(filledIn({ ...request, driver }, this.records.list()), this.#driverOptions[driver]);
     const { driver: ipamDriver = 'default', options = null } = whole.ipam ?? {};
     if (ipamDriver !== 'default') throw notFound(`plugin "${ipamDriver}" not found`);
     if (whole.enableIPv4 === false && !whole.enableIPv6) throw invalidArgument('IPv4 or IPv6 must be enabled');
@@ -142,19 +143,19 @@ export class NetworkList {
     if (!this.records.findByName(name)) this.records.save(simpleRecord(name, driver, true));
   }
 
-  /** The saved subnet stays as long as nothing else wants it; a `cidr` in the options always wins. */
-  #ensureDefaultBridge(wish: { name: string; cidr?: string }): void {
+  /** The saved subnets stay as long as nothing else wants them; what the options say always wins. */
+  #ensureDefaultBridge(wish: DefaultBridge): void {
     const saved = this.records.findByName('bridge');
     if (saved?.bridge !== undefined && saved.bridge !== wish.name) this.#dropLeftover(saved.bridge);
-    const subnet = wish.cidr ? subnetOfBridge(wish.cidr) : this.#subnets.keptOrFree(saved, wish.name);
-    const same = saved?.bridge === wish.name && JSON.stringify(saved.ipam.config) === JSON.stringify([subnet]);
-    if (saved && same) return;
-    this.records.save({
-      ...(saved ?? simpleRecord('bridge', 'bridge', true)),
-      ipam: { driver: 'default', options: {}, config: [subnet] },
-      options: defaultBridgeOptions(wish.name),
+    const wanted = {
+      enableIPv6: wish.ipv6 !== undefined,
+      ipam: { driver: 'default', options: {}, config: this.#subnets.forDefault(wish, saved) },
+      options: { ...defaultBridgeOptions(wish.name), ...wish.options },
       bridge: wish.name,
-    });
+    };
+    const before = saved ?? simpleRecord('bridge', 'bridge', true);
+    const record = { ...before, ...wanted };
+    if (!saved || JSON.stringify(record) !== JSON.stringify(saved)) this.records.save(record);
   }
 
   /** The default bridge was renamed: the old one goes, if nobody is plugged in. */

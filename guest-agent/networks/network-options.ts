@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../contracts/errors.ts';
+import type { NetworkCreateRequest } from './contract.ts';
 import { parseIpv4 } from './ipv4.ts';
 
 /** What a bridge network may be asked for with `-o`. */
@@ -16,6 +17,23 @@ const no: ReadonlySet<string> = new Set(['0', 'f', 'F', 'FALSE', 'false', 'False
 /** Go's ParseBool; absent is `otherwise`. Of options that {@link checkOptions} has seen. */
 export const isOn = (value: string | undefined, otherwise: boolean): boolean =>
   value === undefined ? otherwise : yes.has(value);
+
+const family = { enableIPv4: 'com.docker.network.enable_ipv4', enableIPv6: 'com.docker.network.enable_ipv6' } as const;
+
+/** The request with what networks of its driver have if they do not say otherwise; which families it has may be an option, too. */
+export function withDefaults(
+  request: NetworkCreateRequest,
+  defaults: Readonly<Record<string, string>> = {},
+): NetworkCreateRequest {
+  const options = { ...defaults, ...request.options };
+  const has = (key: keyof typeof family): boolean | undefined => {
+    const value = options[family[key]];
+    if (value !== undefined && !yes.has(value) && !no.has(value))
+      throw unreadable(family[key], value, 'strconv.ParseBool');
+    return request[key] ?? (value === undefined ? undefined : yes.has(value));
+  };
+  return { ...request, options, enableIPv4: has('enableIPv4'), enableIPv6: has('enableIPv6') };
+}
 
 /** @throws invalid-argument in dockerd's words */
 export function checkOptions(options: Readonly<Record<string, string>>, _network: { internal: boolean }): void {

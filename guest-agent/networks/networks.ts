@@ -180,7 +180,7 @@ class KernelNetworks implements Networks {
     }
     this.#live.set(id, live);
     for (const endpoint of saved.endpoints) claim(live, endpoint, this.#networks, this.#ground);
-    live.record = { ...saved, ports: this.#publishing.takeAgain(saved.ports) };
+    live.record = { ...saved, ports: this.#publishing.takeAgain(saved) };
     this.#publishing.remember(live);
     this.#nameAgain(live);
     await this.#publishing.announce(live);
@@ -297,16 +297,18 @@ class KernelNetworks implements Networks {
     record.files = writeContainerFiles(request, {
       naming,
       addresses: addressesOf(record.endpoints),
-      hostGateway: () => this.#hostGateway(),
+      hostGateways: () => this.#hostGateways(),
       onHost,
       named: record.endpoints.some(endpoint => endpoint.dnsNames !== undefined),
       neighbourLines: this.#naming.neighbourLines(naming),
     });
   }
 
-  #hostGateway(): string {
-    const outer = this.#options.behindHost ? outerGateway(this.#ground.host) : undefined;
-    return this.#options.hostGateway ?? outer ?? this.get('bridge').ipam.config[0]?.gateway ?? '';
+  #hostGateways(): string[] {
+    const { hostGateways = [], behindHost } = this.#options;
+    const outer = behindHost ? outerGateway(this.#ground.host) : undefined;
+    if (hostGateways.length > 0) return [...hostGateways];
+    return outer ? [outer] : this.get('bridge').ipam.config.map(({ gateway }) => gateway);
   }
 
   get #membership(): Membership {

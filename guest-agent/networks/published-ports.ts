@@ -20,6 +20,8 @@ import {
 import type { PortMap, PortMapping, Protocol, PublishedPort } from './contract.ts';
 import { ipv4Text, requireIpv4 } from './ipv4.ts';
 import { ipv6Text, parseIpv6 } from './ipv6.ts';
+import { holderOf } from './port-holder.ts';
+import { PortRelay } from './port-relay.ts';
 
 const everywhere = '0.0.0.0';
 const everywhere6 = '::';
@@ -34,12 +36,28 @@ const words: Record<string, string> = {
   EACCES: 'permission denied',
 };
 
+/** What a network does with ports of the host's IPv4 and IPv6 addresses. */
+export interface Reach {
+  four: boolean;
+  /** `relayed`: containers have no IPv6, and visitors who come by it are joined to them, by TCP */
+  six: 'translated' | 'relayed' | 'none';
+}
+
+/** A port that is held. */
+interface Holder {
+  fd: number;
+  /** the container's name */
+  by: string;
+  relay?: PortRelay;
+}
+
 /**
  * The host's ports that containers have. Each is held by a socket bound to it for as long as it is published, so that
- * other programs see it taken and we see theirs. Packets never reach these sockets: they are translated before.
+ * other programs see it taken and we see theirs. Packets are translated before they reach these sockets; whom the kernel
+ * cannot translate gets to one of IPv6, and from there to the container ({@link PortRelay}).
  */
 export class PublishedPorts {
-  readonly #holders = new Map<string, number>();
+  readonly #holders = new Map<string, Holder>();
   readonly #addressesOfOthers: boolean;
   #next = 0;
 
@@ -49,14 +67,14 @@ export class PublishedPorts {
   }
 
   /**
-   * Takes a port for each mapping, or none. @throws internal, in Docker's words, when one is taken: `Bind for
-   * 0.0.0.0:80 failed: port is already allocated` (by us), `failed to bind host port 0.0.0.0:80/tcp: address already in use`.
-   * `both`: a mapping for every address is one for every IPv6 address as well, with the same number
+   * Takes a port for each mapping, or none; one for every address has the same number in both families. @throws internal,
+   * in Docker's words, when one is taken: `Bind for 0.0.0.0:80 failed: port is already allocated` (by us), `failed to
+   * bind host port 0.0.0.0:80/tcp: address already in use`, and who has it
    */
-  take(mappings: readonly PortMapping[], { both = false } = {}): PublishedPort[] {
+  take(mappings: readonly PortMapping[], { reach, by }: { reach: Reach; by: string }): PublishedPort[] {
     const taken: PublishedPort[] = [];
     try {
-      for (const mapping of mappings) taken.push(...this.#takeOne(mapping, both));
+      for (const mapping of mappings) taken.push(...this.#takeOne(mapping, reach, by));
       return taken;
     } catch (error) {
       this.giveBack(taken);
@@ -64,23 +82,34 @@ export class PublishedPorts {
     }
   }
 
+  /** Where those are joined to who come to a port by IPv6 and cannot be translated; undefined: nobody serves. */
+  lead(port: PublishedPort, host: string | undefined): void {
+    const holder = this.#holders.get(keyOf(port));
+    if (!holder || !isSix(port) || port.protocol !== 'tcp' || this.#addressesOfOthers) return;
+    if (host) holder.relay ??= new PortRelay(holder.fd);
+    if (holder.relay) holder.relay.target = host === undefined ? undefined : { host, port: port.containerPort };
+  }
+
   /** Any number of times. */
   giveBack(ports: readonly PublishedPort[]): void {
     for (const port of ports) {
       const key = keyOf(port);
-      const fd = this.#holders.get(key);
-      if (fd === undefined) continue;
+      const holder = this.#holders.get(key);
+      if (!holder) continue;
       this.#holders.delete(key);
-      closeDescriptor(fd);
+      if (holder.relay) holder.relay.close();
+      else closeDescriptor(holder.fd);
     }
   }
 
-  #takeOne(mapping: PortMapping, both: boolean): PublishedPort[] {
+  #takeOne(mapping: PortMapping, reach: Reach, by: string): PublishedPort[] {
     const { protocol, containerPort } = mapping;
-    const hostIp = mapping.hostIp ? checkedAddress(mapping.hostIp, both) : everywhere;
-    const addresses = both && !mapping.hostIp ? [everywhere, everywhere6] : [hostIp];
+    const addresses = addressesFor(mapping, reach);
     const take = (hostPort: number): PublishedPort[] =>
-      this.#holdAll(addresses.map(address => ({ containerPort, protocol, hostIp: address, hostPort })));
+      this.#holdAll(
+        addresses.map(hostIp => ({ containerPort, protocol, hostIp, hostPort })),
+        by,
+      );
     if (!mapping.hostPort) return this.#firstFree(ephemeralRange(), take, true);
     if (!mapping.hostPortEnd || mapping.hostPortEnd === mapping.hostPort) return take(mapping.hostPort);
     return this.#firstFree([mapping.hostPort, mapping.hostPortEnd], take, false);
@@ -108,10 +137,10 @@ export class PublishedPorts {
   }
 
   /** All of them, or none. */
-  #holdAll(ports: readonly PublishedPort[]): PublishedPort[] {
+  #holdAll(ports: readonly PublishedPort[], by: string): PublishedPort[] {
     const held: PublishedPort[] = [];
     try {
-      for (const port of ports) held.push(this.#hold(port));
+      for (const port of ports) held.push(this.#hold(port, by));
       return held;
     } catch (error) {
       this.giveBack(held);
@@ -119,23 +148,39 @@ export class PublishedPorts {
     }
   }
 
-  #hold(port: PublishedPort): PublishedPort {
-    const holder = this.#conflicting(port);
-    if (holder) throw new PortTaken(`Bind for ${holder}:${port.hostPort} failed: port is already allocated`);
-    this.#holders.set(keyOf(port), bindHolder(this.#addressesOfOthers ? { ...port, hostIp: oursFor(port) } : port));
+  #hold(port: PublishedPort, by: string): PublishedPort {
+    const other = this.#conflicting(port);
+    if (other)
+      throw new PortTaken(
+        `Bind for ${other.hostIp}:${port.hostPort} failed: port is already allocated (by the container ${other.by})`,
+      );
+    const fd = bindHolder(this.#addressesOfOthers ? { ...port, hostIp: oursFor(port) } : port);
+    this.#holders.set(keyOf(port), { fd, by });
     return port;
   }
 
-  /** The address on which one of our containers has this port already. */
-  #conflicting(port: PublishedPort): string | undefined {
-    const sameIp = this.#holders.has(keyOf(port)) ? port.hostIp : undefined;
-    if (sameIp !== undefined) return sameIp;
+  /** Which of our containers has this port already, and on which address. */
+  #conflicting(port: PublishedPort): { hostIp: string; by: string } | undefined {
     const all = isSix(port) ? everywhere6 : everywhere;
-    if (port.hostIp !== all) return this.#holders.has(keyOf({ ...port, hostIp: all })) ? all : undefined;
+    for (const hostIp of new Set([port.hostIp, all])) {
+      const holder = this.#holders.get(keyOf({ ...port, hostIp }));
+      if (holder) return { hostIp, by: holder.by };
+    }
+    if (port.hostIp !== all) return undefined;
     const suffix = `:${port.hostPort}/${port.protocol}`;
-    const found = [...this.#holders.keys()].find(key => key.endsWith(suffix) && key.startsWith('[') === isSix(port));
-    return found?.slice(0, -suffix.length).replace(/^\[(.*)\]$/, '$1');
+    const found = [...this.#holders].find(([key]) => key.endsWith(suffix) && key.startsWith('[') === isSix(port));
+    return found && { hostIp: found[0].slice(0, -suffix.length).replace(/^\[(.*)\]$/, '$1'), by: found[1].by };
   }
+}
+
+/** The addresses of the host that a mapping is for. @throws invalid-argument for what is none, or cannot lead to a container */
+function addressesFor({ hostIp, protocol }: PortMapping, { four, six }: Reach): string[] {
+  const hasSix = six === 'translated' || (six === 'relayed' && protocol === 'tcp');
+  if (!hostIp) return [...(four ? [everywhere] : []), ...(hasSix ? [everywhere6] : [])];
+  const address = checkedAddress(hostIp);
+  if (address.includes(':') ? hasSix : four) return [address];
+  const family = address.includes(':') ? 'IPv6' : 'IPv4';
+  throw invalidArgument(`cannot publish on ${family} address ${hostIp}: the network has no ${family}`);
 }
 
 const oursFor = ({ hostIp }: PublishedPort): string => (hostIp.startsWith('127.') ? hostIp : everywhere);
@@ -150,12 +195,11 @@ const isSix = ({ hostIp }: PublishedPort): boolean => hostIp.includes(':');
 const keyOf = (port: PublishedPort): string =>
   `${isSix(port) ? `[${port.hostIp}]` : port.hostIp}:${port.hostPort}/${port.protocol}`;
 
-/** @throws invalid-argument for what is no address, or one that cannot be translated to a container's */
-function checkedAddress(text: string, both: boolean): string {
+/** As it is written usually. @throws invalid-argument */
+function checkedAddress(text: string): string {
   if (!text.includes(':')) return ipv4Text(requireIpv4(text));
   const value = parseIpv6(text.replace(/^\[(.*)\]$/, '$1'));
   if (value === undefined) throw invalidArgument(`invalid IP address: ${text}`);
-  if (!both) throw invalidArgument(`cannot publish on IPv6 address ${text}: the network has no IPv6`);
   return ipv6Text(value);
 }
 
@@ -174,7 +218,11 @@ function bindHolder(port: PublishedPort): number {
   } catch (error) {
     closeDescriptor(fd);
     if (!isSyscallError(error)) throw error;
-    throw internal(`failed to bind host port ${keyOf(port)}: ${words[error.code] ?? error.code}`, { cause: error });
+    const holder = error.code === 'EADDRINUSE' ? holderOf(hostPort, protocol) : undefined;
+    const known = holder ? ` (by ${holder})` : '';
+    throw internal(`failed to bind host port ${keyOf(port)}: ${words[error.code] ?? error.code}${known}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,11 +1,20 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import type { Log } from '../../base/log.ts';
 import { EngineError, messageOf } from '../../contracts/errors.ts';
 import type { BridgeNetwork } from './bridge-network.ts';
-import type { ConnectRequest, Endpoint, NetworkRecord, PortMapping, PortPublisher, PublishedPort } from './contract.ts';
+import type {
+  ConnectRequest,
+  Endpoint,
+  NetworkRecord,
+  PortMapping,
+  PortPublisher,
+  PublishedPort,
+  SandboxRecord,
+} from './contract.ts';
 import { type Live, outletOf } from './live.ts';
 import type { NetworkList } from './network-list.ts';
-import { PublishedPorts, wantedMappings } from './published-ports.ts';
+import { PublishedPorts, type Reach, wantedMappings } from './published-ports.ts';
 
 /** The ports of all containers: taken on the host, and translated to the endpoint that leads outside, wherever that is. */
 export class Publishing {
@@ -30,7 +39,7 @@ export class Publishing {
   take(request: ConnectRequest): PublishedPort[] {
     const mappings = this.#mappings(request);
     try {
-      return this.#ports.take(mappings, { both: mappings.length > 0 && this.#hasBoth(request) });
+      return mappings.length > 0 ? this.#ports.take(mappings, { reach: this.#reachOf(request), by: request.name }) : [];
     } catch (error) {
       const endpoint = `${request.name} (${randomBytes(32).toString('hex')})`;
       throw new EngineError(
@@ -42,10 +51,10 @@ export class Publishing {
   }
 
   /** After a restart: what nobody has taken meanwhile. */
-  takeAgain(ports: readonly PublishedPort[]): PublishedPort[] {
+  takeAgain({ ports, name }: SandboxRecord): PublishedPort[] {
     return ports.flatMap(port => {
       try {
-        return this.#ports.take([port], { both: port.hostIp.includes(':') });
+        return this.#ports.take([port], { reach: { four: true, six: 'translated' }, by: name });
       } catch (error) {
         this.#log.error('a published port was taken by somebody else while the engine was away', { ...port, error });
         return [];
@@ -64,12 +73,14 @@ export class Publishing {
     this.#bridgeOf(live.outlet)?.withdraw(live.record.id);
     if (outlet) this.#bridgeOf(outlet)?.publish(live.record.id, outlet, this.#forwarded(live));
     live.outlet = outlet;
+    this.#lead(live);
   }
 
   /** After a restart: the kernel has them, or gets them with all others. */
   remember(live: Live): void {
     live.outlet = outletOf(live.record);
     if (live.outlet) this.#bridgeOf(live.outlet)?.remember(live.record.id, live.outlet, this.#forwarded(live));
+    this.#lead(live);
   }
 
   /** Any number of times. */
@@ -85,9 +96,20 @@ export class Publishing {
     this.#ports.giveBack(record.ports);
   }
 
+  /** Visitors who cannot be translated are joined to the container where it is reached now. */
+  #lead({ record: { ports }, outlet }: Live): void {
+    const address = this.#bridgeOf(outlet) && (outlet?.ipv6Address ?? outlet?.ipAddress);
+    for (const port of ports) this.#ports.lead(port, address);
+  }
+
   /** Addresses in front of a machine are those of its host, which translates them itself. */
-  #hasBoth(request: ConnectRequest): boolean {
-    return this.#publisher === undefined && this.#publishingNetwork(request)?.enableIPv6 === true;
+  #reachOf(request: ConnectRequest): Reach {
+    const network = this.#publishingNetwork(request);
+    const six = network?.enableIPv6 ? 'translated' : 'relayed';
+    return {
+      four: network?.enableIPv4 !== false,
+      six: this.#publisher === undefined && existsSync('/proc/sys/net/ipv6') ? six : 'none',
+    };
   }
 
   #mappings(request: ConnectRequest): PortMapping[] {

@@ -1,20 +1,27 @@
-import { forbidden } from '../../contracts/errors.ts';
+import { forbidden, invalidArgument } from '../../contracts/errors.ts';
 import type { RouteConnection } from '../netlink/index.ts';
 import { isSixth } from './addressing.ts';
 import { routedBlocks } from './bridge.ts';
-import type { AddressBlock, NetworkCreateRequest, NetworkRecord, Subnet } from './contract.ts';
+import type {
+  AddressBlock,
+  DefaultBridge,
+  FamilyWish,
+  NetworkCreateRequest,
+  NetworkRecord,
+  Subnet,
+} from './contract.ts';
 import { readHostResolver } from './host-files.ts';
-import { chooseSubnet, completeSubnet } from './ipam.ts';
-import { type Block, blockOf, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
-import { chooseSubnet6, completeSubnet6 } from './ipv6.ts';
+import { chooseSubnet, completeSubnet, subnetOfBridge, wayOutName } from './ipam.ts';
+import { type Block, blockOf, contains, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
+import { chooseSubnet6, completeSubnet6, holds, subnetOfBridge6 } from './ipv6.ts';
 
 /** Which subnets an engine's networks have: those that users wish for, else free ones of the pools. */
 export class SubnetChoice {
   readonly #list: () => NetworkRecord[];
   readonly #host: RouteConnection;
-  readonly #pools: () => readonly AddressBlock[];
+  readonly #pools: readonly AddressBlock[];
 
-  constructor(list: () => NetworkRecord[], host: RouteConnection, pools: () => readonly AddressBlock[]) {
+  constructor(list: () => NetworkRecord[], host: RouteConnection, pools: readonly AddressBlock[]) {
     this.#list = list;
     this.#host = host;
     this.#pools = pools;
@@ -27,24 +34,38 @@ export class SubnetChoice {
     const four = wishes.filter(wish => !six.includes(wish));
     if ((six.length > 1 || four.length > 1) && driver === 'bridge')
       throw forbidden("bridge driver doesn't support multiple subnets");
-    return [...(enableIPv4 ? this.#four(four) : []), ...(enableIPv6 ? this.six(six) : [])];
+    return [...(enableIPv4 ? this.#four(four) : []), ...(enableIPv6 ? this.#six(six) : [])];
   }
 
-  /** What the default network has: its saved subnet as long as nothing else wants it, else a free one. */
-  keptOrFree(saved: NetworkRecord | undefined, bridge: string): Subnet {
+  /** What the default network has: as the options say, else as it was while nothing else wants it, else what is free. */
+  forDefault(wish: DefaultBridge, saved: NetworkRecord | undefined): Subnet[] {
+    const four = wish.cidr ? subnetOfBridge(wish.cidr) : this.#keptOrFree(saved, wish.name);
+    return [withWish(four, wish), ...(wish.ipv6 ? [this.#defaultSix(wish.ipv6, saved)] : [])];
+  }
+
+  #defaultSix(wish: FamilyWish, saved: NetworkRecord | undefined): Subnet {
+    const { cidr, range, gateway } = wish;
+    if (cidr) return withWish(subnetOfBridge6(cidr), wish);
+    if (range) return withWish(subnetOfBridge6(range), { gateway });
+    const kept = saved?.ipam.config.find(isSixth);
+    const [free] = kept ? [kept] : this.#six([], saved?.id);
+    return withWish({ subnet: free?.subnet ?? '', gateway: free?.gateway ?? '' }, { gateway });
+  }
+
+  #keptOrFree(saved: NetworkRecord | undefined, bridge: string): Subnet {
     const taken = this.#takenBlocks(saved?.id);
     const kept = saved?.ipam.config.find(one => !isSixth(one));
     const fits = (subnet: Subnet): boolean => !taken.some(block => overlaps(block, parseCidr(subnet.subnet).block));
-    if (kept && saved?.bridge === bridge && fits(kept)) return kept;
+    if (kept && saved?.bridge === bridge && fits(kept)) return { subnet: kept.subnet, gateway: kept.gateway };
     return chooseSubnet(taken, this.#fourPools());
   }
 
   /** IPv6 subnets as wished, or one of the pools, or else of this engine's own block. */
-  six(wishes: readonly Partial<Subnet>[], except?: string): Subnet[] {
+  #six(wishes: readonly Partial<Subnet>[], except?: string): Subnet[] {
     const others = this.#list().filter(({ id }) => id !== except);
     const taken = others.flatMap(record => record.ipam.config.filter(isSixth).map(({ subnet }) => subnet));
     const seed = this.#list().find(({ name }) => name === 'bridge')?.id ?? '';
-    if (wishes.length === 0) return [chooseSubnet6(seed, taken, this.#pools().filter(isSixthPool))];
+    if (wishes.length === 0) return [chooseSubnet6(seed, taken, this.#pools.filter(isSixthPool))];
     return wishes.map((wish, index) =>
       completeSubnet6(wish, [...taken, ...wishes.slice(0, index).map(({ subnet = '' }) => subnet)]),
     );
@@ -61,7 +82,7 @@ export class SubnetChoice {
     return complete;
   }
 
-  #fourPools = (): AddressBlock[] => this.#pools().filter(pool => !isSixthPool(pool));
+  #fourPools = (): AddressBlock[] => this.#pools.filter(pool => !isSixthPool(pool));
 
   #ownBlocks(except?: string): Block[] {
     return this.#list()
@@ -80,5 +101,18 @@ export class SubnetChoice {
     ];
   }
 }
+
+/** With the part that addresses are chosen from, and the router that containers leave by if not by us. @throws invalid-argument */
+function withWish(subnet: Subnet, { range, gateway }: FamilyWish): Subnet {
+  const name = isSixth(subnet) ? wayOutName.ipv6 : wayOutName.ipv4;
+  const parsed =
+    gateway === undefined ? undefined : isSixth(subnet) ? holds(subnet.subnet, gateway) : isIn(subnet, gateway);
+  if (parsed === false)
+    throw invalidArgument(`auxiliary address: (${name}:${gateway}) must belong to the master pool: ${subnet.subnet}`);
+  return { ...subnet, ...(range && { ipRange: range }), ...(gateway && { auxiliary: { [name]: gateway } }) };
+}
+
+const isIn = ({ subnet }: Subnet, address: string): boolean =>
+  contains(parseCidr(subnet).block, parseIpv4(address) ?? -1);
 
 const isSixthPool = ({ base }: AddressBlock): boolean => base.includes(':');

@@ -316,7 +316,9 @@ export const scenarios: Scenario[] = [
       step('port ca 80'),
       step('port ca 81'),
       step('ps --format {{.Ports}}'),
-      step('run -d --name cb -p 127.0.0.1:38080:80 busybox sleep 100', { hide: [/endpoint cb \(\w+\)/g] }),
+      step('run -d --name cb -p 127.0.0.1:38080:80 busybox sleep 100', {
+        hide: [/endpoint cb \(\w+\)/g, /allocated( \(by .*\))?/g],
+      }),
       step('ps -a --format {{.Names}}|{{.Status}}', { hide: [/Up .*/g] }),
       step('rm -f ca cb'),
     ],

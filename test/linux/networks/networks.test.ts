@@ -79,7 +79,7 @@ describe.skipIf(!usable)('containers on a bridge', () => {
     expect(await visit(other.namespace, world.hostAddress, 8080)).toMatch(/^web /);
     expect(await visit(other.namespace, gateway, 8080)).toMatch(/^web /);
     expect(await visit(container.namespace, gateway, 8080)).toMatch(/^web /);
-    expect(container.ports).toEqual({ '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }] });
+    expect(container.ports['80/tcp']?.[0]).toEqual({ HostIp: '0.0.0.0', HostPort: '8080' });
     await networks.release(container.request.id);
     expect(await visit(undefined, '127.0.0.1', 8080, 1)).toBe('');
   });
@@ -179,7 +179,7 @@ describe.skipIf(!usable)('containers on a bridge', () => {
       ports: [{ ...web, hostPort: 8100, hostPortEnd: 8102 }],
     });
     const next = await start({ ports: [{ ...web, hostPort: 8100, hostPortEnd: 8102 }] });
-    expect(sandbox.ports['80/tcp']).toEqual([{ HostIp: '0.0.0.0', HostPort: '8100' }]);
+    expect(sandbox.ports['80/tcp']?.[0]).toEqual({ HostIp: '0.0.0.0', HostPort: '8100' });
     expect(Number(sandbox.ports['81/tcp']?.[0]?.HostPort)).toBeGreaterThan(1024);
     expect(next.ports['80/tcp']?.[0]?.HostPort).toBe('8101');
   });

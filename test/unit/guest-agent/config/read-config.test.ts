@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DaemonSettings, readConfigFile } from '../../../../guest-agent/config/index.ts';
+import { DaemonSettings, networkSettings, readConfigFile } from '../../../../guest-agent/config/index.ts';
 import { parseConfig } from '../../../../guest-agent/config/read-config.ts';
 
 const merged = 'merged configuration validation from file and command line flags failed: ';
@@ -76,6 +76,34 @@ describe('a configuration file', () => {
       ignored: ['iptables'],
     });
     expect(parseConfig(' ')).toEqual({ config: {}, ignored: [] });
+  });
+
+  it('tells of networks, with pools that can be cut', () => {
+    const read = (content: object) => networkSettings(parseConfig(JSON.stringify(content)).config);
+    expect(read({})).toEqual({ bridge: { options: {} }, driverOptions: {}, addressPools: [], hostGateways: [] });
+    const pools = [{ base: '10.5.0.0/16', size: 24 }];
+    const six = { ipv6: true, 'fixed-cidr-v6': 'fd00:9::/64' };
+    const asked = { 'default-address-pools': pools, ...six, mtu: 1400, icc: false, ip: '127.0.0.1' };
+    expect(read({ ...asked, 'host-gateway-ips': ['192.0.2.1'] })).toEqual({
+      bridge: {
+        ipv6: { range: 'fd00:9::/64' },
+        options: {
+          'com.docker.network.bridge.host_binding_ipv4': '127.0.0.1',
+          'com.docker.network.bridge.enable_icc': 'false',
+          'com.docker.network.driver.mtu': '1400',
+        },
+      },
+      driverOptions: {},
+      addressPools: pools,
+      hostGateways: ['192.0.2.1'],
+    });
+    expect(() => read({ 'default-address-pools': [{ base: '10.5.0.0/16', size: 8 }] })).toThrow(
+      'network at index 0 (&{10.5.0.0/16 8}) has a smaller prefix (/16) than the target size of that pool (/8)',
+    );
+    expect(() => read({ 'default-address-pools': [{ base: 'x', size: 8 }] })).toThrow(
+      'invalid JSON: netip.ParsePrefix("x"): no \'/\'',
+    );
+    expect(() => read({ 'fixed-cidr-v6': '10.0.0.0/8' })).toThrow("'10.0.0.0/8' is not a valid IPv6 subnet");
   });
 
   it('is named by the error, and does not contradict a flag', () => {

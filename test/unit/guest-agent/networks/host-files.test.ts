@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   containerResolver,
-  extraHostLine,
+  extraHostLines,
   hostsText,
   parseResolver,
   resolverText,
@@ -32,14 +32,14 @@ describe('resolv.conf', () => {
 
 describe('hosts', () => {
   it('names the container by its addresses', async () => {
-    const extra = ['db:10.0.0.9', 'up=host-gateway', 'six:[fd00::1]', 'seven=fd00::2'].map(text =>
-      extraHostLine(text, () => '172.17.0.1'),
+    const extra = ['db:10.0.0.9', 'up=host-gateway', 'six:[fd00::1]', 'seven=fd00::2'].flatMap(text =>
+      extraHostLines(text, () => ['172.17.0.1']),
     );
     const text = hostsText({ extra, addresses: ['172.17.0.2'], hostname: 'web', domainname: 'example.org' });
     await expect(text).toMatchFileSnapshot('__golden__/hosts');
   });
 
   it.each(['nothing', ':1.2.3.4', 'name:'])('refuses %j', text => {
-    expect(() => extraHostLine(text, () => '')).toThrow('bad format for add-host');
+    expect(() => extraHostLines(text, () => [])).toThrow('bad format for add-host');
   });
 });

@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Networks,
+  type NetworksOptions,
+  openNetworks,
+  type Sandbox,
+} from '../../../guest-agent/networks/index.ts';
+import { enterOwnNetwork, newOptions, newRequest, serve, visit } from './own-network.ts';
+
+const usable = process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/proc/sys/net/ipv6');
+if (!usable) console.log('skipped: networks need Linux and root, and a kernel with IPv6');
+
+const web = { containerPort: 80, protocol: 'tcp' as const, hostPort: 8080 };
+
+describe.skipIf(!usable)('the default network', () => {
+  let world: ReturnType<typeof enterOwnNetwork>;
+  const closing: (() => unknown)[] = [];
+
+  beforeAll(() => {
+    world = enterOwnNetwork();
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+
+  async function open(more: Partial<NetworksOptions>): Promise<{ networks: Networks; folder: string }> {
+    const options = newOptions('berth8');
+    const networks = await openNetworks({ ...options, ...more });
+    closing.push(() => rmSync(options.folder, { recursive: true }));
+    closing.push(() => networks.close({ removeAll: true }));
+    return { networks, folder: options.folder };
+  }
+  async function begin(
+    { networks, folder }: Awaited<ReturnType<typeof open>>,
+    more: Parameters<typeof newRequest>[1],
+  ): Promise<{ sandbox: Sandbox; inside: number }> {
+    const sandbox = await networks.connect(newRequest(folder, more));
+    const inside = openSync(sandbox.namespacePath ?? '', 'r');
+    closing.push(() => closeSync(inside));
+    return { sandbox, inside };
+  }
+  const serving = (inside: number, name: string): void => {
+    const server = serve(inside, 80, name);
+    closing.push(() => server.close());
+  };
+
+  it('has IPv6 when that is asked for, and keeps its subnets', async () => {
+    const bridge = { name: 'berth8', ipv6: { range: 'fd00:99::/64' }, options: {} };
+    const engine = await open({ bridge });
+    const { sandbox, inside } = await begin(engine, { ports: [web], extraHosts: ['host:host-gateway'] });
+    expect(sandbox.endpoints.bridge).toMatchObject({ ipv6Address: 'fd00:99::2', ipv6Gateway: 'fd00:99::1' });
+    expect(engine.networks.get('bridge')).toMatchObject({ enableIPv6: true });
+    expect(readFileSync(sandbox.files.hosts, 'utf8')).toMatch(/172\.\S+\thost\nfd00:99::1\thost\n/);
+    serving(inside, 'web');
+    expect(await visit(undefined, '127.0.0.1', 8080)).toMatch(/^web /);
+    expect(await visit(undefined, '::1', 8080)).toBe('web fd00:99::1');
+    const other = await begin(engine, {});
+    expect(await visit(other.inside, 'fd00:99::2', 80)).toBe('web fd00:99::3');
+  });
+
+  it('chooses its subnet from no pool, but of this engine, when none is named', async () => {
+    const { networks } = await open({ bridge: { name: 'berth8', ipv6: {} } });
+    expect(networks.get('bridge').ipam.config[1]?.subnet).toMatch(/^fd[0-9a-f:]+\/64$/);
+  });
+
+  it('of IPv4 alone is reached by ::1, too, through a relay that goes with the container', async () => {
+    const engine = await open({});
+    const { sandbox, inside } = await begin(engine, { name: 'web', ports: [web] });
+    expect(sandbox.ports['80/tcp']).toEqual([
+      { HostIp: '0.0.0.0', HostPort: '8080' },
+      { HostIp: '::', HostPort: '8080' },
+    ]);
+    serving(inside, 'web');
+    expect(await visit(undefined, '::1', 8080)).toMatch(/^web 172\./);
+    expect(await visit(world.neighbour, world.hostAddress, 8080)).toBe(`web ${world.neighbourAddress}`);
+    await expect(begin(engine, { ports: [web] })).rejects.toThrow(
+      'Bind for 0.0.0.0:8080 failed: port is already allocated (by the container web)',
+    );
+    await engine.networks.release(sandbox.record.id);
+    expect(await visit(undefined, '::1', 8080, 1)).toBe('');
+    const again = await begin(engine, { ports: [{ ...web, hostIp: '::1' }] });
+    expect(again.sandbox.ports['80/tcp']).toEqual([{ HostIp: '::1', HostPort: '8080' }]);
+    serving(again.inside, 'again');
+    expect(await visit(undefined, '::1', 8080)).toMatch(/^again /);
+    expect(await visit(undefined, '127.0.0.1', 8080, 1)).toBe('');
+  });
+
+  it('says who has a port that is taken', async () => {
+    const engine = await open({});
+    const thief = spawn('busybox', ['nc', '-l', '-p', '8080'], { stdio: 'ignore' });
+    closing.push(() => thief.kill('SIGKILL'));
+    await expect
+      .poll(() =>
+        begin(engine, { ports: [web] }).then(taken => engine.networks.release(taken.sandbox.record.id), String),
+      )
+      .toMatch(`address already in use (by busybox, process ${thief.pid})`);
+  });
+
+  it('and others are cut from the pools that are named, and from nothing else', async () => {
+    const { networks } = await open({
+      addressPools: [
+        { base: '10.99.0.0/23', size: 24 },
+        { base: '10.99.8.0/24', size: 25 },
+        { base: 'fd00:88::/62', size: 64 },
+      ],
+    });
+    const subnets = (name: string): (string | undefined)[] =>
+      networks.get(name).ipam.config.map(({ subnet }) => subnet);
+    expect(subnets('bridge')).toEqual(['10.99.0.0/24']);
+    for (const name of ['one', 'two', 'three']) await networks.create({ name, enableIPv6: name === 'two' });
+    expect(['one', 'two', 'three'].map(subnets)).toEqual([
+      ['10.99.1.0/24'],
+      ['10.99.8.0/25', 'fd00:88::/64'],
+      ['10.99.8.128/25'],
+    ]);
+    await expect(networks.create({ name: 'four' })).rejects.toThrow(
+      'all predefined address pools have been fully subnetted',
+    );
+    await networks.remove('one');
+    await networks.create({ name: 'four' });
+    expect(subnets('four')).toEqual(['10.99.1.0/24']);
+  });
+
+  it('does as daemon.json says: ranges, another way out, closed between containers, options for all others', async () => {
+    const engine = await open({
+      bridge: {
+        name: 'berth8',
+        cidr: '10.98.0.1/24',
+        range: '10.98.0.128/25',
+        gateway: '10.98.0.9',
+        options: { 'com.docker.network.bridge.enable_icc': 'false', 'com.docker.network.driver.mtu': '1300' },
+      },
+      driverOptions: { bridge: { 'com.docker.network.enable_ipv6': 'true', 'com.docker.network.driver.mtu': '1290' } },
+    });
+    const [one, two] = [await begin(engine, {}), await begin(engine, {})];
+    expect(one.sandbox.endpoints.bridge).toMatchObject({ ipAddress: '10.98.0.128', gateway: '10.98.0.9' });
+    serving(one.inside, 'one');
+    expect(await visit(two.inside, '10.98.0.128', 80, 1)).toBe('');
+    await engine.networks.create({ name: 'other' });
+    expect(engine.networks.get('other')).toMatchObject({
+      enableIPv6: true,
+      options: { 'com.docker.network.driver.mtu': '1290' },
+    });
+  });
+});
