@@ -2,8 +2,9 @@ import type { WireError } from './errors.ts';
 
 /**
  * How calls and streams share one connection (a web socket, or a message port of Electron). Documents travel as text, bytes
- * as binary frames of a stream's number (4 bytes, big-endian) and the bytes. The server stops sending bytes of a stream that
- * has used up its credit, so that a slow window never makes Berth hold a log of gigabytes, and one stream never blocks others.
+ * as binary frames of a stream's number (4 bytes, big-endian) and the bytes. Either side stops sending bytes of a stream that
+ * has used up its credit, so that a slow window never makes Berth hold a log of gigabytes, a slow disk never makes it hold an
+ * upload, and one stream never blocks others.
  */
 export type ClientFrame =
   | { type: 'call'; id: number; name: string; request: unknown }
@@ -18,6 +19,8 @@ export type ClientFrame =
 
 export type ServerFrame =
   | { type: 'item'; id: number; item: unknown }
+  /** So many bytes of the window have been consumed. */
+  | { type: 'credit'; id: number; bytes: number }
   | { type: 'end'; id: number }
   | { type: 'error'; id: number; error: WireError };
 

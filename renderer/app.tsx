@@ -18,6 +18,7 @@ import { computed, defineComponent, h, onBeforeUnmount, onMounted, ref, type VNo
 import { RouterLink, RouterView, useRouter } from 'vue-router';
 import { button, dialog, icon, stateDot } from './components/index.ts';
 import { t, useConnection, useNotices, usePreferences, useTasks } from './stores/index.ts';
+import { askDialog } from './views/asking.tsx';
 import { Palette } from './views/palette.tsx';
 import { tasksPanel } from './views/tasks.tsx';
 
@@ -155,9 +156,12 @@ export const App = defineComponent(() => {
 
   const noticeList = (): VNode => (
     <div class="notices" role="region" aria-live="assertive" aria-label={t().errors.title}>
-      {notices.notices.map(({ id, what, why }) => (
-        <div class="notice" key={id}>
-          <strong>{what}</strong>
+      {notices.notices.map(({ id, what, why, undo }) => (
+        <div class={['notice', why === '' && 'good']} key={id}>
+          <strong class="row">
+            <span class="grow">{what}</span>
+            {undo && button({ label: t().common.undo, onClick: undo })}
+          </strong>
           {button({
             label: t().errors.dismiss,
             icon: X,
@@ -165,7 +169,7 @@ export const App = defineComponent(() => {
             kind: 'quiet',
             onClick: () => notices.dismiss(id),
           })}
-          <p>{why}</p>
+          {why && <p>{why}</p>}
         </div>
       ))}
     </div>
@@ -213,6 +217,7 @@ export const App = defineComponent(() => {
       </main>
       {noticeList()}
       {keysDialog()}
+      {askDialog()}
       {paletteOpen.value && (
         <Palette
           places={places.map(({ path, name }) => ({ path, label: t().palette.goTo(t().nav[name]) }))}

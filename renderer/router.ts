@@ -8,7 +8,7 @@ const routes: RouteRecordRaw[] = [
     component: async () => (await import('./views/containers/list.tsx')).ContainerList,
   },
   { path: '/images/:id?', component: async () => (await import('./views/images/list.tsx')).ImageList },
-  { path: '/volumes', component: async () => (await import('./views/volumes/list.tsx')).VolumeList },
+  { path: '/volumes/:id?/:tab?', component: async () => (await import('./views/volumes/list.tsx')).VolumeList },
   { path: '/networks/:id?', component: async () => (await import('./views/networks/list.tsx')).NetworkList },
   { path: '/settings', component: async () => (await import('./views/system/settings.tsx')).SettingsView },
   { path: '/diagnose', component: async () => (await import('./views/system/diagnose.tsx')).Diagnose },

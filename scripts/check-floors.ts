@@ -28,7 +28,7 @@ const roomOf = (file: string): string | undefined =>
 
 function sources(directory: string): string[] {
   return readdirSync(join(project, directory), { withFileTypes: true, recursive: true })
-    .filter(entry => entry.isFile() && /\.(ts|vue)$/.test(entry.name))
+    .filter(entry => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map(entry => relative(project, join(entry.parentPath, entry.name)));
 }
 

@@ -7,6 +7,7 @@ import {
   unpackBytes,
 } from '../../contracts/bridge-frames.ts';
 import { type EngineError, fromWire, unavailable } from '../../contracts/errors.ts';
+import { Upload } from './upload.ts';
 
 /** A connection that frames travel on. */
 export interface Port {
@@ -28,7 +29,10 @@ export interface StreamReader {
 }
 
 export interface OpenStream {
+  /** Sent when the other side can take them. */
   sendBytes(bytes: Uint8Array): void;
+  /** Sends a file in parts, each read when there is room for it, and then that no more comes. */
+  sendBlob(blob: Blob): Promise<void>;
   sendItem(item: unknown): void;
   /** No more bytes will be sent. */
   finish(): void;
@@ -39,6 +43,7 @@ export interface OpenStream {
 interface Reading {
   reader: StreamReader;
   consumed: number;
+  upload: Upload;
 }
 
 /** Credit is given back in parts of this size. */
@@ -84,9 +89,10 @@ export class BridgeClient {
   open<Name extends BridgeStream>(name: Name, request: StreamRequest<Name>, reader: StreamReader): OpenStream {
     const id = this.#begin('open', name, request, reader);
     return {
-      sendBytes: bytes => this.#port?.send(packBytes(id, bytes)),
+      sendBytes: bytes => this.#readings.get(id)?.upload.send(bytes),
+      sendBlob: async blob => this.#readings.get(id)?.upload.sendBlob(blob),
       sendItem: item => this.#send({ type: 'input', id, item }),
-      finish: () => this.#send({ type: 'finish', id }),
+      finish: () => this.#readings.get(id)?.upload.finish(),
       cancel: () => {
         if (this.#readings.delete(id)) this.#send({ type: 'cancel', id });
       },
@@ -99,7 +105,11 @@ export class BridgeClient {
       queueMicrotask(() => reader.ended?.(unavailable('Berth does not answer')));
       return id;
     }
-    this.#readings.set(id, { reader, consumed: 0 });
+    const upload = new Upload(
+      bytes => this.#port?.send(packBytes(id, bytes)),
+      () => this.#send({ type: 'finish', id }),
+    );
+    this.#readings.set(id, { reader, consumed: 0, upload });
     this.#send({ type, id, name, request });
     return id;
   }
@@ -113,6 +123,10 @@ export class BridgeClient {
     if (!reading) return; // cancelled, while this was under way
     if (frame.type === 'item') {
       reading.reader.item?.(frame.item);
+      return;
+    }
+    if (frame.type === 'credit') {
+      reading.upload.refill(frame.bytes);
       return;
     }
     this.#readings.delete(frame.id);

@@ -51,7 +51,7 @@ export class EngineClient {
   collect<Path extends string, Shape extends QueryShape, Body, Reply extends Answer>(
     route: Route<Path, Shape, Body, Reply>,
     request: EngineRequest<Path, Shape, Body> = {},
-    upload?: Uint8Array,
+    upload?: Blob,
   ): { promise: Promise<Uint8Array<ArrayBuffer>>; cancel(): void } {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>>();
     const parts: Uint8Array[] = [];
@@ -78,7 +78,7 @@ export class EngineClient {
     route: Route<Path, Shape, Body, Reply>,
     request: EngineRequest<Path, Shape, Body>,
     reader: { head?(head: EngineHead): void; bytes(bytes: Uint8Array): void; ended(error?: EngineError): void },
-    upload?: Uint8Array,
+    upload?: Blob,
   ): OpenStream {
     const path = pathOf(route, (request.path ?? {}) as PathParameters<Path>) + queryText(request.query ?? {});
     const kind = upload ? 'application/x-tar' : undefined;
@@ -87,7 +87,7 @@ export class EngineClient {
       { method: route.method, path, body: request.body, upload: kind },
       { item: head => reader.head?.(head as EngineHead), bytes: reader.bytes, ended: reader.ended },
     );
-    if (upload) sendAll(stream, upload);
+    if (upload) void stream.sendBlob(upload);
     return stream;
   }
 
@@ -96,28 +96,22 @@ export class EngineClient {
     route: Route<Path, Shape, Body, Reply>,
     request: EngineRequest<Path, Shape, Body>,
     reader: { head?(): void; line(document: DocumentOf<Reply>): void; ended(error?: EngineError): void },
+    upload?: Blob,
   ): OpenStream {
     let rest = '';
     const text = new TextDecoder();
-    return this.open(route, request, {
-      head: () => reader.head?.(),
-      bytes: bytes => {
-        const lines = (rest + text.decode(bytes, { stream: true })).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) if (line.trim() !== '') reader.line(JSON.parse(line) as DocumentOf<Reply>);
-      },
-      ended: error => reader.ended(error),
-    });
+    const bytes = (part: Uint8Array): void => {
+      const lines = (rest + text.decode(part, { stream: true })).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line.trim() !== '') reader.line(JSON.parse(line) as DocumentOf<Reply>);
+    };
+    return this.open(
+      route,
+      request,
+      { head: () => reader.head?.(), bytes, ended: error => reader.ended(error) },
+      upload,
+    );
   }
-}
-
-/** Frames of the bridge are smaller than this. */
-const uploadStep = 1 << 20;
-
-function sendAll(stream: OpenStream, bytes: Uint8Array): void {
-  for (let start = 0; start < bytes.length; start += uploadStep)
-    stream.sendBytes(bytes.subarray(start, start + uploadStep));
-  stream.finish();
 }
 
 function joined(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {

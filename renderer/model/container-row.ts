@@ -15,6 +15,12 @@ export interface ContainerRow {
   created: number;
   ports: PublishedPort[];
   command: string;
+  /** The networks that it is on; the address is empty while it does not run. */
+  networks: { name: string; address: string }[];
+  /** The files that its compose project was started from; empty without one. */
+  composeFiles: string[];
+  /** The folder of its compose project. */
+  composeFolder: string;
 }
 
 export interface PublishedPort {
@@ -25,6 +31,8 @@ export interface PublishedPort {
 
 const project = 'com.docker.compose.project';
 const service = 'com.docker.compose.service';
+const composeFiles = 'com.docker.compose.project.config_files';
+const composeFolder = 'com.docker.compose.project.working_dir';
 
 export function containerRow(summary: ContainerSummary): ContainerRow {
   const { Id, Names, Image, State, Status, Labels, Created, Ports, Command } = summary;
@@ -40,6 +48,12 @@ export function containerRow(summary: ContainerSummary): ContainerRow {
     created: Created * 1000,
     ports: publishedPorts(Ports),
     command: Command,
+    networks: Object.entries(summary.NetworkSettings.Networks).map(([network, { IPAddress }]) => ({
+      name: network,
+      address: IPAddress ?? '',
+    })),
+    composeFiles: (Labels[composeFiles] ?? '').split(',').filter(Boolean),
+    composeFolder: Labels[composeFolder] ?? '',
   };
 }
 
@@ -63,54 +77,14 @@ export function publishedPorts(ports: readonly PortSummary[]): PublishedPort[] {
   return [...found.values()];
 }
 
-export type SortKey = 'name' | 'image' | 'state' | 'created' | 'cpu' | 'memory';
-export interface Sorting {
-  key: SortKey;
-  down: boolean;
-}
-
-/** The live numbers that rows are sorted by. */
-export type LiveNumbers = (id: string) => { cpuPercent: number; memoryBytes: number } | undefined;
-
-/** Rows that hold every word of `search` (in name, image, id, project, state, ports). `state:running` and the like are words, too. */
-export function matchingRows(rows: readonly ContainerRow[], search: string): ContainerRow[] {
-  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return [...rows];
-  return rows.filter(row => {
-    const ports = row.ports.map(({ text }) => text).join(' ');
-    const text =
-      `${row.name} ${row.image} ${row.id} ${row.project} state:${row.state} ${row.status} ${ports}`.toLowerCase();
-    return words.every(word => text.includes(word));
-  });
-}
-
-export function sortedRows(rows: readonly ContainerRow[], { key, down }: Sorting, live: LiveNumbers): ContainerRow[] {
-  const sign = down ? -1 : 1;
-  const number = (row: ContainerRow): number => {
-    if (key === 'created') return row.created;
-    const numbers = live(row.id);
-    return (key === 'cpu' ? numbers?.cpuPercent : numbers?.memoryBytes) ?? -1;
-  };
-  if (key === 'created' || key === 'cpu' || key === 'memory')
-    return rows.toSorted((a, b) => sign * (number(a) - number(b)) || collator.compare(a.name, b.name));
-  return rows.toSorted((a, b) => sign * collator.compare(a[key], b[key]) || collator.compare(a.name, b.name));
-}
-
-const collator = new Intl.Collator('en', { numeric: true });
-
-/** A line of the list: a project's head, or a container. */
-export type ListLine = { key: string; group: string; rows: ContainerRow[] } | { key: string; row: ContainerRow };
-
-/** Projects in their order of names, each with its containers below unless it is folded; then what belongs to none. */
-export function groupedLines(rows: readonly ContainerRow[], folded: ReadonlySet<string>): ListLine[] {
-  const groups = Map.groupBy(rows, row => row.project);
-  const names = [...groups.keys()].filter(Boolean).sort(collator.compare);
-  const lines = (group: string): ListLine[] => (groups.get(group) ?? []).map(row => ({ key: row.id, row }));
-  return [
-    ...names.flatMap(group => [
-      { key: `project ${group}`, group, rows: groups.get(group) ?? [] },
-      ...(folded.has(group) ? [] : lines(group)),
-    ]),
-    ...lines(''),
-  ];
-}
+/** What the search of a list looks at; `state:running` and the like are words, too. */
+export const containerWords = (row: ContainerRow): string =>
+  [
+    row.name,
+    row.image,
+    row.id,
+    row.project,
+    `state:${row.state}`,
+    row.status,
+    ...row.ports.map(({ text }) => text),
+  ].join(' ');

@@ -38,16 +38,26 @@ export function dockerRun(document: ContainerInspect, imageEnv: readonly string[
 
 const entrypoint = (words: string[] | null): string[] => (words?.[0] ? ['--entrypoint', words[0]] : []);
 
-function restart({ Name, MaximumRetryCount }: { Name?: string; MaximumRetryCount?: number }): string[] {
-  if (!Name || Name === 'no') return [];
-  return ['--restart', MaximumRetryCount ? `${Name}:${MaximumRetryCount}` : Name];
+const restart = (policy: { Name?: string; MaximumRetryCount?: number }): string[] => {
+  const word = restartWord(policy);
+  return word === '' ? [] : ['--restart', word];
+};
+
+/** `on-failure:3`; empty for never. */
+export function restartWord({ Name, MaximumRetryCount }: { Name?: string; MaximumRetryCount?: number }): string {
+  if (!Name || Name === 'no') return '';
+  return MaximumRetryCount ? `${Name}:${MaximumRetryCount}` : Name;
 }
 
-function published(ports: Record<string, { HostIp?: string; HostPort?: string }[] | null>): string[] {
-  return Object.entries(ports).flatMap(([port, bindings]) =>
-    (bindings ?? []).flatMap(({ HostIp, HostPort }) => {
+type Bindings = Record<string, { HostIp?: string; HostPort?: string }[] | null>;
+
+const published = (ports: Bindings): string[] => publishedWords(ports).flatMap(word => ['-p', word]);
+
+/** `127.0.0.1:8080:80`, as `-p` and compose take them. */
+export const publishedWords = (ports: Bindings): string[] =>
+  Object.entries(ports).flatMap(([port, bindings]) =>
+    (bindings ?? []).map(({ HostIp, HostPort }) => {
       const ip = HostIp ? `${HostIp.includes(':') ? `[${HostIp}]` : HostIp}:` : '';
-      return ['-p', `${ip}${HostPort ?? ''}${ip || HostPort ? ':' : ''}${port.replace('/tcp', '')}`];
+      return `${ip}${HostPort ?? ''}${ip || HostPort ? ':' : ''}${port.replace('/tcp', '')}`;
     }),
   );
-}

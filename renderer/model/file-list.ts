@@ -1,3 +1,5 @@
+import { inOrder } from './tar-reader.ts';
+
 /** An entry of a folder in a container. */
 export interface FileEntry {
   name: string;
@@ -21,7 +23,5 @@ export function parseFileList(output: string): FileEntry[] {
     const [name = '', target = ''] = kind === 'l' ? rest.split(' -> ') : [rest];
     return [{ name, kind: kinds[kind] ?? ('other' as const), size: Number(size) || 0, modified, permissions, target }];
   });
-  return entries.sort(
-    (a, b) => Number(b.kind === 'folder') - Number(a.kind === 'folder') || (a.name < b.name ? -1 : 1),
-  );
+  return inOrder(entries);
 }

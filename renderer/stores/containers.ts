@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia';
 import { computed, shallowRef, triggerRef } from 'vue';
 import * as routes from '../../contracts/docker/container-routes.ts';
-import type { ContainerCreateBody } from '../../contracts/docker/containers.ts';
+import type { ContainerCreateBody, ContainerSummary } from '../../contracts/docker/containers.ts';
 import type { EventMessage } from '../../contracts/docker/events.ts';
 import { type ContainerRow, containerRow } from '../model/index.ts';
 import { engine } from './clients.ts';
@@ -20,6 +20,9 @@ const actionRoutes = {
   kill: routes.containerKill,
 } as const;
 
+/** A container with this label is the window's own, for a moment: no list shows it. */
+const helperLabel = 'dev.berth.helper';
+
 /** Changes within so many milliseconds are read together. */
 const gatherMs = 30;
 
@@ -32,9 +35,12 @@ export const useContainers = defineStore('containers', () => {
   const changed = new Set<string>();
   let gathering: ReturnType<typeof setTimeout> | undefined;
 
+  const rowsOf = (list: readonly ContainerSummary[]): Map<string, ContainerRow> =>
+    new Map(list.filter(({ Labels }) => !(helperLabel in Labels)).map(each => [each.Id, containerRow(each)]));
+
   async function readAll(): Promise<void> {
     const list = await engine.json(routes.containerList, { query: { all: true } });
-    byId.value = new Map(list.map(summary => [summary.Id, containerRow(summary)]));
+    byId.value = rowsOf(list);
     loaded.value = true;
   }
 
@@ -43,7 +49,7 @@ export const useContainers = defineStore('containers', () => {
     const ids = [...changed];
     changed.clear();
     const list = await engine.json(routes.containerList, { query: { all: true, filters: { id: ids } } });
-    const found = new Map(list.map(summary => [summary.Id, containerRow(summary)]));
+    const found = rowsOf(list);
     for (const id of ids) {
       const row = found.get(id);
       if (row) byId.value.set(id, row);
@@ -76,7 +82,7 @@ export const useContainers = defineStore('containers', () => {
     } catch (error) {
       const texts = t().containers;
       const verb = action === 'unpause' ? texts.resume : action === 'remove' ? t().common.remove : texts[action];
-      useNotices().add(texts.failed(verb, byId.value.get(id)?.name ?? id), error);
+      useNotices().add(`${verb} ${byId.value.get(id)?.name ?? id}`, error);
       return false;
     } finally {
       mark(id, undefined);
@@ -97,5 +103,5 @@ export const useContainers = defineStore('containers', () => {
   const rows = computed(() => [...byId.value.values()]);
   const running = computed(() => rows.value.filter(({ state }) => state === 'running' || state === 'paused'));
   const row = (id: string): ContainerRow | undefined => byId.value.get(id);
-  return { rows, running, loaded, busy, row, act, actOnAll, run };
+  return { rows, running, loaded, busy, row, act, actOnAll, run, helperLabel };
 });

@@ -23,16 +23,17 @@ const line = (task: Task): VNode => {
     done: t().pull.done,
     failed: t().pull.failed,
     cancelled: t().pull.cancelled,
-    running: t().pull.layers(done, layers.length),
+    running: layers.length > 0 ? t().pull.layers(done, layers.length) : task.bytes > 0 ? byteSize(task.bytes) : '',
   };
   return (
     <div class="task" key={task.id}>
       <div class="row">
-        <span class="grow ellipsis">{t().tasks.pull(task.image)}</span>
+        <span class="grow ellipsis">{task.title}</span>
         <span class="soft">{texts[task.state]}</span>
         {task.state === 'running' && button({ label: t().common.cancel, kind: 'quiet', onClick: task.cancel })}
       </div>
-      {task.state === 'running' && progressBar(wholeProgress(task.progress), t().tasks.pull(task.image))}
+      {task.state === 'running' &&
+        progressBar(layers.length > 0 ? wholeProgress(task.progress) : undefined, task.title)}
       {task.state === 'running' && layers.length > 0 && (
         <details>
           <summary class="soft">{t().common.details}</summary>

@@ -55,7 +55,7 @@ export function serveBridge(channel: Channel, servers: BridgeServers): void {
   });
   channel.onBytes(frame => {
     const unpacked = unpackBytes(frame);
-    if (unpacked) open.get(unpacked.id)?.input.write(unpacked.bytes);
+    if (unpacked) open.get(unpacked.id)?.receive(unpacked.bytes);
   });
   channel.onClose(() => {
     for (const stream of open.values()) stream.cancel();

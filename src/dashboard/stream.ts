@@ -1,7 +1,10 @@
 import { PassThrough, type Readable } from 'node:stream';
 import { packBytes, type ServerFrame, streamWindow } from '../../contracts/bridge-frames.ts';
-import { type EngineError, toWire } from '../../contracts/errors.ts';
+import { type EngineError, invalidArgument, toWire } from '../../contracts/errors.ts';
 import type { Channel } from './channel.ts';
+
+/** Credit is given back in parts of this size. */
+const creditStep = streamWindow / 4;
 
 /** One open stream, as the side that serves it sees it: what comes in, what goes out, and when it is over. */
 export class ServedStream {
@@ -10,6 +13,9 @@ export class ServedStream {
   readonly #abort = new AbortController();
   #credit = streamWindow;
   #refilled: (() => void) | undefined;
+  /** Bytes of the window that nobody has read yet. */
+  #unread = 0;
+  #consumed = 0;
   /** Bytes that the window sends. */
   readonly input = new PassThrough();
   /** Called with documents that the window sends. */
@@ -47,6 +53,23 @@ export class ServedStream {
         this.#refilled = resolve;
       });
     }
+  }
+
+  /** Bytes of the window. One that sends on without credit harms only this stream. */
+  receive(bytes: Uint8Array): void {
+    this.#unread += bytes.length;
+    if (this.#unread > 2 * streamWindow) {
+      this.fail(invalidArgument('The window sent more than it had credit for'));
+      this.cancel();
+      return;
+    }
+    this.input.write(bytes, error => {
+      this.#unread -= bytes.length;
+      this.#consumed += bytes.length;
+      if (error || this.#consumed < creditStep) return;
+      this.#send({ type: 'credit', id: this.#id, bytes: this.#consumed });
+      this.#consumed = 0;
+    });
   }
 
   refill(bytes: number): void {

@@ -118,11 +118,75 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     const download = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Download note.txt' }).click();
     expect(await readFile(await (await download).path(), 'utf8')).toBe('from the browser');
+    await page.getByRole('button', { name: 'note.txt', exact: true }).click();
+    await page.getByRole('textbox', { name: '/tmp/note.txt' }).fill('changed in the browser');
+    await page.keyboard.press('Control+s');
+    await page.getByRole('button', { name: 'Save' }).and(page.locator(':disabled')).waitFor();
+    await picture('file-editor');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    expect(await engine.docker('exec', 'greeter', 'cat', '/tmp/note.txt')).toBe('changed in the browser');
+    await page.getByLabel('Path').fill('/tmp');
+    await see('added');
     await picture('files');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Remove note.txt' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await see('This folder is empty.');
+  });
+
+  test('a volume goes out as a tar, comes back, is cloned and emptied', async () => {
+    await engine.docker(
+      'run',
+      '--rm',
+      '-v',
+      'papers:/p',
+      'busybox',
+      'sh',
+      '-c',
+      'echo one > /p/one; mkdir /p/in; echo two > /p/in/two',
+    );
+    await visit('Volumes');
+    await row('papers').click();
+    await page.getByRole('button', { name: 'in', exact: true }).click();
+    await see('two');
+    await picture('volume-detail');
+    expect(await accessProblems(page)).toEqual([]);
+    const choose = async (name: string): Promise<void> => {
+      await row('papers').click({ button: 'right' });
+      await page.getByRole('menuitem', { name }).click();
+    };
+    const download = page.waitForEvent('download');
+    await choose('Export as a tar');
+    const tar = await readFile(await (await download).path());
+    await choose('Clone');
+    await page.getByLabel('Name', { exact: true }).fill('papers-2');
+    await page.keyboard.press('Enter');
+    await row('papers-2').waitFor();
+    await choose('Empty');
+    await page.getByLabel('Type papers to confirm').fill('papers');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    const inside = (name: string) =>
+      engine.docker('run', '--rm', '-v', `${name}:/p`, 'busybox', 'find', '/p', '-type', 'f');
+    expect([await inside('papers'), (await inside('papers-2')).split('\n').sort()]).toEqual([
+      '',
+      ['', '/p/in/two', '/p/one'],
+    ]);
+    await page
+      .getByLabel('Import a tar')
+      .and(page.locator('input'))
+      .first()
+      .setInputFiles({ name: 'papers.tar', mimeType: 'application/x-tar', buffer: tar });
+    await page.getByLabel('Name', { exact: true }).fill('papers');
+    await page.keyboard.press('Enter');
+    await see('papers has been imported.');
+    expect((await inside('papers')).split('\n').sort()).toEqual(['', '/p/in/two', '/p/one']);
+    await engine.docker('volume', 'rm', 'papers', 'papers-2');
+    await visit('Containers');
   });
 
   test('the keyboard alone stops and removes it', async () => {
-    await page.keyboard.press('Escape');
     await row('greeter').focus();
     await engine.docker('kill', 'greeter'); // so that stopping it takes no ten seconds of grace
     await row('greeter').getByText('Exited').waitFor();
@@ -183,7 +247,10 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     expect(await accessProblems(page)).toEqual([]);
     await row('mine').focus();
     await page.keyboard.press('Delete');
-    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await row('mine').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await row('mine').focus();
+    await page.keyboard.press('Delete');
     await row('mine').waitFor({ state: 'detached' });
     await visit('Volumes');
     await page.getByRole('button', { name: 'Create a volume' }).click();
@@ -204,14 +271,9 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await picture('network-detail');
     expect(await accessProblems(page)).toEqual([]);
     await engine.docker('network', 'disconnect', 'shop_net', 'shop-db');
-    await row('shop_net').hover();
-    await row('shop_net').getByRole('button', { name: 'Remove shop_net' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await row('shop_net').click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Remove' }).click();
     await row('shop_net').waitFor({ state: 'detached' });
-    await page
-      .getByRole('button', { name: 'Close' })
-      .click({ timeout: 1000 })
-      .catch(() => undefined); // its detail is gone with it
   });
 
   test.each(['light', 'dark'] as const)('every view is accessible: %s', async theme => {

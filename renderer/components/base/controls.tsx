@@ -42,17 +42,17 @@ export const stateDot = (kind: 'running' | 'warning' | 'failed' | 'stopped', wor
   </span>
 );
 
-/** `done` is between 0 and 1. */
-export const progressBar = (done: number, label: string): VNode => (
+/** `done` is between 0 and 1; undefined where nobody knows how much it will be. */
+export const progressBar = (done: number | undefined, label: string): VNode => (
   <div
-    class="progress"
+    class={['progress', done === undefined && 'endless']}
     role="progressbar"
     aria-label={label}
     aria-valuemin={0}
     aria-valuemax={100}
-    aria-valuenow={Math.round(done * 100)}
+    aria-valuenow={done === undefined ? undefined : Math.round(done * 100)}
   >
-    <div style={{ transform: `scaleX(${Math.min(1, done)})` }} />
+    <div style={done === undefined ? {} : { transform: `scaleX(${Math.min(1, done)})` }} />
   </div>
 );
 

@@ -1,5 +1,6 @@
 import { useVirtualizer } from '@tanstack/vue-virtual';
-import { computed, defineComponent, nextTick, ref, type VNode } from 'vue';
+import { computed, defineComponent, nextTick, onMounted, ref, type VNode } from 'vue';
+import { contextMenu, type MenuItem } from './menu.tsx';
 
 export interface Column<Row> {
   key: string;
@@ -30,6 +31,10 @@ export interface DataTableProps<Row> {
   onOpen?: (row: Row) => void;
   /** A key on a row; true when it meant something. */
   onKey?: (row: Row, key: string) => boolean;
+  /** What the right button of the mouse offers on a row. */
+  menu?: (row: Row) => readonly MenuItem[];
+  /** Where it was scrolled to, and where it is. */
+  scrolled?: { top: number };
 }
 
 /** Rows beyond the view that exist, so that fast scrolling finds them. */
@@ -40,6 +45,11 @@ export const DataTable = defineComponent(
   <Row,>(props: DataTableProps<Row>) => {
     const scroller = ref<HTMLElement | null>(null);
     const active = ref('');
+    /** The row under the menu of the right button. */
+    const pointed = ref<Row>();
+    onMounted(() => {
+      if (scroller.value && props.scrolled) scroller.value.scrollTop = props.scrolled.top;
+    });
     const virtualizer = useVirtualizer(
       computed(() => ({
         count: props.rows.length,
@@ -129,6 +139,11 @@ export const DataTable = defineComponent(
           onFocus={() => {
             active.value = key;
           }}
+          onContextmenu={event => {
+            const items = props.menu?.(row) ?? [];
+            if (items.length === 0) event.stopPropagation();
+            else pointed.value = row as typeof pointed.value;
+          }}
           onClick={event => {
             if ((event.target as HTMLElement).closest('button, a, input, [role=menuitem]')) return;
             active.value = key;
@@ -153,7 +168,7 @@ export const DataTable = defineComponent(
     return () => {
       const columns = props.columns.map(({ width }) => width).join(' ');
       const items = virtualizer.value.getVirtualItems();
-      return (
+      const table = (
         <div
           class="table"
           ref={scroller}
@@ -162,6 +177,9 @@ export const DataTable = defineComponent(
           aria-rowcount={props.rows.length + 1}
           aria-colcount={props.columns.length}
           onKeydown={onKeydown}
+          onScroll={() => {
+            if (props.scrolled) props.scrolled.top = scroller.value?.scrollTop ?? 0;
+          }}
         >
           {head(columns)}
           <div role="rowgroup" style={{ height: `${virtualizer.value.getTotalSize()}px` }}>
@@ -169,6 +187,8 @@ export const DataTable = defineComponent(
           </div>
         </div>
       );
+      if (!props.menu) return table;
+      return contextMenu(table, () => (pointed.value === undefined ? [] : (props.menu?.(pointed.value as Row) ?? [])));
     };
   },
   {
@@ -184,6 +204,8 @@ export const DataTable = defineComponent(
       'onSort',
       'onOpen',
       'onKey',
+      'menu',
+      'scrolled',
     ],
   },
 );

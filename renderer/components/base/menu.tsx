@@ -1,7 +1,14 @@
-import { type LucideIcon, MoreHorizontal } from '@lucide/vue';
+import { Columns3, type LucideIcon, MoreHorizontal } from '@lucide/vue';
 import {
+  ContextMenuContent,
+  ContextMenuItem,
+  ContextMenuPortal,
+  ContextMenuRoot,
+  ContextMenuTrigger,
+  DropdownMenuCheckboxItem,
   DropdownMenuContent,
   DropdownMenuItem,
+  DropdownMenuItemIndicator,
   DropdownMenuPortal,
   DropdownMenuRoot,
   DropdownMenuTrigger,
@@ -17,27 +24,65 @@ export interface MenuItem {
   run: () => void;
 }
 
+const itemsOf = (of: typeof DropdownMenuItem | typeof ContextMenuItem, items: readonly MenuItem[]): VNode[] =>
+  items.map(({ label, danger, disabled, run, icon: shown }) =>
+    h(of, { key: label, class: ['menu-item', danger && 'danger'], disabled, onSelect: run }, () => [
+      shown ? icon(shown) : undefined,
+      label,
+    ]),
+  );
+
+const trigger = (label: string, shown: LucideIcon): VNode =>
+  h(
+    DropdownMenuTrigger,
+    {
+      class: 'button quiet icon-only',
+      'aria-label': label,
+      title: label,
+      onClick: (event: Event) => event.stopPropagation(),
+    },
+    () => icon(shown),
+  );
+
+const dropdown = (opener: VNode, content: () => VNode[]): VNode =>
+  h(DropdownMenuRoot, { modal: false }, () => [
+    opener,
+    h(DropdownMenuPortal, () => h(DropdownMenuContent, { class: 'menu', align: 'end', sideOffset: 4 }, content)),
+  ]);
+
 /** Three dots that open a list of actions. */
 export const moreMenu = (label: string, items: readonly MenuItem[]): VNode =>
-  h(DropdownMenuRoot, { modal: false }, () => [
-    h(
-      DropdownMenuTrigger,
-      {
-        class: 'button quiet icon-only',
-        'aria-label': label,
-        title: label,
-        onClick: (event: Event) => event.stopPropagation(),
-      },
-      () => icon(MoreHorizontal),
-    ),
-    h(DropdownMenuPortal, () =>
-      h(DropdownMenuContent, { class: 'menu', align: 'end', sideOffset: 4 }, () =>
-        items.map(({ label: text, danger, disabled, run, icon: of }) =>
-          h(DropdownMenuItem, { key: text, class: ['menu-item', danger && 'danger'], disabled, onSelect: run }, () => [
-            of ? icon(of) : undefined,
-            text,
-          ]),
-        ),
+  dropdown(trigger(label, MoreHorizontal), () => itemsOf(DropdownMenuItem, items));
+
+export interface Choice {
+  key: string;
+  label: string;
+  chosen: boolean;
+}
+
+/** Which columns of a list are shown; it stays open while one chooses. */
+export const columnMenu = (label: string, choices: readonly Choice[], toggle: (key: string) => void): VNode =>
+  dropdown(trigger(label, Columns3), () =>
+    choices.map(({ key, label: text, chosen }) =>
+      h(
+        DropdownMenuCheckboxItem,
+        {
+          key,
+          class: 'menu-item check',
+          modelValue: chosen,
+          onSelect: (event: Event) => {
+            event.preventDefault();
+            toggle(key);
+          },
+        },
+        () => [h(DropdownMenuItemIndicator, { class: 'tick' }, () => '✓'), text],
       ),
     ),
+  );
+
+/** `inside` with a menu on the right button of the mouse; `items` is asked when it opens. */
+export const contextMenu = (inside: VNode, items: () => readonly MenuItem[]): VNode =>
+  h(ContextMenuRoot, { modal: false }, () => [
+    h(ContextMenuTrigger, { asChild: true }, () => inside),
+    h(ContextMenuPortal, () => h(ContextMenuContent, { class: 'menu' }, () => itemsOf(ContextMenuItem, items()))),
   ]);

@@ -7,13 +7,14 @@ import { messageOf } from '../../../contracts/errors.ts';
 import { button, DocumentTree, stateDot, tabs } from '../../components/index.ts';
 import { type ContainerRow, relativeTime } from '../../model/index.ts';
 import { engine, t, useClock, useContainers, usePreferences } from '../../stores/index.ts';
+import { FileBrowser } from '../files/browser.tsx';
+import { containerFiles } from '../files/source.ts';
 import { containerFacts } from './facts.tsx';
 import { stateOf } from './state.tsx';
 
 const Logs = defineAsyncComponent(async () => (await import('./logs.tsx')).Logs);
 const Terminal = defineAsyncComponent(async () => (await import('./terminal.tsx')).Terminal);
 const Statistics = defineAsyncComponent(async () => (await import('./statistics.tsx')).Statistics);
-const Files = defineAsyncComponent(async () => (await import('./files.tsx')).Files);
 
 /** One container beside the list, or in its place. */
 export const ContainerDetail = defineComponent(
@@ -23,6 +24,7 @@ export const ContainerDetail = defineComponent(
     const document = shallowRef<ContainerInspect>();
     const error = ref('');
     const row = computed(() => containers.row(props.id));
+    const files = computed(() => containerFiles(props.id, row.value?.state === 'running'));
     const top = shallowRef<ContainerTop>();
 
     // the row is replaced whenever an event names the container
@@ -113,7 +115,7 @@ export const ContainerDetail = defineComponent(
       if (tab === 'logs') return h(Logs, { key: id, id, name, tty: found.Config.Tty ?? false });
       if (tab === 'terminal') return h(Terminal, { key: id, id });
       if (tab === 'stats') return h(Statistics, { key: id, id });
-      if (tab === 'files') return h(Files, { key: id, id, name });
+      if (tab === 'files') return h(FileBrowser, { key: id, source: files.value });
       if (tab === 'inspect') return h(DocumentTree, { document: found });
       return tab === 'processes' ? processes(top.value) : containerFacts(found);
     };

@@ -145,12 +145,14 @@ export const RunDialog = defineComponent(() => {
   };
 
   const pulling = (): VNode | undefined => {
-    const task = tasks.tasks.findLast(({ image: name, state }) => name === form.value.image && state === 'running');
+    const task = tasks.tasks.findLast(
+      ({ title, state }) => title === t().tasks.pull(form.value.image) && state === 'running',
+    );
     if (!task || !busy.value) return undefined;
     return (
       <div class="wide section">
-        <p>{t().run.pulling(task.image)}</p>
-        {progressBar(wholeProgress(task.progress), t().run.pulling(task.image))}
+        <p>{task.title}</p>
+        {progressBar(wholeProgress(task.progress), task.title)}
       </div>
     );
   };

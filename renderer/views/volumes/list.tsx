@@ -1,206 +1,132 @@
-import { Plus, Trash2 } from '@lucide/vue';
-import { computed, defineComponent, h, ref, shallowRef, type VNode, watch } from 'vue';
-import { containerList } from '../../../contracts/docker/container-routes.ts';
-import { systemDiskUsage } from '../../../contracts/docker/system-routes.ts';
-import { volumeCreate, volumeRemove } from '../../../contracts/docker/volume-routes.ts';
+import { FolderInput, Plus, Trash2 } from '@lucide/vue';
+import { computed, defineComponent, h, ref, type VNode } from 'vue';
+import { useRoute, useRouter } from 'vue-router';
 import type { VolumeDocument } from '../../../contracts/docker/volumes.ts';
-import { messageOf } from '../../../contracts/errors.ts';
-import {
-  button,
-  type Column,
-  DataTable,
-  dialog,
-  emptyList,
-  engineAway,
-  searchField,
-  textField,
-} from '../../components/index.ts';
-import { byteSize, relativeTime } from '../../model/index.ts';
-import { engine, t, useClock, useContainers, usePreferences, useVolumes } from '../../stores/index.ts';
+import { age, button, emptyList, fileButton, type ListColumn, ObjectList } from '../../components/index.ts';
+import { byteSize, compareTexts } from '../../model/index.ts';
+import { t, useVolumes } from '../../stores/index.ts';
+import { askCreate, askImport, askRemove, volumeMenu } from './actions.ts';
+import { VolumeDetail } from './detail.tsx';
+import { useVolumeUsage } from './usage.ts';
 
 /** All volumes with their sizes and who uses them. */
 export const VolumeList = defineComponent(() => {
   const volumes = useVolumes();
-  const containers = useContainers();
-  const preferences = usePreferences();
-  const search = ref('');
-  const sizes = shallowRef(new Map<string, number>());
-  const users = shallowRef(new Map<string, string[]>());
-  const creating = ref(false);
-  const removing = shallowRef<VolumeDocument>();
-  const text = ref('');
-  const problem = ref('');
+  const usage = useVolumeUsage();
+  const route = useRoute();
+  const router = useRouter();
+  const openName = computed(() => (typeof route.params.id === 'string' ? route.params.id : ''));
+  const chooser = ref<HTMLInputElement | null>(null);
+  /** The volume that the chosen file goes into. */
+  let target = '';
 
-  // what a volume takes is measured when the list changes, not all the time
-  watch([() => volumes.items, () => containers.rows.length], measure, { immediate: true });
-
-  async function measure(): Promise<void> {
-    const [usage, list] = await Promise.all([
-      engine.json(systemDiskUsage, { query: { type: ['volume'] } }).catch(() => undefined),
-      engine.json(containerList, { query: { all: true } }).catch(() => []),
-    ]);
-    sizes.value = new Map((usage?.Volumes ?? []).map(({ Name, UsageData }) => [Name, UsageData?.Size ?? -1]));
-    const pairs = list.flatMap(({ Mounts, Names }) =>
-      Mounts.flatMap(({ Name }) => (Name ? [{ volume: Name, user: (Names[0] ?? '/').slice(1) }] : [])),
-    );
-    const groups = Map.groupBy(pairs, ({ volume }) => volume);
-    users.value = new Map([...groups].map(([volume, all]) => [volume, all.map(({ user }) => user)]));
-  }
-
-  const rows = computed(() =>
-    volumes.items
-      .filter(({ Name }) => Name.toLowerCase().includes(search.value.toLowerCase()))
-      .sort((a, b) => (a.Name < b.Name ? -1 : 1)),
-  );
-  const size = ({ Name }: VolumeDocument): string => {
-    const bytes = sizes.value.get(Name) ?? -1;
-    return bytes < 0 ? '' : byteSize(bytes);
+  const importInto = (name: string): void => {
+    target = name;
+    chooser.value?.click();
   };
+  const users = (name: string): string =>
+    usage
+      .usersOf(name)
+      .map(user => user.name)
+      .join(', ');
 
-  const close = (): void => {
-    creating.value = false;
-    removing.value = undefined;
-    text.value = '';
-    problem.value = '';
-  };
-
-  async function submit(): Promise<void> {
-    try {
-      if (creating.value) await engine.json(volumeCreate, { body: text.value ? { Name: text.value } : {} });
-      else if (removing.value && text.value === removing.value.Name)
-        await engine.json(volumeRemove, { path: { name: removing.value.Name } });
-      else return;
-      close();
-    } catch (error) {
-      problem.value = messageOf(error);
-    }
-  }
-
-  const columns = computed((): Column<VolumeDocument>[] => [
+  const columns = (): ListColumn<VolumeDocument>[] => [
     {
       key: 'name',
       label: t().common.name,
       width: 'minmax(160px, 2fr)',
+      fixed: true,
+      compare: (a, b) => compareTexts(a.Name, b.Name),
       cell: ({ Name }) => <span title={Name}>{Name}</span>,
     },
     {
       key: 'driver',
       label: t().common.driver,
       width: '90px',
+      aside: true,
       cell: ({ Driver }) => <span class="soft">{Driver}</span>,
     },
     {
       key: 'users',
       label: t().volumes.usedBy,
       width: 'minmax(100px, 1fr)',
-      cell: ({ Name }) => <span class="soft">{users.value.get(Name)?.join(', ') ?? t().volumes.unused}</span>,
+      cell: ({ Name }) => <span class="soft">{users(Name) || t().volumes.unused}</span>,
     },
-    { key: 'size', label: t().common.size, width: '90px', end: true, cell: size },
+    {
+      key: 'size',
+      label: t().common.size,
+      width: '90px',
+      end: true,
+      compare: (a, b) => usage.sizeOf(a.Name) - usage.sizeOf(b.Name),
+      cell: ({ Name }) => (usage.sizeOf(Name) < 0 ? '' : byteSize(usage.sizeOf(Name))),
+    },
     {
       key: 'created',
       label: t().common.created,
       width: '130px',
-      cell: ({ CreatedAt }) => (
-        <span class="soft">
-          {CreatedAt && relativeTime(Date.parse(CreatedAt), useClock().now, preferences.language)}
-        </span>
-      ),
+      aside: true,
+      compare: (a, b) => compareTexts(a.CreatedAt ?? '', b.CreatedAt ?? ''),
+      cell: ({ CreatedAt }) => age(CreatedAt),
     },
-    { key: 'actions', label: t().common.actions, hideLabel: true, width: '40px', class: 'actions', cell: removeButton },
-  ]);
-
-  const removeButton = (volume: VolumeDocument): VNode =>
-    button({
-      label: `${t().common.remove} ${volume.Name}`,
-      icon: Trash2,
-      iconOnly: true,
-      kind: 'quiet',
-      onClick: () => {
-        removing.value = volume;
-      },
-    });
-
-  const askDialog = (): VNode => {
-    const volume = removing.value;
-    const texts = t().volumes;
-    const change = (value: string): void => {
-      text.value = value;
-    };
-    const common = { id: 'volume-name', value: text.value, change, focus: true };
-    return dialog({
-      title: volume ? texts.removeTitle(volume.Name) : texts.create,
-      open: creating.value || volume !== undefined,
-      close,
-      submit: () => void submit(),
-      content: () => (
-        <div class="section">
-          {volume && <p>{texts.removeText(size(volume))}</p>}
-          {volume
-            ? textField({ ...common, label: texts.typeName(volume.Name) })
-            : textField({ ...common, label: t().common.name, hint: texts.nameHint })}
-          {problem.value && (
-            <p class="error-text" role="alert">
-              {problem.value}
-            </p>
-          )}
-        </div>
-      ),
-      footer: () => [
-        button({ label: t().common.cancel, onClick: close }),
-        button({
-          label: volume ? t().common.remove : texts.create,
-          kind: volume ? 'danger' : 'primary',
-          submit: true,
-          disabled: volume !== undefined && text.value !== volume.Name,
-          onClick: () => undefined,
-        }),
-      ],
-    });
-  };
+  ];
 
   const createButton = (): VNode =>
-    button({
-      label: t().volumes.create,
-      icon: Plus,
-      kind: 'primary',
-      onClick: () => {
-        creating.value = true;
-      },
-    });
-
-  const table = (): VNode | undefined => {
-    if (!volumes.loaded) return engineAway();
-    if (volumes.items.length === 0)
-      return emptyList(t().volumes.empty, t().volumes.emptyHint, 'docker volume create data', createButton());
-    return h(DataTable<VolumeDocument>, {
-      label: t().volumes.title,
-      rows: rows.value,
-      columns: columns.value,
-      keyOf: ({ Name }: VolumeDocument) => Name,
-      rowHeight: preferences.rowHeight,
-      onKey: (volume: VolumeDocument, key: string) => {
-        if (key === 'Delete') removing.value = volume;
-        return key === 'Delete';
-      },
-    });
-  };
+    button({ label: t().volumes.create, icon: Plus, kind: 'primary', onClick: askCreate });
+  const detail = (): VNode => <VolumeDetail key={openName.value} name={openName.value} usage={usage} />;
 
   return () => (
     <div class="view">
-      <header class="head">
-        <div class="title grow">
-          <h1>{t().volumes.title}</h1>
-          <span class="soft">{t().volumes.count(volumes.items.length)}</span>
-        </div>
-        {createButton()}
-      </header>
-      <div class="toolbar">
-        {searchField(t().common.searchIn(t().volumes.title), search.value, value => {
-          search.value = value;
-        })}
-      </div>
-      {table()}
-      {askDialog()}
+      {h(ObjectList<VolumeDocument>, {
+        name: 'volumes',
+        title: t().volumes.title,
+        count: t().volumes.count(volumes.items.length),
+        rows: volumes.items,
+        loaded: volumes.loaded,
+        columns: columns(),
+        keyOf: ({ Name }: VolumeDocument) => Name,
+        nameOf: ({ Name }: VolumeDocument) => Name,
+        words: ({ Name }: VolumeDocument) => `${Name} ${users(Name)}`,
+        selected: openName.value || undefined,
+        actions: [
+          fileButton({
+            label: t().volumes.import,
+            icon: FolderInput,
+            accept: '.tar,.gz,.tgz,.zst',
+            choose: file => askImport(file, '', usage),
+          }),
+          createButton(),
+        ],
+        empty: emptyList(t().volumes.empty, t().volumes.emptyHint, 'docker volume create data', createButton()),
+        menu: ({ Name }: VolumeDocument) => volumeMenu(Name, usage, importInto),
+        bulk: (rows: readonly VolumeDocument[]) => [
+          {
+            label: t().common.remove,
+            icon: Trash2,
+            danger: true,
+            run: () =>
+              askRemove(
+                rows.map(({ Name }) => Name),
+                usage,
+              ),
+          },
+        ],
+        keys: ({ Name }: VolumeDocument) => ({ Delete: () => askRemove([Name], usage) }),
+        onOpen: ({ Name }: VolumeDocument) => void router.push(`/volumes/${encodeURIComponent(Name)}`),
+        detail: openName.value ? detail : undefined,
+      })}
+      <input
+        ref={chooser}
+        type="file"
+        hidden
+        accept=".tar,.gz,.tgz,.zst"
+        aria-label={t().volumes.import}
+        onChange={event => {
+          const field = event.target as HTMLInputElement;
+          const file = field.files?.[0];
+          if (file) askImport(file, target, usage);
+          field.value = '';
+        }}
+      />
     </div>
   );
 });

@@ -1,23 +1,31 @@
+import tarStream from 'tar-stream';
 import { describe, expect, test } from 'vitest';
+import yaml from 'yaml';
 import { type ContainerCreateBody, containerCreateBody } from '../../../contracts/docker/containers.ts';
 import {
   byteSize,
   type ContainerRow,
+  compareTexts,
+  composeFile,
+  containerWords,
   createBody,
   dockerRun,
   emptyRunForm,
   firstFileOf,
+  folderOf,
   groupedLines,
   LogBuffer,
   LogFrames,
   matchingRows,
+  networkLanes,
   noProgress,
   parseFileList,
   problemsOf,
   publishedPorts,
-  sortedRows,
   splitWords,
   styledText,
+  type TarEntry,
+  TarReader,
   tarOf,
   wholeProgress,
   withMessage,
@@ -34,7 +42,7 @@ const row = (name: string, more: Partial<ContainerRow> = {}): ContainerRow => ({
     project: '',
     service: '',
   },
-  ...{ created: 0, ports: [], command: 'sh', ...more },
+  ...{ created: 0, ports: [], command: 'sh', networks: [], composeFiles: [], composeFolder: '', ...more },
 });
 
 describe('rows', () => {
@@ -44,22 +52,19 @@ describe('rows', () => {
       row('web-9', { project: 'shop' }),
       row('alone', { state: 'exited' }),
     ];
-    expect(matchingRows(rows, 'WEB shop').map(({ name }) => name)).toEqual(['web-10', 'web-9']);
-    expect(matchingRows(rows, 'state:exited').map(({ name }) => name)).toEqual(['alone']);
-    expect(sortedRows(rows, { key: 'name', down: false }, () => undefined).map(({ name }) => name)).toEqual([
-      'alone',
-      'web-9',
-      'web-10',
-    ]);
-    const cpu = (id: string) => ({ cpuPercent: id === 'id-web-9' ? 50 : 1, memoryBytes: 0 });
-    expect(sortedRows(rows, { key: 'cpu', down: true }, cpu)[0]?.name).toBe('web-9');
-    expect(groupedLines(rows, new Set()).map(({ key }) => key)).toEqual([
-      'project shop',
-      'id-web-10',
-      'id-web-9',
-      'id-alone',
-    ]);
-    expect(groupedLines(rows, new Set(['shop'])).map(({ key }) => key)).toEqual(['project shop', 'id-alone']);
+    const found = (search: string) => matchingRows(rows, search, containerWords).map(({ name }) => name);
+    expect(found('WEB shop')).toEqual(['web-10', 'web-9']);
+    expect(found('state:exited')).toEqual(['alone']);
+    expect(rows.map(({ name }) => name).sort(compareTexts)).toEqual(['alone', 'web-9', 'web-10']);
+    const lines = (folded: string[]) =>
+      groupedLines(
+        rows,
+        ({ id }) => id,
+        ({ project }) => project,
+        new Set(folded),
+      ).map(({ key }) => key);
+    expect(lines([])).toEqual(['group shop', 'id-web-10', 'id-web-9', 'id-alone']);
+    expect(lines(['shop'])).toEqual(['group shop', 'id-alone']);
   });
 
   test('a thousand are sorted, found and grouped in a frame', () => {
@@ -68,7 +73,9 @@ describe('rows', () => {
     );
     const work = () =>
       groupedLines(
-        sortedRows(matchingRows(rows, 'container'), { key: 'name', down: false }, () => undefined),
+        matchingRows(rows, 'container', containerWords).sort((a, b) => compareTexts(a.name, b.name)),
+        ({ id }) => id,
+        ({ project }) => project,
         new Set(),
       );
     work();
@@ -198,9 +205,62 @@ test('a pull is half of its bytes and half of its layers', () => {
   expect(wholeProgress(withMessage(progress, { status: 'Pull complete', id: 'aaaaaaaaaaaa' }))).toBe(1);
 });
 
-test('a file goes into a tar and comes out of it', () => {
-  const bytes = Buffer.from('hello\n'.repeat(200));
-  expect(Buffer.from(firstFileOf(tarOf('a.txt', bytes)) ?? [])).toEqual(bytes);
+describe('a tar', () => {
+  test('of one file comes out of it, whose it is kept', () => {
+    const bytes = new TextEncoder().encode('from the browser');
+    const tar = tarOf('note.txt', bytes, { mode: 0o640, uid: 1000, gid: 50 });
+    expect(firstFileOf(tar)).toEqual(bytes);
+    const entries: TarEntry[] = [];
+    new TarReader(entry => void entries.push(entry)).push(tar);
+    expect(entries).toMatchObject([{ name: 'note.txt', kind: 'file', size: 16, mode: 0o640, uid: 1000, gid: 50 }]);
+  });
+
+  test('is read in parts of any size, with names of any length, and shown by folders', async () => {
+    const pack = tarStream.pack();
+    const long = `${'deep/'.repeat(30)}${'x'.repeat(120)}`;
+    pack.entry({ name: './', type: 'directory' });
+    pack.entry({ name: './etc/', type: 'directory', mode: 0o755 });
+    pack.entry({ name: './etc/motd' }, 'hello');
+    pack.entry({ name: './link', type: 'symlink', linkname: 'etc/motd' });
+    pack.entry({ name: long }, 'x'.repeat(1000));
+    pack.finalize();
+    const parts: Buffer[] = [];
+    for await (const part of pack) parts.push(part as Buffer);
+    const whole = Buffer.concat(parts);
+    for (const step of [1, 7, 512, 100_000]) {
+      const entries: TarEntry[] = [];
+      const motd: string[] = [];
+      const reader = new TarReader(entry => {
+        entries.push(entry);
+        return entry.name === 'etc/motd' ? part => void motd.push(new TextDecoder().decode(part)) : undefined;
+      });
+      for (let at = 0; at < whole.length; at += step) reader.push(whole.subarray(at, at + step));
+      expect(motd.join('')).toBe('hello');
+      expect(entries.at(-1)).toMatchObject({ name: long, size: 1000 });
+      expect(folderOf(entries, '').map(({ name, kind, target }) => [name, kind, target])).toEqual([
+        ['deep', 'folder', ''],
+        ['etc', 'folder', ''],
+        ['link', 'link', 'etc/motd'],
+      ]);
+      expect(folderOf(entries, 'etc')).toMatchObject([{ name: 'motd', size: 5, permissions: 'rw-r--r--' }]);
+    }
+  });
+});
+
+test('networks are lanes, the crowded first, and containers that share them lie together', () => {
+  const on = (...names: string[]) => ({ networks: names.map(name => ({ name, address: '172.18.0.2' })) });
+  const { lanes, rows } = networkLanes(
+    [row('b', on('back')), row('z', on('front', 'back')), row('a', on('front')), row('c', on('front')), row('lone')],
+    ['back', 'front', 'none', 'unused'],
+  );
+  expect(lanes).toEqual(['front', 'back']);
+  expect(rows.map(({ container, from, to }) => [container.name, from, to])).toEqual([
+    ['z', 0, 1],
+    ['a', 0, 0],
+    ['c', 0, 0],
+    ['b', 1, 1],
+    ['lone', -1, -1],
+  ]);
 });
 
 test('folders come first, of GNU and of busybox alike', () => {
@@ -253,4 +313,30 @@ test('a container is told as the docker run that makes it', () => {
     'docker run -d --name web --restart on-failure:3 --network shop -p 8080:80 -p 127.0.0.1::53/udp -v data:/data:ro -e A=1 ' +
       "--memory 67108864 --cpus 0.5 --user 1000 --entrypoint /init nginx -v sh -c 'echo '\\''hi'\\'''",
   );
+});
+
+test('a container is told as a compose file that reads back', () => {
+  const document = {
+    Name: '/web',
+    Config: { Image: 'nginx:1', Cmd: ['sh', '-c', 'echo "no" # $X'], Env: ['A=yes', 'PATH=/bin'], User: '', Tty: true },
+    HostConfig: {
+      RestartPolicy: { Name: 'always' },
+      NetworkMode: 'shop',
+      PortBindings: { '80/tcp': [{ HostIp: '', HostPort: '8080' }] },
+      Binds: ['data:/data:ro', '/etc/hosts:/hosts'],
+      Memory: 67_108_864,
+      NanoCpus: 5e8,
+    },
+  };
+  expect(yaml.parse(composeFile(document as never, ['PATH=/bin']))).toEqual({
+    services: {
+      web: {
+        ...{ image: 'nginx:1', container_name: 'web', command: ['sh', '-c', 'echo "no" # $X'], environment: ['A=yes'] },
+        ...{ ports: ['8080:80'], volumes: ['data:/data:ro', '/etc/hosts:/hosts'], networks: ['shop'] },
+        ...{ restart: 'always', mem_limit: '64m', cpus: 0.5, tty: true },
+      },
+    },
+    networks: { shop: { external: true } },
+    volumes: { data: { external: true } },
+  });
 });
