@@ -1,3 +1,4 @@
+import * as builds from './docker/build-routes.ts';
 import * as containers from './docker/container-routes.ts';
 import * as exec from './docker/exec-routes.ts';
 import * as images from './docker/image-routes.ts';
@@ -17,6 +18,7 @@ const {
 } = containers;
 
 export const engineRoutes: readonly Route[] = Object.values({
+  ...builds,
   ...containerRoutes,
   ...execRoutes,
   ...images,

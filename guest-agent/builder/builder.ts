@@ -18,6 +18,7 @@ import {
 import { stepError } from './dockerfile/failure.ts';
 import { ignorer } from './dockerfile/ignore.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/stages.ts';
+import { BuildHistory } from './history.ts';
 import { checkSettings, fileFindings } from './lint.ts';
 import { ignoredSources } from './lint-stage.ts';
 import { Linter } from './linter.ts';
@@ -47,12 +48,14 @@ export interface Survey {
 /** Builds images, and keeps what its steps made. */
 export class Builder {
   readonly options: BuilderOptions;
+  readonly history: BuildHistory;
   readonly #cache: StepCache;
   readonly #caches: CacheMounts;
   #building = 0;
 
   private constructor(options: BuilderOptions, cache: StepCache) {
     this.options = options;
+    this.history = new BuildHistory(join(options.root, 'history'));
     this.#cache = cache;
     this.#caches = new CacheMounts(join(options.root, 'cache-mounts'));
   }
@@ -73,7 +76,21 @@ export class Builder {
 
   /** The image that the Dockerfile makes; no list shows it before it is {@link keep}t. @throws in BuildKit's words */
   async build(build: Build): Promise<Image> {
-    const { dockerfile, linter } = await readBuild(build);
+    const file = await build.input.dockerfile();
+    const record = this.history.begin(build.request, file.name, file.source);
+    const signal = AbortSignal.any([build.signal, record.signal]);
+    try {
+      const image = await this.#solve({ ...build, signal, watcher: record.watching(build.watcher) }, file);
+      record.done(image.id);
+      return image;
+    } catch (error) {
+      record.failed(error, signal.aborted);
+      throw error;
+    }
+  }
+
+  async #solve(build: Build, file: DockerfileText): Promise<Image> {
+    const { dockerfile, linter } = readBuild(build, file);
     const { request } = build;
     return this.#withSources(build, async sources => {
       const rooms = { ...build, options: this.options, cache: this.#cache, caches: this.#caches, sources, linter };
@@ -90,7 +107,9 @@ export class Builder {
    * their images are needed. What is wrong there is told, not thrown.
    */
   async survey(build: Build, through: boolean): Promise<Survey> {
-    const { dockerfile, linter, name } = await readBuild(build);
+    const file = await build.input.dockerfile();
+    const { dockerfile, linter } = readBuild(build, file);
+    const { name } = file;
     if (!through) return { dockerfile, name, warnings: linter.warnings, failure: undefined };
     const ignored = ignorer((await build.input.ignored?.()) ?? []);
     for (const stage of dockerfile.stages) for (const each of ignoredSources(stage, ignored)) linter.found(each);
@@ -115,6 +134,7 @@ export class Builder {
 
   /** Makes it an image like others, and gives it its names. */
   async keep(image: Image, references: readonly Reference[]): Promise<void> {
+    this.history.named(image.id, references.map(familiar));
     const { rootfs: _, ...config } = image.config;
     await this.options.images.compose({ layersOf: image, config, intermediate: false });
     for (const reference of references) {
@@ -149,15 +169,16 @@ export class Builder {
 }
 
 /** The Dockerfile, and who judges it: what is found in the file as a whole is told. */
-async function readBuild({ input, request, watcher }: Build) {
-  const { name, source } = await input.dockerfile();
+type DockerfileText = Awaited<ReturnType<BuildInput['dockerfile']>>;
+
+function readBuild({ request, watcher }: Build, { source }: DockerfileText) {
   const dockerfile = readDockerfile(source);
   refuseForeign(dockerfile.syntax);
   const settings = checkSettings(dockerfile, request.args.BUILDKIT_DOCKERFILE_CHECK);
   const linter = new Linter(settings, warning => watcher.warning(warning));
   const own = ownPlatform();
   for (const finding of fileFindings(dockerfile, platformArgs(own, own))) linter.found(finding);
-  return { dockerfile, linter, name };
+  return { dockerfile, linter };
 }
 
 /** `# syntax=` of Docker's own frontends is ours; others are programs that would have to run. @throws not-implemented */

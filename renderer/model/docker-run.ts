@@ -1,7 +1,8 @@
 import type { ContainerInspect } from '../../contracts/docker/containers.ts';
 
 /** A word as a POSIX shell reads it back. */
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+export const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** The `docker run` that makes a container like this one. What its image says already is left out where it can be told. */
 export function dockerRun(document: ContainerInspect, imageEnv: readonly string[] = []): string {

@@ -9,6 +9,7 @@ export {
   publishedPorts,
 } from './container-row.ts';
 export { dockerRun } from './docker-run.ts';
+export { changedFields, editedBody, formOf } from './edit-form.ts';
 export { type FileEntry, parseFileList } from './file-list.ts';
 export { compareTexts, groupedLines, type ListLine, matchingRows, toggled } from './list.ts';
 export { LogBuffer, type LogLine } from './log-buffer.ts';

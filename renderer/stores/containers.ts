@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia';
 import { computed, shallowRef, triggerRef } from 'vue';
 import * as routes from '../../contracts/docker/container-routes.ts';
-import type { ContainerCreateBody, ContainerSummary } from '../../contracts/docker/containers.ts';
+import type { ContainerCreateBody, ContainerInspect, ContainerSummary } from '../../contracts/docker/containers.ts';
 import type { EventMessage } from '../../contracts/docker/events.ts';
 import { type ContainerRow, containerRow } from '../model/index.ts';
 import { engine } from './clients.ts';
@@ -99,9 +99,37 @@ export const useContainers = defineStore('containers', () => {
     return Id;
   }
 
+  /**
+   * Makes a container anew: the new one is there before the old one is stopped, and the old one comes back when the new one
+   * does not start. The id of the new one. @throws EngineError in the engine's words; the old one is as it was then
+   */
+  async function recreate(old: ContainerInspect, name: string, body: ContainerCreateBody): Promise<string> {
+    const { Id: oldId, Name, State } = old;
+    const oldName = Name.slice(1);
+    const step = (route: typeof routes.containerStop | typeof routes.containerStart, ref: string): Promise<unknown> =>
+      engine.json(route, { path: { ref } });
+    const rename = (ref: string, to: string): Promise<unknown> =>
+      engine.json(routes.containerRename, { path: { ref }, query: { name: to } });
+    const { Id } = await engine.json(routes.containerCreate, { query: { name: `${oldName}.new` }, body });
+    try {
+      if (State.Running) await step(routes.containerStop, oldId);
+      if (State.Running) await step(routes.containerStart, Id);
+      if (name === oldName) await rename(oldId, `${oldName}.old`).catch(() => undefined); // one that removed itself is gone
+      await rename(Id, name);
+    } catch (error) {
+      await engine.json(routes.containerRemove, { path: { ref: Id }, query: { force: true } });
+      await rename(oldId, oldName).catch(() => undefined);
+      if (State.Running) await step(routes.containerStart, oldId);
+      throw error;
+    }
+    // its volumes are the new one's now
+    await engine.json(routes.containerRemove, { path: { ref: oldId }, query: { force: true } }).catch(() => undefined);
+    return Id;
+  }
+
   useConnection().follow(() => void readAll().catch(() => undefined), take);
   const rows = computed(() => [...byId.value.values()]);
   const running = computed(() => rows.value.filter(({ state }) => state === 'running' || state === 'paused'));
   const row = (id: string): ContainerRow | undefined => byId.value.get(id);
-  return { rows, running, loaded, busy, row, act, actOnAll, run, helperLabel };
+  return { rows, running, loaded, busy, row, act, actOnAll, run, recreate, helperLabel };
 });

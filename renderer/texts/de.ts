@@ -144,6 +144,7 @@ export const de: Texts = {
     address: 'Adresse',
     gateway: 'Gateway',
     oom: 'Er wurde beendet, weil er mehr Speicher brauchte, als er durfte.',
+    edit: 'Ändern',
   },
   logs: {
     search: 'Log durchsuchen (regulärer Ausdruck)',
@@ -428,6 +429,35 @@ export const de: Texts = {
     terminal: 'Terminal',
     remove: 'Entfernen',
     help: 'Diese Liste',
+  },
+  edit: {
+    unchanged: 'Ändern Sie oben etwas: Hier steht, was es bedeutet, bevor es geschieht.',
+    preview: 'Was sich ändert',
+    setting: 'Einstellung',
+    from: 'Jetzt',
+    to: 'Dann',
+    meansRunning:
+      'Ein neuer Container entsteht mit diesen Einstellungen, der alte wird gestoppt, der neue gestartet. Startet er nicht, kommt der alte wieder.',
+    meansStopped: 'Ein neuer Container mit diesen Einstellungen tritt an die Stelle von diesem.',
+    lost: (count: number) =>
+      `${plural(count, 'Änderung', 'Änderungen')} an eigenen Dateien gehen verloren; was auf Mounts liegt, bleibt.`,
+    apply: 'Neu anlegen',
+    busy: 'Wird neu angelegt…',
+    reset: 'Zurücksetzen',
+    fields: {
+      image: 'Image',
+      name: 'Name',
+      command: 'Befehl',
+      ports: 'Ports',
+      env: 'Umgebung',
+      mounts: 'Mounts',
+      network: 'Netzwerk',
+      restart: 'Neustart',
+      memory: 'Speichergrenze (MiB)',
+      cpus: 'Prozessoren',
+      autoRemove: 'Am Ende entfernen',
+      terminal: 'Mit Terminal',
+    },
   },
   errors: { title: 'Das hat nicht geklappt', dismiss: 'Ausblenden', copyDetails: 'Einzelheiten kopieren' },
 };

@@ -143,6 +143,7 @@ export const en = {
     address: 'Address',
     gateway: 'Gateway',
     oom: 'It was killed because it used more memory than its limit.',
+    edit: 'Edit',
   },
   logs: {
     search: 'Search the log (regular expression)',
@@ -431,6 +432,35 @@ export const en = {
     terminal: 'Terminal',
     remove: 'Remove',
     help: 'This list',
+  },
+  edit: {
+    unchanged: 'Change something above: what it means is shown here before it is done.',
+    preview: 'What will change',
+    setting: 'Setting',
+    from: 'Now',
+    to: 'Then',
+    meansRunning:
+      'A new container is made with these settings, the old one is stopped, the new one started. If it does not start, the old one comes back.',
+    meansStopped: 'A new container with these settings takes the place of this one.',
+    lost: (count: number) =>
+      `${plural(count, 'change', 'changes')} to its own files will be lost; what is on mounts stays.`,
+    apply: 'Re-create',
+    busy: 'Re-creating…',
+    reset: 'Start over',
+    fields: {
+      image: 'Image',
+      name: 'Name',
+      command: 'Command',
+      ports: 'Ports',
+      env: 'Environment',
+      mounts: 'Mounts',
+      network: 'Network',
+      restart: 'Restart',
+      memory: 'Memory limit (MiB)',
+      cpus: 'Processors',
+      autoRemove: 'Remove it when it ends',
+      terminal: 'With a terminal',
+    },
   },
   errors: { title: 'It did not work', dismiss: 'Dismiss', copyDetails: 'Copy details' },
 };

@@ -205,7 +205,18 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await engine.docker('volume', 'create', 'shop_data');
     const busy = ['-v', 'shop_data:/data', 'busybox', 'sh', '-c', 'while :; do :; done & sleep 600'];
     await engine.docker('run', '-d', '--name', 'shop-web', '--memory', '64m', ...compose, ...busy);
-    await engine.docker('run', '-d', '--name', 'shop-db', ...compose, 'busybox', 'sleep', '600');
+    await engine.docker(
+      'run',
+      '-d',
+      '--name',
+      'shop-db',
+      '--stop-signal',
+      'KILL',
+      ...compose,
+      'busybox',
+      'sleep',
+      '600',
+    );
     await engine.tryDocker(['run', '--name', 'broken', 'busybox', 'sh', '-c', 'exit 3']);
     await row('shop-web').waitFor();
     await row('broken').getByText('Exited').waitFor();
@@ -225,6 +236,30 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await page.getByRole('tab', { name: 'Inspect' }).click();
     await see('HostConfig');
     await picture('inspect');
+    await page.getByRole('button', { name: 'Close' }).click();
+  });
+
+  test('a container is made anew with other settings, which are shown before', async () => {
+    await row('shop-db').click();
+    await page.getByRole('tab', { name: 'Edit' }).click();
+    await page.getByLabel('Environment').fill('MODE=test');
+    await page.getByLabel('Memory limit (MiB)').fill('2');
+    await see('Not a number that can be.');
+    await page.getByLabel('Memory limit (MiB)').fill('48');
+    await page.getByRole('cell', { name: 'MODE=test' }).waitFor();
+    await picture('edit');
+    expect(await accessProblems(page)).toEqual([]);
+    const before = await engine.docker('inspect', '-f', '{{.Id}}', 'shop-db');
+    await page.getByRole('button', { name: 'Re-create' }).click();
+    await page
+      .getByRole('tab', { name: 'Overview' })
+      .and(page.locator('[data-state=active]'))
+      .waitFor({ timeout: 30_000 });
+    const told =
+      '{{.HostConfig.Memory}} {{.Config.Env}} {{.State.Status}} {{index .Config.Labels "com.docker.compose.project"}}';
+    expect(await engine.docker('inspect', '-f', told, 'shop-db')).toMatch(/^50331648 \[MODE=test .*\] running shop/);
+    expect(await engine.docker('inspect', '-f', '{{.Id}}', 'shop-db')).not.toBe(before);
+    expect(await engine.docker('ps', '-a', '--format', '{{.Names}}')).not.toMatch(/\.(old|new)/);
     await page.getByRole('button', { name: 'Close' }).click();
   });
 

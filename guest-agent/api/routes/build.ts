@@ -77,4 +77,9 @@ export const buildRoutes = [
     );
   }),
   serve(routes.buildCancel, () => undefined),
+  serve(routes.buildList, async ({ query, signal, builder }) =>
+    (await builder()).builder.history.list(query.watch, signal),
+  ),
+  serve(routes.buildLog, async ({ path, signal, builder }) => (await builder()).builder.history.log(path.id, signal)),
+  serve(routes.buildStop, async ({ path, builder }) => (await builder()).builder.history.cancel(path.id)),
 ];

@@ -14,6 +14,7 @@ import { stateOf } from './state.tsx';
 
 const Logs = defineAsyncComponent(async () => (await import('./logs.tsx')).Logs);
 const Terminal = defineAsyncComponent(async () => (await import('./terminal.tsx')).Terminal);
+const Edit = defineAsyncComponent(async () => (await import('./edit.tsx')).Edit);
 const Statistics = defineAsyncComponent(async () => (await import('./statistics.tsx')).Statistics);
 
 /** One container beside the list, or in its place. */
@@ -117,13 +118,14 @@ export const ContainerDetail = defineComponent(
       if (tab === 'stats') return h(Statistics, { key: id, id });
       if (tab === 'files') return h(FileBrowser, { key: id, source: files.value });
       if (tab === 'inspect') return h(DocumentTree, { document: found });
+      if (tab === 'edit') return h(Edit, { key: id, document: found });
       return tab === 'processes' ? processes(top.value) : containerFacts(found);
     };
 
     return () => {
       const texts = t().detail;
       const names = { overview: texts.overview, logs: texts.logs, terminal: texts.terminal, files: texts.files };
-      const more = { stats: texts.stats, processes: texts.processes, inspect: texts.inspect };
+      const more = { stats: texts.stats, processes: texts.processes, inspect: texts.inspect, edit: texts.edit };
       const all = Object.entries({ ...names, ...more }).map(([key, label]) => ({
         key,
         label,
