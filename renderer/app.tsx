@@ -3,6 +3,7 @@ import {
   CircleHelp,
   Container,
   Gauge,
+  Hammer,
   HardDrive,
   Layers,
   ListTodo,
@@ -28,6 +29,7 @@ const places = [
   { path: '/images', name: 'images', icon: Layers },
   { path: '/volumes', name: 'volumes', icon: HardDrive },
   { path: '/networks', name: 'networks', icon: Network },
+  { path: '/builds', name: 'builds', icon: Hammer },
   { path: '/settings', name: 'settings', icon: Settings, apart: true },
   { path: '/diagnose', name: 'diagnose', icon: Stethoscope },
 ] as const;

@@ -10,6 +10,8 @@ const routes: RouteRecordRaw[] = [
   { path: '/images/:id?', component: async () => (await import('./views/images/list.tsx')).ImageList },
   { path: '/volumes/:id?/:tab?', component: async () => (await import('./views/volumes/list.tsx')).VolumeList },
   { path: '/networks/:id?', component: async () => (await import('./views/networks/list.tsx')).NetworkList },
+  { path: '/builds/:id?', component: async () => (await import('./views/builds/list.tsx')).BuildList },
+  { path: '/build-cache', component: async () => (await import('./views/builds/cache.tsx')).BuildCache },
   { path: '/settings', component: async () => (await import('./views/system/settings.tsx')).SettingsView },
   { path: '/diagnose', component: async () => (await import('./views/system/diagnose.tsx')).Diagnose },
   { path: '/:rest(.*)*', redirect: '/containers' },

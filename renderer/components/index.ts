@@ -4,7 +4,7 @@ export { detailView } from './base/detail.tsx';
 export { dialog } from './base/dialog.tsx';
 export { Copyable, emptyList, engineAway } from './base/empty.tsx';
 export { checkField, searchField, selectField, textField } from './base/fields.tsx';
-export { fileButton } from './base/file-button.tsx';
+export { fileButton, folderButton } from './base/file-button.tsx';
 export { type MenuItem, moreMenu } from './base/menu.tsx';
 export { Split } from './base/split.tsx';
 export { tabs } from './base/tabs.tsx';

@@ -1,5 +1,6 @@
 /** Room `model`: what views think, as pure functions and plain stores: no browser, no Vue. */
 export { levelOf, plainText, type StyledText, styledText } from './ansi.ts';
+export { type BuildStep, type BuildView, noBuild, withNews } from './build-steps.ts';
 export { composeFile } from './compose-file.ts';
 export {
   type ContainerRow,
@@ -8,6 +9,7 @@ export {
   type PublishedPort,
   publishedPorts,
 } from './container-row.ts';
+export { type ContextFile, tarOfFiles } from './context-tar.ts';
 export { dockerRun } from './docker-run.ts';
 export { changedFields, editedBody, formOf } from './edit-form.ts';
 export { type FileEntry, parseFileList } from './file-list.ts';
@@ -17,6 +19,6 @@ export { LogFrames } from './log-frames.ts';
 export { type LaneRow, networkLanes } from './network-lanes.ts';
 export { type LayerProgress, noProgress, type PullProgress, wholeProgress, withMessage } from './pull-progress.ts';
 export { createBody, emptyRunForm, problemsOf, type RunForm, type RunProblem, splitWords } from './run-form.ts';
-export { byteSize, memorySize, percent, relativeTime, shortId } from './size.ts';
+export { byteSize, duration, memorySize, percent, relativeTime, shortId } from './size.ts';
 export { firstFileOf, type Owner, tarOf } from './tar.ts';
 export { folderOf, type TarEntry, TarReader } from './tar-reader.ts';

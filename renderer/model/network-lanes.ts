@@ -11,7 +11,10 @@ export interface LaneRow {
   to: number;
 }
 
-/** Lanes in the order of their names, the crowded first; containers that share lanes lie together. */
+/** Networks that everybody has tell least: they come last. */
+const builtIn = ['bridge', 'host'];
+
+/** One's own networks, the crowded first, then the built-in ones; containers that share lanes lie together. */
 export function networkLanes(
   containers: readonly ContainerRow[],
   names: readonly string[],
@@ -20,7 +23,7 @@ export function networkLanes(
     containers.filter(({ networks }) => networks.some(each => each.name === name)).length;
   const lanes = names
     .filter(name => on(name) > 0 && name !== 'none')
-    .sort((a, b) => on(b) - on(a) || compareTexts(a, b));
+    .sort((a, b) => builtIn.indexOf(a) - builtIn.indexOf(b) || on(b) - on(a) || compareTexts(a, b));
   const rows = containers.map(container => {
     const stops = lanes.map(lane => container.networks.find(({ name }) => name === lane)?.address);
     const from = stops.findIndex(stop => stop !== undefined);

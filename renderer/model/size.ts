@@ -52,3 +52,13 @@ export function relativeTime(time: number, now: number, locale: string): string 
   }
   return '';
 }
+
+/** `0.4 s`, `12 s`, `3 min 5 s`: how long something took, in milliseconds. */
+export function duration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
+  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${whole % 60} s`;
+}
