@@ -26,7 +26,7 @@ test('what a build says is heard while it runs, and known after a restart', asyn
     for await (const each of history.log(record.summary.id, forever)) news.push(each);
   })();
   const watcher = record.watching(nobody);
-  watcher.warning({ rule: 'StageNameCasing', message: 'lower case', line: 1 });
+  watcher.warning({ rule: 'StageNameCasing', message: 'lower case', line: 1, endLine: 1 });
   const step = watcher.step({ name: '[1/1] RUN echo hi', text: 'RUN echo hi', line: 2 });
   step.output('stdout', Buffer.from('hi\n'));
   step.done({ cached: true });
