@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../contracts/errors.ts';
-import { closeFd, isDirectory, isRegular, toText } from '../syscalls/file.ts';
+import { type ByteString, closeFd, isDirectory, isRegular, toText } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { isWhiteout, makeOpaque, makeWhiteout } from '../syscalls/whiteout.ts';
 import type { TarEntry } from './tar-format.ts';
@@ -28,12 +28,23 @@ export interface ApplyOptions {
 export class LayerApplier implements TarSink {
   readonly #tree: TreeWriter;
   readonly #options: ApplyOptions;
-  #open: { fd: number; entry: TarEntry; body: FileBody } | undefined;
+  #open: { fd: number; entry: TarEntry; body: FileBody; path: ByteString } | undefined;
   #size = 0;
+  #hasReplaced = false;
 
   constructor(tree: TreeWriter, options: ApplyOptions) {
     this.#tree = tree;
     this.#options = options;
+  }
+
+  /** The path of the file below the root whose contents are being written; what has none of its own goes nowhere. */
+  get openFile(): ByteString | undefined {
+    return this.#open?.path;
+  }
+
+  /** True when a later member of the archive took the place of an earlier one. */
+  get hasReplaced(): boolean {
+    return this.#hasReplaced;
   }
 
   entry(entry: TarEntry): void {
@@ -86,7 +97,7 @@ export class LayerApplier implements TarSink {
     switch (entry.type) {
       case 'file': {
         const fd = this.#tree.createFile(place);
-        this.#open = { fd, entry, body: new FileBody(fd, entry) };
+        this.#open = { fd, entry, body: new FileBody(fd, entry), path: parts.join('/') };
         return;
       }
       case 'directory':
@@ -133,6 +144,7 @@ export class LayerApplier implements TarSink {
   #clear(place: Place, entry: TarEntry): void {
     const there = this.#tree.find(place);
     if (!there) return;
+    this.#hasReplaced = true;
     if (this.#options.noOverwriteDirNonDir) this.#refuseOtherKind(isDirectory(there.mode), entry);
     if (isRegular(there.mode) && there.links === 1) this.#size -= there.size;
     this.#tree.remove(place);

@@ -18,6 +18,8 @@ export interface UnpackLayerRequest {
   target: string;
   /** Checked when the last byte has been read. @throws invalid-argument on a mismatch. */
   expectedDiffId?: DiffId;
+  /** A file to write: how to put the archive together again, for {@link Archive.rebuildLayer}. */
+  recipe?: string;
   signal?: AbortSignal;
 }
 
@@ -25,6 +27,16 @@ export interface UnpackLayerRequest {
 export interface UnpackedLayer {
   diffId: DiffId;
   size: number;
+  /** Length of the archive that the recipe gives back, in bytes; absent when none was asked for, or none can be. */
+  rebuiltBytes?: number;
+}
+
+/** A layer as it lies unpacked. */
+export interface RebuildLayerRequest {
+  directory: string;
+  recipe: string;
+  /** What the archive must be. */
+  diffId: DiffId;
 }
 
 export interface PackRequest {
@@ -72,6 +84,8 @@ export interface PathStat {
 export interface Archive {
   /** Unpacks an image layer for overlayfs. Does not sync: the owner of the target does. */
   unpackLayer(request: UnpackLayerRequest): Promise<UnpackedLayer>;
+  /** The very archive that a layer was unpacked from. Errors, of another digest too, are the stream's. */
+  rebuildLayer(request: RebuildLayerRequest): Readable;
   /** `docker cp` out of a container, `docker export`. @throws not-found (as the stream's error) when there is no such path. */
   pack(request: PackRequest): Readable;
   /** `docker cp` into a container. @throws not-found, invalid-argument (`extraction point is not a directory`). */

@@ -19,6 +19,7 @@ export type {
   Compression,
   PackRequest,
   PathStat,
+  RebuildLayerRequest,
   UnpackedLayer,
   UnpackLayerRequest,
   UnpackRequest,

@@ -14,7 +14,9 @@ export type Job =
       compression: Compression;
       target: string;
       expectedDiffId?: DiffId;
+      recipe?: string;
     }
+  | { kind: 'rebuildLayer'; directory: string; recipe: string; diffId: DiffId; pieces: MessagePort }
   | {
       kind: 'pack';
       root: string;
@@ -40,6 +42,7 @@ export type Job =
 /** What each kind of work answers. */
 export interface JobResults {
   unpackLayer: UnpackedLayer;
+  rebuildLayer: undefined;
   pack: undefined;
   unpack: undefined;
   copyTree: undefined;

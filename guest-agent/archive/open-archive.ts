@@ -3,6 +3,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Log } from '../../base/log.ts';
 import type { Archive, PackRequest, UnpackedLayer, UnpackLayerRequest, UnpackRequest } from './archive.ts';
 import { newGrowth, trackGrowth } from './growing-file.ts';
+import type { Job } from './job.ts';
 import { statPath } from './path-stat.ts';
 import { receivePieces, sendPieces } from './port-stream.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -12,6 +13,7 @@ export function openArchive(options: { workerFile: string; log: Log }): Archive 
   const pool = new WorkerPool(options);
   return {
     unpackLayer: request => unpackLayer(pool, request),
+    rebuildLayer: request => receive(pool, pieces => ({ kind: 'rebuildLayer', ...request, pieces })),
     pack: request => pack(pool, request),
     unpack: request => unpack(pool, request),
     stat: statPath,
@@ -21,8 +23,8 @@ export function openArchive(options: { workerFile: string; log: Log }): Archive 
 }
 
 async function unpackLayer(pool: WorkerPool, request: UnpackLayerRequest): Promise<UnpackedLayer> {
-  const { blob, stream, growth, compression, target, expectedDiffId, signal } = request;
-  const job = { kind: 'unpackLayer', blob, compression, target, expectedDiffId } as const;
+  const { blob, stream, growth, compression, target, expectedDiffId, recipe, signal } = request;
+  const job = { kind: 'unpackLayer', blob, compression, target, expectedDiffId, recipe } as const;
   if (stream) {
     const pieces = send(stream);
     return pool.run({ ...job, pieces }, { signal, transfer: [pieces] });
@@ -48,10 +50,14 @@ function send(stream: Readable): MessagePort {
 
 function pack(pool: WorkerPool, request: PackRequest): Readable {
   const { path, rename, contentsOnly = false, asLayer = false, exact = false } = request;
-  const channel = new MessageChannel();
   const root = typeof request.root === 'number' ? `/proc/self/fd/${request.root}` : request.root;
-  const job = { kind: 'pack', root, path, rename, contentsOnly, asLayer, exact, pieces: channel.port2 } as const;
-  const done = pool.run(job, { transfer: [channel.port2] });
+  return receive(pool, pieces => ({ kind: 'pack', root, path, rename, contentsOnly, asLayer, exact, pieces }));
+}
+
+/** What a job makes, as a stream. */
+function receive(pool: WorkerPool, jobWith: (pieces: MessagePort) => Job): Readable {
+  const channel = new MessageChannel();
+  const done = pool.run(jobWith(channel.port2), { transfer: [channel.port2] });
   done.catch(() => undefined); // told by the pieces as well
   const readable = Readable.from(receivePieces(channel.port1), { objectMode: false, highWaterMark: 1024 * 1024 });
   return readable.once('close', () => channel.port1.close());

@@ -29,6 +29,8 @@ export interface TarSink {
   data(chunk: Buffer): void;
   /** The entry is whole. */
   end(): void;
+  /** All that is no contents, in its place: headers, padding, what follows the end. Of a header once it was told by `entry`. */
+  around?(bytes: Buffer): void;
 }
 
 /** Names and extended headers are kept in memory, so they have a limit, the same as Go's archive/tar. */
@@ -77,8 +79,12 @@ export class TarReader {
 
   /** @throws invalid-argument for what is no archive, and whatever the sink throws */
   push(chunk: Buffer): void {
-    let rest = chunk;
-    while (rest.length > 0) rest = rest.subarray(this.#consume(rest));
+    for (let rest = chunk; rest.length > 0; ) {
+      const isContents = this.#state.at === 'body';
+      const length = this.#consume(rest);
+      if (!isContents) this.#sink.around?.(rest.subarray(0, length));
+      rest = rest.subarray(length);
+    }
   }
 
   /** The input has ended. @throws invalid-argument `unexpected EOF` in the middle of a member */

@@ -118,9 +118,9 @@ export const openFound = (found: Found): number =>
 
 const pieceBytes = 256 * 1024;
 
-/** Exactly `size` bytes of a file: what it lacks by now is filled with zeros, what it has grown by is left out. */
-export function* contentsOf(fd: number, size: number): Generator<Buffer> {
-  for (let position = 0; position < size; ) {
+/** Exactly `size` bytes of a file, less those before `start`: what it lacks by now is filled with zeros, what it has grown by is left out. */
+export function* contentsOf(fd: number, size: number, start = 0): Generator<Buffer> {
+  for (let position = start; position < size; ) {
     const buffer = Buffer.allocUnsafeSlow(Math.min(pieceBytes, size - position));
     const length = readSync(fd, buffer, 0, buffer.length, position);
     const piece = length === 0 ? buffer.fill(0) : buffer.subarray(0, length);

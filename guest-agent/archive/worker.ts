@@ -14,6 +14,8 @@ import { MappedSink } from './mapped-sink.ts';
 import { inSlabs, packPath } from './pack-path.ts';
 import { absolutePath, inRoot, openRoot } from './path-stat.ts';
 import { receivePieces, sendPieces } from './port-stream.ts';
+import { rebuildLayer } from './rebuild-layer.ts';
+import { RecordingSink } from './recording-sink.ts';
 import { TreeWriter } from './tree-writer.ts';
 
 type JobOf<K extends Job['kind']> = Job & { kind: K };
@@ -28,18 +30,25 @@ function sourceOf(job: JobOf<'unpackLayer'>, signal: AbortSignal): Readable {
 async function unpackLayer(job: JobOf<'unpackLayer'>, signal: AbortSignal): Promise<UnpackedLayer> {
   const root = openRoot(job.target);
   const applier = new LayerApplier(new TreeWriter(root), { whiteouts: 'overlay' });
+  const recording = job.recipe ? new RecordingSink(applier, job.recipe) : undefined;
   try {
-    const diffId = await readArchive(decompressed(sourceOf(job, signal), job.compression), applier, signal);
+    const tar = decompressed(sourceOf(job, signal), job.compression);
+    const diffId = await readArchive(tar, recording ?? applier, signal);
     const size = applier.finish();
     if (job.expectedDiffId && job.expectedDiffId !== diffId) {
       throw invalidArgument(`wrong diff id calculated on extraction "${diffId}", expected "${job.expectedDiffId}"`);
     }
-    return { diffId, size };
+    return { diffId, size, ...(recording?.finish() ? { rebuiltBytes: recording.bytes } : {}) };
   } finally {
+    recording?.close();
     applier.abandon();
     job.pieces?.close();
     closeFd(root);
   }
+}
+
+async function rebuild(job: JobOf<'rebuildLayer'>): Promise<undefined> {
+  await sendPieces(job.pieces, inSlabs(rebuildLayer(job)), { transfer: true });
 }
 
 async function pack(job: JobOf<'pack'>): Promise<undefined> {
@@ -85,6 +94,7 @@ function assertDirectory(root: number, path: string): void {
 
 const performers: { [K in Job['kind']]: Performer<K> } = {
   unpackLayer,
+  rebuildLayer: rebuild,
   pack,
   unpack,
   copyTree: async job => {

@@ -12,5 +12,5 @@
  * is named and removes the rest, leases aside.
  */
 export { type ContentStore, openContentStore } from './content-store.ts';
-export { DigestMismatchError, type Ingest, type IngestedBlob, type Spool } from './ingest.ts';
+export { DigestMismatchError, type DownloadedBlob, type Ingest, type IngestedBlob, type Spool } from './ingest.ts';
 export type { Lease } from './leases.ts';

@@ -29,6 +29,12 @@ export interface IngestedBlob {
   close(): Promise<void>;
 }
 
+/** A blob that was downloaded. */
+export interface DownloadedBlob extends IngestedBlob {
+  /** Closes the file; without a commit before, the bytes stay for the next time. */
+  leave(): Promise<void>;
+}
+
 /** The writing of one blob of known digest; what was written before counts. */
 export interface Ingest {
   /** Bytes that are there already. */
@@ -39,7 +45,7 @@ export interface Ingest {
   growth(): AsyncIterable<number>;
   write(chunk: Buffer): Promise<void>;
   /** @throws DigestMismatchError, or what the disk says; the bytes are dropped then. */
-  finish(): Promise<IngestedBlob>;
+  finish(): Promise<DownloadedBlob>;
   /** Stops; the bytes stay for the next time. */
   suspend(): Promise<void>;
   /** Stops; the bytes go. */
@@ -186,7 +192,7 @@ export function ingestInto(file: HashedFile, digest: Digest, target: string): In
 }
 
 /** The verified blob in `file`, which becomes `target`. */
-function ingested(file: HashedFile, digest: Digest, target: string): IngestedBlob {
+function ingested(file: HashedFile, digest: Digest, target: string): DownloadedBlob {
   let committed = false;
   return {
     digest,
@@ -197,6 +203,7 @@ function ingested(file: HashedFile, digest: Digest, target: string): IngestedBlo
       committed = true;
     },
     close: () => (committed ? file.close() : file.drop()),
+    leave: () => file.close(),
   };
 }
 

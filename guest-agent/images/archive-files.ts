@@ -6,7 +6,7 @@ import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { type Extract, extract } from 'tar-stream';
 import { invalidArgument, messageOf } from '../../contracts/errors.ts';
 import type { ContentStore, IngestedBlob } from '../content/index.ts';
-import { compressionOfBytes } from './layer-transfers.ts';
+import { compressionOfBytes } from './compression-in.ts';
 import { programFor, unpackedBy } from './unpacked-by-program.ts';
 
 type Entry = Extract extends AsyncIterable<infer Source> ? Source : never;

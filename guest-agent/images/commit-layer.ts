@@ -5,6 +5,7 @@ import type { Lease } from '../content/index.ts';
 import { ociLayerType } from './archived-images.ts';
 import { chainIdsOf, digestOf } from './chain-ids.ts';
 import type { Image, LayerBlob } from './image.ts';
+import { contentsOf } from './layer-archives.ts';
 import type { PullRooms } from './pull.ts';
 
 export interface CommitLayerRequest {
@@ -89,12 +90,17 @@ async function storeLayer(
     const chainId = chainIdsOf([...(parent?.config.rootfs.diff_ids ?? []), diffId]).at(-1) as ChainId;
     lease.protect(digest);
     hold(chainId);
-    if (!content.has(digest)) await file.commit();
     const draft = await snapshots.prepareLayer(chainId, parent?.topChainId);
     try {
-      const request = { blob: file.readPath, compression: 'none', target: draft.directory } as const;
-      const unpacked = await archive.unpackLayer({ ...request, expectedDiffId: diffId });
-      await draft.commit(unpacked.size);
+      const request = {
+        blob: file.readPath,
+        compression: 'none',
+        target: draft.directory,
+        recipe: draft.recipe,
+      } as const;
+      const contents = contentsOf(await archive.unpackLayer({ ...request, expectedDiffId: diffId }));
+      if (!contents.archive && !content.has(digest)) await file.commit();
+      await draft.commit(contents);
     } catch (error) {
       await draft.abort();
       throw error;

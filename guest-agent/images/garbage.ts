@@ -23,30 +23,31 @@ export async function sweepGarbage(
   { partials = 'old' }: { partials?: 'old' | 'all' } = {},
 ): Promise<{ layers: LayerInfo[]; partialBytes: number }> {
   const layers = await sweepLayers(rooms);
-  await rooms.content.sweep(namedBy(rooms.index));
+  await rooms.content.sweep(namedBy(rooms));
   return { layers, partialBytes: await rooms.content.dropPartials(partials) };
 }
 
 /** Asks the list as it is: an image may come while blobs are swept, and lets go of its lease then. */
-function namedBy(index: ImageIndex): (digest: Digest) => boolean {
+function namedBy({ index, snapshots }: GarbageRooms): (digest: Digest) => boolean {
   let { state } = index;
-  let named = blobsOf(state);
+  let named = blobsOf(state, snapshots);
   return digest => {
     if (state !== index.state) {
       ({ state } = index);
-      named = blobsOf(state);
+      named = blobsOf(state, snapshots);
     }
     return named.has(digest);
   };
 }
 
-function blobsOf({ images }: ImageIndex['state']): Set<Digest> {
+/** Of a layer, only where its files alone do not give it back. */
+function blobsOf({ images }: ImageIndex['state'], snapshots: Snapshots): Set<Digest> {
   const records = [...images.values()];
   return new Set(
     records.flatMap(({ id, manifest, layers }) => [
       id,
       ...(manifest ? [manifest.digest] : []),
-      ...layers.map(blob => blob.digest),
+      ...layers.filter(({ chainId }) => !snapshots.packedFrom(chainId)).map(blob => blob.digest),
     ]),
   );
 }

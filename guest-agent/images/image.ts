@@ -28,15 +28,17 @@ export interface Image {
   taggedAt: Date | undefined;
   /** What the registry that it came from calls it; absent for a loaded image. */
   manifest: Descriptor | undefined;
-  /** The packed layers as they are kept, lowest first. */
+  /** Lowest first. */
   layers: LayerBlob[];
 }
 
-/** A packed layer in the content store. */
+/** A layer as it came, from a registry or an archive; a blob in the content store where its files do not give it back. */
 export interface LayerBlob extends Descriptor {
   compression: Compression;
   /** Of the layer that it holds, with all below it. */
   chainId: ChainId;
+  /** As it was packed here, for a registry that had no form of it. */
+  packed?: Descriptor & { compression: Compression };
 }
 
 /** What is saved of an image; everything else follows from its configuration. */

@@ -19,6 +19,7 @@ import { historyOf } from './history.ts';
 import { Holds } from './holds.ts';
 import { type Image, toImage } from './image.ts';
 import { ImageIndex, type IndexState } from './image-index.ts';
+import { LayerArchives } from './layer-archives.ts';
 import { booleanFilter, checkFilters, filterImages, type ImageFilters, noSuchImage } from './list.ts';
 import { Loader, type LoadOptions } from './load.ts';
 import { Puller, type PullOptions } from './pull.ts';
@@ -139,7 +140,12 @@ class ImageStore implements Images {
 
   save(names: readonly string[]): Readable {
     const { content } = this.#options;
-    return saveImages(names, { content, find: name => this.find(name), list: () => this.list() });
+    return saveImages(names, {
+      content,
+      archives: new LayerArchives(this.#options),
+      find: name => this.find(name),
+      list: () => this.list(),
+    });
   }
 
   find(name: string): Image | undefined {

@@ -1,16 +1,18 @@
-import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
 import { EngineError, internal, invalidArgument, messageOf, unavailable } from '../../contracts/errors.ts';
-import { type Compression, compressionOf, type Descriptor } from '../../contracts/oci/descriptor.ts';
+import type { Compression, Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
 import type { Archive } from '../archive/index.ts';
-import { type ContentStore, DigestMismatchError, type Ingest, type IngestedBlob } from '../content/index.ts';
+import { type ContentStore, DigestMismatchError, type DownloadedBlob, type Ingest } from '../content/index.ts';
 import type { Repository } from '../registry/index.ts';
-import type { Snapshots } from '../snapshots/index.ts';
+import type { LayerContents, LayerDraft, Snapshots } from '../snapshots/index.ts';
+import { compressionIn, magicLength } from './compression-in.ts';
 import { defaultAttempts, defaultRetryDelayMs, download } from './download.ts';
 import type { LayerBlob } from './image.ts';
+import { contentsOf } from './layer-archives.ts';
 import { diskFullText, isDiskFull } from './pull-errors.ts';
 import { Semaphore } from './semaphore.ts';
 import { type Participant, SharedWork } from './shared-work.ts';
@@ -37,6 +39,27 @@ export interface WantedLayer {
 }
 
 const defaultDownloads = 3;
+
+/** Where the bytes of a layer come from. */
+interface LayerSource {
+  blob?: string;
+  /** The blob is still being downloaded. */
+  ingest?: Ingest;
+  /** Not packed, whatever the layer's blob is: `as`. */
+  stream?: Readable;
+  as?: Compression;
+}
+
+interface FilledLayer {
+  contents: LayerContents;
+  compression: Compression;
+}
+
+/** A layer whose bytes are all here. */
+interface StartedLayer {
+  unpacked: Promise<FilledLayer>;
+  download?: DownloadedBlob;
+}
 
 /**
  * Layers on their way from a registry to a snapshot. Each is unpacked while it is still being downloaded, all of an
@@ -94,9 +117,15 @@ export class LayerTransfers {
   async #try(wanted: WantedLayer, participant: Participant, attempt: { resumed: boolean }): Promise<LayerBlob> {
     const draft = await this.#rooms.snapshots.prepareLayer(wanted.chainId, wanted.parent);
     try {
-      const { blob, size } = await this.#fill(draft.directory, wanted, participant, attempt);
-      await this.#committed(wanted.parent, participant.signal);
-      await draft.commit(size);
+      const { blob, contents, download } = await this.#fill(draft, wanted, participant, attempt);
+      try {
+        await this.#committed(wanted.parent, participant.signal);
+        await draft.commit(contents);
+      } catch (error) {
+        await download?.leave();
+        throw error;
+      }
+      await download?.close();
       this.#made.set(wanted.chainId, blob);
       participant.tell({ action: 'Pull complete' });
       return blob;
@@ -119,19 +148,19 @@ export class LayerTransfers {
   }
 
   /** The lock covers the download only: whoever holds it waits for nobody else's layer. */
-  async #fill(directory: string, wanted: WantedLayer, participant: Participant, attempt: { resumed: boolean }) {
+  async #fill(draft: LayerDraft, wanted: WantedLayer, participant: Participant, attempt: { resumed: boolean }) {
     const { digest } = wanted.descriptor;
-    const started = await this.#lock(digest).run(() =>
-      this.#rooms.content.has(digest)
-        ? this.#unpackKept(directory, wanted, participant)
-        : this.#downloads.run(
-            () => this.#downloadAndUnpack(directory, wanted, participant, attempt),
-            participant.signal,
-            () => participant.tell({ action: 'Waiting' }),
-          ),
-    );
-    const { size, compression } = await started.unpacked;
-    return { blob: { ...wanted.descriptor, compression, chainId: wanted.chainId }, size };
+    const { download, unpacked } = await this.#lock(digest).run(() => {
+      const here = this.#here(wanted);
+      if (here) return this.#unpackKept(here, draft, wanted, participant);
+      return this.#downloads.run(
+        () => this.#downloadAndUnpack(draft, wanted, participant, attempt),
+        participant.signal,
+        () => participant.tell({ action: 'Waiting' }),
+      );
+    });
+    const { contents, compression } = await unpacked;
+    return { blob: { ...wanted.descriptor, compression, chainId: wanted.chainId }, contents, download };
   }
 
   #lock(digest: Digest): Mailbox {
@@ -140,24 +169,39 @@ export class LayerTransfers {
     return lock;
   }
 
-  #unpackKept(directory: string, { descriptor, diffId }: WantedLayer, { signal, tell }: Participant) {
-    const blob = this.#rooms.content.pathOf(descriptor.digest);
+  /** The same layer on another one, or its blob. */
+  #here({ descriptor: { digest }, diffId }: WantedLayer): LayerSource | undefined {
+    const { content, snapshots, archive } = this.#rooms;
+    if (content.has(digest)) return { blob: content.pathOf(digest) };
+    for (const twin of this.#made.values()) {
+      const made = twin.digest === digest ? snapshots.packedFrom(twin.chainId) : undefined;
+      if (made?.diffId === diffId) return { stream: archive.rebuildLayer(made), as: twin.compression };
+    }
+    return undefined;
+  }
+
+  async #unpackKept(
+    source: LayerSource,
+    draft: LayerDraft,
+    { descriptor, diffId }: WantedLayer,
+    { signal, tell }: Participant,
+  ): Promise<StartedLayer> {
     tell({ action: 'Download complete' });
     tell({ action: 'Extracting', current: descriptor.size, total: descriptor.size });
-    return { unpacked: this.#unpack(blob, undefined, { descriptor, diffId, directory, signal }) };
+    return { unpacked: this.#unpack(source, { descriptor, diffId, draft, signal }) };
   }
 
   async #downloadAndUnpack(
-    directory: string,
+    draft: LayerDraft,
     { descriptor, diffId, repository }: WantedLayer,
     { signal, tell }: Participant,
     attempt: { resumed: boolean },
-  ) {
+  ): Promise<StartedLayer> {
     const ingest = await this.#rooms.content.ingest(descriptor.digest);
     attempt.resumed = ingest.offset > 0;
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
-    const unpacked = this.#unpack(ingest.readPath, ingest, { descriptor, diffId, directory, signal: either });
+    const unpacked = this.#unpack({ blob: ingest.readPath, ingest }, { descriptor, diffId, draft, signal: either });
     unpacked.catch(error => failed.abort(error)); // no use in downloading the rest
     const stop = (error: unknown): void => failed.abort(error);
     const blob = await this.#download(ingest, { descriptor, repository, stop, signal: either, tell }).catch(
@@ -169,16 +213,21 @@ export class LayerTransfers {
       },
     );
     tell({ action: 'Extracting', current: descriptor.size, total: descriptor.size });
-    const done = unpacked.finally(() => blob.close());
+    const done = unpacked.then(layer => this.#keepIfNeeded(blob, layer)).catch(error => leftBy(blob, error, signal));
     done.catch(() => undefined); // awaited by the caller, once the place is free
-    await blob.commit();
-    return { unpacked: done };
+    return { unpacked: done, download: blob };
+  }
+
+  /** The blob stays where the files alone do not give it back. */
+  async #keepIfNeeded(blob: DownloadedBlob, layer: FilledLayer): Promise<FilledLayer> {
+    if (!layer.contents.archive && !this.#rooms.content.has(blob.digest)) await blob.commit();
+    return layer;
   }
 
   async #download(
     ingest: Ingest,
     task: Participant & { descriptor: Descriptor; repository: Repository; stop: (error: unknown) => void },
-  ): Promise<IngestedBlob> {
+  ): Promise<DownloadedBlob> {
     const { clock, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
     const attempts = this.#rooms.attempts?.() ?? defaultAttempts;
     try {
@@ -195,23 +244,24 @@ export class LayerTransfers {
   }
 
   async #unpack(
-    blob: string,
-    ingest: Ingest | undefined,
-    to: { descriptor: Descriptor; diffId: DiffId; directory: string; signal: AbortSignal },
-  ): Promise<{ size: number; compression: Compression }> {
+    { blob = '', ingest, stream, as }: LayerSource,
+    to: { descriptor: Descriptor; diffId: DiffId; draft: LayerDraft; signal: AbortSignal },
+  ): Promise<FilledLayer> {
     if (ingest) await firstBytes(ingest);
-    const compression = await compressionIn(blob, to.descriptor);
+    const compression = stream ? 'none' : await compressionIn(blob, to.descriptor);
     const { archive } = this.#rooms;
     try {
-      const { size } = await archive.unpackLayer({
+      const unpacked = await archive.unpackLayer({
         blob,
         compression,
-        target: to.directory,
+        target: to.draft.directory,
+        recipe: to.draft.recipe,
         expectedDiffId: to.diffId,
         signal: to.signal,
+        ...(stream ? { stream } : {}),
         ...(ingest ? { growth: ingest.growth() } : {}),
       });
-      return { size, compression };
+      return { contents: contentsOf(unpacked), compression: as ?? compression };
     } catch (error) {
       if (to.signal.aborted) throw to.signal.reason;
       throw messageOf(error).startsWith('wrong diff id') ? layersDoNotMatch(error) : registrationFailed(error);
@@ -219,27 +269,14 @@ export class LayerTransfers {
   }
 }
 
-const magicLength = 4;
+/** What was downloaded in vain goes, unless it was merely given up. */
+async function leftBy(blob: DownloadedBlob, error: unknown, signal: AbortSignal): Promise<never> {
+  await (signal.aborted ? blob.leave() : blob.close());
+  throw error;
+}
 
 async function firstBytes(ingest: Ingest): Promise<void> {
   for await (const length of ingest.growth()) if (length >= magicLength) return;
-}
-
-/** What the bytes say; media types lie. Bytes that say nothing are a plain tar. */
-export async function compressionIn(path: string, { mediaType }: { mediaType: string }): Promise<Compression> {
-  const file = await open(path, 'r');
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(magicLength), 0, magicLength, 0);
-    return bytesRead < magicLength ? compressionOf(mediaType) : compressionOfBytes(buffer);
-  } finally {
-    await file.close();
-  }
-}
-
-/** @param start the first four bytes */
-export function compressionOfBytes(start: Buffer): Compression {
-  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
-  return start.length >= magicLength && start.readUInt32LE(0) === 0xfd2fb528 ? 'zstd' : 'none';
 }
 
 const verificationFailed = ({ digest }: Descriptor, cause: unknown): EngineError =>

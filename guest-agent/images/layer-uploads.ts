@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import type { ContentStore } from '../content/index.ts';
-import type { Repository } from '../registry/index.ts';
+import type { BlobSource, Repository } from '../registry/index.ts';
 import { backOff, defaultAttempts, defaultRetryDelayMs, mayTryAgain } from './download.ts';
 import { type LayerNews, layerMessage, type Progress, shortId, throttled } from './progress.ts';
 import { isForeign } from './push-manifest.ts';
@@ -17,11 +17,19 @@ export interface UploadRooms {
   retryDelayMs?: number;
 }
 
-/** A layer on its way; `blob` may have to be made first. */
+/** A layer on its way. */
 export interface OutgoingLayer<Blob extends Descriptor> {
   /** What its lines begin with. */
   diffId: Digest;
-  blob(): Promise<Blob>;
+  /** How the registry may have it already, the likeliest first. */
+  known: readonly Blob[];
+  /** Makes what is to be sent. */
+  pack(): Promise<PackedLayer<Blob>>;
+}
+
+export interface PackedLayer<Blob extends Descriptor> extends Pick<BlobSource, 'open'> {
+  blob: Blob;
+  close(): Promise<void>;
 }
 
 export interface UploadTask {
@@ -74,38 +82,59 @@ export class LayerUploads {
     { repository, signal }: { repository: Repository; signal: AbortSignal },
   ): Promise<void> {
     if (await repository.hasBlob(digest, signal)) return;
-    const task = { repository, signal, progress: () => undefined, sourceOf: () => undefined };
-    await this.#send({ digest, size: this.#rooms.content.sizeOf(digest) }, task, () => undefined);
+    const open = (start: number, end: number) => this.#rooms.content.stream(digest, start, end);
+    const size = this.#rooms.content.sizeOf(digest);
+    await this.#send({ digest, size, open }, { repository, signal }, () => undefined);
   }
 
+  /** How the registry has the layer from now on. */
   async #layer<Blob extends Descriptor>(
     layer: OutgoingLayer<Blob>,
     task: UploadTask,
     tell: (news: LayerNews) => void,
   ): Promise<Blob> {
-    const blob = await layer.blob();
-    task.signal.throwIfAborted();
-    tell({ action: isForeign(blob) ? 'Skipped foreign layer' : await this.#bring(blob, task, tell) });
-    return blob;
+    const there = await this.#known(layer.known, task);
+    if (there) {
+      tell({ action: there.how });
+      return there.blob;
+    }
+    const packed = await layer.pack();
+    try {
+      task.signal.throwIfAborted();
+      const { digest, size } = packed.blob;
+      await this.#send({ digest, size, open: packed.open }, task, tell);
+    } finally {
+      await packed.close();
+    }
+    tell({ action: 'Pushed' });
+    return packed.blob;
   }
 
-  /** How the registry came to have the blob, in dockerd's words. */
-  async #bring(blob: Descriptor, task: UploadTask, tell: (news: LayerNews) => void): Promise<string> {
-    if (await task.repository.hasBlob(blob.digest, task.signal)) return 'Layer already exists';
-    const wasSent = await this.#send(blob, task, tell);
-    return wasSent ? 'Pushed' : `Mounted from ${task.sourceOf(blob.digest)}`;
+  /** A form that the registry has, or takes from a repository of its own; and how, in dockerd's words. */
+  async #known<Blob extends Descriptor>(
+    forms: readonly Blob[],
+    { repository, signal, sourceOf }: UploadTask,
+  ): Promise<{ blob: Blob; how: string } | undefined> {
+    for (const blob of forms) {
+      if (isForeign(blob)) return { blob, how: 'Skipped foreign layer' };
+      if (await repository.hasBlob(blob.digest, signal)) return { blob, how: 'Layer already exists' };
+    }
+    for (const blob of forms) {
+      const from = sourceOf(blob.digest);
+      if (from && (await repository.mount(blob.digest, from, signal))) return { blob, how: `Mounted from ${from}` };
+    }
+    return undefined;
   }
 
   async #send(
-    { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
-    { repository, signal, sourceOf }: UploadTask,
+    source: BlobSource,
+    { repository, signal }: Pick<UploadTask, 'repository' | 'signal'>,
     tell: (news: LayerNews) => void,
-  ): Promise<boolean> {
-    const { content, clock, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
+  ): Promise<void> {
+    const { clock, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
     const attempts = this.#rooms.attempts?.() ?? defaultAttempts;
-    const open = (start: number, end: number) => content.stream(digest, start, end);
-    const upload = repository.upload({ digest, size, open }, sourceOf(digest));
-    const sent = (current: number): void => tell({ action: 'Pushing', current, total: size });
+    const upload = repository.upload(source);
+    const sent = (current: number): void => tell({ action: 'Pushing', current, total: source.size });
     for (let failures = 1; ; failures++) {
       try {
         return await upload.attempt({ signal, sent });

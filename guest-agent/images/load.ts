@@ -8,8 +8,10 @@ import type { Lease } from '../content/index.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { type ArchivedImage, imagesIn } from './archived-images.ts';
 import { chainIdsOf } from './chain-ids.ts';
+import { compressionIn } from './compression-in.ts';
 import type { LayerBlob } from './image.ts';
-import { compressionIn, registrationFailed } from './layer-transfers.ts';
+import { contentsOf, LayerArchives } from './layer-archives.ts';
+import { registrationFailed } from './layer-transfers.ts';
 import { suitability } from './platform.ts';
 import { layerMessage, type Progress, shortId } from './progress.ts';
 import type { PullRooms } from './pull.ts';
@@ -38,9 +40,11 @@ const layersAtOnce = 3;
 /** Takes images out of archives. Each image of an archive comes in as a whole or not at all. */
 export class Loader {
   readonly #rooms: Omit<PullRooms, 'registry'>;
+  readonly #archives: LayerArchives;
 
   constructor(rooms: Omit<PullRooms, 'registry'>) {
     this.#rooms = rooms;
+    this.#archives = new LayerArchives(rooms);
   }
 
   /** Resolves to the ids of what was loaded. @throws invalid-argument for what is no image archive. */
@@ -124,9 +128,9 @@ export class Loader {
     const diffId = image.config.rootfs.diff_ids[position];
     const source = image.layers[position];
     if (!chainId || !diffId || !source) throw invalidArgument('invalid manifest: a layer is missing');
-    const kept = snapshots.hasLayer(chainId) ? index.layer(chainId) : undefined;
+    const kept = index.layer(chainId);
     if (kept) lease.protect(kept.digest);
-    if (kept && content.has(kept.digest)) return kept;
+    if (kept && this.#archives.has(kept)) return kept;
     const file = files.get(source.name);
     const id = shortId(diffId);
     const total = file.size;
@@ -134,14 +138,16 @@ export class Loader {
     const compression = await compressionIn(file.readPath, { mediaType: '' });
     const draft = await snapshots.prepareLayer(chainId, chainIds[position - 1]);
     try {
-      const request = { blob: file.readPath, compression, target: draft.directory, expectedDiffId: diffId, signal };
-      const { size } = await this.#rooms.archive.unpackLayer(request).catch(error => {
+      const { directory: target, recipe } = draft;
+      const request = { blob: file.readPath, compression, target, recipe, expectedDiffId: diffId, signal };
+      const unpacked = await this.#rooms.archive.unpackLayer(request).catch(error => {
         throw registrationFailed(error);
       });
+      const contents = contentsOf(unpacked);
       lease.protect(file.digest);
-      if (!content.has(file.digest)) await file.commit();
+      if (!contents.archive && !content.has(file.digest)) await file.commit();
       await parentReady;
-      await draft.commit(size);
+      await draft.commit(contents);
     } catch (error) {
       await draft.abort();
       throw error;

@@ -11,6 +11,7 @@ import { type FoundImage, findImage } from './find-image.ts';
 import type { Holds } from './holds.ts';
 import type { ImageRecord, LayerBlob } from './image.ts';
 import type { ImageIndex } from './image-index.ts';
+import { LayerArchives } from './layer-archives.ts';
 import { LayerTransfers, type TransferRooms } from './layer-transfers.ts';
 import { parseConfig, parseManifest } from './manifests.ts';
 import { suitability } from './platform.ts';
@@ -47,10 +48,12 @@ interface Pull extends PullOptions {
 export class Puller {
   readonly #rooms: PullRooms;
   readonly #transfers: LayerTransfers;
+  readonly #archives: LayerArchives;
 
   constructor(rooms: PullRooms) {
     this.#rooms = rooms;
     this.#transfers = new LayerTransfers(rooms);
+    this.#archives = new LayerArchives(rooms);
   }
 
   /** Brings the image that `reference` (with tag or digest) stands for in its registry. @throws in dockerd's words. */
@@ -95,11 +98,10 @@ export class Puller {
 
   /** The configuration of an image of which nothing is missing. */
   #wholeConfig(id: Digest) {
-    const { index, content, snapshots } = this.#rooms;
+    const { index, content } = this.#rooms;
     const record = index.state.images.get(id);
-    if (!record?.layers.every(({ digest }) => content.has(digest)) || !content.has(id)) return undefined;
-    const config = parseConfig(content.readSync(id));
-    return chainIdsOf(config.rootfs.diff_ids).every(chainId => snapshots.hasLayer(chainId)) ? config : undefined;
+    if (!record?.layers.every(layer => this.#archives.has(layer)) || !content.has(id)) return undefined;
+    return parseConfig(content.readSync(id));
   }
 
   #finding({ repository, lease, platform, signal }: Pull) {
@@ -162,10 +164,8 @@ export class Puller {
 
   /** The blob of a layer that is unpacked already, whichever image it came with. */
   #kept(chainId: ChainId): LayerBlob | undefined {
-    const { index, content, snapshots } = this.#rooms;
-    if (!snapshots.hasLayer(chainId)) return undefined;
-    const kept = index.layer(chainId) ?? this.#transfers.made(chainId);
-    return kept && content.has(kept.digest) ? kept : undefined;
+    const kept = this.#rooms.index.layer(chainId) ?? this.#transfers.made(chainId);
+    return kept && this.#archives.has(kept) ? kept : undefined;
   }
 
   #name(reference: Reference, canonical: Reference, record: ImageRecord): Promise<boolean> {

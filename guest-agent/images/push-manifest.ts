@@ -15,7 +15,7 @@ export interface PushedManifest {
 export const isForeign = ({ urls, mediaType }: Descriptor): boolean =>
   (urls?.length ?? 0) > 0 && (mediaType === mediaTypes.dockerForeignLayer || mediaType.includes('nondistributable'));
 
-/** The very manifest that the image came with, where all that it names is still here. */
+/** The very manifest that the image came with. */
 export function keptManifest(
   { manifest }: { manifest?: Descriptor | undefined },
   content: ContentStore,
@@ -25,8 +25,7 @@ export function keptManifest(
   const document = parseManifest(body, manifest.mediaType);
   if (document.kind === 'index') return undefined;
   const { config, layers } = document.manifest;
-  const isHere = layers.every(layer => isForeign(layer) || content.has(layer.digest));
-  return isHere ? { mediaType: manifest.mediaType, body, config, layers } : undefined;
+  return { mediaType: manifest.mediaType, body, config, layers };
 }
 
 const dockerTypes = {

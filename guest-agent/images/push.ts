@@ -1,15 +1,18 @@
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import { cancelled, notFound } from '../../contracts/errors.ts';
-import type { Digest } from '../../contracts/oci/digest.ts';
+import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
 import { familiarName, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
+import type { Archive } from '../archive/index.ts';
 import type { ContentStore, Lease } from '../content/index.ts';
 import type { Registry, Repository } from '../registry/index.ts';
+import type { Snapshots } from '../snapshots/index.ts';
 import { digestOf } from './chain-ids.ts';
 import type { ImageRecord } from './image.ts';
 import type { ImageIndex } from './image-index.ts';
+import { LayerArchives, type LayerForm } from './layer-archives.ts';
 import { LayerUploads, type UploadRooms } from './layer-uploads.ts';
 import { parseConfig } from './manifests.ts';
-import { PackedLayers } from './packed-layers.ts';
+import { knownForms, PackedLayers } from './packed-layers.ts';
 import type { Progress } from './progress.ts';
 import { pushError } from './pull-errors.ts';
 import { keptManifest, madeManifest, type PushedManifest } from './push-manifest.ts';
@@ -23,6 +26,8 @@ export interface PushOptions {
 export interface PushRooms extends UploadRooms {
   registry: Registry;
   content: ContentStore;
+  snapshots: Snapshots;
+  archive: Archive;
   index: ImageIndex;
 }
 
@@ -42,7 +47,7 @@ export class Pusher {
   constructor(rooms: PushRooms) {
     this.#rooms = rooms;
     this.#uploads = new LayerUploads(rooms);
-    this.#packed = new PackedLayers(rooms);
+    this.#packed = new PackedLayers(rooms.content, new LayerArchives(rooms));
   }
 
   /** The tag, or without one all tags of the repository. @throws in dockerd's words. */
@@ -98,37 +103,50 @@ export class Pusher {
   }
 
   /** Sends the layers, and says how they are to be named. */
-  async #send(record: ImageRecord, { reference, repository, lease, progress, signal }: Push): Promise<PushedManifest> {
+  async #send(record: ImageRecord, { reference, repository, progress, signal }: Push): Promise<PushedManifest> {
     const { content } = this.#rooms;
     const sourceOf = (digest: Digest): string | undefined => this.#sourceOf(digest, reference);
-    const task = { repository, progress, signal, sourceOf };
     const diffIds = parseConfig(content.readSync(record.id)).rootfs.diff_ids;
     const kept = keptManifest(record, content);
-    if (kept) {
-      const layers = kept.layers.map((layer, position) => ({
-        diffId: diffIds[position] ?? layer.digest,
-        blob: () => Promise.resolve(layer),
-      }));
-      await this.#uploads.layers(layers, task);
-      return kept;
-    }
     const layers = record.layers.map((layer, position) => ({
       diffId: diffIds[position] ?? layer.digest,
-      blob: () => this.#packed.packed(layer, lease),
+      known: knownForms(layer, kept?.layers[position]),
+      pack: () => this.#packed.pack(layer),
     }));
-    return madeManifest(record.id, content, await this.#uploads.layers(layers, task));
+    const forms = await this.#uploads.layers(layers, { repository, progress, signal, sourceOf });
+    await this.#rememberForms(record, forms);
+    const isAsItCame = kept && forms.every(({ digest }, position) => kept.layers[position]?.digest === digest);
+    return isAsItCame ? kept : madeManifest(record.id, content, forms);
   }
 
   /** A repository of the same registry that should have the blob. */
   #sourceOf(digest: Digest, { domain, path }: Reference): string | undefined {
     const { images } = this.#rooms.index.state;
     for (const { id, layers } of images.values()) {
-      if (!layers.some(layer => layer.digest === digest)) continue;
+      if (!layers.some(layer => layer.digest === digest || layer.packed?.digest === digest)) continue;
       const names = this.#rooms.index.namesOf(id);
       const name = names.find(other => other.digest && other.domain === domain && other.path !== path);
       if (name) return name.path;
     }
     return undefined;
+  }
+
+  /** So that the next push finds what this one has made. */
+  async #rememberForms({ layers }: ImageRecord, forms: readonly LayerForm[]): Promise<void> {
+    const packed = new Map<ChainId, LayerForm>();
+    for (const [position, { digest, mediaType, size, compression }] of forms.entries()) {
+      const layer = layers[position];
+      if (!layer || layer.digest === digest || layer.packed?.digest === digest) continue;
+      packed.set(layer.chainId, { digest, mediaType, size, compression });
+    }
+    if (packed.size === 0) return;
+    await this.#rooms.index.update(draft => {
+      for (const [id, record] of draft.images) {
+        if (!record.layers.some(({ chainId }) => packed.has(chainId))) continue;
+        const known = record.layers.map(layer => ({ ...layer, packed: packed.get(layer.chainId) ?? layer.packed }));
+        draft.images.set(id, { ...record, layers: known });
+      }
+    });
   }
 
   /** From now on the image is known by that digest, too. */

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 import { notFound } from '../../contracts/errors.ts';
-import { type Descriptor, mediaTypes } from '../../contracts/oci/descriptor.ts';
+import { mediaTypes } from '../../contracts/oci/descriptor.ts';
 import { type Digest, hexOf } from '../../contracts/oci/digest.ts';
 import type { ImageManifest } from '../../contracts/oci/image-spec.ts';
 import { familiar, familiarName, parseReference, type Reference, toText } from '../../contracts/oci/reference.ts';
@@ -10,18 +10,21 @@ import type { ContentStore } from '../content/index.ts';
 import { ociLayerType } from './archived-images.ts';
 import { digestOf } from './chain-ids.ts';
 import { type Image, sameRepository } from './image.ts';
+import type { LayerArchives, LayerForm } from './layer-archives.ts';
 import { keptManifest } from './push-manifest.ts';
 
 export interface SaveRooms {
   content: ContentStore;
+  archives: LayerArchives;
   find(name: string): Image | undefined;
   list(): Image[];
 }
 
-/** An image with the names under which it is saved, and its manifest as bytes. */
+/** An image with the names under which it is saved, its layers as they go in, and its manifest as bytes. */
 interface SavedImage {
   image: Image;
   references: Reference[];
+  layers: LayerForm[];
   manifest: Buffer;
 }
 
@@ -29,7 +32,7 @@ interface TarFile {
   name: string;
   time: Date;
   bytes?: Buffer;
-  blob?: Digest;
+  layer?: { size: number; stream(): Readable };
 }
 
 const epoch = new Date(0);
@@ -37,14 +40,14 @@ const blobName = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
 
 /**
  * An archive that both worlds read: an OCI layout (`index.json`) with Docker's `manifest.json` and `repositories`
- * beside it, as dockerd writes it since 25. Layers go in as they are kept, packed or not: every reader looks.
+ * beside it, as dockerd writes it since 25. Layers go in without packing, but for those that are kept packed: every reader looks.
  */
 export function saveImages(names: readonly string[], rooms: SaveRooms): Readable {
   const saved = savedImages(names, rooms);
   const lease = rooms.content.lease();
   for (const { image } of saved) for (const { digest } of image.layers) lease.protect(digest);
   const tar = pack();
-  void write(tar, saved, rooms.content)
+  void write(tar, saved, rooms.archives)
     .catch(error => tar.destroy(error))
     .finally(() => lease.release());
   tar.once('close', () => lease.release());
@@ -55,7 +58,7 @@ export function saveImages(names: readonly string[], rooms: SaveRooms): Readable
 function savedImages(names: readonly string[], rooms: SaveRooms): SavedImage[] {
   const byId = new Map<Digest, SavedImage>();
   for (const { image, references } of names.flatMap(name => imagesNamed(name, rooms))) {
-    const saved = byId.get(image.id) ?? { image, references: [], manifest: manifestOf(image, rooms.content) };
+    const saved = byId.get(image.id) ?? withManifest(image, rooms);
     byId.set(image.id, saved);
     for (const reference of references) if (!saved.references.includes(reference)) saved.references.push(reference);
   }
@@ -83,26 +86,23 @@ function missing(message: string): never {
   throw notFound(message);
 }
 
-/** The manifest that it came with, if that is OCI's and whole; else a new one. */
-function manifestOf(image: Image, content: ContentStore): Buffer {
+/** The manifest that it came with, if that is OCI's and names the layers as they go in; else a new one. */
+function withManifest(image: Image, { content, archives }: SaveRooms): SavedImage {
+  const layers = image.layers.map(layer => archives.form(layer));
   const kept = keptManifest(image, content);
-  if (kept?.mediaType === mediaTypes.ociManifest && kept.layers.every(({ digest }) => content.has(digest)))
-    return kept.body;
-  const layers: Descriptor[] = image.layers.map(({ digest, size, compression }) => ({
-    mediaType: ociLayerType(compression),
-    digest,
-    size,
-  }));
+  const isAsItCame = layers.every(({ digest }, position) => kept?.layers[position]?.digest === digest);
+  if (kept?.mediaType === mediaTypes.ociManifest && isAsItCame)
+    return { image, references: [], layers, manifest: kept.body };
   const manifest: ImageManifest = {
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
     config: { mediaType: mediaTypes.ociConfig, digest: image.id, size: Buffer.byteLength(image.configText) },
-    layers,
+    layers: layers.map(({ digest, size, compression }) => ({ mediaType: ociLayerType(compression), digest, size })),
   };
-  return Buffer.from(JSON.stringify(manifest));
+  return { image, references: [], layers, manifest: Buffer.from(JSON.stringify(manifest)) };
 }
 
-async function write(tar: Pack, images: readonly SavedImage[], content: ContentStore): Promise<void> {
+async function write(tar: Pack, images: readonly SavedImage[], archives: LayerArchives): Promise<void> {
   for (const name of ['blobs/', 'blobs/sha256/']) {
     await new Promise<void>((resolve, reject) => {
       const done = (error?: Error | null): void => (error ? reject(error) : resolve());
@@ -110,17 +110,20 @@ async function write(tar: Pack, images: readonly SavedImage[], content: ContentS
     });
   }
   const written = new Set<string>();
-  for (const file of filesOf(images)) {
+  for (const file of filesOf(images, archives)) {
     if (written.has(file.name)) continue;
     written.add(file.name);
-    await writeFile(tar, file, content);
+    await writeFile(tar, file);
   }
   tar.finalize();
 }
 
-function filesOf(images: readonly SavedImage[]): TarFile[] {
-  const files: TarFile[] = images.flatMap(({ image, manifest }) => [
-    ...image.layers.map(({ digest }) => ({ name: blobName(digest), time: image.createdAt, blob: digest })),
+function filesOf(images: readonly SavedImage[], archives: LayerArchives): TarFile[] {
+  const files: TarFile[] = images.flatMap(({ image, layers, manifest }) => [
+    ...image.layers.map((layer, position) => {
+      const { digest, size } = layers[position] ?? layer;
+      return { name: blobName(digest), time: image.createdAt, layer: { size, stream: () => archives.stream(layer) } };
+    }),
     { name: blobName(image.id), time: image.createdAt, bytes: Buffer.from(image.configText) },
     { name: blobName(digestOf(manifest)), time: image.createdAt, bytes: manifest },
   ]);
@@ -139,10 +142,9 @@ function filesOf(images: readonly SavedImage[]): TarFile[] {
   ];
 }
 
-async function writeFile(tar: Pack, file: TarFile, content: ContentStore): Promise<void> {
-  const size = file.blob ? content.sizeOf(file.blob) : (file.bytes?.length ?? 0);
-  const entry = tar.entry({ name: file.name, size, mode: 0o644, mtime: file.time });
-  await pipeline(file.blob ? content.stream(file.blob) : Readable.from([file.bytes ?? Buffer.alloc(0)]), entry);
+async function writeFile(tar: Pack, { name, time, layer, bytes = Buffer.alloc(0) }: TarFile): Promise<void> {
+  const entry = tar.entry({ name, size: layer?.size ?? bytes.length, mode: 0o644, mtime: time });
+  await pipeline(layer?.stream() ?? Readable.from([bytes]), entry);
 }
 
 function indexOf(images: readonly SavedImage[]) {
@@ -160,23 +162,23 @@ function indexOf(images: readonly SavedImage[]) {
   return { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
 }
 
-function dockerManifest({ image, references }: SavedImage) {
-  const sources = image.layers.map(({ digest, size, compression }, position) => [
+function dockerManifest({ image, references, layers }: SavedImage) {
+  const sources = layers.map(({ digest, size, compression }, position) => [
     image.config.rootfs.diff_ids[position],
     { mediaType: ociLayerType(compression), size, digest },
   ]);
   return {
     Config: blobName(image.id),
     RepoTags: references.length > 0 ? references.map(familiar) : null,
-    Layers: image.layers.map(({ digest }) => blobName(digest)),
+    Layers: layers.map(({ digest }) => blobName(digest)),
     LayerSources: Object.fromEntries(sources),
   };
 }
 
 function repositoriesOf(images: readonly SavedImage[]): Record<string, Record<string, string>> {
   const repositories: Record<string, Record<string, string>> = {};
-  for (const { image, references } of images) {
-    const top = image.layers.at(-1)?.digest ?? image.id;
+  for (const { image, references, layers } of images) {
+    const top = layers.at(-1)?.digest ?? image.id;
     for (const reference of references) {
       const tags = repositories[familiarName(reference)] ?? {};
       repositories[familiarName(reference)] = { ...tags, [reference.tag ?? '']: hexOf(top) };

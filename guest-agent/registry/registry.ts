@@ -17,7 +17,7 @@ import { isRegistryError, RegistryError } from './registry-error.ts';
 import { digestIn, RepositoryEndpoint } from './repository.ts';
 import { type FoundRepository, search } from './search.ts';
 import { bodyOf, Transport } from './transport.ts';
-import { type BlobSource, type BlobUpload, hasBlob, UploadSession } from './upload.ts';
+import { type BlobSource, type BlobUpload, hasBlob, mountBlob, UploadSession } from './upload.ts';
 
 export interface RegistryOptions {
   /** Base URLs of mirrors of docker.io, best first. */
@@ -50,8 +50,10 @@ export interface Repository {
   manifest(digest: Digest, signal: AbortSignal): Promise<{ mediaType: string; body: Buffer }>;
   /** Whether the repository has a blob. */
   hasBlob(digest: Digest, signal: AbortSignal): Promise<boolean>;
-  /** Begins nothing yet: see its `attempt`. `from` is a repository of the same registry that may give the blob. */
-  upload(source: BlobSource, from?: string): BlobUpload;
+  /** Whether the registry gave the blob from another repository of its own. */
+  mount(digest: Digest, from: string, signal: AbortSignal): Promise<boolean>;
+  /** Begins nothing yet: see its `attempt`. */
+  upload(source: BlobSource): BlobUpload;
   /** Stores a manifest under a tag (or its digest). */
   putManifest(name: string, manifest: { mediaType: string; body: Buffer }, signal: AbortSignal): Promise<void>;
   /** A blob from `offset` on, or from 0 where the registry cannot do that: see the `offset` of the answer. */
@@ -134,12 +136,16 @@ class Conversation implements Repository {
     return this.#atFirstThatAnswers(signal, endpoint => hasBlob(endpoint, digest, signal));
   }
 
-  upload(source: BlobSource, from?: string): BlobUpload {
+  mount(digest: Digest, from: string, signal: AbortSignal): Promise<boolean> {
+    return this.#atFirstThatAnswers(signal, endpoint => mountBlob(endpoint, { digest, from }, signal));
+  }
+
+  upload(source: BlobSource): BlobUpload {
     let session: UploadSession | undefined;
     return {
       attempt: attempt =>
         this.#atFirstThatAnswers(attempt.signal, endpoint => {
-          session ??= new UploadSession(endpoint, source, from);
+          session ??= new UploadSession(endpoint, source);
           return session.attempt(attempt);
         }),
     };

@@ -32,7 +32,7 @@ export interface StreamedBody {
 }
 
 export interface TransportRequest {
-  method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
+  method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
   url: string;
   headers?: Record<string, string>;
   body?: string | Buffer | StreamedBody;

@@ -21,8 +21,7 @@ export interface UploadAttempt {
 
 /** The upload of one blob. After a failure it can be attempted again, and goes on from what the registry has. */
 export interface BlobUpload {
-  /** Resolves to false when a repository of the same registry gave the blob, true when it was sent. */
-  attempt(attempt: UploadAttempt): Promise<boolean>;
+  attempt(attempt: UploadAttempt): Promise<void>;
 }
 
 /** What fits through a proxy that refuses long bodies. */
@@ -41,39 +40,51 @@ export async function hasBlob(endpoint: RepositoryEndpoint, digest: Digest, sign
   }
 }
 
+/**
+ * True when the registry has taken the blob over from its repository `from`. One that will not opens an upload in its
+ * place, which nobody goes on with, and which it is told so.
+ */
+export async function mountBlob(
+  endpoint: RepositoryEndpoint,
+  { digest, from }: { digest: Digest; from: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const path = `blobs/uploads/?${new URLSearchParams({ mount: digest, from })}`;
+  const response = await endpoint.request({ method: 'POST', path, from, signal });
+  response.resume();
+  const { location } = response.headers;
+  if (response.statusCode === 201 || !location) return response.statusCode === 201;
+  const opened = endpoint.resolved(location, path);
+  await endpoint.request({ method: 'DELETE', path: opened, signal }).then(
+    answer => answer.resume(),
+    () => undefined, // it forgets the upload by itself
+  );
+  return false;
+}
+
 /** An upload session (OCI distribution specification, "Pushing a blob in chunks"), in one chunk where that is possible. */
 export class UploadSession implements BlobUpload {
   readonly #endpoint: RepositoryEndpoint;
   readonly #source: BlobSource;
-  /** A repository of the same registry that should have the blob. */
-  readonly #from: string | undefined;
   #location: string | undefined;
   #offset = 0;
   #chunk = Number.POSITIVE_INFINITY;
 
-  constructor(endpoint: RepositoryEndpoint, source: BlobSource, from: string | undefined) {
+  constructor(endpoint: RepositoryEndpoint, source: BlobSource) {
     this.#endpoint = endpoint;
     this.#source = source;
-    this.#from = from;
   }
 
-  async attempt(attempt: UploadAttempt): Promise<boolean> {
+  async attempt(attempt: UploadAttempt): Promise<void> {
     const { signal } = attempt;
     if (this.#location) await this.#askHowFar(signal);
-    const location = this.#location ?? (await this.#begin(signal));
-    if (location === undefined) return false;
-    await this.#send(location, attempt);
-    return true;
+    await this.#send(this.#location ?? (await this.#begin(signal)), attempt);
   }
 
-  /** Opens a session; nothing when the blob was mounted in its place. */
-  async #begin(signal: AbortSignal): Promise<string | undefined> {
-    const mount = this.#from && `?${new URLSearchParams({ mount: this.#source.digest, from: this.#from })}`;
-    const path = `blobs/uploads/${mount ?? ''}`;
-    const from = this.#from;
-    const response = await this.#endpoint.request({ method: 'POST', path, signal, ...(from ? { from } : {}) });
+  async #begin(signal: AbortSignal): Promise<string> {
+    const path = 'blobs/uploads/';
+    const response = await this.#endpoint.request({ method: 'POST', path, signal });
     response.resume();
-    if (response.statusCode === 201) return undefined;
     this.#offset = 0;
     return this.#moved(response, path);
   }

@@ -3,6 +3,7 @@
  * XFS and btrfs). Layers are stored once and in one form for both; a container keeps the way in which it was made.
  *
  *     layers/<hex of chainId>/{layer.json,diff}     committed: appeared by one rename, after one syncfs
+ *     layers/<hex of chainId>/recipe                how to put the layer's archive together again from `diff`
  *     drafts/…                                       being unpacked; removed at start
  *     containers/<id>/{upper,work,parent}            a writable layer; `parent` is a link to the layer it stands on
  *     containers/<id>/{tree,parent}                  where overlayfs is refused: a copy of all layers, in one
@@ -21,6 +22,8 @@ export { openSnapshots } from './open-snapshots.ts';
 export type {
   Change,
   ExtraMount,
+  LayerArchive,
+  LayerContents,
   LayerDraft,
   LayerInfo,
   OpenChanges,

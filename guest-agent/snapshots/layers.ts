@@ -1,11 +1,22 @@
-import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { readJsonFile, syncFolderSync } from '../../base/json-file.ts';
+import { readJsonFile, syncFolderSync, writeJsonFile } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
 import { notFound } from '../../contracts/errors.ts';
 import { type ChainId, hexOf, isDigest } from '../../contracts/oci/digest.ts';
 import { syncFileSystemOf } from '../syscalls/file.ts';
-import type { LayerDraft, LayerInfo } from './snapshots.ts';
+import { spreadFoldersIn } from '../syscalls/inode-flags.ts';
+import type { LayerArchive, LayerDraft, LayerInfo } from './snapshots.ts';
 import type { Trash } from './trash.ts';
 import { fileSizes } from './tree-diff.ts';
 
@@ -14,6 +25,8 @@ interface LayerDocument {
   chainId: ChainId;
   parent?: ChainId;
   size: number;
+  archive?: LayerArchive;
+  damaged?: boolean;
 }
 
 /** Committed layers, each a folder `<hex of the chainId>/{layer.json,diff}` that appeared by one rename. */
@@ -29,6 +42,7 @@ export class Layers {
     this.#drafts = join(root, 'drafts');
     this.#trash = trash;
     for (const folder of [this.#folder, this.#drafts]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    spreadFoldersIn(this.#drafts);
     for (const name of readdirSync(this.#drafts)) trash.take(join(this.#drafts, name));
     for (const name of readdirSync(this.#folder)) this.#load(name, log);
   }
@@ -38,12 +52,15 @@ export class Layers {
     try {
       const document = readJsonFile(join(folder, 'layer.json'));
       if (!isLayerDocument(document) || hexOf(document.chainId) !== name) throw new Error('not a layer');
-      const { chainId, parent, size } = document;
-      this.#layers.set(chainId, { chainId, parent, size });
+      this.#add(document);
     } catch (error) {
       log.warn('removing a layer whose record cannot be read; pull its image again', { layer: name, error });
       this.#trash.take(folder);
     }
+  }
+
+  #add({ version: _, parent, ...layer }: LayerDocument): void {
+    this.#layers.set(layer.chainId, { ...layer, parent });
   }
 
   all(): LayerInfo[] {
@@ -51,7 +68,8 @@ export class Layers {
   }
 
   has(chainId: ChainId): boolean {
-    return this.#layers.has(chainId);
+    const layer = this.#layers.get(chainId);
+    return layer !== undefined && !layer.damaged;
   }
 
   /** @throws not-found */
@@ -63,6 +81,13 @@ export class Layers {
 
   directory(chainId: ChainId): string {
     return join(this.#folder, hexOf(chainId), 'diff');
+  }
+
+  /** See {@link Snapshots.packedFrom}. */
+  packedFrom(chainId: ChainId) {
+    const archive = this.has(chainId) ? this.get(chainId).archive : undefined;
+    const folder = join(this.#folder, hexOf(chainId));
+    return archive && { ...archive, directory: this.directory(chainId), recipe: join(folder, recipeName) };
   }
 
   /** Directories of a stack, top first. @throws not-found when one of it is missing */
@@ -79,13 +104,23 @@ export class Layers {
     mkdirSync(directory);
     return {
       directory,
-      commit: size => this.#commit(folder, { version: 1, chainId, parent, size }),
-      replace: size => {
+      recipe: join(folder, recipeName),
+      commit: contents => this.#commit(folder, { version: 1, chainId, parent, ...contents }),
+      replace: contents => {
         this.remove(chainId);
-        return this.#commit(folder, { version: 1, chainId, parent, size });
+        return this.#commit(folder, { version: 1, chainId, parent, ...contents });
       },
       abort: async () => this.#trash.take(folder),
     };
+  }
+
+  /** See {@link Snapshots.markDamaged}. */
+  async markDamaged(chainId: ChainId): Promise<void> {
+    const layer = this.#layers.get(chainId);
+    if (!layer || layer.damaged) return;
+    const document: LayerDocument = { version: 1, ...layer, damaged: true };
+    await writeJsonFile(join(this.#folder, hexOf(chainId), 'layer.json'), document);
+    this.#add(document);
   }
 
   /** What the files of a layer weigh is as it was told when it was made. */
@@ -103,17 +138,18 @@ export class Layers {
 
   async #commit(folder: string, document: LayerDocument): Promise<void> {
     if (document.parent !== undefined) this.get(document.parent);
+    if (!document.archive) rmSync(join(folder, recipeName), { force: true });
     writeFileSync(join(folder, 'layer.json'), JSON.stringify(document), { mode: 0o600 });
     // One syncfs in place of ten thousand fsyncs; only then the rename that makes the layer real.
     await syncFileSystemOf(folder);
+    if (this.#layers.get(document.chainId)?.damaged) this.remove(document.chainId);
     if (this.has(document.chainId) || existsSync(join(this.#folder, hexOf(document.chainId)))) {
       this.#trash.take(folder);
       return;
     }
     renameSync(folder, join(this.#folder, hexOf(document.chainId)));
     syncFolderSync(this.#folder);
-    const { chainId, parent, size } = document;
-    this.#layers.set(chainId, { chainId, parent, size });
+    this.#add(document);
   }
 
   remove(chainId: ChainId): void {
@@ -121,6 +157,8 @@ export class Layers {
     this.#trash.take(join(this.#folder, hexOf(chainId)));
   }
 }
+
+const recipeName = 'recipe';
 
 function isLayerDocument(value: unknown): value is LayerDocument {
   if (typeof value !== 'object' || value === null) return false;

@@ -104,8 +104,16 @@ class LayeredSnapshots implements Snapshots {
     return damaged.map(({ chainId }) => chainId);
   }
 
+  async markDamaged(chainId: ChainId): Promise<void> {
+    await this.#layers.markDamaged(chainId);
+  }
+
   layerSize(chainId: ChainId): number {
     return this.#layers.get(chainId).size;
+  }
+
+  packedFrom(chainId: ChainId) {
+    return this.#layers.packedFrom(chainId);
   }
 
   async prepareLayer(chainId: ChainId, parent: ChainId | undefined): Promise<LayerDraft> {

@@ -1,4 +1,4 @@
-import type { ChainId } from '../../contracts/oci/digest.ts';
+import type { ChainId, DiffId } from '../../contracts/oci/digest.ts';
 
 /** How to mount a container's root file system: top layer first, and the options to give overlayfs. */
 export interface RootfsMount {
@@ -12,12 +12,25 @@ export interface RootfsMount {
   options: string[];
 }
 
+/** The archive that a layer came from: what can be put together again from its files and its recipe. */
+export interface LayerArchive {
+  diffId: DiffId;
+  bytes: number;
+}
+
 /** A committed layer. `size` is in bytes, of its own files only. */
 export interface LayerInfo {
   chainId: ChainId;
   parent: ChainId | undefined;
   size: number;
+  /** Absent where there is no recipe. */
+  archive?: LayerArchive | undefined;
+  /** Its files are not what they should be: it is as good as not there for all but the containers that stand on it. */
+  damaged?: boolean | undefined;
 }
+
+/** What is known of a layer when it is complete. */
+export type LayerContents = Pick<LayerInfo, 'size' | 'archive'>;
 
 /** A difference between a container and its image, as `docker diff` shows it. */
 export interface Change {
@@ -32,10 +45,12 @@ export const changeKinds = { modified: 0, added: 1, deleted: 2 } as const;
 export interface LayerDraft {
   /** Unpack into it. */
   directory: string;
-  /** Makes the layer durable and visible. `size` in bytes. Harmless when another draft of the same layer was first. */
-  commit(size: number): Promise<void>;
+  /** Beside it, a file that is not there yet: how to put the layer's archive together again. */
+  recipe: string;
+  /** Makes the layer durable and visible. Harmless when another draft of the same layer was first. */
+  commit(contents: LayerContents): Promise<void>;
   /** As `commit`, but what was there before goes. Nobody may stand on it meanwhile. */
-  replace(size: number): Promise<void>;
+  replace(contents: LayerContents): Promise<void>;
   abort(): Promise<void>;
 }
 
@@ -72,8 +87,12 @@ export interface Snapshots {
   layers(): LayerInfo[];
   /** Layers of which files are missing, or are longer or shorter than when they were unpacked. Reads all of them. */
   damagedLayers(): Promise<ChainId[]>;
+  /** From now on {@link Snapshots.hasLayer} denies the layer, and a draft of it takes its place. Idempotent. */
+  markDamaged(chainId: ChainId): Promise<void>;
   /** Bytes of this layer alone. @throws not-found */
   layerSize(chainId: ChainId): number;
+  /** Where a layer lies and what it can be made into again; nothing for one without a recipe, or that is not there. */
+  packedFrom(chainId: ChainId): (LayerArchive & { directory: string; recipe: string }) | undefined;
   /** A container's writable layer. A power cut may take it away again, while it is empty. */
   prepare(id: string, parent: ChainId | undefined): Promise<void>;
   /** @throws not-found */

@@ -81,9 +81,6 @@ const c = {
   ),
   syncfs: declare<Asynchronous<(fd: number) => number>>('int syncfs(int fd)'),
   close: declare<(fd: number) => number>('int close(int fd)'),
-  ioctl: declare<(fd: number, request: number, argument: Buffer) => number>(
-    'int ioctl(int fd, ulong request, void *argument)',
-  ),
 };
 
 const { ENOENT, ENOTDIR, EAGAIN } = osConstants.errno;
@@ -271,20 +268,6 @@ export async function syncFileSystemOf(path: string): Promise<void> {
   } finally {
     closeFd(fd);
   }
-}
-
-const FS_IOC_GETFLAGS = 0x80086601;
-const FS_IOC_SETFLAGS = 0x40086602;
-const immutableOrAppendOnly = 0x10 | 0x20;
-
-/** Takes off what `chattr +i` and `+a` put on, so that a file can be removed. True if it changed anything. */
-export function clearImmutable(fd: number): boolean {
-  const flags = Buffer.alloc(8);
-  if (c.ioctl(fd, FS_IOC_GETFLAGS, flags) === -1) return false;
-  const value = flags.readUInt32LE(0);
-  if ((value & immutableOrAppendOnly) === 0) return false;
-  flags.writeUInt32LE((value & ~immutableOrAppendOnly) >>> 0, 0);
-  return c.ioctl(fd, FS_IOC_SETFLAGS, flags) === 0;
 }
 
 export const isDirectory = (mode: number): boolean => (mode & constants.S_IFMT) === constants.S_IFDIR;

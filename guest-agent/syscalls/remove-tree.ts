@@ -3,7 +3,6 @@ import {
   AT_FDCWD,
   AT_REMOVEDIR,
   type ByteString,
-  clearImmutable,
   closeFd,
   openAt2,
   RESOLVE_BENEATH,
@@ -11,6 +10,7 @@ import {
   toBytes,
   unlinkAt,
 } from './file.ts';
+import { clearImmutable } from './inode-flags.ts';
 import { isSyscallError } from './libc.ts';
 
 const openDirectory = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;

@@ -3,12 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { conflict } from '../../contracts/errors.ts';
 import type { ChainId } from '../../contracts/oci/digest.ts';
-import type { LayerDraft, LayerInfo, Snapshots } from '../../guest-agent/snapshots/index.ts';
+import type {
+  LayerArchive,
+  LayerContents,
+  LayerDraft,
+  LayerInfo,
+  Snapshots,
+} from '../../guest-agent/snapshots/index.ts';
 
 /** The layers' part of `Snapshots`, in memory; each draft is a real folder. */
 export class FakeSnapshots {
   readonly committed = new Map<ChainId, LayerInfo>();
   readonly drafts = new Set<string>();
+  readonly #folders = new Map<ChainId, string>();
   /** Layers that a container stands on. */
   readonly used = new Set<ChainId>();
 
@@ -17,31 +24,40 @@ export class FakeSnapshots {
   }
 
   async prepareLayer(chainId: ChainId, parent: ChainId | undefined): Promise<LayerDraft> {
-    const directory = mkdtempSync(join(tmpdir(), 'draft-'));
-    this.drafts.add(directory);
-    const end = (): void => {
-      this.drafts.delete(directory);
-      rmSync(directory, { recursive: true, force: true });
+    const folder = mkdtempSync(join(tmpdir(), 'draft-'));
+    const recipe = join(folder, 'recipe');
+    this.drafts.add(folder);
+    const keep = (contents: LayerContents): void => {
+      this.drafts.delete(folder);
+      this.#folders.set(chainId, folder);
+      this.committed.set(chainId, { chainId, parent, ...contents });
     };
     return {
-      directory,
-      commit: async size => {
+      directory: folder,
+      recipe,
+      commit: async contents => {
         if (parent && !this.committed.has(parent)) throw new Error('the parent is not there');
-        this.committed.set(chainId, { chainId, parent, size });
-        end();
+        keep(contents);
       },
-      replace: async size => {
-        this.committed.set(chainId, { chainId, parent, size });
-        end();
+      replace: async contents => keep(contents),
+      abort: async () => {
+        this.drafts.delete(folder);
+        rmSync(folder, { recursive: true, force: true });
       },
-      abort: async () => end(),
     };
+  }
+
+  packedFrom(chainId: ChainId): (LayerArchive & { directory: string; recipe: string }) | undefined {
+    const archive = this.committed.get(chainId)?.archive;
+    const directory = this.#folders.get(chainId) ?? '';
+    return archive && { ...archive, directory, recipe: join(directory, 'recipe') };
   }
 
   async removeLayer(chainId: ChainId): Promise<void> {
     const child = [...this.committed.values()].some(layer => layer.parent === chainId);
     if (child || this.used.has(chainId)) throw conflict(`layer ${chainId} is in use`);
     this.committed.delete(chainId);
+    rmSync(this.#folders.get(chainId) ?? '', { recursive: true, force: true });
   }
 
   layers(): LayerInfo[] {
@@ -50,6 +66,10 @@ export class FakeSnapshots {
 
   layerSize(chainId: ChainId): number {
     return this.committed.get(chainId)?.size ?? 0;
+  }
+
+  close(): void {
+    for (const folder of this.#folders.values()) rmSync(folder, { recursive: true, force: true });
   }
 
   asSnapshots(): Snapshots {

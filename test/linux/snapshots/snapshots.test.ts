@@ -38,10 +38,10 @@ describe.skipIf(!canRun).each(['overlay2', 'vfs'] as const)('snapshots on %s', d
     sh(
       `cd ${draft.directory}; mkdir -p etc dir/sub; echo hi > etc/motd; echo 1 > dir/one; echo 2 > dir/sub/two; echo x > top`,
     );
-    await draft.commit(11);
+    await draft.commit({ size: 11 });
     const second = await snapshots.prepareLayer(top, base);
     sh(`cd ${second.directory}; mkdir etc; mknod etc/motd c 0 0; echo new > added`);
-    await second.commit(4);
+    await second.commit({ size: 4 });
   });
   afterEach(async () => {
     await expect.poll(() => readdirSync(at('store/trash')).length).toBe(0);
@@ -148,7 +148,7 @@ describe.skipIf(!canRun).each(['overlay2', 'vfs'] as const)('snapshots on %s', d
       const next = `sha256:${index.toString(16).padStart(64, '0')}` as ChainId;
       const draft = await snapshots.prepareLayer(next, parent);
       writeFileSync(join(draft.directory, `file-${index}`), '');
-      await draft.commit(0);
+      await draft.commit({ size: 0 });
       parent = next;
     }
     await snapshots.prepare('tall', parent);
@@ -204,7 +204,7 @@ describe.skipIf(!canRun).each(['overlay2', 'vfs'] as const)('snapshots on %s', d
   it('lets the first of two drafts of one layer win', async () => {
     const drafts = await Promise.all([1, 2, 3].map(() => snapshots.prepareLayer(chain('e'), base)));
     await drafts[0]?.abort();
-    await Promise.all(drafts.slice(1).map(draft => draft.commit(0)));
+    await Promise.all(drafts.slice(1).map(draft => draft.commit({ size: 0 })));
     expect(snapshots.hasLayer(chain('e'))).toBe(true);
     expect(readdirSync(at('store/drafts'))).toEqual([]);
   });
@@ -227,7 +227,7 @@ describe.skipIf(!canRun).each(['overlay2', 'vfs'] as const)('snapshots on %s', d
     const draft = await snapshots.prepareLayer(chain('c'), top);
     sh(`cp -a ${changes.path}/. ${draft.directory}`);
     changes.close();
-    await draft.commit(0);
+    await draft.commit({ size: 0 });
     await snapshots.prepare('c2', chain('c'));
     const tree = (id: string): string => {
       const root = snapshots.open(id);

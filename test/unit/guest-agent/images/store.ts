@@ -14,6 +14,7 @@ import { FakeSnapshots } from '../../../fakes/fake-snapshots.ts';
 export async function openStore(settings: Partial<ImagesOptions> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'images-'));
   const snapshots = new FakeSnapshots();
+  const archive = new FakeArchive();
   const log = createLog({ level: 'error' });
   const content = openContentStore(join(folder, 'content'));
   const registry = openRegistry({ log, idleTimeoutMs: 2000 });
@@ -22,7 +23,7 @@ export async function openStore(settings: Partial<ImagesOptions> = {}) {
       root: join(folder, 'images'),
       content,
       snapshots: snapshots.asSnapshots(),
-      archive: new FakeArchive().asArchive(),
+      archive: archive.asArchive(),
       registry,
       platform: { os: 'linux', architecture: 'amd64' },
       log,
@@ -39,6 +40,7 @@ export async function openStore(settings: Partial<ImagesOptions> = {}) {
     images,
     content,
     snapshots,
+    archive,
     reopen: open,
     /** Everything that a failed pull must not leave. */
     halfMade: () => ({
@@ -57,6 +59,7 @@ export async function openStore(settings: Partial<ImagesOptions> = {}) {
     },
     close(): void {
       registry.close();
+      snapshots.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

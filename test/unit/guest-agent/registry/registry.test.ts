@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLog } from '../../../../base/log.ts';
 import type { Digest } from '../../../../contracts/oci/digest.ts';
@@ -163,12 +162,10 @@ describe('registry', () => {
     const guard = server.behaviour;
     server.behaviour = async (request, response) => (await guard(request, response)) || serve(request, response);
     const repository = open().repository(app(), {}, 'push');
-    const blob = {
-      digest: `sha256:${'a'.repeat(64)}` as Digest,
-      size: 1,
-      open: () => Readable.from([Buffer.alloc(1)]),
-    };
-    expect(await repository.upload(blob, 'base').attempt({ signal, sent: () => undefined })).toBe(false);
+    const digest = `sha256:${'a'.repeat(64)}` as Digest;
+    expect(await repository.mount(digest, 'base', signal)).toBe(true);
+    expect(await repository.mount(digest, 'stingy', signal)).toBe(false);
+    expect(server.count('DELETE')).toBe(1);
     expect(
       other.requests.map(request => new URL(request.split(' ')[1] ?? '', 'http://x').searchParams.getAll('scope')),
     ).toContainEqual(['repository:app:pull,push', 'repository:base:pull']);
