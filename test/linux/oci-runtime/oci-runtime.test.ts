@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -242,8 +243,8 @@ while True:
     if not part: break
     data += part
 print(data.decode())`;
-    const { spawn } = await import('node:child_process');
     const listener = spawn('python3', ['-c', receive], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise(resolve => listener.once('exit', resolve));
     let heard = '';
     listener.stdout.setEncoding('utf8').on('data', text => {
       heard += text;
@@ -256,7 +257,7 @@ print(data.decode())`;
     await expect(bundles.succeed('create', '--bundle', bundle, id)).rejects.toThrow('without setting console socket');
     await bundles.succeed('create', '--bundle', bundle, '--console-socket', socket, id);
     await bundles.succeed('start', id);
-    await new Promise(resolve => listener.on('exit', resolve));
+    await ended;
     expect(heard).toContain('/dev/pts/0');
     await bundles.succeed('delete', '--force', id);
   });
