@@ -64,6 +64,8 @@ export interface RuntimeMount {
   source?: string;
   /** Ours: below `source`, and not to be left by links that lead elsewhere. */
   subpath?: string;
+  /** Ours: these in place of `source`, as one tree, the top one first; `source` is one of them. */
+  layers?: string[];
   options?: string[];
 }
 

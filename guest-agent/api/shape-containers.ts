@@ -47,6 +47,9 @@ export function shapeCreate(body: ContainerCreateBody, version: ApiMinor): Conta
   if (version < 44 && endpoints.length > 1) {
     throw invalidArgument('Container cannot be created with multiple network endpoints');
   }
+  if (version < 48 && body.HostConfig?.Mounts?.some(({ Type }) => Type === 'image')) {
+    throw invalidArgument('Mount type "Image" needs API v1.48 or newer');
+  }
   const changes = [
     ...unknownBefore.filter(([since]) => version < since),
     ...unknownSince.filter(([since]) => version >= since),

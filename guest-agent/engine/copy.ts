@@ -24,7 +24,7 @@ async function openRoot(container: ContainerActor, context: EngineContext, writa
   for (const { type, name } of container.record.mounts) if (type === 'volume') await volumes.mounts.hold(name, holder);
   const letGo = (): void => void volumes.mounts.release(holder);
   const mounts = container.record.mounts
-    .filter(mount => mount.type !== 'tmpfs' && existsSync(mount.source))
+    .filter(({ type, source }) => (type === 'bind' || type === 'volume') && existsSync(source))
     .map(({ source, destination, rw }) => ({ source, destination, readonly: !rw }));
   try {
     const root = snapshots.open(container.id, { writable, mounts });

@@ -16,6 +16,7 @@ import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
 import { checkHealth } from './health-state.ts';
 import { checkHostConfig, completeHostConfig } from './host-config.ts';
+import { dropImages } from './image-mounts.ts';
 import { type ContainerLink, linksOf } from './links.ts';
 import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
@@ -108,6 +109,7 @@ async function prepare(draft: Draft, context: EngineContext): Promise<ContainerR
   } catch (error) {
     await rooms.snapshots.remove(draft.id);
     await dropVolumes(chosen?.newVolumes ?? [], context);
+    await dropImages(chosen?.mounts ?? [], context);
     throw error;
   }
 }
@@ -201,5 +203,6 @@ function warningsOf(host: HostConfig): string[] {
   if (host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0) {
     warnings.push('Published ports are discarded when using host network mode');
   }
+  if (host.Mounts?.some(({ Type }) => Type === 'image')) warnings.push('Image mount is an experimental feature');
   return warnings;
 }

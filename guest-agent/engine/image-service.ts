@@ -196,11 +196,14 @@ export class ImageService implements ImagesService {
     return image;
   }
 
+  /** Who was made of an image, or mounts it; who only mounts it keeps its layers when it is removed by force. */
   #usesOf(id: Digest): ContainerUse[] {
-    return this.#context.index
-      .all()
-      .filter(({ record }) => record.image.id === id)
-      .map(container => ({ id: container.id, running: container.live !== undefined }));
+    return this.#context.index.all().flatMap(container => {
+      const { image, mounts } = container.record;
+      const isMade = image.id === id;
+      if (!isMade && !mounts.some(mount => mount.image?.id === id)) return [];
+      return [{ id: container.id, running: isMade && container.live !== undefined }];
+    });
   }
 
   #emitRemoval(id: Digest, items: readonly ImageDeleteItem[]): void {

@@ -9,6 +9,7 @@ import { type PlannedMount, parseVolumesFrom, planMounts } from '../volumes/inde
 import type { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
+import { dropImages, holdImage, imageMount } from './image-mounts.ts';
 import { checkPropagation } from './propagation.ts';
 
 /** What a container sees besides its image, as decided at its creation; volumes have their names. */
@@ -39,16 +40,24 @@ export async function chooseMounts(wishes: Wishes, context: EngineContext): Prom
   const chosen: ChosenMounts = { mounts: [], anonymousVolumes: [], newVolumes: [] };
   try {
     for (const mount of planned) {
-      chosen.mounts.push(
-        mount.type === 'volume' ? await ensureVolume(mount, { id: wishes.id, chosen }, context) : mount,
-      );
+      chosen.mounts.push(await settled(mount, { id: wishes.id, chosen }, context));
     }
     await populate(wishes.id, chosen.mounts, context);
     return chosen;
   } catch (error) {
     await dropVolumes(chosen.newVolumes, context);
+    await dropImages(chosen.mounts, context);
     throw error;
   }
+}
+
+type Place = { id: string; chosen: ChosenMounts };
+
+/** With what has to be there before the container is. */
+function settled(mount: PlannedMount, place: Place, context: EngineContext): PlannedMount | Promise<PlannedMount> {
+  if (mount.type === 'volume') return ensureVolume(mount, place, context);
+  if (mount.type === 'image') return holdImage(mount, `${place.id}-image${place.chosen.mounts.length}`, context);
+  return mount;
 }
 
 /** A creation that failed leaves no volume behind. */
@@ -75,11 +84,7 @@ function donorOf(ref: ContainerRef, index: EngineContext['index']): ContainerAct
   }
 }
 
-async function ensureVolume(
-  mount: PlannedMount,
-  { id, chosen }: { id: string; chosen: ChosenMounts },
-  context: EngineContext,
-): Promise<PlannedMount> {
+async function ensureVolume(mount: PlannedMount, { id, chosen }: Place, context: EngineContext): Promise<PlannedMount> {
   const { volumes } = context.rooms;
   const known = mount.name !== '' && volumes.find(mount.name) !== undefined;
   const { driver, driverOptions: driverOpts, labels, name } = mount;
@@ -145,6 +150,8 @@ function toRuntimeMount(mount: PlannedMount, context: EngineContext): RuntimeMou
       const options = ['rbind', ...access(mount), 'rprivate'];
       return { destination, type: 'bind', source, ...(subpath === '' ? {} : { subpath }), options };
     }
+    case 'image':
+      return imageMount(mount, context);
     case 'bind': {
       const bind = mount.recursive ? 'rbind' : 'bind';
       const source = bindSource(mount, context);
@@ -192,7 +199,8 @@ export function mountPoints({ mounts, hostConfig }: ContainerRecord): MountPoint
     .map(mount => ({
       Type: mount.type,
       ...(mount.type === 'volume' ? { Name: mount.name } : {}),
-      Source: mount.source,
+      ...(mount.type === 'image' ? { Name: mount.source } : {}),
+      Source: mount.image?.directory ?? mount.source,
       Destination: mount.destination,
       ...(mount.type === 'volume' ? { Driver: mount.driver || 'local' } : {}),
       Mode: mount.mode,

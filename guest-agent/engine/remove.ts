@@ -1,6 +1,7 @@
 import { messageOf } from '../../contracts/errors.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
+import { dropImages } from './image-mounts.ts';
 
 /**
  * Takes away what a stopped container has on disk. The record goes first: a crash in between leaves a snapshot without
@@ -15,6 +16,7 @@ export async function removeResources(
   if (!volumes) for (const name of record.anonymousVolumes) await context.rooms.volumes.letGo(name);
   context.records.remove(record.id);
   await context.rooms.snapshots.remove(record.id);
+  await dropImages(record.mounts, context);
   if (!volumes) return;
   for (const name of record.anonymousVolumes) await removeVolume(name, record, context);
 }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { settledWithin } from '../../base/clock.ts';
 import { messageOf } from '../../contracts/errors.ts';
+import type { ChainId } from '../../contracts/oci/digest.ts';
 import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
 import { ContainerActor } from './container.ts';
 import { prepareLog } from './container-log.ts';
@@ -29,7 +30,7 @@ export async function restore(context: EngineContext): Promise<ContainerActor[]>
   const layers = new Set(rooms.snapshots.ids());
   for (const record of records.load()) {
     // Only the record was durable when the container was made; its empty layer is as good anew.
-    if (!layers.has(record.id)) await makeLayer(record, context);
+    for (const [id, topChainId] of snapshotsOf(record)) if (!layers.has(id)) await makeLayer(id, topChainId, context);
     const container = new ContainerActor(record, context);
     index.add(container);
     const next = await restoreOne(container, processes.get(record.id), context).catch(error => {
@@ -43,9 +44,19 @@ export async function restore(context: EngineContext): Promise<ContainerActor[]>
   return toStart;
 }
 
-async function makeLayer({ id, image }: ContainerRecord, { rooms, log }: EngineContext): Promise<void> {
+/** A container's own, and those of the images that it mounts. */
+const snapshotsOf = ({
+  id,
+  image,
+  mounts,
+}: ContainerRecord): (readonly [id: string, topChainId: ChainId | undefined])[] => [
+  [id, image.topChainId],
+  ...mounts.flatMap(mount => (mount.image ? [[mount.image.snapshot, mount.image.topChainId] as const] : [])),
+];
+
+async function makeLayer(id: string, topChainId: ChainId | undefined, { rooms, log }: EngineContext): Promise<void> {
   try {
-    await rooms.snapshots.prepare(id, image.topChainId);
+    await rooms.snapshots.prepare(id, topChainId);
   } catch (error) {
     log.error('A container has lost its layer', { id, error });
   }
@@ -138,7 +149,7 @@ async function sweep(processes: ReadonlyMap<string, RunningProcess>, context: En
     await attempt('process', id, () => rooms.runtime.forget(id));
   }
   for (const id of rooms.snapshots.ids()) {
-    if (!known.has(id)) await attempt('layer', id, () => rooms.snapshots.remove(id));
+    if (!known.has(id.replace(/-image\d+$/, ''))) await attempt('layer', id, () => rooms.snapshots.remove(id));
   }
   for (const id of rooms.cgroups.list(options.cgroupParent).map(name => basename(name))) {
     const running = index.all().some(container => container.id === id && container.live);

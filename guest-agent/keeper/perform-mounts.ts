@@ -46,13 +46,17 @@ export function attachAt(path: string, mount: number): void {
 
 export function mountOverlay({ lowerdirs, upperdir, workdir, options }: StepOf<'root'>): number {
   const rest = [`upperdir=${upperdir}`, `workdir=${workdir}`, ...options];
+  return withLayers(lowerdirs, layers => newWritableOverlay([...layers, ...rest], workdir));
+}
+
+/** Layers as the options of an overlay: before Linux 6.7 they are one. */
+function withLayers(lowerdirs: readonly string[], mount: (options: readonly string[]) => number): number {
   try {
-    return newWritableOverlay([...lowerdirs.map(lower => `lowerdir+=${lower}`), ...rest], workdir);
+    return mount(lowerdirs.map(lower => `lowerdir+=${lower}`));
   } catch (error) {
-    // Before Linux 6.7 the layers are one option.
     if (!isSyscallError(error, 'EINVAL') || !error.subject.startsWith('lowerdir+')) throw error;
     const escaped = lowerdirs.map(lower => lower.replace(/[\\:]/g, '\\$&'));
-    return newWritableOverlay([`lowerdir=${escaped.join(':')}`, ...rest], workdir);
+    return mount([`lowerdir=${escaped.join(':')}`]);
   }
 }
 
@@ -98,16 +102,40 @@ export function bind(child: Child, step: BindStep): void {
 }
 
 /** A detached copy of what a bind mount shows. */
-export function sourceOf(child: Child, { source, target, inside, recursive }: BindStep): number {
+export function sourceOf(child: Child, { source, target, inside, recursive, layers }: BindStep): number {
   const held = child.held?.get(target);
   if (held !== undefined) return held;
+  if (layers !== undefined) return viewOf(layers, { place: source, inside });
   if (inside === undefined) return cloneTree(AT_FDCWD, source, recursive);
   const root = openAt2(AT_FDCWD, toBytes(source), O_PATH, 0);
-  const found = openInRoot(root, inside);
+  const mount = partOf(root, inside, recursive);
   closeFd(root);
-  const mount = cloneTree(found, '', recursive);
-  closeFd(found);
   return mount;
+}
+
+/**
+ * Layers as one tree. A part of it is copied where the whole stands for an instant, on `place`, which only this mount
+ * namespace sees covered: before Linux 6.15 nothing can be copied of a detached tree.
+ */
+function viewOf(layers: readonly string[], { place, inside }: { place: string; inside: string | undefined }): number {
+  const whole = withLayers(layers, options => newFilesystem('overlay', options, MOUNT_ATTR_RDONLY));
+  if (inside === undefined) return whole;
+  attachAt(place, whole);
+  try {
+    return partOf(whole, inside, false);
+  } finally {
+    unmount(place);
+    closeFd(whole);
+  }
+}
+
+function partOf(root: number, inside: string, recursive: boolean): number {
+  const found = openInRoot(root, inside);
+  try {
+    return cloneTree(found, '', recursive);
+  } finally {
+    closeFd(found);
+  }
 }
 
 export function remount(child: Child, { target, set, clear, recursive = false }: StepOf<'remount'>): void {

@@ -102,7 +102,9 @@ export interface PrepareForUserStep {
 export interface BindStep {
   op: 'bind';
   source: string;
-  /** Below `source`, whose links do not lead out of it. */
+  /** In place of `source`, one of them, all of these as one tree that is only read. Top first. */
+  layers?: string[];
+  /** Below the source, whose links do not lead out of it. */
   inside?: string;
   target: string;
   recursive: boolean;

@@ -194,6 +194,7 @@ export function bindSteps(mount: RuntimeMount): LaunchStep[] {
     op: 'bind',
     source: mount.source ?? '',
     target: mount.destination,
+    ...(mount.layers === undefined ? {} : { layers: mount.layers }),
     ...(mount.subpath === undefined ? {} : { inside: mount.subpath }),
     recursive: options.recursive,
     set: recursive ? setAll : set,

@@ -173,6 +173,10 @@ class LayeredSnapshots implements Snapshots {
     };
   }
 
+  layerFolders(id: string): string[] {
+    return this.#copies.has(id) ? [this.rootfs(id).upperdir] : this.#layers.stack(this.#parentOf(id));
+  }
+
   open(id: string, options: { writable?: boolean; mounts?: readonly ExtraMount[] } = {}): OpenRootfs {
     const { mounts = [], writable = false } = options;
     const root = openRoot(this.rootfs(id), writable || mounts.length > 0);

@@ -97,6 +97,8 @@ export interface Snapshots {
   prepare(id: string, parent: ChainId | undefined): Promise<void>;
   /** @throws not-found */
   rootfs(id: string): RootfsMount;
+  /** What a snapshot stands on, top first: the image's layers, or the one copy of them. @throws not-found */
+  layerFolders(id: string): string[];
   /**
    * Read-only unless asked: a writable mount of a running container's layers is undefined behaviour, and slower to
    * close. With `mounts`, for a container that does not run, the volumes are in their places too (it is writable then).

@@ -1,14 +1,15 @@
 import { posix } from 'node:path';
 import type { HostConfig, MountRequest } from '../../contracts/docker/host-config.ts';
 import { EngineError, internal, invalidArgument, messageOf } from '../../contracts/errors.ts';
+import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
 import { isBindMode, isPropagation, mergeTmpfsOptions, type Propagation, parseBindMode } from './mount-modes.ts';
 
 /** A mount that a container asks for, checked; the engine makes the volumes and the missing sources. */
 export interface PlannedMount {
-  type: 'bind' | 'volume' | 'tmpfs';
+  type: 'bind' | 'volume' | 'tmpfs' | 'image';
   /** Of a volume; '' for an anonymous one. */
   name: string;
-  /** Of a bind. */
+  /** Of a bind; of an image what its user calls it. */
   source: string;
   /** Absolute and clean. */
   destination: string;
@@ -30,6 +31,8 @@ export interface PlannedMount {
   subpath: string;
   /** For tmpfs, ready for the runtime. */
   tmpfsOptions: string[];
+  /** Of an image: what was found under its name, and the snapshot that keeps its layers for this container. */
+  image?: { id: Digest; topChainId: ChainId | undefined; snapshot: string; directory: string };
 }
 
 /** What a container wants mounted. Structural, so that any Docker document fits. */
@@ -136,6 +139,9 @@ export function parseMount(mount: MountRequest, policy: BindPolicy): PlannedMoun
     case 'tmpfs':
       checkTarget(type, target);
       return mountTmpfs(mount, target);
+    case 'image':
+      checkTarget(type, target);
+      return mountImage(mount, target);
     default:
       throw mountError(type, 'mount type unknown');
   }
@@ -168,12 +174,15 @@ function checkReadonly({ ReadOnly, BindOptions: options = {} }: MountRequest): v
 }
 
 /** Options of another type of mount are a mistake. @throws invalid-argument in Docker's words */
-function checkOptions(mount: MountRequest, own: 'BindOptions' | 'VolumeOptions' | 'TmpfsOptions'): void {
+function checkOptions(
+  mount: MountRequest,
+  own: 'BindOptions' | 'VolumeOptions' | 'TmpfsOptions' | 'ImageOptions',
+): void {
   const type = mount.Type ?? '';
   for (const key of ['BindOptions', 'VolumeOptions', 'TmpfsOptions'] as const) {
     if (key !== own && mount[key]) throw invalidArgument(`${key} must not be specified on mount type "${type}"`);
   }
-  if (mount.ImageOptions) throw mountError(type, 'field ImageOptions must not be specified');
+  if (mount.ImageOptions && own !== 'ImageOptions') throw mountError(type, 'field ImageOptions must not be specified');
 }
 
 function mountVolume(mount: MountRequest, target: string): PlannedMount {
@@ -181,9 +190,7 @@ function mountVolume(mount: MountRequest, target: string): PlannedMount {
   checkOptions(mount, 'VolumeOptions');
   const subpath = options?.Subpath ?? '';
   if (name === '' && subpath !== '') throw mountError('volume', 'must not set Subpath when using anonymous volumes');
-  if (posix.isAbsolute(subpath) || /^\.\.(\/|$)/.test(posix.normalize(subpath))) {
-    throw mountError('volume', 'subpath must be a relative path within the volume');
-  }
+  checkRelative('volume', subpath);
   if (name === '' && ReadOnly) throw mountError('volume', 'must not set ReadOnly mode when using anonymous volumes');
   return planned('volume', target, {
     name,
@@ -194,6 +201,20 @@ function mountVolume(mount: MountRequest, target: string): PlannedMount {
     driverOptions: { ...options?.DriverConfig?.Options },
     subpath,
   });
+}
+
+function checkRelative(type: string, subpath: string): void {
+  if (posix.isAbsolute(subpath) || /^\.\.(\/|$)/.test(posix.normalize(subpath)))
+    throw mountError(type, 'subpath must be a relative path within the volume');
+}
+
+function mountImage(mount: MountRequest, target: string): PlannedMount {
+  const { Source: source = '', ImageOptions: options } = mount;
+  checkOptions(mount, 'ImageOptions');
+  if (source === '') throw mountError('image', 'field Source must not be empty');
+  const subpath = options?.Subpath ?? '';
+  checkRelative('image', subpath);
+  return planned('image', target, { source, subpath, rw: false, propagation: 'rprivate' });
 }
 
 function mountTmpfs(mount: MountRequest, target: string): PlannedMount {

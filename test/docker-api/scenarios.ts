@@ -1,4 +1,5 @@
 import { commandScenarios } from './command-scenarios.ts';
+import { imageMountScenarios } from './image-mount-scenarios.ts';
 import { commitScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
 import { networkDriverScenarios } from './network-driver-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
@@ -375,4 +376,5 @@ export const scenarios: Scenario[] = [
   ...volumeScenarios,
   ...networkScenarios,
   ...networkDriverScenarios,
+  ...imageMountScenarios,
 ];
