@@ -227,6 +227,7 @@ export class TarReader {
     const length = entry.type === 'file' ? archived : 0;
     if (fragments) {
       entry.size = realSize ?? archived;
+      if (entry.size < 0) throw invalidHeader('size is negative');
       entry.fragments = checkFragments(fragments, entry.size);
       const present = fragments.reduce((sum, fragment) => sum + fragment.length, 0);
       if (present !== length) throw invalidHeader('sparse map does not match the size');

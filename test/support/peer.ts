@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { succeed } from './command.ts';
 import { eventually } from './eventually.ts';
 
@@ -23,6 +23,18 @@ export interface Peer {
 const cache = join(process.env.BERTH_TEST_CACHE ?? join(homedir(), '.cache/berth-test'), 'peer');
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const mirror = process.env.BERTH_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
+
+/** Unpacks packages of a suite into the new folder `target`, whole or not at all. */
+export async function fetchPackages(suite: string, packages: string[], target: string): Promise<void> {
+  const work = await mkdtemp(join(tmpdir(), 'berth-packages-'));
+  try {
+    await download(suite, packages, work);
+    await mkdir(dirname(target), { recursive: true });
+    await rename(join(work, 'root'), target).catch(() => succeed('cp', ['-a', join(work, 'root'), target]));
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
 
 /** Downloads packages of a suite, with lists of its own, so that the system's are left alone. */
 async function download(suite: string, packages: string[], work: string): Promise<void> {
