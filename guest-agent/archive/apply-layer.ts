@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../contracts/errors.ts';
+import { invalidArgument, unavailable } from '../../contracts/errors.ts';
 import { type ByteString, closeFd, isDirectory, isRegular, toText } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { isWhiteout, makeOpaque, makeWhiteout } from '../syscalls/whiteout.ts';
@@ -20,6 +20,8 @@ export interface ApplyOptions {
   below?: string[];
   /** The archive's own root is the directory `below`. */
   withRoot?: boolean;
+  /** An archive of more members would take the file system's last inodes. */
+  mostFiles?: number;
   /** Owner of everything, whatever the archive says. */
   owner?: { uid: number; gid: number };
 }
@@ -30,6 +32,7 @@ export class LayerApplier implements TarSink {
   readonly #options: ApplyOptions;
   #open: { fd: number; entry: TarEntry; body: FileBody; path: ByteString } | undefined;
   #size = 0;
+  #entries = 0;
   #hasReplaced = false;
 
   constructor(tree: TreeWriter, options: ApplyOptions) {
@@ -48,6 +51,8 @@ export class LayerApplier implements TarSink {
   }
 
   entry(entry: TarEntry): void {
+    if (++this.#entries > (this.#options.mostFiles ?? Number.POSITIVE_INFINITY))
+      throw unavailable('no space left on device: the archive has more files than the file system has left');
     const inner = partsOf(entry.name);
     const parts = this.#below(inner);
     const name = inner.at(-1) ?? (this.#options.withRoot && entry.type === 'directory' ? parts.at(-1) : undefined);

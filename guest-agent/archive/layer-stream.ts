@@ -5,19 +5,20 @@ import { invalidArgument, notImplemented, unavailable } from '../../contracts/er
 import type { DiffId } from '../../contracts/oci/digest.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import type { Compression } from './archive.ts';
+import { type Allowance, withinReason } from './bombs.ts';
 import { TarReader, type TarSink } from './tar-reader.ts';
 
 /** Large pieces: each costs a turn of the event loop. Decompression itself runs in the thread pool, beside this thread. */
 const pieceBytes = 256 * 1024;
 const aheadBytes = 4 * 1024 * 1024;
 
-/** The bytes of a tar, decompressed as they come. */
-export function decompressed(source: Readable, compression: Compression): AsyncIterable<Buffer> {
+/** The bytes of a tar, decompressed as they come; with an allowance, no more than that. */
+export function decompressed(source: Readable, compression: Compression, allowance?: Allowance): AsyncIterable<Buffer> {
   if (compression === 'none') return source;
   const options = { chunkSize: pieceBytes, readableHighWaterMark: aheadBytes, writableHighWaterMark: aheadBytes };
   const decompressor = compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
   pipeline(source, decompressor, () => undefined); // the reader of the decompressor is told of every error
-  return decompressor;
+  return allowance ? withinReason(decompressor, () => decompressor.bytesWritten, allowance) : decompressor;
 }
 
 /** Which compression an archive begins with. @throws not-implemented for those that nobody has sent yet */

@@ -6,6 +6,7 @@ import { closeFd, O_PATH, openAt2, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { LayerApplier } from './apply-layer.ts';
 import type { UnpackedLayer } from './archive.ts';
+import { allowanceAt } from './bombs.ts';
 import { copyTree } from './copy-tree.ts';
 import { growingFile } from './growing-file.ts';
 import type { FromWorker, Job, JobResults, ToWorker } from './job.ts';
@@ -29,10 +30,11 @@ function sourceOf(job: JobOf<'unpackLayer'>, signal: AbortSignal): Readable {
 
 async function unpackLayer(job: JobOf<'unpackLayer'>, signal: AbortSignal): Promise<UnpackedLayer> {
   const root = openRoot(job.target);
-  const applier = new LayerApplier(new TreeWriter(root), { whiteouts: 'overlay' });
+  const allowance = allowanceAt(job.target);
+  const applier = new LayerApplier(new TreeWriter(root), { whiteouts: 'overlay', mostFiles: allowance.files });
   const recording = job.recipe ? new RecordingSink(applier, job.recipe) : undefined;
   try {
-    const tar = decompressed(sourceOf(job, signal), job.compression);
+    const tar = decompressed(sourceOf(job, signal), job.compression, allowance);
     const diffId = await readArchive(tar, recording ?? applier, signal);
     const size = applier.finish();
     if (job.expectedDiffId && job.expectedDiffId !== diffId) {

@@ -17,6 +17,7 @@ import { Readable } from 'node:stream';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DiffId } from '../../../contracts/oci/digest.ts';
+import { checksumOf } from '../../../guest-agent/archive/tar-format.ts';
 import { newFilesystem } from '../../../guest-agent/syscalls/mount.ts';
 import { getXattrAt } from '../../../guest-agent/syscalls/xattr.ts';
 import { canRun, descriptorCount, newArchive, tarOf, temporaryFolder } from './fixture.ts';
@@ -218,6 +219,36 @@ describe.skipIf(!canRun)('unpackLayer', () => {
       await expect(unpack(Buffer.alloc(5_000_000), 'zstd')).rejects.toThrow('invalid zstd data');
     }
     await expect.poll(descriptorCount, { timeout: 2000 }).toBeLessThanOrEqual(before);
+  });
+
+  it('refuses what would fill the disk with zeros, or take its last inodes', async () => {
+    const disk = newFilesystem('tmpfs', ['size=1m', 'nr_inodes=100']);
+    const frame = zstdCompressSync(Buffer.alloc(64 << 20));
+    const request = { blob: at('blob'), compression: 'zstd', target: `/proc/self/fd/${disk}` } as const;
+    try {
+      writeFileSync(at('blob'), Buffer.concat([zstdCompressSync(tarOf({ name: 'a' })), ...Array(20).fill(frame)]));
+      await expect(archive.unpackLayer(request)).rejects.toThrow(/^archive is a bomb: \d+ bytes unpack to more than/);
+      const many = tarOf(...Array.from({ length: 200 }, (_, number) => ({ name: `${number}` })));
+      writeFileSync(at('blob'), zstdCompressSync(many));
+      await expect(archive.unpackLayer(request)).rejects.toThrow('more files than the file system has left');
+    } finally {
+      closeSync(disk);
+    }
+  });
+
+  it.each([
+    [
+      'of more bytes than there are numbers for',
+      (header: Buffer) => header.write('\x80'.padEnd(12, '\xff'), 124, 'latin1'),
+    ],
+    ['of fewer bytes than none', (header: Buffer) => header.fill(0xff, 124, 136)],
+    ['of an owner whom nobody can be', (header: Buffer) => header.write('\x80\0\0\x01\0\0\0\0', 108, 'latin1')],
+    ['of a kind that is none', (header: Buffer) => header.write('Z', 156)],
+  ])('refuses a member %s', async (_name, spoil) => {
+    const bytes = tarOf({ name: 'a', contents: 'x' });
+    spoil(bytes);
+    bytes.write(`${checksumOf(bytes.subarray(0, 512)).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    await expect(unpack(bytes)).rejects.toThrow(/invalid tar header|unhandled tar header type/);
   });
 
   it('tells a full disk', async () => {
