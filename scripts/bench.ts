@@ -2,13 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ensureTestPackages } from '../test/support/packages.ts';
+import { benchBare } from './bench/bare.ts';
 import { benchImages } from './bench/images.ts';
 import { benchLoad } from './bench/load.ts';
 import { benchMachine } from './bench/machine.ts';
 import { benchNative } from './bench/native.ts';
 import { table } from './bench/numbers.ts';
 
-/** `npm run bench -- [native] [load] [images] [machine] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
+/** `npm run bench -- [bare] [native] [load] [images] [machine] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string', default: '40' }, output: { type: 'string' } },
@@ -19,6 +20,7 @@ const rounds = Number(values.rounds);
 await ensureTestPackages();
 const loadBefore = loadavg()[0] ?? 0;
 const rows = [
+  ...(wanted('bare') ? await benchBare(rounds) : []),
   ...(wanted('native') ? await benchNative(rounds) : []),
   ...(wanted('load') ? await benchLoad(rounds) : []),
   ...(wanted('images') ? await benchImages(Math.max(3, Math.round(rounds / 10))) : []),

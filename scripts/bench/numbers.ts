@@ -44,9 +44,7 @@ export function table(rows: readonly Row[]): string {
     const ratio = peer === undefined ? '' : `${rounded(peer / ours)} ×`;
     return `| ${what} | ${unit} | ${rounded(ours)} | ${peer === undefined ? '' : rounded(peer)} | ${ratio} | ${aim} | ${reached ? 'yes' : 'no'} |`;
   });
-  return [
-    '| what | unit | Berth | dockerd | ratio | aim | reached |',
-    '|---|---|---:|---:|---:|---|---|',
-    ...lines,
-  ].join('\n');
+  return ['| what | unit | Berth | peer | ratio | aim | reached |', '|---|---|---:|---:|---:|---|---|', ...lines].join(
+    '\n',
+  );
 }

@@ -21,6 +21,7 @@ const needs: Record<string, string> = {
   python3: 'python3',
   pgrep: 'procps',
   docker: 'docker-cli',
+  crun: 'crun',
 };
 
 const libraries: Record<string, string> = { 'libseccomp.so.2': 'libseccomp2', 'libnftables.so.1': 'libnftables1' };
