@@ -1,8 +1,14 @@
-import { closeSync } from 'node:fs';
+import { close, closeSync, openSync } from 'node:fs';
 import type { HeldProcess } from '../keeper/protocol.ts';
 import { duplicate, pidfdEnded, pidfdExit, pidfdSendSignal, zombieExit } from '../syscalls/process.ts';
 import { setTerminalSize } from '../syscalls/terminal.ts';
 import type { ExitStatus, RunningProcess } from './contract.ts';
+
+/**
+ * Whoever leaves one of these last takes down what is in it, and of a container that is its first process, which is not
+ * reported as ended until it has done so. Held here, they go when the exit is told already.
+ */
+const slowToGo = ['mnt', 'ipc'] as const;
 
 const pollMs = 50;
 const patienceForReaperMs = 1000;
@@ -18,6 +24,7 @@ export class ContainerProcess implements RunningProcess {
   #pidfd: number;
   #terminal: number | undefined;
   #watch: NodeJS.Timeout | undefined;
+  #namespaces: number[] = [];
 
   /** `duplicateOf` fetches the keeper's descriptors. */
   constructor(held: HeldProcess, duplicateOf: (fd: number) => number, closeStdin: () => void) {
@@ -53,6 +60,16 @@ export class ContainerProcess implements RunningProcess {
     this.#closeStdin();
   }
 
+  /** For a container's first process. */
+  holdNamespaces(): this {
+    try {
+      for (const name of slowToGo) this.#namespaces.push(openSync(`/proc/${this.pid}/ns/${name}`, 'r'));
+    } catch {
+      // It is gone already.
+    }
+    return this;
+  }
+
   /** The keeper has told. */
   settle(status: ExitStatus): void {
     clearInterval(this.#watch);
@@ -74,12 +91,15 @@ export class ContainerProcess implements RunningProcess {
     this.#watch.unref();
   }
 
-  /** Lets go of the duplicates. Any number of times. */
-  release(): void {
+  /** Lets go of the duplicates. Any number of times. Resolves when the kernel has taken down what was held. */
+  async release(): Promise<void> {
     clearInterval(this.#watch);
     if (this.#pidfd !== -1) closeSync(this.#pidfd);
     if (this.#terminal !== undefined) closeSync(this.#terminal);
     this.#pidfd = -1;
     this.#terminal = undefined;
+    const namespaces = this.#namespaces;
+    this.#namespaces = [];
+    await Promise.all(namespaces.map(fd => new Promise(resolve => close(fd, resolve))));
   }
 }

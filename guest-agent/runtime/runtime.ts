@@ -60,9 +60,10 @@ class KeeperRuntime implements Runtime {
     void this.#keeper?.request({ op: 'expect' });
   }
 
-  launch(request: LaunchRequest): Promise<RunningProcess> {
+  async launch(request: LaunchRequest): Promise<RunningProcess> {
     const plan = launchPlan(request, this.#context);
-    return this.#start(request, join('containers', request.id), plan, {});
+    const process = await this.#start(request, join('containers', request.id), plan, {});
+    return process.holdNamespaces();
   }
 
   exec(request: ExecRequest): Promise<RunningProcess> {
@@ -75,7 +76,7 @@ class KeeperRuntime implements Runtime {
     folder: string,
     { steps, ...birth }: LaunchPlan,
     join_: { container?: string },
-  ): Promise<RunningProcess> {
+  ): Promise<ContainerProcess> {
     const { id, stdio, failAtStep } = request;
     const keeper = await this.#connected();
     const verdict = await keeper.canary;
@@ -118,11 +119,12 @@ class KeeperRuntime implements Runtime {
   }
 
   async forget(id: string): Promise<void> {
-    this.#processes.get(id)?.release();
+    const released = this.#processes.get(id)?.release();
     this.#processes.delete(id);
     this.#early.delete(id);
     // Nobody waits for the answer: whatever is asked of the keeper later comes after this.
     void this.#keeper?.request({ op: 'forget', id });
+    await released;
   }
 
   async status(): ReturnType<Runtime['status']> {
@@ -138,7 +140,7 @@ class KeeperRuntime implements Runtime {
     await this.#reconnecting;
     if (stopKeeper) await this.#keeper?.request({ op: 'stop' });
     this.#keeper?.close();
-    for (const process of this.#processes.values()) process.release();
+    await Promise.all([...this.#processes.values()].map(process => process.release()));
     this.#processes.clear();
   }
 
