@@ -1,3 +1,4 @@
+import { invalidArgument } from '../../contracts/errors.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { argumentsOf } from './dockerfile/arguments.ts';
 import { type Expansion, expandWord, type Lookup } from './dockerfile/expand.ts';
@@ -13,6 +14,13 @@ const proxyNames = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_P
 
 export const proxiesOf = (given: Readonly<Record<string, string>>): string[] =>
   proxyNames.flatMap(name => (given[name] === undefined ? [] : [`${name}=${given[name]}`]));
+
+/** `SOURCE_DATE_EPOCH`, in seconds. @throws invalid-argument */
+export function epochOf({ SOURCE_DATE_EPOCH: text }: Readonly<Record<string, string>>): Date | undefined {
+  if (!text) return undefined;
+  if (!/^\d{1,12}$/.test(text)) throw invalidArgument(`invalid SOURCE_DATE_EPOCH: ${text}`);
+  return new Date(Number(text) * 1000);
+}
 
 const textOf = ({ os, architecture, variant }: Platform): string =>
   [os, architecture, variant].filter(Boolean).join('/');

@@ -38,9 +38,9 @@ export class BuildSources {
     return join(this.#options.root, 'scratch');
   }
 
-  /** An empty tree, closed with the build. */
-  tree(): FileTree {
-    const tree = new FileTree(this.scratch);
+  /** A tree to which more may be added, empty or like another; closed with the build. */
+  tree(like?: FileTree): FileTree {
+    const tree = like ? like.copy(this.scratch) : new FileTree(this.scratch);
     this.#trees.add(tree);
     return tree;
   }

@@ -129,6 +129,7 @@ export class Builder {
     } finally {
       this.#building--;
       sources.close();
+      build.input.close?.();
     }
   }
 

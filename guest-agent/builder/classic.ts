@@ -4,11 +4,13 @@ import type { HostConfig } from '../../contracts/docker/containers.ts';
 import { EngineError, invalidArgument, messageOf } from '../../contracts/errors.ts';
 import { familiar } from '../../contracts/oci/reference.ts';
 import { type Image, tarIn } from '../images/index.ts';
+import { epochOf } from './args.ts';
 import { type Builder, readDockerfile, toReferences } from './builder.ts';
 import { type BuildInput, type BuildWatcher, type StepWatcher, silentWatcher } from './contract.ts';
-import { ignorer, readIgnoreFile } from './dockerfile/ignore.ts';
 import { type Dockerfile, targetStage } from './dockerfile/stages.ts';
 import { cleanPath, FileTree } from './file-tree.ts';
+import { ignoreFileIn, withoutIgnored } from './ignored-tree.ts';
+import { fetchContext, isRemote } from './remote-files.ts';
 import { CommandFailed } from './run-step.ts';
 import { MissingSource } from './select-files.ts';
 
@@ -35,42 +37,35 @@ const short = (id: string): string => id.replace('sha256:', '').slice(0, 12);
 
 /** The context as a tree, with what `.dockerignore` leaves out gone; the Dockerfile is kept aside. */
 async function readContext(request: ClassicRequest, builder: Builder): Promise<{ tree: FileTree; source: string }> {
-  const { scratch, options } = builder;
-  const tree = new FileTree(scratch);
+  const tree = new FileTree(builder.scratch);
   try {
-    const address = request.remote;
-    if (address && !/^https?:\/\//.test(address)) {
-      throw invalidArgument(`building from ${address} is not part of Berth yet: only addresses of the web are`);
-    }
-    const input = address ? (await options.registry.download(address, request.signal)).stream : request.tar;
-    const path = cleanPath(request.dockerfile || 'Dockerfile');
-    await tree.addTar(await tarIn(input, request.signal), { resetOwners: true });
+    const only = request.remote ? await fillFrom(request.remote, tree, request, builder) : await unpack(request, tree);
+    const name = request.dockerfile || 'Dockerfile';
+    const path = only ?? cleanPath(name);
     const file = tree.get(path);
-    if (!file) {
-      throw invalidArgument(`Cannot locate specified Dockerfile: ${request.dockerfile || 'Dockerfile'}`);
-    }
+    if (!file) throw invalidArgument(`Cannot locate specified Dockerfile: ${name}`);
     const source = tree.bytesOf(file).toString();
-    const ignore = tree.get(`${path}.dockerignore`) ?? tree.get('.dockerignore');
-    return { tree: ignore ? without(tree, tree.bytesOf(ignore).toString(), builder) : tree, source };
+    return { tree: withoutIgnored(tree, ignoreFileIn(tree, path)), source }; // the CLI left it out already; others do not
   } catch (error) {
     tree.close();
     throw error;
   }
 }
 
-/** The CLI left these out already; other clients do not. */
-function without(tree: FileTree, patterns: string, builder: Builder): FileTree {
-  const ignored = ignorer(readIgnoreFile(patterns));
-  if (!tree.paths.some(ignored)) return tree;
-  const kept = new FileTree(builder.scratch);
-  for (const path of tree.paths) {
-    const entry = tree.get(path);
-    if (!entry || ignored(path)) continue;
-    if (entry.type === 'file') kept.addFile(path, tree.bytesOf(entry), entry);
-    else kept.add(path, entry);
-  }
-  tree.close();
-  return kept;
+async function unpack({ tar, signal }: ClassicRequest, tree: FileTree): Promise<undefined> {
+  await tree.addTar(await tarIn(tar, signal), { resetOwners: true });
+}
+
+/** `?remote=`: resolves with the name of the Dockerfile where there is nothing else. */
+async function fillFrom(
+  address: string,
+  tree: FileTree,
+  { signal }: ClassicRequest,
+  { scratch, options }: Builder,
+): Promise<string | undefined> {
+  if (!isRemote(address)) throw invalidArgument(`unable to prepare context: ${address} is no address of the web`);
+  const rooms = { options, scratch, signal, secret: async () => undefined };
+  return (await fetchContext(address, { tree, keepGitFolder: false }, rooms)).dockerfile;
 }
 
 /** `docker build` of clients without BuildKit: the image's id and its names are told in the stream. */
@@ -89,7 +84,18 @@ export async function buildClassic(request: ClassicRequest, builder: Builder): P
     agent: async () => undefined,
   };
   const { args, labels, noCache, pull, target, platform, host } = request;
-  const wishes = { args, labels, noCache, noCacheFilter: [], pull, target, platform, host, serial: true };
+  const wishes = {
+    args,
+    epoch: epochOf(args),
+    labels,
+    noCache,
+    noCacheFilter: [],
+    pull,
+    target,
+    platform,
+    host,
+    serial: true,
+  };
   const tell = (text: string): void => progress({ stream: text });
   const watcher = quiet ? silentWatcher : new ClassicWatcher(tell);
   try {

@@ -36,7 +36,7 @@ export interface BuilderOptions {
   images: Images;
   snapshots: Snapshots;
   archive: Archive;
-  registry: Pick<Registry, 'download'>;
+  registry: Pick<Registry, 'download' | 'request'>;
   containers: StepContainers;
   /** Number of `user[:group]` by the files of a root. @throws invalid-argument */
   resolveOwner(spec: string, rootPath: string): { uid: number; gid: number };
@@ -57,6 +57,8 @@ export interface BuildRequest {
   platform: string | undefined;
   /** Limits, networks, hosts of RUN's containers. */
   host: HostConfig;
+  /** `SOURCE_DATE_EPOCH`: nothing that the build makes is younger; a build is the same to the byte each time. */
+  epoch: Date | undefined;
   /** Stages one after another, for a client that shows them so. */
   serial: boolean;
 }
@@ -72,6 +74,8 @@ export interface BuildInput {
   /** Patterns of what the context leaves out, where they are known apart from it. */
   ignored?(): Promise<readonly string[]>;
   secret(id: string): Promise<Buffer | undefined>;
+  /** Whatever of it is still open, any number of times. */
+  close?(): void;
   /** Connects to the client's SSH agent of that name; undefined when it forwards none. */
   agent(id: string): Promise<(() => AgentCall) | undefined>;
 }

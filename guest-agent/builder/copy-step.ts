@@ -1,16 +1,15 @@
 import { posix } from 'node:path';
-import { Readable } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import { EngineError } from '../../contracts/errors.ts';
 import type { Image } from '../images/index.ts';
 import type { BuilderOptions } from './contract.ts';
 import { FileTree, type Placed, plainEntry } from './file-tree.ts';
-import { fillWith, layerOf, type StepRoot } from './layers.ts';
+import { fillWith, layerOf, type StepOutput, type StepRoot } from './layers.ts';
+import { tarOf } from './packed-files.ts';
 import { type Look, placeFiles } from './place-files.ts';
 import type { Selected } from './select-files.ts';
 
-export interface CopyRequest {
-  parent: Image | undefined;
+export interface CopyRequest extends StepOutput {
   tree: FileTree;
   selected: readonly Selected[];
   destination: string;
@@ -19,9 +18,9 @@ export interface CopyRequest {
   chmod: string | undefined;
   /** ADD: archives are unpacked. */
   unpack: boolean;
-  createdBy: string;
   /** Where archives are taken apart. */
   scratch: string;
+  signal: AbortSignal;
 }
 
 const lookIn =
@@ -53,8 +52,8 @@ function ownerOf(
 
 /** COPY and ADD: a layer of the files that were selected. */
 export function copyStep(request: CopyRequest, options: BuilderOptions): Promise<Image> {
-  const { parent, tree, createdBy, destination, chmod } = request;
-  return layerOf(parent, createdBy, options, async root => {
+  const { tree, destination, chmod } = request;
+  return layerOf(request, options, async root => {
     const owner = request.chown ? ownerOf(request.chown, root, options) : undefined;
     const { plain, archives } = await parted(request);
     const look = lookIn(root, options);
@@ -66,10 +65,10 @@ export function copyStep(request: CopyRequest, options: BuilderOptions): Promise
 
 /** WORKDIR: the directory, if it is not there. */
 export function workdirStep(
-  request: { parent: Image | undefined; path: string; user: string; createdBy: string; scratch: string },
+  request: StepOutput & { path: string; user: string; scratch: string },
   options: BuilderOptions,
 ): Promise<Image> {
-  return layerOf(request.parent, request.createdBy, options, async root => {
+  return layerOf(request, options, async root => {
     const owner = request.user ? ownerOf(request.user, root, options) : undefined;
     const directory: Selected = { name: '', under: '', entry: plainEntry('directory'), contents: [] };
     const look = lookIn(root, options);
@@ -85,11 +84,16 @@ export function workdirStep(
 }
 
 /** ADD takes archives apart, wherever they are named. */
-async function parted({ selected, tree, unpack }: CopyRequest): Promise<{ plain: Selected[]; archives: Readable[] }> {
+async function parted({
+  selected,
+  tree,
+  unpack,
+  signal,
+}: CopyRequest): Promise<{ plain: Selected[]; archives: Readable[] }> {
   const archives: Readable[] = [];
   const plain: Selected[] = [];
   for (const each of selected) {
-    const tar = unpack && each.entry.type === 'file' ? archiveIn(tree.bytesOf(each.entry)) : undefined;
+    const tar = unpack ? await tarOf(tree, each.entry, signal) : undefined;
     if (tar) archives.push(tar);
     else plain.push(each);
   }
@@ -116,17 +120,4 @@ async function unpackInto(
   } finally {
     tree.close();
   }
-}
-
-/** The tar in these bytes; undefined for a file that is none. */
-function archiveIn(bytes: Buffer): Readable | undefined {
-  const packed = Readable.from([bytes], { objectMode: false });
-  if (bytes.subarray(257, 262).toString('latin1') === 'ustar') return packed;
-  return gunzipped(bytes, packed);
-}
-
-function gunzipped(bytes: Buffer, packed: Readable): Readable | undefined {
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return packed.pipe(createGunzip());
-  const zstd = bytes[0] === 0x28 && bytes[1] === 0xb5 && bytes[2] === 0x2f && bytes[3] === 0xfd;
-  return zstd ? packed.pipe(createZstdDecompress()) : undefined;
 }

@@ -187,6 +187,11 @@ export class FileTree {
     return Buffer.concat([...this.#spool.read(offset, size)]);
   }
 
+  /** The bytes as they are read. */
+  open({ offset, size }: TreeEntry): Readable {
+    return Readable.from(this.#spool.read(offset, size), { objectMode: false });
+  }
+
   /** A tar of those files, to be unpacked elsewhere. */
   toTar(files: Iterable<Placed>): Readable {
     const tar = pack();

@@ -2,16 +2,24 @@ import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Image } from '../images/index.ts';
 import type { BuilderOptions } from './contract.ts';
+import { rewritten, type SkipMember } from './rewritten-tar.ts';
 
 /** The root of a step's parent, opened for writing. */
 export interface StepRoot {
   path: string;
 }
 
+/** What a step's layer stands on, and what history says of it. */
+export interface StepOutput {
+  parent: Image | undefined;
+  createdBy: string;
+  /** No file is younger. */
+  epoch: Date | undefined;
+}
+
 /** Makes a step's layer: `fill` writes into the root, and what it changed is the layer. */
 export async function layerOf(
-  parent: Image | undefined,
-  createdBy: string,
+  { parent, createdBy, epoch }: StepOutput,
   options: Pick<BuilderOptions, 'snapshots' | 'archive' | 'images'>,
   fill: (root: StepRoot) => Promise<void>,
 ): Promise<Image> {
@@ -28,7 +36,7 @@ export async function layerOf(
     const changes = await snapshots.openChanges(id);
     try {
       const tar = archive.pack({ root: changes.path, path: '/', contentsOnly: true, asLayer: true });
-      return await commitStep({ parent, tar, createdBy }, options);
+      return await commitStep({ parent, tar, createdBy, epoch }, options);
     } finally {
       changes.close();
     }
@@ -39,14 +47,14 @@ export async function layerOf(
 
 /** A step's image: layers, and nothing that an image says of how it runs. */
 export function commitStep(
-  { parent, tar, createdBy }: { parent: Image | undefined; tar: Readable; createdBy: string },
+  { parent, tar, createdBy, epoch, skip }: StepOutput & { tar: Readable; skip?: SkipMember },
   { images }: Pick<BuilderOptions, 'images'>,
 ): Promise<Image> {
   const { architecture = process.arch === 'arm64' ? 'arm64' : 'amd64', os = 'linux', variant } = parent?.config ?? {};
-  const created = new Date().toISOString();
+  const created = (epoch ?? new Date()).toISOString();
   return images.commitLayer({
     parent,
-    tar,
+    tar: epoch || skip ? rewritten(tar, { ...(epoch ? { epoch } : {}), ...(skip ? { skip } : {}) }) : tar,
     config: { architecture, os, ...(variant ? { variant } : {}), created },
     step: { created, created_by: createdBy },
     intermediate: true,

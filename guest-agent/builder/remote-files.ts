@@ -1,36 +1,103 @@
-import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
-import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
-import type { FileTree } from './file-tree.ts';
-import type { StepContext } from './steps.ts';
+import type { Readable } from 'node:stream';
+import { invalidArgument } from '../../contracts/errors.ts';
+import type { BuilderOptions } from './contract.ts';
+import { type FileTree, plainEntry } from './file-tree.ts';
+import { type GitAddress, parseGitAddress } from './git/address.ts';
+import { tarOf } from './packed-files.ts';
+
+/** What is needed to bring something from elsewhere. */
+export interface RemoteRooms {
+  options: Pick<BuilderOptions, 'registry'>;
+  scratch: string;
+  signal: AbortSignal;
+  /** Of the client: credentials for repositories. */
+  secret(id: string): Promise<Buffer | undefined>;
+}
 
 /** An address of the web or of a git repository. */
-export const isRemote = (word: string): boolean => /^(https?:\/\/|git:\/\/|git@|ssh:\/\/)/.test(word);
+export const isRemote = (word: string): boolean => /^https?:\/\//.test(word) || parseGitAddress(word) !== undefined;
 
-const isGit = (word: string): boolean => !/^https?:/.test(word) || /\.git(#.*)?$/.test(word);
+/** How ADD wants what it names. */
+interface AddOptions {
+  checksum: string | undefined;
+  keepGitFolder: boolean;
+}
 
-/** ADD of an address: a file of that name. Returns its path in the tree. @throws not-implemented for git */
+/** ADD of an address: a file of that name, or a repository's files, in the folder. Returns the path in the tree. */
 export async function fetchRemote(
   address: string,
-  tree: FileTree,
-  { checksum, context }: { checksum: string | undefined; context: Pick<StepContext, 'options' | 'signal'> },
+  { tree, folder }: { tree: FileTree; folder: string },
+  { checksum, keepGitFolder }: AddOptions,
+  rooms: RemoteRooms,
 ): Promise<string> {
-  if (isGit(address)) throw notImplemented(`ADD of git repositories is not part of Berth yet: ${address}`);
-  const name = posix.basename(new URL(address).pathname);
-  if (name === '') throw invalidArgument(`cannot determine filename for ADD ${address}`);
-  const { stream } = await context.options.registry.download(address, context.signal);
-  const file = tree.begin();
-  const hash = createHash('sha256');
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    file.write(chunk);
+  const git = parseGitAddress(address);
+  if (git) {
+    tree.add(folder, plainEntry('directory'));
+    await fetchGit({ ...git, checksum: checksum ?? git.checksum }, { tree, prefix: folder, keepGitFolder }, rooms);
+    return folder;
   }
-  const digest = `sha256:${hash.digest('hex')}`;
+  const name = posix.basename(new URL(address).pathname);
+  if (name === '' || name === '/') throw invalidArgument(`cannot determine filename for source ${address}`);
+  const { stream, mtime } = await rooms.options.registry.download(address, rooms.signal);
+  const path = posix.join(folder, name);
+  const digest = await addStream(tree, path, stream, { mode: 0o600, mtime: mtime ?? new Date(0) });
   if (checksum !== undefined && checksum !== digest) {
     throw invalidArgument(`digest mismatch ${digest}: ${checksum}`);
   }
+  return path;
+}
+
+/** A file of what comes; resolves with its digest. */
+async function addStream(
+  tree: FileTree,
+  name: string,
+  stream: Readable,
+  attributes: { mode: number; mtime: Date },
+): Promise<string> {
+  const file = tree.begin();
+  for await (const chunk of stream as AsyncIterable<Buffer>) file.write(chunk);
   const content = file.end();
-  const plain = { mode: 0o600, uid: 0, gid: 0, mtime: new Date(0), target: '', device: { major: 0, minor: 0 } };
-  tree.add(name, { type: 'file', ...plain, attributes: {}, ...content });
-  return name;
+  tree.add(name, { ...plainEntry('file'), ...attributes, ...content });
+  return `sha256:${content.digest}`;
+}
+
+/** What it takes to speak with a server of repositories is loaded when there is one. */
+async function fetchGit(
+  address: GitAddress,
+  into: { tree: FileTree; prefix: string; keepGitFolder: boolean },
+  { options, scratch, signal, secret }: RemoteRooms,
+): Promise<void> {
+  const { cloneInto } = await import('./git/clone.ts');
+  const request = options.registry.request;
+  await cloneInto({ address, ...into }, { request, secret, scratch, signal });
+}
+
+/** What a build whose context is an address begins with. */
+export interface RemoteContext {
+  tree: FileTree;
+  /** The one file that there is, when it is the Dockerfile. */
+  dockerfile: string | undefined;
+}
+
+/** A context that is no directory of the client's: a repository, an archive, or a Dockerfile alone. */
+export async function fetchContext(
+  address: string,
+  { tree, keepGitFolder }: { tree: FileTree; keepGitFolder: boolean },
+  rooms: RemoteRooms,
+): Promise<RemoteContext> {
+  const git = parseGitAddress(address);
+  if (git) {
+    await fetchGit(git, { tree, prefix: '', keepGitFolder }, rooms);
+    return { tree, dockerfile: undefined };
+  }
+  const name = 'context';
+  const { stream } = await rooms.options.registry.download(address, rooms.signal);
+  await addStream(tree, name, stream, { mode: 0o644, mtime: new Date(0) });
+  const file = tree.get(name);
+  const tar = file && (await tarOf(tree, file, rooms.signal));
+  if (!tar) return { tree, dockerfile: name };
+  tree.remove(name);
+  await tree.addTar(tar, { resetOwners: true });
+  return { tree, dockerfile: undefined };
 }

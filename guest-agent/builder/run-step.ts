@@ -1,5 +1,3 @@
-import { Readable } from 'node:stream';
-import { extract, pack } from 'tar-stream';
 import type { ContainerRef } from '../../contracts/brand.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import { cancelled, EngineError } from '../../contracts/errors.ts';
@@ -7,8 +5,9 @@ import type { Image } from '../images/index.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { BuilderOptions, StepContainer, StepContainers, StepWatcher } from './contract.ts';
 import { cleanPath } from './file-tree.ts';
-import { commitStep } from './layers.ts';
+import { commitStep, type StepOutput } from './layers.ts';
 import { hostConfigOf, type MountSources, mountPoints, prepareMounts } from './prepared-mounts.ts';
+import type { SkipMember } from './rewritten-tar.ts';
 import type { RunMount } from './run-mounts.ts';
 
 /** A command that ended badly. */
@@ -27,8 +26,7 @@ export class CommandFailed extends EngineError {
 }
 
 /** All that a RUN step depends on. */
-export interface RunRequest {
-  parent: Image | undefined;
+export interface RunRequest extends StepOutput {
   args: readonly string[];
   /** With the ARGs. */
   env: readonly string[];
@@ -40,7 +38,6 @@ export interface RunRequest {
   network: string | undefined;
   privileged: boolean;
   host: HostConfig;
-  createdBy: string;
 }
 
 export interface RunRooms {
@@ -98,11 +95,12 @@ async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: Run
     watcher.running(Id);
     const exitCode = await finished(container, watcher, signal);
     if (exitCode !== 0) throw new CommandFailed(request.args, exitCode);
-    const { parent, createdBy, mounts } = request;
+    const { parent, createdBy, mounts, epoch } = request;
     const changes = await snapshots.openChanges(Id);
     try {
       const tar = archive.pack({ root: changes.path, path: '/', contentsOnly: true, asLayer: true });
-      return await commitStep({ parent, tar: mounts.length > 0 ? withoutStubs(tar, mounts) : tar, createdBy }, options);
+      const skip = mounts.length > 0 ? { skip: stubsOf(mounts) } : {};
+      return await commitStep({ parent, tar, createdBy, epoch, ...skip }, options);
     } finally {
       changes.close();
     }
@@ -132,29 +130,8 @@ async function finished(container: StepContainer, watcher: StepWatcher, signal: 
   }
 }
 
-/** The layer without the empty files and directories on which the step's mounts stood. */
-function withoutStubs(tar: Readable, mounts: readonly RunMount[]): Readable {
+/** Empty files and directories on which the step's mounts stood: they are none of its doing. */
+function stubsOf(mounts: readonly RunMount[]): SkipMember {
   const stubs = new Set(mountPoints(mounts));
-  const members = extract();
-  const kept = pack();
-  tar.on('error', error => members.destroy(error));
-  tar.pipe(members);
-  const copy = async (): Promise<void> => {
-    for await (const member of members) {
-      const { header } = member;
-      const isStub = stubs.has(cleanPath(header.name)) && (header.type === 'directory' || header.size === 0);
-      if (isStub) {
-        member.resume();
-        continue;
-      }
-      await new Promise<void>((resolve, reject) => {
-        const entry = kept.entry(header, error => (error ? reject(error) : resolve()));
-        if (header.type === 'file' || header.type === 'contiguous-file') member.pipe(entry);
-        else member.resume();
-      });
-    }
-    kept.finalize();
-  };
-  copy().catch(error => kept.destroy(error));
-  return Readable.from(kept, { objectMode: false });
+  return ({ name, type, size }) => stubs.has(cleanPath(name)) && (type === 'directory' || size === 0);
 }

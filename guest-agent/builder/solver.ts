@@ -95,7 +95,7 @@ export class Solver {
     const base = this.#expanded(stage, stage.base);
     const numbering = this.#numberingOf(stage, base);
     this.#tellInstruction(stage.from.text);
-    let state = await this.#begin(stage, base, numbering);
+    let state = this.#datedBy(request.epoch, await this.#begin(stage, base, numbering));
     if (state.root) this.#rooms.watcher.instructionDone?.(state.root.id, false);
     const triggers = (state.config.OnBuild ?? []).map(text => this.#trigger(text, stage));
     if (triggers.length > 0) state = { ...state, config: { ...state.config, OnBuild: null } };
@@ -124,6 +124,11 @@ export class Solver {
     const own = findStage(this.#dockerfile.stages, base, stage.index) || base === 'scratch' ? 0 : 1;
     const total = stage.instructions.filter(isStep).length + own;
     return { prefix: many ? `${stage.name || `stage-${stage.index}`} ` : '', total, at: 0 };
+  }
+
+  /** What comes to an image from now on is as old as somebody says. */
+  #datedBy(epoch: Date | undefined, state: StageState): StageState {
+    return epoch ? { ...state, created: epoch.toISOString() } : state;
   }
 
   /** What FROM gives: another stage, an image, or nothing. */

@@ -5,14 +5,13 @@ import type { BuildSources } from './build-sources.ts';
 import { cacheKey, type StepCache } from './cache.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { BuilderOptions, BuildRequest, BuildWatcher, StepWatcher } from './contract.ts';
+import { copySources, filesFrom, treeOf } from './copy-sources.ts';
 import { copyStep, workdirStep } from './copy-step.ts';
 import { booleanFlag, flagValue, flagValues, jsonList, wordsOf } from './dockerfile/arguments.ts';
 import { type Expansion, expandWord } from './dockerfile/expand.ts';
 import { heredocOf } from './dockerfile/heredoc.ts';
 import type { Instruction } from './dockerfile/lines.ts';
-import { FileTree } from './file-tree.ts';
 import { shellOf, workdirOf } from './metadata.ts';
-import { fetchRemote, isRemote } from './remote-files.ts';
 import { parseMount, type RunMount, scriptMount } from './run-mounts.ts';
 import { runStep } from './run-step.ts';
 import { fingerprint, selectFiles } from './select-files.ts';
@@ -54,7 +53,8 @@ async function cachedStep(
   const { cache, watcher, name, fresh } = context;
   const told = watcher.step({ name, text: instruction.text, line: instruction.line });
   try {
-    const whole = cacheKey([state.root?.topChainId ?? '', key]);
+    const { epoch } = context.request;
+    const whole = cacheKey([state.root?.topChainId ?? '', key, ...(epoch ? [epoch] : [])]);
     const { image, cached } = await cache.step(whole, name.replace(/^\[.*?\] /, ''), () => make(told), fresh);
     told.done({ cached, imageId: image.id });
     return { next: withStep(state, createdBy, image), cached };
@@ -121,6 +121,7 @@ const run: Step = async (state, instruction, context) => {
         privileged,
         host: request.host,
         createdBy,
+        epoch: request.epoch,
       },
       watcher,
       {
@@ -141,18 +142,6 @@ const run: Step = async (state, instruction, context) => {
 export const usualPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const withPath = (env: string[]): string[] => (env.some(each => each.startsWith('PATH=')) ? env : [...env, usualPath]);
 
-/** Files of the context, a named one, a stage or an image. */
-async function filesFrom(from: string, paths: readonly string[], context: StepContext): Promise<FileTree> {
-  return (await treeOf(from, context)) ?? context.sources.filesOf(await context.rootOf(from), paths);
-}
-
-/** The context or a named one; undefined for what is an image or a stage. */
-async function treeOf(from: string, { sources }: StepContext): Promise<FileTree | undefined> {
-  if (from === '') return sources.context();
-  const named = await sources.named(from);
-  return named instanceof FileTree ? named : undefined;
-}
-
 /** History has a here-document by its name alone. */
 const saidOf = (word: string): string => {
   const heredoc = heredocOf(word);
@@ -171,18 +160,14 @@ const copy: Step = async (state, instruction, context) => {
     const value = flagValue(instruction, name);
     return value === undefined ? undefined : expandWord(value, expansion);
   };
-  const { tree, sources } = await sourceFiles(
-    named,
-    from,
-    { instruction, expansion, checksum: flag('checksum') },
-    context,
-  );
+  const checksum = flag('checksum');
+  const { tree, sources, hasRemote } = await copySources(named, { instruction, from, checksum }, context);
   const exclude = flagValues(instruction, 'exclude').map(value => expandWord(value, expansion));
   const parents = booleanFlag(instruction, 'parents');
   const selected = await toldOnFailure(instruction, context, () => selectFiles(tree, { sources, exclude, parents }));
   const slash = /(^|\/)\.?$/.test(destination) ? '/' : '';
   const target = `${posix.join(workdirOf(state, destination))}${slash}`.replace(/\/+$/, '/');
-  const unpack = instruction.keyword === 'ADD' && flagValue(instruction, 'unpack') !== 'false';
+  const unpack = instruction.keyword === 'ADD' && (flagValue(instruction, 'unpack') ?? String(!hasRemote)) !== 'false';
   const [chown, chmod] = [flag('chown'), flag('chmod')];
   const key = [instruction.keyword, fingerprint(selected), target, chown ?? '', chmod ?? '', unpack];
   const dressed = [
@@ -203,7 +188,9 @@ const copy: Step = async (state, instruction, context) => {
         chmod,
         unpack,
         createdBy,
+        epoch: context.request.epoch,
         scratch: rooms.scratch,
+        signal: context.signal,
       },
       context.options,
     ),
@@ -224,59 +211,6 @@ async function toldOnFailure<T>(
   }
 }
 
-/** Here-documents and addresses become files beside those of the context. */
-async function sourceFiles(
-  named: readonly string[],
-  from: string,
-  {
-    instruction,
-    expansion,
-    checksum,
-  }: { instruction: Instruction; expansion: Expansion; checksum: string | undefined },
-  context: StepContext,
-): Promise<{ tree: FileTree; sources: string[] }> {
-  const { heredocs, keyword } = instruction;
-  const documents = named.filter(word => heredocOf(word));
-  const remote = keyword === 'ADD' ? named.filter(isRemote) : [];
-  if (documents.length + remote.length === 0)
-    return { tree: await filesFrom(from, named, context), sources: [...named] };
-  if (documents.length + remote.length < named.length)
-    return mixed(named, from, { instruction, expansion, checksum }, context);
-  const tree = context.sources.tree();
-  const sources: string[] = [];
-  for (const { name, content, expand } of heredocs) {
-    const text = expand ? expandWord(content, { ...expansion, keepQuotes: true }) : content;
-    tree.addFile(name, Buffer.from(text));
-    sources.push(name);
-  }
-  for (const address of remote) sources.push(await fetchRemote(address, tree, { checksum, context }));
-  return { tree, sources };
-}
-
-/** Some of the sources are files of the context: all are brought together in one tree. */
-async function mixed(
-  named: readonly string[],
-  from: string,
-  how: Parameters<typeof sourceFiles>[2],
-  context: StepContext,
-): Promise<{ tree: FileTree; sources: string[] }> {
-  const isPlain = (word: string): boolean => !heredocOf(word) && !isRemote(word);
-  const plain = named.filter(isPlain);
-  const made = await sourceFiles(
-    named.filter(word => !isPlain(word)),
-    from,
-    how,
-    context,
-  );
-  const files = await filesFrom(from, plain, context);
-  for (const path of files.paths) {
-    const entry = files.get(path);
-    if (entry?.type === 'file') made.tree.addFile(path, files.bytesOf(entry), { mode: entry.mode, mtime: entry.mtime });
-    else if (entry) made.tree.add(path, entry);
-  }
-  return { tree: made.tree, sources: [...plain, ...made.sources] };
-}
-
 const workdir: Step = (state, instruction, context) => {
   const path = workdirOf(state, expandWord(instruction.rest, context.expansion));
   const createdBy = `WORKDIR ${path}`;
@@ -284,7 +218,7 @@ const workdir: Step = (state, instruction, context) => {
   const inside = { ...state, config: { ...state.config, WorkingDir: path } };
   const { scratch } = context.sources;
   return cachedStep({ instruction, key: ['WORKDIR', path, user], createdBy }, inside, context, () =>
-    workdirStep({ parent: state.root, path, user, createdBy, scratch }, context.options),
+    workdirStep({ parent: state.root, path, user, createdBy, scratch, epoch: context.request.epoch }, context.options),
   );
 };
 

@@ -9,14 +9,14 @@ import type { Digest } from '../../contracts/oci/digest.ts';
 import type { Reference } from '../../contracts/oci/reference.ts';
 import { Authorizer, type Credentials } from './authentication.ts';
 import { parseChallenges } from './challenge.ts';
-import { downloadFrom } from './download-url.ts';
+import { type Download, downloadFrom } from './download-url.ts';
 import { addressesFor, endpointsOf, type RegistryEndpoint } from './endpoints.ts';
 import { login } from './login.ts';
 import type { ProxySettings } from './proxy.ts';
 import { isRegistryError, RegistryError } from './registry-error.ts';
 import { digestIn, RepositoryEndpoint } from './repository.ts';
 import { type FoundRepository, search } from './search.ts';
-import { bodyOf, Transport } from './transport.ts';
+import { bodyOf, Transport, type TransportRequest } from './transport.ts';
 import { type BlobSource, type BlobUpload, hasBlob, mountBlob, UploadSession } from './upload.ts';
 
 export interface RegistryOptions {
@@ -67,7 +67,9 @@ export interface Registry {
   /** What the index of a registry finds for `term`, at most `limit`. @throws internal, invalid-argument. */
   search(term: string, options: { auth?: Credentials; limit: number; signal: AbortSignal }): Promise<FoundRepository[]>;
   /** What is at an address that a user gave; `size` in bytes, where the server says it. @throws unavailable. */
-  download(url: string, signal: AbortSignal): Promise<{ stream: Readable; size: number | undefined }>;
+  download(url: string, signal: AbortSignal): Promise<Download>;
+  /** Any request of the web, by the engine's proxies and certificates; the answer as it comes, whatever its status. */
+  request(request: TransportRequest): Promise<IncomingMessage>;
   /** `POST /auth`: proves credentials. @throws unauthorized, unavailable, in dockerd's words. */
   login(auth: Credentials, signal?: AbortSignal): Promise<{ Status: string; IdentityToken: string }>;
   close(): void;
@@ -88,6 +90,7 @@ export function openRegistry(options: RegistryOptions): Registry {
       new Conversation(transport, options, { reference, auth, purpose }),
     search: (term, { auth = {}, ...rest }) => search(transport, options, term, { auth, ...rest }),
     download: (url, signal) => downloadFrom(transport, url, signal),
+    request: request => transport.request(request),
     login: (auth, signal) => login(transport, options, auth, signal ?? new AbortController().signal),
     close: () => transport.close(),
   };

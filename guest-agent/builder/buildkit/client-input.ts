@@ -1,9 +1,11 @@
 import type { AuthConfig } from '../../../contracts/docker/common.ts';
 import { invalidArgument, notFound, notImplemented } from '../../../contracts/errors.ts';
 import type { AgentCall } from '../agent-socket.ts';
-import type { BuildInput } from '../contract.ts';
+import type { BuilderOptions, BuildInput, StepWatcher } from '../contract.ts';
 import { readIgnoreFile } from '../dockerfile/ignore.ts';
 import { FileTree } from '../file-tree.ts';
+import { parseGitAddress } from '../git/address.ts';
+import { fetchContext, isRemote, type RemoteContext } from '../remote-files.ts';
 import { syncFiles } from './file-sync.ts';
 import type { KeptContexts } from './kept-contexts.ts';
 import { decode, encode } from './messages.ts';
@@ -16,6 +18,8 @@ interface Client {
   session: Session;
   options: FrontendOptions;
   progress: Progress;
+  builder: BuilderOptions;
+  signal: AbortSignal;
   /** Where files are held. */
   scratch: string;
   kept: KeptContexts;
@@ -25,6 +29,7 @@ interface Client {
 export class ClientInput implements BuildInput {
   readonly #client: Client;
   #ignore: readonly string[] | undefined;
+  #remote: Promise<RemoteContext> | undefined;
 
   constructor(client: Client) {
     this.#client = client;
@@ -32,15 +37,13 @@ export class ClientInput implements BuildInput {
 
   async dockerfile(): Promise<{ name: string; source: string }> {
     const { options, progress } = this.#client;
-    const name = options.filename || 'Dockerfile';
-    refuseRemote(options.context);
+    const remote = options.dockerfilekey ? undefined : await this.#remoteContext();
+    const name = remote?.dockerfile ?? (options.filename || 'Dockerfile');
     const told = progress.step({ name: `[internal] load build definition from ${name}`, text: '', line: undefined });
-    const tree = this.#tree();
+    const tree = remote ? remote.tree.copy(this.#client.scratch) : this.#tree();
     try {
-      const include = [name, `${name}.dockerignore`];
-      const bytes = await this.#sync({ name: options.dockerfilekey || 'dockerfile', include }, tree);
-      told.status('transferring dockerfile:', bytes, bytes);
-      const file = tree.get(name);
+      if (!remote) await this.#syncDockerfile(name, tree, told);
+      const file = tree.get(tree.resolve(name) ?? name);
       if (file?.type !== 'file') {
         throw notFound(`failed to read dockerfile: open ${name}: no such file or directory`);
       }
@@ -58,18 +61,62 @@ export class ClientInput implements BuildInput {
     }
   }
 
+  async #syncDockerfile(name: string, tree: FileTree, told: StepWatcher): Promise<void> {
+    const include = [name, `${name}.dockerignore`];
+    const bytes = await this.#sync({ name: this.#client.options.dockerfilekey || 'dockerfile', include }, tree);
+    told.status('transferring dockerfile:', bytes, bytes);
+  }
+
   async context(): Promise<FileTree> {
-    const exclude = await this.ignored();
-    return this.#bring('[internal] load build context', this.#contextName, exclude);
+    const remote = await this.#remoteContext();
+    if (remote) return remote.tree.copy(this.#client.scratch); // BuildKit leaves nothing out of what it fetched itself
+    return this.#bring('[internal] load build context', this.#contextName, await this.ignored());
   }
 
   async ignored(): Promise<readonly string[]> {
+    if (await this.#remoteContext()) return [];
     this.#ignore ??= await this.#readIgnore('[internal]', this.#contextName);
     return this.#ignore;
   }
 
+  close(): void {
+    this.#remote?.then(
+      remote => remote?.tree.close(),
+      () => undefined,
+    );
+  }
+
   get #contextName(): string {
     return this.#client.options.contextkey || 'context';
+  }
+
+  /** The context that is an address; undefined for a directory of the client's. */
+  #remoteContext(): Promise<RemoteContext | undefined> {
+    const { context } = this.#client.options;
+    if (context === undefined || context.startsWith('local:')) return Promise.resolve(undefined);
+    this.#remote ??= this.#fetch(
+      `[internal] load ${parseGitAddress(context) ? 'git source' : 'remote build context'} ${context}`,
+      context,
+    );
+    return this.#remote;
+  }
+
+  async #fetch(step: string, address: string): Promise<RemoteContext> {
+    if (!isRemote(address)) throw invalidArgument(`unsupported build context ${address}`);
+    const { options, builder, signal, progress, scratch } = this.#client;
+    const keepGitFolder = options['build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR'] === '1';
+    const told = progress.step({ name: step, text: '', line: undefined });
+    const tree = this.#tree();
+    try {
+      const rooms = { options: builder, scratch, signal, secret: (id: string) => this.secret(id) };
+      const fetched = await fetchContext(address, { tree, keepGitFolder }, rooms);
+      told.done({ cached: false });
+      return fetched;
+    } catch (error) {
+      tree.close();
+      told.failed(error);
+      throw error;
+    }
   }
 
   async named(name: string): Promise<FileTree | string | undefined> {
@@ -81,6 +128,7 @@ export class ClientInput implements BuildInput {
       const exclude = await this.#readIgnore(`[context ${name}]`, rest);
       return this.#bring(`[context ${name}] load from client`, rest, exclude);
     }
+    if (isRemote(value)) return (await this.#fetch(`[context ${name}] load ${value}`, value)).tree;
     throw notImplemented(`the build context ${name}=${value} is not part of Berth yet`);
   }
 
@@ -192,11 +240,4 @@ const isAbsent = (error: unknown): boolean =>
 
 async function* bytesOf(messages: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
   for await (const message of messages) yield decode<{ data: Uint8Array }>('BytesMessage', message).data;
-}
-
-/** A context that the engine would have to fetch itself. */
-function refuseRemote(context: string | undefined): void {
-  if (context === undefined || context.startsWith('local:')) return;
-  if (context.startsWith('input:')) throw invalidArgument(`unsupported build context ${context}`);
-  throw notImplemented(`building from ${context} is not part of Berth yet`);
 }

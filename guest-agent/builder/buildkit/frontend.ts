@@ -24,7 +24,7 @@ export async function runFrontend(builder: Builder, run: FrontendRun): Promise<I
   const { options, progress, signal } = run;
   try {
     const request = toBuildRequest(options);
-    const input = new ClientInput({ ...run, scratch: builder.scratch });
+    const input = new ClientInput({ ...run, builder: builder.options, scratch: builder.scratch });
     return await builder.build({ request, input, watcher: progress, signal });
   } catch (error) {
     throw withSource(error, progress);

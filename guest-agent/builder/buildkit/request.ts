@@ -1,5 +1,6 @@
 import type { HostConfig } from '../../../contracts/docker/containers.ts';
 import { invalidArgument, notImplemented } from '../../../contracts/errors.ts';
+import { epochOf } from '../args.ts';
 import type { BuildRequest } from '../contract.ts';
 
 /** What the Dockerfile frontend is told: BuildKit's names (frontend/dockerui). */
@@ -21,9 +22,11 @@ export function toBuildRequest(options: FrontendOptions): BuildRequest {
   }
   if (options['attest:sbom'] !== undefined) throw notImplemented('SBOM attestations are not part of Berth yet');
   const noCache = options['no-cache'];
+  const args = optionsUnder(options, 'build-arg:');
   return {
     target: options.target || undefined,
-    args: optionsUnder(options, 'build-arg:'),
+    args,
+    epoch: epochOf(args),
     labels: optionsUnder(options, 'label:'),
     noCache: noCache === '',
     noCacheFilter: (noCache ?? '').split(',').filter(Boolean),

@@ -26,12 +26,13 @@ const answers: Readonly<Record<string, (survey: Survey, target: string | undefin
 export async function runSubrequest(
   id: string,
   builder: Builder,
-  { session, options, progress, signal, kept }: FrontendRun,
+  run: FrontendRun,
 ): Promise<Record<string, Uint8Array>> {
   const answer = answers[id];
   if (!answer) throw notImplemented(`the subrequest ${id} is not part of Berth`);
-  const request = toBuildRequest(options);
-  const input = new ClientInput({ session, options, progress, kept, scratch: builder.scratch });
+  const { progress, signal } = run;
+  const request = toBuildRequest(run.options);
+  const input = new ClientInput({ ...run, builder: builder.options, scratch: builder.scratch });
   const isLint = id === 'frontend.lint';
   const survey = await builder.survey({ request, input, watcher: progress, signal }, isLint);
   const document = JSON.stringify(answer(survey, request.target), null, 2);

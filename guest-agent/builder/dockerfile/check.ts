@@ -32,7 +32,10 @@ export function checkInstruction(instruction: Instruction, escapeMark: string): 
   const { keyword, flags, rest, line } = instruction;
   const known = flagsOf[keyword];
   if (!known) {
-    throw dockerfileError(`unknown instruction: ${keyword}${suggestion(keyword, Object.keys(flagsOf))}`, line);
+    throw dockerfileError(
+      `unknown instruction: ${instruction.text.split(/\s/, 1)[0]}${suggestion(keyword, Object.keys(flagsOf))}`,
+      line,
+    );
   }
   for (const flag of flags) {
     const name = flag.slice(2).split('=', 1)[0] ?? '';
