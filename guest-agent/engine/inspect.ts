@@ -98,7 +98,7 @@ export function stateDocument(state: ContainerState, status: Status): ContainerS
 
 function graphDriver(record: ContainerRecord, { rooms }: EngineContext): ContainerInspect['GraphDriver'] {
   const rootfs = rooms.snapshots.rootfs(record.id);
-  if (rootfs.directory !== undefined) return { Name: 'vfs', Data: null };
+  if (rootfs.directory !== undefined) return { Name: rooms.snapshots.driver === 'btrfs' ? 'btrfs' : 'vfs', Data: null };
   return {
     Name: 'overlay2',
     Data: {

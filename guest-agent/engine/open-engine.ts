@@ -18,7 +18,7 @@ import { VolumeService } from './volume-service.ts';
 
 /** Builds the engine over its rooms, takes over what an earlier one left, and starts what wants to be up. */
 export async function openEngine(rooms: Rooms, options: EngineOptions): Promise<Engine> {
-  if (options.remap && rooms.snapshots.driver === 'vfs') {
+  if (options.remap && rooms.snapshots.driver !== 'overlay2') {
     throw new Error('userns-remap needs overlayfs: a root that is a copy belongs to the users of its image');
   }
   mkdirSync(join(options.execRoot, 'containers'), { recursive: true, mode: 0o711 });

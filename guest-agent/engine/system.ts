@@ -8,6 +8,7 @@ import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../..
 import type { DaemonSettings } from '../config/index.ts';
 import { logDrivers } from '../logs/index.ts';
 import { appArmorEnabled, type Runtime } from '../runtime/index.ts';
+import type { StorageDriver } from '../snapshots/index.ts';
 import { cdiFolders } from './cdi-spec.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
@@ -54,7 +55,7 @@ export class System implements SystemService {
       ContainersStopped: count('created', 'exited', 'dead', 'removing'),
       Images: rooms.images.list().length,
       Driver: rooms.snapshots.driver,
-      DriverStatus: rooms.snapshots.driver === 'vfs' ? [] : overlayStatus(options.root),
+      DriverStatus: driverStatus(rooms.snapshots.driver, options.root),
       Plugins: {
         Volume: ['local'],
         Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
@@ -181,6 +182,11 @@ export class System implements SystemService {
   async auth(body: AuthConfig): Promise<AuthResponse> {
     return this.#context.rooms.registry.login(body);
   }
+}
+
+function driverStatus(driver: StorageDriver, root: string): [string, string][] {
+  if (driver === 'overlay2') return overlayStatus(root);
+  return driver === 'btrfs' ? [['Btrfs', '']] : [];
 }
 
 const overlayStatus = (root: string): [string, string][] => [

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import { release } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
+import { isBtrfs } from '../syscalls/btrfs.ts';
 import { closeFd } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { newWritableOverlay } from '../syscalls/overlay.ts';
@@ -11,6 +12,10 @@ import type { StorageDriver } from './snapshots.ts';
 /** The driver that is asked for, or the best that the kernel allows below `root`. @throws Error in dockerd's words */
 export function chooseDriver(root: string, { driver, log }: { driver: string | undefined; log: Log }): StorageDriver {
   if (driver === 'vfs') return driver;
+  if (driver === 'btrfs') {
+    if (isBtrfs(root)) return driver;
+    throw notSupported(driver, new Error(`${root} is not on btrfs`));
+  }
   const isAuto = driver === undefined || driver === '';
   if (!isAuto && driver !== 'overlay2') throw notSupported(driver);
   const place = `${release()} ${statSync(root).dev}`;
@@ -22,6 +27,7 @@ export function chooseDriver(root: string, { driver, log }: { driver: string | u
     return 'overlay2';
   }
   if (!isAuto) throw notSupported(driver, refusal);
+  if (isBtrfs(root)) return 'btrfs';
   log.warn('The kernel refuses overlayfs here: every container gets a copy of its image, which takes time and room', {
     root,
     error: refusal,

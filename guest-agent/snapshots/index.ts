@@ -1,12 +1,13 @@
 /**
- * The file systems of images and containers, on overlayfs, or on copies where the kernel refuses that (`vfs`: reflinks on
- * XFS and btrfs). Layers are stored once and in one form for both; a container keeps the way in which it was made.
+ * The file systems of images and containers, on overlayfs, or where the kernel refuses that on snapshots (`btrfs`) or copies (`vfs`:
+ * reflinks on XFS and btrfs). Layers are stored once and in one form for both; a container keeps the way in which it was made.
  *
  *     layers/<hex of chainId>/{layer.json,diff}     committed: appeared by one rename, after one syncfs
  *     layers/<hex of chainId>/recipe                how to put the layer's archive together again from `diff`
  *     drafts/…                                       being unpacked; removed at start
  *     containers/<id>/{upper,work,parent}            a writable layer; `parent` is a link to the layer it stands on
  *     containers/<id>/{tree,parent}                  where overlayfs is refused: a copy of all layers, in one
+ *     trees/<hex of chainId>                         on btrfs: all layers in one subvolume, to make snapshots of
  *     init                                           the lowest layer of all: mount points and /.dockerenv
  *     trash/…                                        renamed away, being deleted; deleted at start
  *

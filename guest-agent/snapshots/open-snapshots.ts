@@ -1,22 +1,12 @@
-import {
-  constants,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  symlinkSync,
-} from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { conflict, notFound } from '../../contracts/errors.ts';
 import { type ChainId, hexOf, parseDigest } from '../../contracts/oci/digest.ts';
-import { AT_FDCWD, closeFd, type FileStatus, isDirectory, openAt2, toBytes } from '../syscalls/file.ts';
+import { AT_FDCWD, closeFd, type FileStatus, isDirectory } from '../syscalls/file.ts';
 import { changeMount, cloneTree, newFilesystem } from '../syscalls/mount.ts';
 import { newWritableOverlay } from '../syscalls/overlay.ts';
 import { attachMounts, MOUNT_ATTR_RDONLY } from './attach.ts';
-import { copyStack, targetAt } from './copy-stack.ts';
 import { chooseDriver } from './driver.ts';
 import { ensureInitLayer } from './init-layer.ts';
 import { Layers } from './layers.ts';
@@ -35,11 +25,12 @@ import type {
 import { Trash } from './trash.ts';
 import { fileSizes, treeDiff } from './tree-diff.ts';
 import { toChange, type WholeChange, wholeDiff, writeChanges } from './whole-diff.ts';
+import { inTurns, onFolders, type WholeTrees, wholeTrees } from './whole-trees.ts';
 
 export interface SnapshotsOptions {
   root: string;
   log: Log;
-  /** Absent: overlayfs, or copies where the kernel refuses it. */
+  /** Absent: overlayfs, or snapshots of btrfs or copies where the kernel refuses it. */
   driver?: string;
 }
 
@@ -61,6 +52,7 @@ class LayeredSnapshots implements Snapshots {
   readonly #layers: Layers;
   readonly #scratch: string;
   readonly #trash: Trash;
+  readonly #trees: WholeTrees;
   readonly #parents = new Map<string, ChainId | undefined>();
   /** Containers whose root is a copy. */
   readonly #copies = new Set<string>();
@@ -72,7 +64,8 @@ class LayeredSnapshots implements Snapshots {
     this.#initLayer = initLayer;
     this.#scratch = join(root, 'scratch');
     mkdirSync(this.#scratch, { recursive: true, mode: 0o700 });
-    this.#trash = new Trash(join(root, 'trash'), log);
+    this.#trash = new Trash(join(root, 'trash'), { log, subvolumes: driver === 'btrfs' });
+    this.#trees = wholeTrees(driver, root, this.#trash);
     this.#layers = new Layers(root, this.#trash, log);
     mkdirSync(this.#containers, { recursive: true, mode: 0o700 });
     for (const id of readdirSync(this.#containers)) this.#load(id);
@@ -106,6 +99,7 @@ class LayeredSnapshots implements Snapshots {
 
   async markDamaged(chainId: ChainId): Promise<void> {
     await this.#layers.markDamaged(chainId);
+    this.#trees.forgetAll();
   }
 
   layerSize(chainId: ChainId): number {
@@ -126,6 +120,7 @@ class LayeredSnapshots implements Snapshots {
     const user = [...this.#parents].find(([, parent]) => parent === chainId);
     if (user) throw conflict(`layer ${chainId} is used by container ${user[0]}`);
     this.#layers.remove(chainId);
+    this.#trees.forget(chainId);
   }
 
   async prepare(id: string, parent: ChainId | undefined): Promise<void> {
@@ -137,26 +132,15 @@ class LayeredSnapshots implements Snapshots {
       const draft = join(this.#containers, `.${id}`);
       if (existsSync(draft)) this.#trash.take(draft);
       mkdirSync(draft, { mode: 0o700 });
-      if (this.driver === 'vfs') await this.#copy(parent, join(draft, 'tree'));
-      else makeUpper(draft);
+      const directories = [...this.#layers.stack(parent), this.#initLayer];
+      if (this.driver === 'overlay2') makeUpper(draft);
+      else await this.#trees.make({ top: parent, directories }, join(draft, 'tree'));
       if (parent !== undefined) symlinkSync(`../../layers/${hexOf(parent)}`, join(draft, 'parent'));
       renameSync(draft, folder);
-      if (this.driver === 'vfs') this.#copies.add(id);
+      if (this.driver !== 'overlay2') this.#copies.add(id);
     } catch (error) {
       this.#parents.delete(id);
       throw error;
-    }
-  }
-
-  /** All layers in one tree. */
-  async #copy(parent: ChainId | undefined, tree: string): Promise<void> {
-    mkdirSync(tree, { mode: 0o755 });
-    const folders = [...this.#layers.stack(parent), this.#initLayer, tree].map(openFolder);
-    const target = folders.at(-1) ?? -1;
-    try {
-      for await (const _ of inTurns(copyStack(folders.slice(0, -1), targetAt(target))));
-    } finally {
-      folders.forEach(closeFd);
     }
   }
 
@@ -188,7 +172,7 @@ class LayeredSnapshots implements Snapshots {
     let total = 0;
     if (this.#copies.has(id)) {
       const seen = new Set<string>();
-      await this.#onWhole(id, changes => {
+      await this.#onWhole(id, async changes => {
         for (const { entry } of changes) if (entry) total += sizeOnce(entry.status, seen);
       });
       return total;
@@ -202,7 +186,7 @@ class LayeredSnapshots implements Snapshots {
   async changes(id: string): Promise<Change[]> {
     const found: Change[] = [];
     if (this.#copies.has(id)) {
-      await this.#onWhole(id, changes => {
+      await this.#onWhole(id, async changes => {
         for (const change of changes) found.push(toChange(change));
       });
       return found;
@@ -228,7 +212,7 @@ class LayeredSnapshots implements Snapshots {
   }
 
   /** What a copied root has otherwise than what it was copied from. */
-  #onWhole(id: string, work: (changes: Iterable<WholeChange>) => void | Promise<void>): Promise<void> {
+  #onWhole(id: string, work: (changes: Iterable<WholeChange>) => Promise<void>): Promise<void> {
     const stack = [...this.#layers.stack(this.#parentOf(id)), this.#initLayer];
     return onFolders([this.rootfs(id).upperdir, ...stack], async ([tree = -1, ...lowers]) =>
       work(wholeDiff(tree, lowers)),
@@ -275,29 +259,8 @@ function sizeOnce({ mode, links, identity, size }: FileStatus, seen: Set<string>
   return size;
 }
 
-async function onFolders<T>(paths: readonly string[], work: (folders: number[]) => Promise<T>): Promise<T> {
-  const folders = paths.map(openFolder);
-  try {
-    return await work(folders);
-  } finally {
-    folders.forEach(closeFd);
-  }
-}
-
 function parentIn(folder: string): ChainId | undefined {
   const link = join(folder, 'parent');
   if (!lstatSync(link, { throwIfNoEntry: false })) return undefined;
   return parseDigest(`sha256:${basename(readlinkSync(link))}`) as ChainId;
-}
-
-const openFolder = (path: string): number =>
-  openAt2(AT_FDCWD, toBytes(path), constants.O_RDONLY | constants.O_DIRECTORY, 0);
-
-/** Lets the event loop breathe during a long walk. */
-async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T> {
-  let count = 0;
-  for (const item of items) {
-    yield item;
-    if (++count % 500 === 0) await new Promise(resolve => setImmediate(resolve));
-  }
 }

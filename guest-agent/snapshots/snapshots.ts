@@ -68,8 +68,8 @@ export interface ExtraMount {
   readonly?: boolean;
 }
 
-/** How containers get their roots: `vfs` copies all layers for each. */
-export type StorageDriver = 'overlay2' | 'vfs';
+/** How containers get their roots: `vfs` copies all layers for each, `btrfs` makes a snapshot of such a copy. */
+export type StorageDriver = 'overlay2' | 'btrfs' | 'vfs';
 
 /** What a container has changed, in the form of an upper directory of overlayfs. */
 export interface OpenChanges {

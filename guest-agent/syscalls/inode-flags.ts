@@ -1,10 +1,7 @@
 import { constants } from 'node:fs';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from './file.ts';
-import { declare } from './libc.ts';
+import { ioctl } from './ioctl.ts';
 
-const ioctl = declare<(fd: number, request: number, argument: Buffer) => number>(
-  'int ioctl(int fd, ulong request, void *argument)',
-);
 const FS_IOC_GETFLAGS = 0x80086601;
 const FS_IOC_SETFLAGS = 0x40086602;
 const immutableOrAppendOnly = 0x10 | 0x20;

@@ -18,6 +18,7 @@ const needs: Record<string, string> = {
   ip: 'iproute2',
   nft: 'nftables',
   curl: 'curl',
+  'mkfs.btrfs': 'btrfs-progs',
   python3: 'python3',
   pgrep: 'procps',
   docker: 'docker-cli',

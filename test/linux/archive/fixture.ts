@@ -20,8 +20,8 @@ export const newArchive = (): Archive =>
   });
 
 /** A folder that is removed at the end of the test. */
-export function temporaryFolder(): { path: string; [Symbol.dispose](): void } {
-  const path = mkdtempSync(join(tmpdir(), 'berth-store-'));
+export function temporaryFolder(inside = tmpdir()): { path: string; [Symbol.dispose](): void } {
+  const path = mkdtempSync(join(inside, 'berth-store-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 

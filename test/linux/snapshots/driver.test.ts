@@ -3,19 +3,20 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { mountBtrfs, whyNoBtrfs } from '../../support/btrfs.ts';
 import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
 import { busyboxArchive } from '../../support/images.ts';
 import { canRun } from '../archive/fixture.ts';
 
-/** Runs what a user does on an engine whose containers are copies. */
-async function lifeOn(engine: NativeEngine): Promise<void> {
+/** Runs what a user does on an engine without overlayfs. */
+async function lifeOn(engine: NativeEngine, driver = 'vfs'): Promise<void> {
   const { docker } = engine;
   await docker('load', '-q', '-i', await busyboxArchive());
-  expect(await docker('info', '--format', '{{.Driver}}')).toBe('vfs\n');
+  expect(await docker('info', '--format', '{{.Driver}}')).toBe(`${driver}\n`);
   expect(await docker('run', '--rm', 'busybox', 'sh', '-c', 'echo x > /etc/motd; cat /etc/motd')).toBe('x\n');
   await docker('run', '--name', 'one', 'busybox', 'sh', '-c', 'rm /bin/wget; mkdir /new; echo y > /new/file');
   expect(await docker('diff', 'one')).toBe('C /bin\nD /bin/wget\nA /new\nA /new/file\n');
-  expect(await docker('inspect', '--format', '{{.GraphDriver.Name}}|{{.Driver}}', 'one')).toBe('vfs|vfs\n');
+  expect(await docker('inspect', '--format', '{{.GraphDriver.Name}}|{{.Driver}}', 'one')).toBe(`${driver}|${driver}\n`);
   await docker('commit', 'one', 'changed');
   const look = 'cat /new/file; ls /bin/wget /bin/cat 2>/dev/null';
   expect(await docker('run', '--rm', 'changed', 'sh', '-c', `${look}; true`)).toBe('y\n/bin/cat\n');
@@ -31,6 +32,9 @@ async function lifeOn(engine: NativeEngine): Promise<void> {
   await docker('system', 'prune', '-af');
   expect(await docker('ps', '-aq')).toBe('');
 }
+
+const noBtrfs = whyNoBtrfs();
+if (noBtrfs) console.log(`skipped, btrfs: ${noBtrfs}`);
 
 describe.skipIf(!canRun)('the storage driver', { timeout: 60_000 }, () => {
   it('is vfs where that is asked for', async () => {
@@ -58,6 +62,24 @@ describe.skipIf(!canRun)('the storage driver', { timeout: 60_000 }, () => {
       sh('umount -l root');
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it.skipIf(noBtrfs)('is btrfs where that is asked for: snapshots of one subvolume for each image', async () => {
+    const { path, unmount } = mountBtrfs();
+    try {
+      const engine = await startNativeEngine({ 'storage-driver': 'btrfs' }, { root: join(path, 'root') });
+      try {
+        await lifeOn(engine, 'btrfs');
+      } finally {
+        await engine.stop();
+      }
+    } finally {
+      unmount();
+    }
+  });
+
+  it('is not btrfs on another file system', async () => {
+    await expect(startNativeEngine({ 'storage-driver': 'btrfs' })).rejects.toThrow('driver not supported: btrfs');
   });
 
   it('that nobody knows keeps the engine from starting', async () => {

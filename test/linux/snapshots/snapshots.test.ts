@@ -10,20 +10,28 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainId } from '../../../contracts/oci/digest.ts';
 import { attachMounts, attachStanding } from '../../../guest-agent/snapshots/attach.ts';
-import { openSnapshots, type Snapshots } from '../../../guest-agent/snapshots/index.ts';
+import { openSnapshots, type Snapshots, type StorageDriver } from '../../../guest-agent/snapshots/index.ts';
 import { writableOptions } from '../../../guest-agent/snapshots/overlay.ts';
 import { cloneTree, newFilesystem } from '../../../guest-agent/syscalls/mount.ts';
 import { getXattrAt, setXattrAt } from '../../../guest-agent/syscalls/xattr.ts';
+import { mountBtrfs, whyNoBtrfs } from '../../support/btrfs.ts';
 import { canRun, descriptorCount, quiet, temporaryFolder } from '../archive/fixture.ts';
 
 const chain = (digit: string): ChainId => `sha256:${digit.repeat(64)}` as ChainId;
 const base = chain('a');
 const top = chain('b');
 
-describe.skipIf(!canRun).each(['overlay2', 'vfs'] as const)('snapshots on %s', driver => {
+const noBtrfs = whyNoBtrfs();
+if (noBtrfs) console.log(`skipped, snapshots on btrfs: ${noBtrfs}`);
+const btrfs = noBtrfs ? undefined : mountBtrfs();
+afterAll(() => btrfs?.unmount());
+
+const drivers: StorageDriver[] = ['overlay2', ...(btrfs ? (['btrfs'] as const) : []), 'vfs'];
+
+describe.skipIf(!canRun).each(drivers)('snapshots on %s', driver => {
   let folder: ReturnType<typeof temporaryFolder>;
   let snapshots: Snapshots;
   const at = (path: string): string => join(folder.path, path);
@@ -32,7 +40,7 @@ describe.skipIf(!canRun).each(['overlay2', 'vfs'] as const)('snapshots on %s', d
   const sh = (script: string): string => execFileSync('sh', ['-ec', script]).toString();
 
   beforeEach(async () => {
-    folder = temporaryFolder();
+    folder = temporaryFolder(driver === 'btrfs' ? btrfs?.path : undefined);
     snapshots = await reopen();
     const draft = await snapshots.prepareLayer(base, undefined);
     sh(
