@@ -46,7 +46,8 @@ export function logDriverSuite(type: string, way: string, start: () => Promise<R
     await receiver.close();
   });
 
-  it.skipIf(!connected)(`${type} over ${way} cannot start when nobody is there, unless it may be late`, async () => {
+  if (!connected) return; // such a driver never hears that nobody is there
+  it(`${type} over ${way} cannot start when nobody is there, unless it may be late`, async () => {
     const receiver = await start();
     await receiver.close();
     await expect(open(type, receiver.options)).rejects.toThrow(

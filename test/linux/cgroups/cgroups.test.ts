@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type Cgroup, openCgroups } from '../../../guest-agent/cgroups/index.ts';
+import { skipping } from '../../support/skip.ts';
 
 const usable = process.platform === 'linux' && process.getuid?.() === 0;
 if (!usable) console.log('skipped: control groups need Linux and root');
@@ -10,6 +11,9 @@ if (!usable) console.log('skipped: control groups need Linux and root');
 const MiB = 1 << 20;
 const parent = `/berth-test-${process.pid}`;
 const unified = '/sys/fs/cgroup/unified';
+const noUnified = skipping(
+  existsSync(join(unified, 'cgroup.procs')) ? undefined : 'the unified hierarchy is not mounted beside the others',
+);
 const children: ChildProcess[] = [];
 
 /** A shell that joins first and then does what it is told. */
@@ -126,7 +130,7 @@ describe.skipIf(!usable)('control groups of this kernel', () => {
   });
 });
 
-describe.skipIf(!usable || !existsSync(join(unified, 'cgroup.procs')))('the unified hierarchy', () => {
+describe.skipIf(!usable || noUnified)('the unified hierarchy', () => {
   it('judges devices by program, freezes, kills and removes with what is below', async () => {
     const cgroups = openCgroups({ root: unified });
     const { cgroup } = cgroups.create(`${parent}/v2`, {

@@ -9,7 +9,6 @@ import { whyNot } from '../runtime/harness.ts';
 import { Bundles } from './bundle.ts';
 
 const reason = whyNot();
-if (reason) console.log(`skipped: ${reason}`);
 
 describe.skipIf(reason)('berth-runtime', { timeout: 120_000 }, () => {
   let bundles: Bundles;

@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseCgroupLayout } from '../../../guest-agent/runtime/cgroup-layout.ts';
+import { skipping } from '../../support/skip.ts';
 import { spec, Workshop, whyNot } from './harness.ts';
 
 const layout = process.platform === 'linux' ? parseCgroupLayout(readFileSync('/proc/self/cgroup', 'utf8')) : undefined;
 const unified = ['/sys/fs/cgroup/unified', '/sys/fs/cgroup'].find(path => existsSync(`${path}/cgroup.procs`));
-const reason = whyNot() ?? (layout?.version === 1 ? undefined : 'needs cgroup v1');
+const reason = whyNot() ?? skipping(layout?.version === 1 ? undefined : 'needs cgroup v1');
+const noUnified = skipping(unified ? undefined : 'there is no unified hierarchy here');
 const name = `runtime-test-${process.pid}`;
 const rounds = Number(process.env.MEMORY_ROUNDS ?? 50);
 
@@ -55,7 +57,7 @@ describe.skipIf(reason)('a container in its cgroups', () => {
     writeFileSync(`/sys/fs/cgroup/memory/${name}/memory.limit_in_bytes`, '-1');
   });
 
-  it.skipIf(!unified)('is born into a cgroup of the unified hierarchy', async () => {
+  it.skipIf(noUnified)('is born into a cgroup of the unified hierarchy', async () => {
     const directory = `${unified}/${name}`;
     mkdirSync(directory);
     try {

@@ -28,11 +28,14 @@ import {
   type Runtime,
 } from '../../../guest-agent/runtime/index.ts';
 import { buildPrograms } from '../../../scripts/build.ts';
+import { skipping } from '../../support/skip.ts';
 
 const busybox = '/bin/busybox';
 
-/** Why these tests cannot run here, or undefined. */
-export function whyNot(): string | undefined {
+/** Why these tests cannot run here, which is printed, or undefined. */
+export const whyNot = (): string | undefined => skipping(findReason());
+
+function findReason(): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux';
   if (process.getuid?.() !== 0) return 'needs root';
   if (!existsSync(busybox)) return `needs a static ${busybox}`;

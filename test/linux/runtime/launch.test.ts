@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultCapabilities, spec, Workshop, whyNot } from './harness.ts';
 
 const reason = whyNot();
-if (reason) console.log(`skipped: ${reason}`);
 
 describe.skipIf(reason)('a launched container', () => {
   let shop: Workshop;

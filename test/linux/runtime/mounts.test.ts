@@ -6,7 +6,6 @@ import type { RuntimeMount } from '../../../contracts/oci/runtime-spec.ts';
 import { defaultCapabilities, spec, Workshop, whyNot } from './harness.ts';
 
 const reason = whyNot();
-if (reason) console.log(`skipped: ${reason}`);
 
 describe.skipIf(reason)('mounts of the host in a container', () => {
   let workshop: Workshop;
