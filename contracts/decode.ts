@@ -1,4 +1,4 @@
-import { internal, invalidArgument } from './errors.ts';
+import { type EngineError, internal, invalidArgument } from './errors.ts';
 
 /**
  * Tolerant decoders for what Docker clients send: null means absent, keys are compared without regard to case
@@ -147,14 +147,19 @@ export const archivePath: QueryDecoder<string> = (given, name) => {
   return given;
 };
 
+/** What Go takes for a size: 32 bits. */
+const mostOfWord = 2 ** 32 - 1;
+
 /** The `height` or the `width` of a terminal; it must be there. @throws invalid-argument in Docker's words */
 export const sizeInteger =
   (what: string): QueryDecoder<number> =>
   (given = '') => {
-    if (!/^\d+$/.test(given)) {
-      throw invalidArgument(`invalid resize ${what} ${JSON.stringify(given)}: invalid syntax`);
-    }
-    return Number(given);
+    const fails = (why: string): EngineError =>
+      invalidArgument(`invalid resize ${what} ${JSON.stringify(given)}: ${why}`);
+    if (!/^[+-]?\d+$/.test(given)) throw fails('invalid syntax');
+    const value = Number(given);
+    if (value < 0 || value > mostOfWord) throw fails('value out of range');
+    return value;
   };
 
 /** A parameter that may be given several times. */
@@ -188,14 +193,36 @@ export const optionalInteger: QueryDecoder<number | undefined> = given => {
   return Number(given);
 };
 
-/** Seconds since 1970 with a fraction, as clients send `since` and `until`; RFC 3339 is taken as well. 0 is absent. */
+/** As far as a Date reaches, in milliseconds from 1970. */
+const farthestMs = 8.64e15;
+
+/**
+ * Seconds since 1970, perhaps with a point and nanoseconds, as clients send `since` and `until` whatever they were told;
+ * absent, empty or 0 is undefined. What is none is a 500 with Go's words in dockerd. @throws internal
+ */
 export const timestamp: QueryDecoder<Date | undefined> = given => {
-  if (given === undefined || given === '' || given === '0') return undefined;
-  const date = /^-?\d+(\.\d*)?$/.test(given) ? new Date(Number(given) * 1000) : new Date(given);
-  if (Number.isNaN(date.getTime()))
-    throw internal(`strconv.ParseInt: parsing ${JSON.stringify(given)}: invalid syntax`);
-  return date;
+  if (given === undefined || given === '') return undefined;
+  const [seconds = '', fraction] = splitOnce(given, '.');
+  const whole = parseInt64(seconds);
+  const nanoseconds = fraction === undefined ? 0 : parseInt64(fraction) * 10 ** (9 - fraction.length);
+  if (whole === 0 && nanoseconds === 0) return undefined;
+  const ms = whole * 1000 + nanoseconds / 1e6;
+  return new Date(Math.min(Math.max(ms, -farthestMs), farthestMs));
 };
+
+function splitOnce(text: string, mark: string): [string, string?] {
+  const at = text.indexOf(mark);
+  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Go's strconv.ParseInt(text, 10, 64). @throws internal in its words */
+function parseInt64(text: string): number {
+  const fails = (why: string): EngineError => internal(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${why}`);
+  if (!/^[+-]?\d+$/.test(text)) throw fails('invalid syntax');
+  const value = BigInt(text.replace('+', ''));
+  if (value !== BigInt.asIntN(64, value)) throw fails('value out of range');
+  return Number(value);
+}
 
 /** What `--filter` collects: a name and the values that may match. */
 export type Filters = Record<string, string[]>;

@@ -5,7 +5,7 @@ import { inquire } from '../test/docker-api/ask.ts';
 import { badInput, startHostileRegistry, wordsFor } from '../test/docker-api/bad-input.ts';
 import { buildCases } from '../test/docker-api/builds/cases.ts';
 import { buildxConfig, playBuild } from '../test/docker-api/builds/play-build.ts';
-import { inquiries } from '../test/docker-api/inquiries.ts';
+import { inquiries } from '../test/docker-api/inquiries/index.ts';
 import { registryScenario, setUpRegistries } from '../test/docker-api/registry-scenario.ts';
 import { play } from '../test/docker-api/replay.ts';
 import { scenarios } from '../test/docker-api/scenarios.ts';

@@ -92,7 +92,10 @@ export const containerResize = route('POST', '/containers/{ref}/resize', {
   answer: nothing(200),
 });
 
-export const containerStart = route('POST', '/containers/{ref}/start', { answer: nothing() });
+export const containerStart = route('POST', '/containers/{ref}/start', {
+  query: { checkpoint: optionalText },
+  answer: nothing(),
+});
 
 const stopQuery = { t: optionalInteger, signal: optionalText };
 export const containerStop = route('POST', '/containers/{ref}/stop', { query: stopQuery, answer: nothing() });

@@ -100,6 +100,8 @@ export interface NetworkInspect {
   Containers: Record<string, NetworkContainer>;
   Options: Record<string, string>;
   Labels: Labels;
+  /** Of one network alone, since API 1.52. */
+  Status?: { IPAM: { Subnets?: Record<string, { IPsInUse: number; DynamicIPsAvailable: number }> } };
 }
 
 export interface NetworkPruneReport {

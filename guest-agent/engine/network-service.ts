@@ -8,7 +8,7 @@ import type {
   NetworkPruneReport,
 } from '../../contracts/docker/networks.ts';
 import { forbidden, internal, invalidArgument } from '../../contracts/errors.ts';
-import type { NetworkRecord } from '../networks/index.ts';
+import { addressUse, type NetworkRecord } from '../networks/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, NetworksService } from './engine.ts';
 import { assertFilters, keepsLabels, matchesExactly, matchesLabels, untilFilter, wanted } from './filters.ts';
@@ -47,7 +47,7 @@ export class NetworkService implements NetworksService {
       };
       return [id, document] as const;
     });
-    return toDocument(network, Object.fromEntries(containers));
+    return { ...toDocument(network, Object.fromEntries(containers)), Status: statusOf(network, containers) };
   }
 
   async create(body: NetworkCreateBody): Promise<NetworkCreateResponse> {
@@ -179,6 +179,19 @@ function toDocument(network: NetworkRecord, containers: Record<string, NetworkCo
     Options: network.options,
     Labels: network.labels,
   };
+}
+
+function statusOf(
+  { ipam }: NetworkRecord,
+  containers: readonly (readonly [string, NetworkContainer])[],
+): NetworkInspect['Status'] {
+  if (ipam.config.length === 0) return { IPAM: {} };
+  const addresses = containers.flatMap(([, { IPv4Address, IPv6Address }]) => [IPv4Address, IPv6Address]);
+  const subnets = ipam.config.map(subnet => {
+    const { inUse, available } = addressUse(subnet, addresses.filter(Boolean));
+    return [subnet.subnet, { IPsInUse: inUse, DynamicIPsAvailable: available }] as const;
+  });
+  return { IPAM: { Subnets: Object.fromEntries(subnets) } };
 }
 
 /** What nobody asked for is not shown. */

@@ -106,20 +106,19 @@ export const useContainers = defineStore('containers', () => {
   async function recreate(old: ContainerInspect, name: string, body: ContainerCreateBody): Promise<string> {
     const { Id: oldId, Name, State } = old;
     const oldName = Name.slice(1);
-    const step = (route: typeof routes.containerStop | typeof routes.containerStart, ref: string): Promise<unknown> =>
-      engine.json(route, { path: { ref } });
+    const start = (ref: string): Promise<unknown> => engine.json(routes.containerStart, { path: { ref } });
     const rename = (ref: string, to: string): Promise<unknown> =>
       engine.json(routes.containerRename, { path: { ref }, query: { name: to } });
     const { Id } = await engine.json(routes.containerCreate, { query: { name: `${oldName}.new` }, body });
     try {
-      if (State.Running) await step(routes.containerStop, oldId);
-      if (State.Running) await step(routes.containerStart, Id);
+      if (State.Running) await engine.json(routes.containerStop, { path: { ref: oldId } });
+      if (State.Running) await start(Id);
       if (name === oldName) await rename(oldId, `${oldName}.old`).catch(() => undefined); // one that removed itself is gone
       await rename(Id, name);
     } catch (error) {
       await engine.json(routes.containerRemove, { path: { ref: Id }, query: { force: true } });
       await rename(oldId, oldName).catch(() => undefined);
-      if (State.Running) await step(routes.containerStart, oldId);
+      if (State.Running) await start(oldId);
       throw error;
     }
     // its volumes are the new one's now

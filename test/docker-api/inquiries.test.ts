@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { engineForTests } from '../support/engine-for-tests.ts';
 import { busyboxArchive } from '../support/images.ts';
 import { inquire, type Reply, repliesText } from './ask.ts';
-import { inquiries } from './inquiries.ts';
+import { inquiries } from './inquiries/index.ts';
 
 const recordings = JSON.parse(readFileSync(join(import.meta.dirname, '../recordings/inquiries.json'), 'utf8')) as {
   inquiries: Record<string, Reply[]>;

@@ -85,7 +85,10 @@ export const containerRoutes = [
 
   serve(routes.containerResize, ({ path, query }, engine) => containerOf(engine, path).resize(query.h, query.w)),
 
-  serve(routes.containerStart, ({ path }, engine) => containerOf(engine, path).start()),
+  serve(routes.containerStart, ({ path, query }, engine) => {
+    if (query.checkpoint) throw invalidArgument('checkpoint is only supported in experimental mode');
+    return containerOf(engine, path).start();
+  }),
   serve(routes.containerStop, ({ path, query }, engine) => containerOf(engine, path).stop(stopOptions(query))),
   serve(routes.containerRestart, ({ path, query }, engine) => containerOf(engine, path).restart(stopOptions(query))),
   serve(routes.containerKill, ({ path, query }, engine) => {

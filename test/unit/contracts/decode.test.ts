@@ -83,9 +83,11 @@ describe('query parameters', () => {
     expect(() => optionalInteger('ten', 't', [])).toThrow('strconv.Atoi: parsing "ten": invalid syntax');
   });
 
-  it('reads moments in seconds and in RFC 3339', () => {
+  it('reads moments in seconds, and not in RFC 3339', () => {
     expect(timestamp('1700000000.500000000', 'since', [])).toEqual(new Date(1_700_000_000_500));
-    expect(timestamp('2024-01-02T03:04:05Z', 'since', [])).toEqual(new Date('2024-01-02T03:04:05Z'));
+    expect(timestamp('1700000000.000000005', 'since', [])).toEqual(new Date(1_700_000_000_000));
+    expect(timestamp('9223372036854775807', 'since', [])).toEqual(new Date(8.64e15));
+    expect(() => timestamp('2024-01-02T03:04:05Z', 'since', [])).toThrow('invalid syntax');
     expect(timestamp('0', 'since', [])).toBeUndefined();
     expect(() => timestamp('soon', 'since', [])).toThrow('strconv.ParseInt: parsing "soon": invalid syntax');
   });

@@ -1,11 +1,5 @@
-import type { Ask, Inquiry } from './ask.ts';
-
-const ask = (line: string, body?: unknown, more: Omit<Ask, 'ask' | 'body'> = {}): Ask => ({
-  ask: line,
-  ...(body === undefined ? {} : { body }),
-  ...more,
-});
-const filters = (value: unknown): string => `filters=${encodeURIComponent(JSON.stringify(value))}`;
+import type { Ask, Inquiry } from '../ask.ts';
+import { ask, filters } from './make.ts';
 
 /** Whatever is not the same twice in an event: sizes, durations, and its time. */
 const hide = [/(?<="(reclaimed|execDuration)":")\d+/g];
