@@ -42,6 +42,36 @@ const within =
     return given;
   };
 
+/** A text of `pattern`, of at most so many characters. */
+const matching =
+  (pattern: RegExp, what: string, most: number): Decoder<string> =>
+  (value, at) => {
+    const given = text(value, at);
+    if (given.length > most || !pattern.test(given)) throw invalidArgument(`${at} is not ${what}`);
+    return given;
+  };
+
+/** One of `words`. */
+const oneOf =
+  <const Words extends readonly string[]>(words: Words): Decoder<Words[number]> =>
+  (value, at) => {
+    const found = words.find(word => word === value);
+    if (found === undefined) throw invalidArgument(`${at} must be one of ${words.join(', ')}`);
+    return found;
+  };
+
+/** An absolute path, of Windows or of the others, that ends as a compose file does. */
+const composePath = matching(
+  /^(?:\/|[A-Za-z]:[\\/])[^\0\n]*\.ya?ml$/i,
+  'the path of a compose file (.yaml, .yml)',
+  4096,
+);
+const folderPath = matching(/^(?:(?:\/|[A-Za-z]:[\\/])[^\0\n]*)?$/, 'the path of a folder', 4096);
+const projectName = matching(/^[a-z0-9][a-z0-9_-]*$/, 'the name of a compose project', 128);
+/** No larger text is taken for a compose file, in characters. */
+const mostComposeText = 1 << 20;
+const composeText = matching(/^/, 'a text of at most 1 MiB', mostComposeText);
+
 const none = exactly({});
 const size = { rows: within(1, 1000), columns: within(1, 1000) };
 
@@ -52,6 +82,9 @@ export interface BridgeReplies {
   hostLog: { text: string };
   settings: SettingsView;
   changeSettings: SettingsView;
+  composeFile: { text: string };
+  saveComposeFile: Record<never, never>;
+  checkCompose: ComposeCheck;
 }
 
 /** Requests of the calls. */
@@ -67,10 +100,18 @@ export const bridgeCalls = {
     memoryMiB: orNull(within(512, 1_048_576)),
     diskGiB: orNull(within(4, 16_384)),
   }),
+  composeFile: exactly({ path: composePath }),
+  saveComposeFile: exactly({ path: composePath, text: composeText }),
+  /** Whether `docker compose` takes it, and what it calls the project. */
+  checkCompose: exactly({ path: composePath, text: composeText }),
 } satisfies { [Name in keyof BridgeReplies]: Decoder<unknown> };
 
 export type BridgeCall = keyof BridgeReplies;
 export type CallRequest<Name extends BridgeCall> = Decoded<(typeof bridgeCalls)[Name]>;
+
+/** What of `docker compose` may be asked; `remove` is `down` with the project's volumes. */
+export const composeActions = ['up', 'pull', 'build', 'start', 'stop', 'restart', 'down', 'remove'] as const;
+export type ComposeAction = (typeof composeActions)[number];
 
 /** Requests that open streams. */
 export const bridgeStreams = {
@@ -80,6 +121,13 @@ export const bridgeStreams = {
   terminal: exactly({ container: text, command: list(text), user: optional(text), ...size }),
   /** A {@link StatsReading} a second while the container runs. */
   stats: exactly({ container: text }),
+  /** `docker compose` on the host: what it says as bytes; it ends with an error when the command fails. */
+  compose: exactly({
+    action: oneOf(composeActions),
+    project: projectName,
+    files: list(composePath),
+    folder: folderPath,
+  }),
   /** {@link MachineView}: now, and whenever it changes. */
   machine: none,
 };
@@ -89,6 +137,13 @@ export type StreamRequest<Name extends BridgeStream> = Decoded<(typeof bridgeStr
 
 /** What a terminal takes beside bytes. */
 export const terminalInput = exactly(size);
+
+/** `problem` is empty when all is well. */
+export interface ComposeCheck {
+  project: string;
+  services: string[];
+  problem: string;
+}
 
 export interface EngineHead {
   status: number;

@@ -1,6 +1,7 @@
 import {
   Boxes,
   CircleHelp,
+  Combine,
   Container,
   Gauge,
   Hammer,
@@ -26,6 +27,7 @@ import { tasksPanel } from './views/tasks.tsx';
 const places = [
   { path: '/overview', name: 'overview', icon: Gauge },
   { path: '/containers', name: 'containers', icon: Container },
+  { path: '/compose', name: 'compose', icon: Combine },
   { path: '/images', name: 'images', icon: Layers },
   { path: '/volumes', name: 'volumes', icon: HardDrive },
   { path: '/networks', name: 'networks', icon: Network },

@@ -7,6 +7,7 @@ const routes: RouteRecordRaw[] = [
     path: '/containers/:id?/:tab?',
     component: async () => (await import('./views/containers/list.tsx')).ContainerList,
   },
+  { path: '/compose/:id?/:tab?', component: async () => (await import('./views/compose/list.tsx')).ComposeList },
   { path: '/images/:id?', component: async () => (await import('./views/images/list.tsx')).ImageList },
   { path: '/volumes/:id?/:tab?', component: async () => (await import('./views/volumes/list.tsx')).VolumeList },
   { path: '/networks/:id?', component: async () => (await import('./views/networks/list.tsx')).NetworkList },

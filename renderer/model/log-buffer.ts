@@ -5,7 +5,7 @@ interface Segment {
   bytes: Uint8Array;
   /** Where each line ends in `bytes`. */
   ends: Uint32Array;
-  /** 1: standard output, 2: standard error. */
+  /** See {@link sourceOf}. */
   sources: Uint8Array;
   used: number;
   lines: number;
@@ -15,13 +15,32 @@ export interface LogLine {
   text: string;
   /** RFC 3339, where the engine put one before the line. */
   time: string;
-  source: number;
+  /** 1: standard output, 2: standard error. */
+  stream: number;
+  /** Which of several logs it is of. */
+  log: number;
 }
+
+/** Lines that are drawn and searched. */
+export interface LogLines {
+  /** Lines that are there. Index 0 is the oldest of them. */
+  readonly length: number;
+  /** Lines that were there before index 0. */
+  readonly dropped: number;
+  /** @throws RangeError when there is none at `index` */
+  line(index: number): LogLine;
+}
+
+/** Logs that can be shown together. */
+export const mostLogs = 64;
+
+/** What a line is told to come from: one of {@link mostLogs} logs, and of it a stream. */
+export const sourceOf = (log: number, stream: number): number => (log % mostLogs) * 4 + (stream & 3);
 
 const decoder = new TextDecoder();
 
 /** The newest lines of a log as bytes: a million lines cost what their text costs, and the garbage collector nothing. */
-export class LogBuffer {
+export class LogBuffer implements LogLines {
   readonly #mostLines: number;
   #segments: Segment[] = [];
   #dropped = 0;
@@ -31,17 +50,15 @@ export class LogBuffer {
     this.#mostLines = mostLines;
   }
 
-  /** Lines that are there. Index 0 is the oldest of them. */
   get length(): number {
     return this.#length;
   }
 
-  /** Lines that were there before index 0. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Takes a line without its line feed. */
+  /** Takes a line without its line feed; `source` as {@link sourceOf} makes it. */
   push(line: Uint8Array, source: number): void {
     let segment = this.#segments.at(-1);
     if (!segment || segment.lines === segmentLines) {
@@ -64,7 +81,6 @@ export class LogBuffer {
     this.#length -= lines;
   }
 
-  /** The line at `index`. @throws RangeError when there is none */
   line(index: number): LogLine {
     const segment = this.#segments[Math.floor(index / segmentLines)];
     const at = index % segmentLines;
@@ -100,5 +116,10 @@ const stamp = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) ?/
 function splitTime(whole: string, source: number): LogLine {
   const found = stamp.exec(whole);
   const text = found ? whole.slice(found[0].length) : whole;
-  return { text: text.endsWith('\r') ? text.slice(0, -1) : text, time: found?.[1] ?? '', source };
+  return {
+    text: text.endsWith('\r') ? text.slice(0, -1) : text,
+    time: found?.[1] ?? '',
+    stream: source & 3,
+    log: source >> 2,
+  };
 }

@@ -4,6 +4,7 @@ export { type Question, useAsking } from './asking.ts';
 export { useBuilds } from './builds.ts';
 export { bridge, engine } from './clients.ts';
 export { useClock } from './clock.ts';
+export { type ComposeProject, useCompose } from './compose.ts';
 export { useConnection } from './connection.ts';
 export { type ContainerAction, useContainers } from './containers.ts';
 export { runIn } from './exec.ts';

@@ -5,7 +5,13 @@ import type { Command } from 'commander';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { CallRequest, MachineView, SettingsView } from '../../contracts/bridge.ts';
 import { invalidArgument, unavailable } from '../../contracts/errors.ts';
-import { type BridgeServers, engineStreams, type ServedStream, serveDashboard } from '../dashboard/index.ts';
+import {
+  type BridgeServers,
+  engineStreams,
+  openComposer,
+  type ServedStream,
+  serveDashboard,
+} from '../dashboard/index.ts';
 import { defaultSettings, readSettings } from '../settings/index.ts';
 import { doctor } from './doctor.ts';
 import { readStatus, type Status } from './status.ts';
@@ -62,13 +68,17 @@ function lastChange(project: string): number {
 /** Who answers the window: this home, and the engine at `socket`. */
 export function bridgeServers(around: Surroundings, socket: string): BridgeServers {
   const { home } = around;
+  const compose = openComposer({ ...around.env, DOCKER_HOST: dockerHostOf(around, socket) });
   return {
     calls: {
+      composeFile: ({ path }) => compose.read(path),
+      saveComposeFile: ({ path, text }) => compose.save(path, text),
+      checkCompose: ({ path, text }) => compose.check(path, text),
       about: () => ({
         version: (JSON.parse(readFileSync(join(around.project, 'package.json'), 'utf8')) as { version: string })
           .version,
         home: home.folder,
-        dockerHost: socket === home.dockerSocket ? home.dockerHost : `unix://${socket}`,
+        dockerHost: dockerHostOf(around, socket),
         platform: `${process.platform} ${process.arch}`,
       }),
       doctor: () => doctor(around),
@@ -78,9 +88,16 @@ export function bridgeServers(around: Surroundings, socket: string): BridgeServe
       settings: () => settingsView(around),
       changeSettings: change => changeSettings(around, change),
     },
-    streams: { ...engineStreams(socket), machine: (_request, stream) => streamMachine(around, socket, stream) },
+    streams: {
+      ...engineStreams(socket),
+      compose: (request, stream) => compose.run(request, stream),
+      machine: (_request, stream) => streamMachine(around, socket, stream),
+    },
   };
 }
+
+const dockerHostOf = ({ home }: Surroundings, socket: string): string =>
+  socket === home.dockerSocket ? home.dockerHost : `unix://${socket}`;
 
 function settingsView({ home }: Surroundings): SettingsView {
   const pick = ({ cpus, memoryMiB, diskGiB }: SettingsView['values']): SettingsView['values'] => ({

@@ -5,6 +5,7 @@
 export { contentSecurityPolicy } from './assets.ts';
 export { type BridgeServers, type CallServers, type StreamServers, serveBridge } from './bridge.ts';
 export type { Channel } from './channel.ts';
+export { type Composer, openComposer } from './compose.ts';
 export { engineStreams } from './engine-streams.ts';
 export { type Dashboard, serveDashboard } from './server.ts';
 export type { ServedStream } from './stream.ts';

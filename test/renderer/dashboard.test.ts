@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -7,6 +7,7 @@ import { findChromium, launchBrowser, startDashboard, type TestDashboard } from 
 import { type NativeEngine, startNativeEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { busyboxArchive } from '../support/images.ts';
+import { fetchPeer } from '../support/peer.ts';
 import { type Registry, startRegistry } from '../support/registry.ts';
 import { accessProblems } from './axe.ts';
 
@@ -28,7 +29,13 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await registry.push(await busyboxArchive(), 'library/busybox:latest');
     await mkdir(pictures, { recursive: true });
     engine = await startNativeEngine({ 'registry-mirrors': [`http://${registry.host}`] });
-    dashboard = await startDashboard(home, engine.socket);
+    const plugins = join(home, 'cli-plugins');
+    await mkdir(plugins);
+    await symlink(
+      join(await fetchPeer(), 'usr/libexec/docker/cli-plugins/docker-compose'),
+      join(plugins, 'docker-compose'),
+    );
+    dashboard = await startDashboard(home, engine.socket, { env: { DOCKER_CONFIG: home } });
     browser = await launchBrowser(chromium ?? '');
     page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
     page.setDefaultTimeout(15_000);
@@ -311,9 +318,75 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await row('shop_net').waitFor({ state: 'detached' });
   });
 
+  test('a build is followed step by step, and what it left is pruned', async () => {
+    const context = await mkdtemp(join(home, 'context-'));
+    await writeFile(
+      join(context, 'Dockerfile'),
+      'FROM busybox\nRUN echo from the builder\nRUN echo compiling && false\n',
+    );
+    await visit('Builds');
+    await see('No builds yet');
+    await page.getByLabel('Build a folder').and(page.locator('input')).first().setInputFiles(context);
+    await page.getByRole('dialog').getByRole('button', { name: 'Build a folder' }).click();
+    await row('Dockerfile').getByText('Failed').waitFor();
+    await row('Dockerfile').click();
+    await see('did not complete successfully: exit code: 1');
+    await page.getByText('[2/3] RUN echo from the builder').click();
+    await see('from the builder');
+    await picture('build-failed');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.getByRole('tab', { name: 'Dockerfile' }).click();
+    await page.getByRole('textbox', { name: 'Dockerfile' }).waitFor();
+    await writeFile(join(context, 'Dockerfile'), 'FROM busybox\nRUN echo from the builder\nRUN touch /done\n');
+    await engine.docker('build', '-q', '-t', 'built:1', context);
+    await row('built:1').click();
+    await see('Done, 4 of 4 steps, 2 from the cache');
+    await page.getByRole('button', { name: 'Build cache' }).click();
+    await see('RUN touch /done');
+    await picture('build-cache');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Empty the cache' }).click();
+    await page.getByLabel('Also what images have').check();
+    await page.keyboard.press('Enter');
+    await see('The build cache is empty');
+    await engine.docker('rmi', 'built:1');
+  });
+
+  test('a compose project is opened, edited with checks, brought up, read and taken down', async () => {
+    const file = join(home, 'compose.yaml');
+    const service = (name: string) =>
+      `  ${name}:\n    image: busybox\n    stop_signal: KILL\n    command: sh -c 'echo ${name} is here; sleep 600'\n`;
+    await writeFile(file, `name: harbour\nservices:\n${service('quay')}`);
+    await visit('Compose');
+    await page.getByRole('button', { name: 'Open a file' }).first().click();
+    await page.getByLabel('Path').fill(file);
+    await page.keyboard.press('Enter');
+    await see('Valid: 1 service');
+    const editor = page.getByRole('textbox', { name: file });
+    await editor.fill('services: [');
+    await see(/yaml/i);
+    await picture('compose-invalid');
+    expect(await accessProblems(page)).toEqual([]);
+    await editor.fill(`name: harbour\nservices:\n${service('quay')}${service('crane')}`);
+    await see('Valid: 2 services');
+    await page.getByRole('button', { name: 'Save and up' }).click();
+    await row('harbour').getByText('2 of 2 run').waitFor({ timeout: 40_000 });
+    await page.getByRole('tab', { name: 'Logs' }).click();
+    await page.getByRole('log').getByText('crane is here').waitFor();
+    await page.getByRole('log').getByText('quay is here').waitFor();
+    await picture('compose-logs');
+    expect(await accessProblems(page)).toEqual([]);
+    await row('harbour').click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Down' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Down' }).click();
+    await row('harbour').getByText('Not there').waitFor({ timeout: 40_000 });
+    await page.getByRole('tab', { name: 'Output' }).click();
+    await see(/Container harbour-crane-1\s+Removed/);
+  });
+
   test.each(['light', 'dark'] as const)('every view is accessible: %s', async theme => {
     await page.emulateMedia({ colorScheme: theme });
-    const places = ['Overview', 'Containers', 'Images', 'Volumes', 'Networks', 'Settings'];
+    const places = ['Overview', 'Containers', 'Compose', 'Images', 'Volumes', 'Networks', 'Builds', 'Settings'];
     for (const place of places) {
       await visit(place);
       await page.getByRole('heading', { name: place, level: 1 }).waitFor();

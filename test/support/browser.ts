@@ -32,11 +32,15 @@ export interface TestDashboard {
 }
 
 /** Starts `berth dashboard` on an engine's socket. */
-export async function startDashboard(home: string, socket: string, port = 0): Promise<TestDashboard> {
+export async function startDashboard(
+  home: string,
+  socket: string,
+  { port = 0, env = {} }: { port?: number; env?: NodeJS.ProcessEnv } = {},
+): Promise<TestDashboard> {
   const child: ChildProcess = spawn(
     join(project, 'bin/berth'),
     ['dashboard', '--socket', socket, '--port', String(port)],
-    { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, BERTH_HOME: home } },
+    { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env, BERTH_HOME: home } },
   );
   if (!child.stdout) throw new Error('no output');
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();

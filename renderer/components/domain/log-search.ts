@@ -1,31 +1,48 @@
-import { type LogBuffer, plainText } from '../../model/index.ts';
+import type { LogLine, LogLines } from '../../model/index.ts';
 
 /** Milliseconds of searching at a time: scrolling goes on meanwhile. */
 const sliceMs = 6;
 
-/** Finds the lines that match, a slice at a time, those that come later as well. Numbers count from the log's first line. */
-export class LogSearch {
-  readonly #buffer: LogBuffer;
-  readonly #pattern: RegExp;
+/**
+ * Finds the lines that match, a slice at a time, those that come later as well. Numbers count from the log's first line.
+ * What it has found are lines as well: a log of nothing but matches.
+ */
+export class LogSearch implements LogLines {
+  readonly #buffer: LogLines;
+  readonly #matches: (line: LogLine) => boolean;
   readonly #found: number[] = [];
   #next: number;
+  #gone = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   onProgress: () => void = () => undefined;
 
-  constructor(buffer: LogBuffer, pattern: RegExp) {
+  constructor(buffer: LogLines, matches: (line: LogLine) => boolean) {
     this.#buffer = buffer;
-    // not global: such a pattern would remember where it was
-    this.#pattern = new RegExp(pattern.source, pattern.flags.replace('g', ''));
+    this.#matches = matches;
     this.#next = buffer.dropped;
   }
 
-  get count(): number {
-    return this.#found.length;
+  get length(): number {
+    this.#forget();
+    return this.#found.length - this.#gone;
+  }
+
+  get dropped(): number {
+    return this.#gone;
+  }
+
+  line(index: number): LogLine {
+    return this.#buffer.line(this.lineOf(index));
   }
 
   /** Index of the line of a match, counted from 0; −1 when it is gone. */
   lineOf(match: number): number {
-    return Math.max(-1, (this.#found[match] ?? -1) - this.#buffer.dropped);
+    return Math.max(-1, (this.#found[match + this.#gone] ?? -1) - this.#buffer.dropped);
+  }
+
+  /** Matches whose lines have been dropped are none any more. */
+  #forget(): void {
+    while ((this.#found[this.#gone] ?? Number.POSITIVE_INFINITY) < this.#buffer.dropped) this.#gone++;
   }
 
   /** Goes on until everything has been searched. */
@@ -41,8 +58,7 @@ export class LogSearch {
         });
         break;
       }
-      if (this.#pattern.test(plainText(this.#buffer.line(this.#next - this.#buffer.dropped).text)))
-        this.#found.push(this.#next);
+      if (this.#matches(this.#buffer.line(this.#next - this.#buffer.dropped))) this.#found.push(this.#next);
     }
     this.onProgress();
   }

@@ -12,7 +12,7 @@ import { containerFiles } from '../files/source.ts';
 import { containerFacts } from './facts.tsx';
 import { stateOf } from './state.tsx';
 
-const Logs = defineAsyncComponent(async () => (await import('./logs.tsx')).Logs);
+const Logs = defineAsyncComponent(async () => (await import('../logs/logs.tsx')).Logs);
 const Terminal = defineAsyncComponent(async () => (await import('./terminal.tsx')).Terminal);
 const Edit = defineAsyncComponent(async () => (await import('./edit.tsx')).Edit);
 const Statistics = defineAsyncComponent(async () => (await import('./statistics.tsx')).Statistics);
@@ -113,7 +113,7 @@ export const ContainerDetail = defineComponent(
       const found = document.value;
       if (!found || found.Id !== id) return <div class="body soft">{error.value}</div>;
       const name = found.Name.slice(1);
-      if (tab === 'logs') return h(Logs, { key: id, id, name, tty: found.Config.Tty ?? false });
+      if (tab === 'logs') return h(Logs, { key: id, name, sources: [{ id, name, tty: found.Config.Tty ?? false }] });
       if (tab === 'terminal') return h(Terminal, { key: id, id });
       if (tab === 'stats') return h(Statistics, { key: id, id });
       if (tab === 'files') return h(FileBrowser, { key: id, source: files.value });
