@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BuildCacheRecord } from '../../contracts/docker/system.ts';
 import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
 import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
 import { type Image, ownPlatform } from '../images/index.ts';
@@ -147,6 +148,21 @@ export class Builder {
   /** Results of steps that are kept. */
   cached(): CacheRecord[] {
     return this.#cache.list();
+  }
+
+  /** The same, as `docker system df -v` lists them. */
+  cacheDocuments(): BuildCacheRecord[] {
+    return this.cached().map(record => ({
+      ID: record.key.slice(0, 25),
+      Type: 'regular',
+      Description: record.description,
+      InUse: false,
+      Shared: this.isShared(record),
+      Size: record.size,
+      CreatedAt: record.createdAt,
+      LastUsedAt: record.lastUsedAt,
+      UsageCount: record.usageCount,
+    }));
   }
 
   /** Whether an image has the step's layer, too. */

@@ -32,7 +32,7 @@ import type {
   NetworkPruneReport,
 } from '../../contracts/docker/networks.ts';
 import type { StatsDocument } from '../../contracts/docker/stats.ts';
-import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
+import type { AuthResponse, BuildCacheRecord, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
 import type {
   VolumeCreateBody,
   VolumeDocument,
@@ -255,7 +255,7 @@ export interface SystemService {
   info(): Promise<SystemInfo>;
   version(): VersionDocument;
   /** `types` empty means all: container, image, volume, build-cache. */
-  diskUsage(types: readonly string[]): Promise<DiskUsage>;
+  diskUsage(types: readonly string[], buildCache: readonly BuildCacheRecord[]): Promise<DiskUsage>;
   /** Tells the world that the configuration was read anew. */
   announceReload(): void;
   /** @throws unauthorized in the registry's words */

@@ -4,7 +4,7 @@ import { arch, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
-import type { AuthResponse, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
+import type { AuthResponse, BuildCacheRecord, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
 import type { DaemonSettings } from '../config/index.ts';
 import { logDrivers } from '../logs/index.ts';
 import { appArmorEnabled, type Runtime } from '../runtime/index.ts';
@@ -150,7 +150,7 @@ export class System implements SystemService {
     };
   }
 
-  async diskUsage(types: readonly string[]): Promise<DiskUsage> {
+  async diskUsage(types: readonly string[], buildCache: readonly BuildCacheRecord[]): Promise<DiskUsage> {
     const asked = (type: string): boolean => types.length === 0 || types.includes(type);
     const usage: DiskUsage = {};
     if (asked('image')) {
@@ -169,7 +169,7 @@ export class System implements SystemService {
       );
     }
     if (asked('volume')) usage.Volumes = await this.#volumes.measured();
-    if (asked('build-cache')) usage.BuildCache = [];
+    if (asked('build-cache')) usage.BuildCache = [...buildCache];
     return { ...usage, ...summariesOf(usage) };
   }
 

@@ -1,11 +1,17 @@
 import { timestamp } from '../../../contracts/decode.ts';
 import type { EventMessage } from '../../../contracts/docker/events.ts';
 import * as routes from '../../../contracts/docker/system-routes.ts';
-import { invalidArgument } from '../../../contracts/errors.ts';
+import { EngineError, invalidArgument } from '../../../contracts/errors.ts';
 import { streamType } from '../answer.ts';
 import { serve } from '../call.ts';
 import type { ApiMinor } from '../compat.ts';
 import { shapeDiskUsage, shapeEvent, shapeInfo } from '../shape-system.ts';
+
+/** An engine without a builder has no cache of builds. @throws whatever else is wrong */
+const withoutBuilder = (error: unknown): never[] => {
+  if (error instanceof EngineError && error.kind === 'not-implemented') return [];
+  throw error;
+};
 
 const diskUsageTypes = ['container', 'image', 'volume', 'build-cache'];
 const buildPruneFilters = [
@@ -32,11 +38,13 @@ export const systemRoutes = [
   serve(routes.systemInfo, async ({ version }, engine) => shapeInfo(await engine.system.info(), version)),
   serve(routes.systemVersion, (_call, engine) => engine.system.version()),
 
-  serve(routes.systemDiskUsage, async ({ query, version }, engine) => {
+  serve(routes.systemDiskUsage, async ({ query, version, builder }, engine) => {
     const unknown = query.type.find(type => !diskUsageTypes.includes(type));
     if (unknown !== undefined) throw invalidArgument(`unknown object type: ${unknown}`);
     const asked = version < 42 ? [] : query.type;
-    return shapeDiskUsage(await engine.system.diskUsage(asked), version, query.verbose);
+    const counts = asked.length === 0 || asked.includes('build-cache');
+    const cache = counts ? await builder().then(room => room.builder.cacheDocuments(), withoutBuilder) : [];
+    return shapeDiskUsage(await engine.system.diskUsage(asked, cache), version, query.verbose);
   }),
 
   serve(routes.systemEvents, ({ query, signal, version, headers }, engine) => {

@@ -26,9 +26,10 @@ export function askBuild(files: readonly File[]): void {
     field: { label: t().images.newName, hint: t().images.referenceHint, start: `${folder.toLowerCase()}:latest` },
     verb: texts.build,
     run: name => {
-      const tasks = useTasks();
       const query = { dockerfile, t: name === '' ? [] : [name] };
-      tasks.quietly(texts.build, tasks.run(texts.buildTitle(folder), imageBuild, { query }, tarOfFiles(context)));
+      // why it fails is told where the build is shown
+      const work = useTasks().run(texts.buildTitle(folder), imageBuild, { query }, tarOfFiles(context));
+      work.catch(() => undefined);
     },
   });
 }

@@ -40,6 +40,7 @@ export const ComposeFile = defineComponent(
     }
     function change(now: string): void {
       text.value = now;
+      checked.value = undefined;
       clearTimeout(timer);
       timer = setTimeout(() => void check().catch(() => undefined), pauseMs);
     }

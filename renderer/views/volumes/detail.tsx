@@ -5,7 +5,7 @@ import { byteSize } from '../../model/index.ts';
 import { t, useVolumes } from '../../stores/index.ts';
 import { FileBrowser } from '../files/browser.tsx';
 import { volumeFiles } from '../files/source.ts';
-import type { VolumeUsage } from './usage.ts';
+import type { VolumeUsage, VolumeUser } from './usage.ts';
 
 /** One volume: its files, and what it is. */
 export const VolumeDetail = defineComponent(
@@ -15,11 +15,10 @@ export const VolumeDetail = defineComponent(
     const tab = ref('files');
     const document = computed(() => volumes.items.find(({ Name }) => Name === props.name));
     const users = computed(() => props.usage.usersOf(props.name));
+    /** The same as long as the same container has it: another one is read anew. */
+    const through = computed(() => JSON.stringify(users.value.find(({ running }) => running) ?? null));
     const source = computed(() =>
-      volumeFiles(
-        props.name,
-        users.value.find(({ running }) => running),
-      ),
+      volumeFiles(props.name, (JSON.parse(through.value) as VolumeUser | null) ?? undefined),
     );
 
     const facts = (): VNode => (

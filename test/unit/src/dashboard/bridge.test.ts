@@ -58,6 +58,14 @@ describe('calls', () => {
     ['hostLog', {}, 'into Go struct field hostLog.lines of type int64'],
     ['hostLog', undefined, 'the request is missing'],
     ['constructor', {}, 'There is no call constructor'],
+    ['composeFile', { path: '/etc/shadow' }, 'composeFile.path is not the path of a compose file'],
+    ['composeFile', { path: 'relative/compose.yaml' }, 'composeFile.path is not the path of a compose file'],
+    ['composeFile', { path: '/a\n/b.yaml' }, 'composeFile.path is not the path of a compose file'],
+    [
+      'checkCompose',
+      { path: '/c.yml', text: 'x'.repeat(1_048_577) },
+      'checkCompose.text is not a text of at most 1 MiB',
+    ],
   ])('%s with %j is refused', async (name, request, message) => {
     const window = openWindow({ hostLog: () => ({ text: 'must not be asked' }) });
     window.send({ type: 'call', id: 1, name, request });
@@ -76,6 +84,33 @@ describe('calls', () => {
 });
 
 describe('streams', () => {
+  test.each([
+    [{ action: 'exec', project: 'p', files: [], folder: '' }, 'compose.action must be one of up, pull, '],
+    [
+      { action: 'up', project: '--host=x', files: [], folder: '' },
+      'compose.project is not the name of a compose project',
+    ],
+    [{ action: 'up', project: 'p', files: ['--env-file=/x.yml'], folder: '' }, 'is not the path of a compose file'],
+    [{ action: 'up', project: 'p', files: [], folder: '-x' }, 'compose.folder is not the path of a folder'],
+  ])('compose with %j is refused', async (request, message) => {
+    const window = openWindow({ compose: () => Promise.reject(new Error('must not be asked')) });
+    window.send({ type: 'open', id: 1, name: 'compose', request });
+    expect(await window.answers(1)).toMatchObject([
+      { type: 'error', error: { message: expect.stringContaining(message) } },
+    ]);
+  });
+
+  test('a window that sends without credit ends its own stream', async () => {
+    const window = openWindow({ engine: () => new Promise(() => undefined) });
+    window.send({ type: 'open', id: 1, name: 'engine', request: { method: 'POST', path: '/images/load' } });
+    for (let part = 0; part < 3; part++) window.sendBytes(1, 'x'.repeat(streamWindow));
+    const answers = await window.answers(1);
+    expect(answers.at(-1)).toMatchObject({
+      type: 'error',
+      error: { message: expect.stringContaining('more than it had credit for') },
+    });
+  });
+
   test('bytes wait for credit, and go on with it', async () => {
     const part = Buffer.alloc(streamWindow / 2);
     const window = openWindow({
