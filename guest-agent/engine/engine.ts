@@ -32,7 +32,13 @@ import type {
   NetworkPruneReport,
 } from '../../contracts/docker/networks.ts';
 import type { StatsDocument } from '../../contracts/docker/stats.ts';
-import type { AuthResponse, BuildCacheRecord, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
+import type {
+  AuthResponse,
+  BuildCacheRecord,
+  DiskUsage,
+  SystemInfo,
+  VersionDocument,
+} from '../../contracts/docker/system.ts';
 import type {
   VolumeCreateBody,
   VolumeDocument,

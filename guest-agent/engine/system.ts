@@ -4,7 +4,13 @@ import { arch, hostname, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
-import type { AuthResponse, BuildCacheRecord, DiskUsage, SystemInfo, VersionDocument } from '../../contracts/docker/system.ts';
+import type {
+  AuthResponse,
+  BuildCacheRecord,
+  DiskUsage,
+  SystemInfo,
+  VersionDocument,
+} from '../../contracts/docker/system.ts';
 import type { DaemonSettings } from '../config/index.ts';
 import { logDrivers } from '../logs/index.ts';
 import { appArmorEnabled, type Runtime } from '../runtime/index.ts';
