@@ -1,4 +1,5 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { EngineError, type ErrorKind, unavailable } from '../contracts/errors.ts';
 
@@ -60,7 +61,8 @@ export function httpOpen(
 }
 
 function contentHeaders(options: HttpOptions): Record<string, string> {
-  if (options.stream) return { 'content-type': options.contentType ?? 'application/x-tar' };
+  // A server that refuses a body in its middle reads on only if the connection lives: else the refusal would be lost.
+  if (options.stream) return { 'content-type': options.contentType ?? 'application/x-tar', connection: 'keep-alive' };
   return options.body === undefined ? {} : { 'content-type': 'application/json' };
 }
 
@@ -95,6 +97,7 @@ export async function httpBytes(
   const body = await bytesOf(message);
   const status = message.statusCode ?? 0;
   if (status < 300) return body;
+  (message.socket as Socket | null)?.destroy(); // who was refused need not send the rest
   throw refusal(status, body, `${method} ${path}`);
 }
 

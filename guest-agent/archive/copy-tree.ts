@@ -1,12 +1,13 @@
 import { constants } from 'node:fs';
 import { takeOverDirectory } from '../syscalls/attributes.ts';
 import { closeFd, openAt2, toBytes } from '../syscalls/file.ts';
+import { dataOf } from '../syscalls/file-extents.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { isLayerMark } from '../syscalls/whiteout.ts';
 import { LayerApplier } from './apply-layer.ts';
 import { absolutePath, inRoot, openRoot } from './path-stat.ts';
 import { TreeWriter } from './tree-writer.ts';
-import { contentsOf, openFound, TreeWalker } from './walk.ts';
+import { fragmentsOf, openFound, TreeWalker } from './walk.ts';
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY;
 
@@ -43,13 +44,14 @@ function openSource(root: number, path: string): number | undefined {
 
 function copyInto(source: number, targetPath: string): void {
   const target = openRoot(targetPath);
-  const applier = new LayerApplier(new TreeWriter(target), { whiteouts: 'plain' });
+  const applier = new LayerApplier(new TreeWriter(target, { exactTimes: true }), { whiteouts: 'plain' });
   try {
     for (const found of new TreeWalker({ xattrs: allXattrs }).children(source, '.', '')) {
       const file = found.entry.type === 'file' ? openFound(found) : undefined;
       try {
-        applier.entry(found.entry);
-        if (file !== undefined) for (const piece of contentsOf(file, found.entry.size)) applier.data(piece);
+        const fragments = file === undefined ? undefined : dataOf(file, found.entry.size);
+        applier.entry({ ...found.entry, ...(fragments && { fragments }) });
+        if (file !== undefined) for (const piece of fragmentsOf(file, found.entry.size, fragments)) applier.data(piece);
         applier.end();
       } finally {
         if (file !== undefined) closeFd(file);

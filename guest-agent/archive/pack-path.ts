@@ -2,12 +2,14 @@ import { constants } from 'node:fs';
 import { posix } from 'node:path';
 import { notFound } from '../../contracts/errors.ts';
 import { type ByteString, closeFd, isDirectory, O_PATH, openAt2, statAt, toBytes } from '../syscalls/file.ts';
+import { dataOf } from '../syscalls/file-extents.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { isOpaque, isWhiteout } from '../syscalls/whiteout.ts';
 import { absolutePath, inRoot, openRoot, statInRoot } from './path-stat.ts';
+import { lengthOf } from './sparse.ts';
 import type { TarEntry } from './tar-format.ts';
 import { encodeHeader, endOfArchive, padding } from './tar-writer.ts';
-import { archivedXattrs, contentsOf, type Found, openFound, portableXattrs, TreeWalker } from './walk.ts';
+import { archivedXattrs, type Found, fragmentsOf, openFound, portableXattrs, TreeWalker } from './walk.ts';
 
 export interface PackOptions {
   path: string;
@@ -24,9 +26,9 @@ export interface PackOptions {
 export function* packPath(rootPath: string, options: PackOptions): Generator<Buffer> {
   const root = openRoot(rootPath);
   try {
-    const exactTimes = options.exact === true;
+    const exact = options.exact === true;
     for (const found of findPath(root, options)) {
-      yield* options.asLayer ? packLayerEntry(found) : packEntry(found, exactTimes);
+      yield* options.asLayer ? packLayerEntry(found) : packEntry(found, exact);
     }
     yield endOfArchive();
   } finally {
@@ -85,18 +87,20 @@ const whiteout = (entry: TarEntry, name: ByteString): TarEntry => ({
   xattrs: new Map(),
 });
 
-function* packEntry(found: Found, exactTimes = false): Generator<Buffer> {
+/** `exact`: times to the nanosecond, and holes stay holes. */
+function* packEntry(found: Found, exact = false): Generator<Buffer> {
   const { entry } = found;
   if (entry.type !== 'file') {
-    yield encodeHeader(entry, { exactTimes });
+    yield encodeHeader(entry, { exactTimes: exact });
     return;
   }
   const file = openIfThere(found);
   if (file === undefined) return;
   try {
-    yield encodeHeader(entry, { exactTimes });
-    yield* contentsOf(file, entry.size);
-    yield padding(entry.size);
+    const fragments = exact ? dataOf(file, entry.size) : undefined;
+    yield encodeHeader({ ...entry, ...(fragments && { fragments }) }, { exactTimes: exact });
+    yield* fragmentsOf(file, entry.size, fragments);
+    yield padding(fragments ? lengthOf(fragments) : entry.size);
   } finally {
     closeFd(file);
   }

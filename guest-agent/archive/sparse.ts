@@ -1,5 +1,5 @@
 import { type PaxRecords, paxNumber } from './pax.ts';
-import { type Fragment, invalidHeader, parseNumber, type RawHeader } from './tar-format.ts';
+import { blockSize, type Fragment, invalidHeader, parseNumber, type RawHeader } from './tar-format.ts';
 
 /** A map longer than this is refused: it would be kept in memory. */
 const maximumFragments = 1_000_000;
@@ -14,6 +14,20 @@ export function checkFragments(fragments: Fragment[], size: number): Fragment[] 
     end = offset + length;
   }
   return fragments;
+}
+
+/** Bytes of data. */
+export const lengthOf = (fragments: readonly Fragment[]): number =>
+  fragments.reduce((sum, { length }) => sum + length, 0);
+
+/** The map of pax format 1.0, which stands before the data: decimal lines, padded to whole blocks. */
+export function sparseMap(fragments: readonly Fragment[], size: number): Buffer {
+  // As GNU tar does: a file that ends in a hole has an empty fragment there, or it would be shorter.
+  const end = fragments.at(-1);
+  const all = end && end.offset + end.length === size ? fragments : [...fragments, { offset: size, length: 0 }];
+  const lines = [all.length, ...all.flatMap(({ offset, length }) => [offset, length])];
+  const text = Buffer.from(lines.map(line => `${line}\n`).join(''), 'latin1');
+  return Buffer.concat([text, Buffer.alloc((blockSize - (text.length % blockSize)) % blockSize)]);
 }
 
 /** The four entries in an old GNU header block, or the 21 in a continuation block. */

@@ -1,4 +1,5 @@
 import { encodePaxRecord } from './pax.ts';
+import { lengthOf, sparseMap } from './sparse.ts';
 import { blockSize, checksumOf, type EntryType, type TarEntry } from './tar-format.ts';
 
 const typeFlags: Record<EntryType, string> = {
@@ -19,13 +20,22 @@ const maximumOctal = { 8: 8 ** 7 - 1, 12: 8 ** 11 - 1 } as const;
  */
 export function encodeHeader(entry: TarEntry, { exactTimes = false } = {}): Buffer {
   const records = paxRecords(entry, exactTimes);
-  const plain = ustarBlock(entry, entry.name, typeFlags[entry.type], entry.type === 'file' ? entry.size : 0);
+  const map = entry.fragments && sparseMap(entry.fragments, entry.size);
+  const size = map && entry.fragments ? map.length + lengthOf(entry.fragments) : entry.size;
+  const name = map ? sparseName(entry.name) : entry.name;
+  const block = ustarBlock(entry, name, typeFlags[entry.type], entry.type === 'file' ? size : 0);
+  const plain = map ? Buffer.concat([block, map]) : block;
   if (records.length === 0) return plain;
   const body = Buffer.concat(records);
-  const name = `PaxHeaders.0/${entry.name.replaceAll(/[^\x21-\x7e]/g, '_').slice(-80)}`;
-  const header = ustarBlock({ ...entry, mode: 0o644, linkName: '', uid: 0, gid: 0 }, name, 'x', body.length);
+  const paxName = `PaxHeaders.0/${plainName(entry.name)}`;
+  const header = ustarBlock({ ...entry, mode: 0o644, linkName: '', uid: 0, gid: 0 }, paxName, 'x', body.length);
   return Buffer.concat([header, body, padding(body.length), plain]);
 }
+
+const plainName = (name: string): string => name.replaceAll(/[^\x21-\x7e]/g, '_').slice(-80);
+
+/** For readers that do not know of holes. */
+const sparseName = (name: string): string => `GNUSparseFile.0/${plainName(name)}`;
 
 /** Zero bytes up to the next block after `size` bytes. */
 export const padding = (size: number): Buffer => Buffer.alloc((blockSize - (size % blockSize)) % blockSize);
@@ -38,9 +48,19 @@ function paxRecords(entry: TarEntry, exactTimes: boolean): Buffer[] {
   const bytes = (key: string, value: string): void => {
     records.push(encodePaxRecord(key, Buffer.from(value, 'latin1')));
   };
-  if (!fitsName(entry.name)) bytes('path', entry.name);
+  if (entry.fragments) {
+    for (const [key, value] of [
+      ['major', 1],
+      ['minor', 0],
+      ['realsize', entry.size],
+    ])
+      bytes(`GNU.sparse.${key}`, String(value));
+    bytes('GNU.sparse.name', entry.name);
+  } else if (!fitsName(entry.name)) bytes('path', entry.name);
   if (entry.linkName.length > 100 || !isAscii(entry.linkName)) bytes('linkpath', entry.linkName);
-  if (entry.size > maximumOctal[12]) bytes('size', String(entry.size));
+  const { fragments } = entry;
+  const archived = fragments ? lengthOf(fragments) + sparseMap(fragments, entry.size).length : entry.size;
+  if (archived > maximumOctal[12]) bytes('size', String(archived));
   if (entry.uid > maximumOctal[8]) bytes('uid', String(entry.uid));
   if (entry.gid > maximumOctal[8]) bytes('gid', String(entry.gid));
   const { seconds, nanoseconds } = entry.mtime;

@@ -61,12 +61,21 @@ export function partsOf(name: ByteString): ByteString[] {
  */
 export class TreeWriter {
   readonly #root: number;
+  readonly #exactTimes: boolean;
   readonly #parents = new Map<string, number>();
   readonly #directoryTimes = new Map<string, FileTime>();
 
-  /** @param root a descriptor that stays the caller's */
-  constructor(root: number) {
+  /**
+   * @param root a descriptor that stays the caller's
+   * @param exactTimes also those before 1970, which Docker's layers do not have
+   */
+  constructor(root: number, { exactTimes = false } = {}) {
     this.#root = root;
+    this.#exactTimes = exactTimes;
+  }
+
+  #time(time: FileTime): FileTime {
+    return this.#exactTimes ? time : clamped(time);
   }
 
   /** Opens the parent of `parts`, made with mode 755 where it is missing. Belongs to the cache: use it at once. */
@@ -126,7 +135,7 @@ export class TreeWriter {
     chownAt(fd, '', entry.uid, entry.gid);
     chmodFd(fd, entry.mode);
     setXattrs(entry, (name, value) => setXattrFd(fd, name, value));
-    setTimesAt(fd, '', clamped(entry.mtime));
+    setTimesAt(fd, '', this.#time(entry.mtime));
     closeFd(fd);
   }
 
@@ -147,14 +156,14 @@ export class TreeWriter {
     }
     const path = parts.join('/');
     this.#directoryTimes.delete(path);
-    this.#directoryTimes.set(path, clamped(entry.mtime));
+    this.#directoryTimes.set(path, this.#time(entry.mtime));
   }
 
   symlink(place: Place, entry: TarEntry): void {
     symlinkAt(entry.linkName, place.directory, place.name);
     chownAt(place.directory, place.name, entry.uid, entry.gid);
     setXattrs(entry, (name, value) => setXattrAt(place.directory, place.name, name, value));
-    setTimesAt(place.directory, place.name, clamped(entry.mtime));
+    setTimesAt(place.directory, place.name, this.#time(entry.mtime));
   }
 
   /** Links to the file at the parts `target` of the same root. */
@@ -178,7 +187,7 @@ export class TreeWriter {
       closeFd(fd);
     }
     setXattrs(entry, (name, value) => setXattrAt(place.directory, place.name, name, value));
-    setTimesAt(place.directory, place.name, clamped(entry.mtime));
+    setTimesAt(place.directory, place.name, this.#time(entry.mtime));
   }
 
   /** Sets the directories' times, the deepest last seen first, and closes what is open. */

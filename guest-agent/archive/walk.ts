@@ -12,7 +12,7 @@ import {
 import { isSyscallError } from '../syscalls/libc.ts';
 import { namesIn } from '../syscalls/remove-tree.ts';
 import { getXattrAt, listXattrsAt } from '../syscalls/xattr.ts';
-import type { EntryType, TarEntry } from './tar-format.ts';
+import type { EntryType, Fragment, TarEntry } from './tar-format.ts';
 
 /** A member found in a tree. `directory` and `base` say where its contents are, until the next one is asked for. */
 export interface Found {
@@ -127,4 +127,10 @@ export function* contentsOf(fd: number, size: number, start = 0): Generator<Buff
     position += piece.length;
     yield piece;
   }
+}
+
+/** The contents of a file, or only the parts that hold data, one after the other. */
+export function* fragmentsOf(fd: number, size: number, fragments: readonly Fragment[] | undefined): Generator<Buffer> {
+  for (const { offset, length } of fragments ?? [{ offset: 0, length: size }])
+    yield* contentsOf(fd, offset + length, offset);
 }

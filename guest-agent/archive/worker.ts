@@ -64,7 +64,7 @@ async function unpack(job: JobOf<'unpack'>, signal: AbortSignal): Promise<undefi
   const below = toBytes(path)
     .split('/')
     .filter(part => part !== '' && part !== '.');
-  const applier = new LayerApplier(new TreeWriter(root), {
+  const applier = new LayerApplier(new TreeWriter(root, { exactTimes: withRoot }), {
     whiteouts: 'plain',
     noOverwriteDirNonDir,
     owner,

@@ -13,6 +13,7 @@ import { readStatus, statusLines } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
 import { up } from './up.ts';
 import { upNative } from './up-native.ts';
+import { addVolumes } from './volumes.ts';
 
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
@@ -21,6 +22,7 @@ export function addCommands(program: Command, around: Surroundings, exit: (code:
   addLifeCycle(program, around, exit);
   addInspection(program, around, exit);
   addTools(program, around, exit);
+  addVolumes(program, around);
   addDashboard(program, around);
 }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CommandResult, command } from '../support/command.ts';
+import { type CommandResult, command, succeed } from '../support/command.ts';
 import { type NativeEngine, startNativeEngine, tracesOf } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { servicesArchive } from '../support/images.ts';
@@ -105,6 +105,39 @@ describe.skipIf(!usable)('docker compose and an application of three services', 
     );
     await compose('restart -t 5 app');
     await eventually('the application is back', async () => Number((await visit())[0]) > Number(visits));
+  });
+
+  it('keeps the files of its database through all but their removal, and has them back from a backup', async () => {
+    let [visits = 0] = (await visit()).map(Number);
+    const stillCounts = async (): Promise<void> => {
+      await compose('up -d --wait');
+      const before = visits;
+      [visits = 0] = (await visit()).map(Number);
+      expect(visits).toBeGreaterThan(before);
+    };
+    const name = 'berth-three_data';
+    await engine.docker('kill', ...(await ids('db')));
+    await engine.kill();
+    await engine.restart();
+    await stillCounts();
+    await engine.end(); // in order: all containers are stopped
+    await engine.restart();
+    await stillCounts();
+    expect((await engine.tryDocker(['volume', 'rm', '-f', name])).stderr).toContain('volume is in use');
+    await engine.docker('volume', 'prune', '-af');
+    await compose('down -t 5');
+    await engine.docker('volume', 'prune', '-f');
+    await stillCounts();
+    const backup = join(config, 'data.tar.zst');
+    const berth = (...args: string[]): Promise<string> =>
+      succeed(join(import.meta.dirname, '../../bin/berth'), ['volume', '--socket', engine.socket, ...args]);
+    await berth('export', '--pause', name, '-o', backup); // of one moment, as after a power cut
+    await compose('down -t 5');
+    await engine.docker('volume', 'rm', name);
+    const labels = ['project=berth-three', 'volume=data'].flatMap(label => ['--label', `com.docker.compose.${label}`]);
+    await engine.docker('volume', 'create', ...labels, name);
+    await berth('import', name, backup);
+    await stillCounts();
   });
 
   it('leaves its data when it goes, and nothing when that is to go as well', async () => {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settleReplacement } from '../../../guest-agent/volumes/replace.ts';
-import { succeed } from '../../support/command.ts';
+import { command, succeed } from '../../support/command.ts';
 import { type NativeEngine, startNativeEngine, tracesOf } from '../../support/engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
@@ -22,7 +22,7 @@ def tell(path, name):
     xattrs = sorted((x, os.getxattr(path, x, follow_symlinks=False)) for x in os.listxattr(path, follow_symlinks=False))
     first = links.setdefault((s.st_dev, s.st_ino), name)
     print(name.encode('utf8', 'surrogateescape'), oct(s.st_mode), s.st_uid, s.st_gid, s.st_mtime_ns, s.st_nlink, first.encode('utf8', 'surrogateescape'),
-          s.st_size if not os.path.isdir(path) else '', s.st_rdev, what, xattrs)
+          s.st_size if not os.path.isdir(path) else '', s.st_blocks * 512 < s.st_size // 2, s.st_rdev, what, xattrs)
 def walk(path, name):
     tell(path, name)
     if os.path.isdir(path) and not os.path.islink(path):
@@ -42,6 +42,7 @@ touch empty; chown 1000:2000 deep random; chown -h 7:8 away; chmod 4711 random; 
 python3 -c 'import os; os.setxattr("random", "user.note", bytes(range(256))); os.setxattr("random", "trusted.berth", b"t"); os.setxattr("deep", "user.dir", b"d")
 os.setxattr("deep/er/file", "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))'
 chown 123:456 .; chmod 2751 .
+touch -d '1955-11-05 06:15:00.250000001' empty; touch -h -d '1969-12-31 23:59:59.5' pipe
 touch -h -d '1999-12-31 23:59:59.123456789' away; touch -d '2001-01-01 00:00:00.000000001' deep/er deep/er/file . ; touch -d '2001-01-01 00:00:00.5' .
 `;
 
@@ -83,6 +84,41 @@ describe.skipIf(!canRun)('contents of volumes', () => {
     expect((await call('POST', '/volumes/full/clone?to=twin')).body).toContain('"Labels":{"a":"b"}');
     expect(await describeTree(data('twin'))).toBe(whole);
     await succeed('tar', ['-tf', tar]); // others can read it
+  });
+
+  it('come and go by `berth volume`', { timeout: 60_000 }, async () => {
+    const whole = await describeTree(data('full'));
+    const berth = (...args: string[]): ReturnType<typeof command> =>
+      command(join(import.meta.dirname, '../../../bin/berth'), ['volume', '--socket', engine.socket, ...args]);
+    for (const ending of ['tar', 'tar.gz', 'tar.zst']) {
+      const file = join(engine.root, `../by-command.${ending}`);
+      expect(await berth('export', 'full', '-o', file)).toMatchObject({ code: 0, stdout: '', stderr: '' });
+      expect(await berth('import', `from-${ending}`, file)).toMatchObject({ code: 0, stdout: `from-${ending}\n` });
+      expect(await describeTree(data(`from-${ending}`))).toBe(whole);
+    }
+    expect(await berth('clone', 'full', 'by-command')).toMatchObject({ code: 0, stdout: 'by-command\n' });
+    expect(await berth('import', 'by-command', join(engine.root, '../by-command.tar'))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('not empty'),
+    });
+    expect((await berth('empty', 'by-command')).stderr).toContain('--yes');
+    expect(await berth('empty', 'by-command', '--yes')).toMatchObject({ code: 0, stdout: 'by-command\n' });
+    const listed = JSON.parse((await berth('ls', '--json')).stdout) as { name: string; sizeBytes: number }[];
+    expect(listed.find(({ name }) => name === 'by-command')).toEqual({
+      name: 'by-command',
+      sizeBytes: expect.any(Number),
+      containers: 0,
+      labels: { a: 'b' },
+    });
+    expect((await berth('ls')).stdout).toMatch(/^VOLUME +SIZE +CONTAINERS\n/);
+    const lost = join(engine.root, '../lost.tar');
+    expect(await berth('export', 'nosuch', '-o', lost)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('nosuch'),
+    });
+    expect([existsSync(lost), existsSync(`${lost}.part`)]).toEqual([false, false]);
+    const help = await berth('--help');
+    for (const verb of ['ls', 'export', 'import', 'clone', 'empty']) expect(help.stdout).toContain(`  ${verb} `);
   });
 
   it('are replaced only when that is wanted, and nobody uses them', { timeout: 60_000 }, async () => {

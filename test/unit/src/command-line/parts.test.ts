@@ -30,7 +30,7 @@ describe('berth', () => {
   it('explains itself, and tells wrong usage from failure', () => {
     const help = berth('--help');
     expect(help.status).toBe(0);
-    for (const command of ['up', 'down', 'status', 'doctor', 'logs', 'shell', 'context', 'image', 'engine']) {
+    for (const command of ['up', 'down', 'status', 'doctor', 'logs', 'shell', 'context', 'image', 'volume', 'engine']) {
       expect(help.stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
     }
     expect(help.stdout).toContain('Exit codes:');
