@@ -49,9 +49,10 @@ function send(stream: Readable): MessagePort {
 }
 
 function pack(pool: WorkerPool, request: PackRequest): Readable {
-  const { path, rename, contentsOnly = false, asLayer = false, exact = false } = request;
+  const { path, rename, contentsOnly = false, asLayer = false, exact = false, rootOutside } = request;
   const root = typeof request.root === 'number' ? `/proc/self/fd/${request.root}` : request.root;
-  return receive(pool, pieces => ({ kind: 'pack', root, path, rename, contentsOnly, asLayer, exact, pieces }));
+  const job = { kind: 'pack', root, path, rename, contentsOnly, asLayer, exact, rootOutside } as const;
+  return receive(pool, pieces => ({ ...job, pieces }));
 }
 
 /** What a job makes, as a stream. */

@@ -5,6 +5,7 @@ import { type ByteString, closeFd, isDirectory, O_PATH, openAt2, statAt, toBytes
 import { dataOf } from '../syscalls/file-extents.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { isOpaque, isWhiteout } from '../syscalls/whiteout.ts';
+import type { RootOutside } from './mapped-sink.ts';
 import { absolutePath, inRoot, openRoot, statInRoot } from './path-stat.ts';
 import { lengthOf } from './sparse.ts';
 import type { TarEntry } from './tar-format.ts';
@@ -17,6 +18,7 @@ export interface PackOptions {
   contentsOnly: boolean;
   asLayer?: boolean;
   exact?: boolean;
+  rootOutside?: RootOutside;
 }
 
 /**
@@ -27,13 +29,23 @@ export function* packPath(rootPath: string, options: PackOptions): Generator<Buf
   const root = openRoot(rootPath);
   try {
     const exact = options.exact === true;
-    for (const found of findPath(root, options)) {
+    for (const each of findPath(root, options)) {
+      const found = options.rootOutside ? seenInside(each, options.rootOutside) : each;
       yield* options.asLayer ? packLayerEntry(found) : packEntry(found, exact);
     }
     yield endOfArchive();
   } finally {
     closeFd(root);
   }
+}
+
+/** The number of whoever a user namespace has none for. user_namespaces(7) */
+const nobody = 65_534;
+
+function seenInside(found: Found, root: RootOutside): Found {
+  const inside = (id: number, first: number): number => (id < first ? nobody : id - first);
+  const { uid, gid } = found.entry;
+  return { ...found, entry: { ...found.entry, uid: inside(uid, root.uid), gid: inside(gid, root.gid) } };
 }
 
 function* findPath(root: number, { path, rename, contentsOnly, exact }: PackOptions): Generator<Found> {

@@ -68,7 +68,12 @@ export async function readArchive(
   try {
     const stat = context.rooms.archive.stat(root.path, path);
     if (!stat) throw missing(container, path);
-    const tar = context.rooms.archive.pack({ root: root.path, path });
+    const remap = container.live && remapOf(container.record.hostConfig, context.options.remap);
+    const tar = context.rooms.archive.pack({
+      root: root.path,
+      path,
+      ...(remap ? { rootOutside: rootOutside(remap) } : {}),
+    });
     tar.once('close', () => root.close());
     container.emit('archive-path');
     return { stat, tar };

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { succeed } from '../../support/command.ts';
 import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
 import { busyboxArchive } from '../../support/images.ts';
 import { usable } from './fixture.ts';
@@ -61,6 +62,9 @@ describe.skipIf(!usable)('an engine whose containers’ root is nobody', { timeo
     expect(readFileSync(join(folder, 'made'), 'utf8')).toBe('made\n');
     await engine.docker('cp', join(folder, 'made'), 'mapped:/tmp/copied');
     expect(await engine.docker('exec', 'mapped', 'stat', '-c', '%u:%g', '/tmp/copied', '/made')).toBe('0:0\n0:0\n');
+    expect(await engine.docker('exec', 'mapped', 'sh', '-c', 'touch /tmp/five && chown 5:6 /tmp/five')).toBe('');
+    const listed = `DOCKER_HOST=unix://${engine.socket} docker cp mapped:/tmp/five - | tar --numeric-owner -tv`;
+    expect(await succeed('sh', ['-c', listed])).toContain(' 5/6 ');
     await engine.docker('restart', '-t', '0', 'mapped');
     expect(await engine.docker('diff', 'mapped')).toContain('A /made');
     await engine.docker('stop', '-t', '0', 'mapped');
