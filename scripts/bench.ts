@@ -7,9 +7,10 @@ import { benchImages } from './bench/images.ts';
 import { benchLoad } from './bench/load.ts';
 import { benchMachine } from './bench/machine.ts';
 import { benchNative } from './bench/native.ts';
+import { benchNetworks } from './bench/networks.ts';
 import { table } from './bench/numbers.ts';
 
-/** `npm run bench -- [bare] [native] [load] [images] [machine] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
+/** `npm run bench -- [bare] [native] [load] [images] [networks] [machine] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string', default: '40' }, output: { type: 'string' } },
@@ -24,6 +25,7 @@ const rows = [
   ...(wanted('native') ? await benchNative(rounds) : []),
   ...(wanted('load') ? await benchLoad(rounds) : []),
   ...(wanted('images') ? await benchImages(Math.max(3, Math.round(rounds / 10))) : []),
+  ...(wanted('networks') ? await benchNetworks(Math.max(3, Math.round(rounds / 4))) : []),
   ...(wanted('machine') ? await benchMachine(Math.max(3, Math.round(rounds / 10))) : []),
 ];
 const text = `${table(rows)}\n\nLoad before: ${loadBefore.toFixed(1)}. Medians; turns alternate.\n`;

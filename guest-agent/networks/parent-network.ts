@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { internal, invalidArgument } from '../../contracts/errors.ts';
 import {
   addBridge,
@@ -44,7 +45,9 @@ export class ParentNetwork implements DriverNetwork {
   plug(namespace: Namespace, interfaceName: string): Wire {
     const { host } = this.#ground;
     const parent = ensureParent(host, this.record);
-    const link = { name: interfaceName, parent: parent.index, namespace: namespace.fd };
+    // A name of the host's own links, such as eth0, would be refused where the link is asked for.
+    const name = `ve${randomBytes(6).toString('hex')}`;
+    const link = { name, parent: parent.index, namespace: namespace.fd };
     const { driver, mode } = this.#kind;
     try {
       host.request(driver === 'macvlan' ? addMacvlan(link, mode) : addIpvlan(link, mode, this.#kind.flag));
@@ -52,6 +55,8 @@ export class ParentNetwork implements DriverNetwork {
       if (!isSyscallError(error, 'EOPNOTSUPP')) throw error;
       throw internal(`failed to create the ${driver} port: operation not supported`, { cause: error });
     }
+    const index = findLink(namespace.connection, name)?.index ?? 0;
+    namespace.connection.request(changeLink(index, { name: interfaceName }));
     return raise(namespace, interfaceName, this.addresses.hasSix);
   }
 

@@ -38,6 +38,15 @@ export const limited = (what: string, unit: string, ours: number, most: number):
   reached: ours <= most,
 });
 
+/** A row that has to reach a limit. */
+export const atLeast = (what: string, unit: string, ours: number, least: number): Row => ({
+  what,
+  unit,
+  ours,
+  aim: `at least ${least}`,
+  reached: ours >= least,
+});
+
 /** The rows as a table of Markdown. */
 export function table(rows: readonly Row[]): string {
   const lines = rows.map(({ what, unit, ours, peer, aim, reached }) => {

@@ -1,10 +1,14 @@
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { badInput, startHostileRegistry, wordsFor } from '../docker-api/bad-input.ts';
+import { composeTests } from '../docker-api/compose-application.ts';
 import { realInput } from '../docker-api/real-input.ts';
 import { recordedOutcomes, text } from '../docker-api/recordings.ts';
 import { play } from '../docker-api/replay.ts';
 import { resourceTests } from '../docker-api/resources.ts';
 import { scenarios } from '../docker-api/scenarios.ts';
+import { type DriverSubject, networkDriverSuite } from '../suites/network-driver.ts';
+import { eventually } from '../support/eventually.ts';
 import { busyboxArchive } from '../support/images.ts';
 import { startMachine, type TestMachine } from '../support/machine.ts';
 import { freePort } from '../support/registry.ts';
@@ -12,7 +16,13 @@ import { withDifferences } from './differences.ts';
 
 /** One machine for all of it: a boot is what costs most. */
 let machine: TestMachine;
-const ports = { open: await freePort(), locked: await freePort(), hostile: await freePort(), closed: await freePort() };
+const ports = {
+  outside: await freePort(),
+  open: await freePort(),
+  locked: await freePort(),
+  hostile: await freePort(),
+  closed: await freePort(),
+};
 const host = 'host.docker.internal';
 const address = '10.0.2.2';
 
@@ -50,3 +60,57 @@ realInput('the machine', async () => ({
 }));
 
 resourceTests('the machine', () => machine);
+
+describe('networks in the machine', () => {
+  const outsider = createServer(socket => socket.end('the host\n')); // what a container finds at the computer that it runs on
+  beforeAll(() => new Promise<void>(resolve => outsider.listen(ports.outside, '127.0.0.1', resolve)));
+  afterAll(() => void outsider.close());
+  const outside = { address, port: ports.outside, says: /^the host$/ };
+  const onLink = { subnet: '10.0.2', gateway: address, outside };
+
+  it('names of the computer lead there, from every network', { timeout: 120_000 }, async () => {
+    await machine.docker('load', '-q', '-i', await busyboxArchive());
+    await machine.docker('network', 'create', 'named');
+    const look = (name: string) => `nc -w 5 ${name} ${ports.outside}`;
+    const run = (...args: string[]): Promise<string> => machine.docker('run', '--rm', ...args);
+    const lookup = 'nslookup -type=a host.docker.internal | grep -A1 Name | tail -1';
+    expect(await run('--network', 'named', 'busybox', 'sh', '-c', lookup)).toContain(address);
+    expect(await run('--network', 'named', 'busybox', 'sh', '-c', lookup.replace('host.', 'gateway.'))).toContain(
+      address,
+    );
+    const added = ['--add-host', `${host}:host-gateway`];
+    expect(await run(...added, 'busybox', 'sh', '-c', look(host))).toBe('the host\n');
+    expect(await run('--network', 'named', ...added, 'busybox', 'sh', '-c', look(host))).toBe('the host\n');
+    await machine.docker('network', 'rm', 'named');
+  });
+
+  const drivers: [name: string, create: string[], place: Partial<DriverSubject>][] = [
+    ['bridge', ['-d', 'bridge'], { outside }],
+    ['macvlan', ['-d', 'macvlan', '-o', 'parent=eth0'], onLink],
+    ['macvlan without a parent', ['-d', 'macvlan'], {}],
+    ['ipvlan, l2', ['-d', 'ipvlan', '-o', 'parent=eth0'], onLink],
+    ['ipvlan, l3', ['-d', 'ipvlan', '-o', 'parent=eth0', '-o', 'ipvlan_mode=l3'], {}],
+    ['ipvlan, l3s', ['-d', 'ipvlan', '-o', 'parent=eth0', '-o', 'ipvlan_mode=l3s'], {}],
+  ];
+  for (const [name, create, place] of drivers)
+    networkDriverSuite(name, () => ({ engine: machine, create, subnet: '10.230.1', succeed: killAgent, ...place }));
+});
+
+composeTests('the machine', () => ({
+  engine: machine,
+  killEngine: killAgent,
+  restartEngine: async () => {
+    await machine.berth('down');
+    await machine.berth('up', '--detach', '--no-hello');
+  },
+  farAway: true,
+}));
+
+/** The agent dies; the machine's init starts another one. */
+async function killAgent(): Promise<void> {
+  const pid = async (): Promise<string> => (await machine.berth('shell', 'cat /run/berth/engine.pid')).stdout.trim();
+  const dead = await pid();
+  await machine.berth('shell', `kill -9 ${dead}`);
+  await eventually('another agent', async () => ![dead, ''].includes(await pid()), 60_000);
+  await eventually('it answers', () => machine.docker('version'), 60_000);
+}

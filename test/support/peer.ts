@@ -76,7 +76,9 @@ export async function fetchPeer(): Promise<string> {
  * Starts the peer with everything of its own: root, cgroup parent, socket, and namespaces for its links, rules and
  * mounts, so that nothing of it is left on the host.
  */
-export async function startPeer(options: { insecureRegistries?: string[] } = {}): Promise<Peer> {
+export async function startPeer(
+  options: { insecureRegistries?: string[]; userlandProxy?: boolean } = {},
+): Promise<Peer> {
   const root = await fetchPeer();
   const work = await mkdtemp(join(tmpdir(), 'berth-peer-run-'));
   const socket = join(work, 'docker.sock');
@@ -95,7 +97,8 @@ export async function startPeer(options: { insecureRegistries?: string[] } = {})
   };
   const registries = (options.insecureRegistries ?? []).flatMap(registry => ['--insecure-registry', registry]);
   const isolated = [...enter, 'unshare', '--mount', '--propagation', 'private'];
-  const program = [join(root, 'usr/sbin/dockerd'), ...Object.entries(flags).flat(), ...registries];
+  const proxy = options.userlandProxy === false ? ['--userland-proxy=false'] : [];
+  const program = [join(root, 'usr/sbin/dockerd'), ...Object.entries(flags).flat(), ...registries, ...proxy];
   const server = spawn('nsenter', [...isolated, ...program], {
     env: { ...process.env, PATH: [join(root, 'usr/sbin'), join(root, 'usr/bin'), process.env.PATH].join(delimiter) },
     stdio: ['ignore', 'ignore', 'ignore'],

@@ -31,6 +31,7 @@ describe.skipIf(!usable)('in a network of their own', () => {
   beforeAll(async () => {
     const world = enterOwnNetwork(); // also the engine's: it is started from here
     outside = serve(world.neighbour, 7000, 'outside');
+    await succeed('ip', ['link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0-peer']); // as hosts have one, too
     before = await state();
     engine = await startNativeEngine();
   }, 60_000);

@@ -1,0 +1,104 @@
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Networks, openNetworks, type Sandbox } from '../../../guest-agent/networks/index.ts';
+import { inNetworkNamespace } from '../../../guest-agent/syscalls/network-namespace.ts';
+import { Nftables } from '../../../guest-agent/syscalls/nftables.ts';
+import { succeed } from '../../support/command.ts';
+import { eventually } from '../../support/eventually.ts';
+import { enterOwnNetwork, newOptions, newRequest, serve, visit } from './own-network.ts';
+
+const usable = process.platform === 'linux' && process.getuid?.() === 0;
+if (!usable) console.log('skipped: networks need Linux and root');
+
+/** What a distribution's service loads: everything anew, and what is not named is not forwarded. */
+const hostRules = `
+flush ruleset
+table inet filter {
+  chain input { type filter hook input priority filter; policy accept; }
+  chain forward { type filter hook forward priority filter; policy drop; ct state established,related accept; }
+}
+`;
+
+/** A late acknowledgement would meet a host without rules, which knows nothing of the connection. */
+const longestDelayMs = 200;
+
+describe.skipIf(!usable)('a host whose firewall is loaded anew again and again', { timeout: 60_000 }, () => {
+  let world: ReturnType<typeof enterOwnNetwork>;
+  let options: ReturnType<typeof newOptions>;
+  let networks: Networks;
+  const closing: (() => unknown)[] = [];
+
+  beforeAll(async () => {
+    world = enterOwnNetwork();
+    options = newOptions('berth8');
+    networks = await openNetworks(options);
+    await networks.reconcile();
+  });
+  afterAll(async () => {
+    for (const close of closing.reverse()) close();
+    await networks.close({ removeAll: true });
+    expect(new Nftables().run('list ruleset')).not.toContain('berth');
+    rmSync(options.folder, { recursive: true });
+  });
+
+  async function begin(hostPort: number): Promise<{ sandbox: Sandbox; inside: number }> {
+    const ports = [{ containerPort: 80, protocol: 'tcp' as const, hostPort }];
+    const sandbox = await networks.connect(newRequest(options.folder, { ports }));
+    const inside = openSync(sandbox.namespacePath ?? '', 'r');
+    closing.push(() => closeSync(inside));
+    const server = serve(inside, 80, `at ${hostPort}`);
+    closing.push(() => server.close());
+    return { sandbox, inside };
+  }
+
+  /** A visit from outside that goes on: whatever is said comes back. */
+  async function conversation(inside: number): Promise<(word: string) => Promise<string>> {
+    const server = inNetworkNamespace(inside, () => createServer(socket => socket.pipe(socket)).listen(81));
+    const visitor = inNetworkNamespace(world.neighbour, () => connect(8081, world.hostAddress));
+    closing.push(
+      () => server.close(),
+      () => visitor.destroy(),
+    );
+    visitor.on('error', () => undefined);
+    await new Promise((resolve, reject) => visitor.once('connect', resolve).once('error', reject));
+    return word => answerOf(visitor, word);
+  }
+  const answerOf = (visitor: Socket, word: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      visitor.once('data', data => resolve(String(data)));
+      visitor.once('close', () => reject(new Error('the connection has ended')));
+      visitor.write(word);
+    });
+
+  it('running containers are reached again at once, reach the world, and keep their connections', async () => {
+    const one = await begin(8080);
+    const talking = await networks.connect(
+      newRequest(options.folder, { ports: [{ containerPort: 81, protocol: 'tcp', hostPort: 8081 }] }),
+    );
+    const inTalking = openSync(talking.namespacePath ?? '', 'r');
+    closing.push(() => closeSync(inTalking));
+    const say = await conversation(inTalking);
+    const outside = serve(world.neighbour, 7000, 'outside');
+    closing.push(() => outside.close());
+    const file = join(options.folder, 'nftables.conf');
+    writeFileSync(file, hostRules);
+    for (const round of ['first', 'second']) {
+      expect(await say(round)).toBe(round);
+      await sleep(longestDelayMs);
+      await succeed('nft', ['-f', file]);
+      await eventually('the port answers', async () =>
+        /^at 8080 /.test(await visit(world.neighbour, world.hostAddress, 8080, 1)),
+      );
+      await eventually('the world is reached', async () =>
+        /^outside /.test(await visit(one.inside, world.neighbourAddress, 7000, 1)),
+      );
+      expect(await say(`${round} again`)).toBe(`${round} again`);
+    }
+    const two = await begin(8082);
+    expect(await visit(world.neighbour, world.hostAddress, 8082, 2)).toBe(`at 8082 ${world.neighbourAddress}`);
+    expect(await visit(world.neighbour, two.sandbox.endpoints.bridge?.ipAddress ?? '', 80, 1)).toBe('');
+  });
+});
