@@ -147,7 +147,12 @@ async function giveBack(
 function builderOver(
   rooms: Rooms,
   engine: Engine,
-  { root, execRoot, log }: { root: string; execRoot: string; log: Log },
+  {
+    root,
+    execRoot,
+    settings,
+    log,
+  }: { root: string; execRoot: string; settings: () => Record<string, unknown> | undefined; log: Log },
 ): LoadBuilder {
   const load = async () => {
     const room = await import('./builder/index.ts');
@@ -158,6 +163,7 @@ function builderOver(
       containers: engine.containers,
       resolveOwner: ownerInRoot,
       emit: news => engine.events.emit(news),
+      settings,
       log,
     });
     return { ...room, builder };
@@ -215,7 +221,12 @@ async function start(
       clock: systemClock,
     });
     mkdirSync(dirname(socketPath), { recursive: true });
-    const builder = builderOver(rooms, engine, { root, execRoot, log });
+    const builder = builderOver(rooms, engine, {
+      root,
+      execRoot,
+      settings: () => flags.settings.config.builder,
+      log,
+    });
     const api = await openApi({ engine, builder, socketPath, version, log });
     control?.ready();
     rooms.images.sweep().catch(error => log.warn('What nobody uses of the images stays', { error }));

@@ -20,7 +20,14 @@ export const systemEvents = route('GET', '/events', {
 export const registryLogin = route('POST', '/auth', { body: authConfig, answer: json<AuthResponse>() });
 
 export const buildPrune = route('POST', '/build/prune', {
-  query: { all: boolean, filters, 'keep-storage': optionalInteger, 'reserved-space': optionalInteger },
+  query: {
+    all: boolean,
+    filters,
+    'keep-storage': optionalInteger,
+    'reserved-space': optionalInteger,
+    'max-used-space': optionalInteger,
+    'min-free-space': optionalInteger,
+  },
   answer: json<BuildPruneReport>(),
 });
 export const pluginList = route('GET', '/plugins', { answer: json<never[]>() });

@@ -84,6 +84,8 @@ export class BuildSources {
 
   async #resolve(name: string, platform: Platform, context: string | undefined): Promise<Image> {
     const { images } = this.#options;
+    const own = name.startsWith('sha256:') ? this.#options.images.find(name) : undefined;
+    if (own) return own;
     const reference = withDefaultTag(parseReference(name));
     const step = this.#watcher.step({
       name: context
@@ -121,6 +123,7 @@ export class BuildSources {
 
   /** A reference in full, as progress shows it. */
   shownName(name: string): string {
+    if (name.startsWith('sha256:')) return name;
     return toText(withDefaultTag(parseReference(name)));
   }
 

@@ -1,12 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BuildCacheRecord } from '../../contracts/docker/system.ts';
 import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
 import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
 import { type Image, ownPlatform } from '../images/index.ts';
 import { platformArgs } from './args.ts';
 import { BuildSources } from './build-sources.ts';
-import { type CacheRecord, StepCache } from './cache.ts';
+import { StepCache } from './cache.ts';
 import { CacheMounts } from './cache-mounts.ts';
 import {
   type BuilderOptions,
@@ -20,10 +19,10 @@ import { stepError } from './dockerfile/failure.ts';
 import { ignorer } from './dockerfile/ignore.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/stages.ts';
 import { BuildHistory } from './history.ts';
+import { Kept } from './kept.ts';
 import { checkSettings, fileFindings } from './lint.ts';
 import { ignoredSources } from './lint-stage.ts';
 import { Linter } from './linter.ts';
-import { choosePruned, type PruneRequest } from './prune.ts';
 import { removeStepContainers } from './run-step.ts';
 import { Solver } from './solver.ts';
 import { imageWords } from './state.ts';
@@ -52,13 +51,15 @@ export class Builder {
   readonly history: BuildHistory;
   readonly #cache: StepCache;
   readonly #caches: CacheMounts;
-  #building = 0;
+  /** What builds left. */
+  readonly kept: Kept;
 
   private constructor(options: BuilderOptions, cache: StepCache) {
     this.options = options;
     this.history = new BuildHistory(join(options.root, 'history'));
     this.#cache = cache;
     this.#caches = new CacheMounts(join(options.root, 'cache-mounts'));
+    this.kept = new Kept({ ...options, steps: cache, mounts: this.#caches });
   }
 
   /** Takes over what an earlier one kept; what a crash left half done goes. */
@@ -124,11 +125,9 @@ export class Builder {
   /** While it lasts nothing is pruned; what was opened for it is closed after it. */
   async #withSources<T>(build: Build, work: (sources: BuildSources) => Promise<T>): Promise<T> {
     const sources = new BuildSources(this.options, build);
-    this.#building++;
     try {
-      return await work(sources);
+      return await this.kept.during(() => work(sources));
     } finally {
-      this.#building--;
       sources.close();
       build.input.close?.();
     }
@@ -143,45 +142,6 @@ export class Builder {
       await this.options.images.tag(image.id, reference);
       this.options.emit({ type: 'image', action: 'tag', id: image.id, attributes: { name: familiar(reference) } });
     }
-  }
-
-  /** Results of steps that are kept. */
-  cached(): CacheRecord[] {
-    return this.#cache.list();
-  }
-
-  /** The same, as `docker system df -v` lists them. */
-  cacheDocuments(): BuildCacheRecord[] {
-    return this.cached().map(record => ({
-      ID: record.key.slice(0, 25),
-      Type: 'regular',
-      Description: record.description,
-      InUse: false,
-      Shared: this.isShared(record),
-      Size: record.size,
-      CreatedAt: record.createdAt,
-      LastUsedAt: record.lastUsedAt,
-      UsageCount: record.usageCount,
-    }));
-  }
-
-  /** Whether an image has the step's layer, too. */
-  isShared({ imageId }: CacheRecord): boolean {
-    const { images } = this.options;
-    const top = images.find(imageId)?.topChainId;
-    return top !== undefined && images.list().some(({ chainIds }) => chainIds.includes(top));
-  }
-
-  /** Forgets results of steps, and with all of them the cache mounts. Not while somebody builds. */
-  async prune(request: PruneRequest): Promise<{ records: CacheRecord[]; bytes: number }> {
-    if (this.#building > 0) return { records: [], bytes: 0 };
-    const rooms = { now: new Date(), isShared: (record: CacheRecord) => this.isShared(record) };
-    const records = choosePruned(this.cached(), request, rooms);
-    const { all, ids, unusedForMs, keepBytes } = request;
-    if (all && ids.length === 0 && unusedForMs === 0 && keepBytes === 0) {
-      rmSync(join(this.options.root, 'cache-mounts'), { recursive: true, force: true });
-    }
-    return { records, bytes: await this.#cache.drop(records) };
   }
 }
 

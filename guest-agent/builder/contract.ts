@@ -41,6 +41,8 @@ export interface BuilderOptions {
   /** Number of `user[:group]` by the files of a root. @throws invalid-argument */
   resolveOwner(spec: string, rootPath: string): { uid: number; gid: number };
   emit(news: { type: 'image'; action: string; id: string; attributes: Readonly<Record<string, string>> }): void;
+  /** daemon.json's `builder`, asked each time. */
+  settings(): Readonly<Record<string, unknown>> | undefined;
   log: Log;
 }
 

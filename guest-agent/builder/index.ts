@@ -20,4 +20,5 @@ export { Builder } from './builder.ts';
 export { BuildKitDoor } from './buildkit/door.ts';
 export { buildClassic, type ClassicRequest } from './classic.ts';
 export type { BuilderOptions } from './contract.ts';
-export { toPruneRequest } from './prune.ts';
+export { pruneAll, readPruneFilters } from './prune.ts';
+export { idOfKey, toBuildCacheRecord } from './usage.ts';

@@ -1,22 +1,37 @@
-import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
-import type { CacheRecord } from './cache.ts';
+import { invalidArgument } from '../../contracts/errors.ts';
+import type { Usage } from './usage.ts';
 
-/** Which results of steps go. */
+/** Which of what builds left goes. Sizes in bytes; 0: no limit. */
 export interface PruneRequest {
-  /** Those that an image has, too. */
+  /** Also what an image has, too. */
   all: boolean;
-  /** Beginnings of keys; empty: any. */
-  ids: readonly string[];
+  /** One of them must hold; none: anything goes. */
+  filters: readonly UsageFilter[];
   /** Only what nobody used for so long. */
   unusedForMs: number;
-  /** What may stay, in bytes: the least recently used goes first. */
-  keepBytes: number;
+  /** So much may stay in any case: the least recently used goes first. */
+  reservedBytes: number;
+  /** No more than so much stays. */
+  maxUsedBytes: number;
+  /** So much of the disk is to be free. */
+  minFreeBytes: number;
 }
+
+export type UsageFilter = (usage: Usage) => boolean;
+
+export const pruneAll: PruneRequest = {
+  all: true,
+  filters: [],
+  unusedForMs: 0,
+  reservedBytes: 0,
+  maxUsedBytes: 0,
+  minFreeBytes: 0,
+};
 
 const msPer: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** Go's `24h30m`. @throws invalid-argument */
-function durationMs(text: string): number {
+export function durationMs(text: string): number {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
   if (text === '' || parts.map(([part]) => part).join('') !== text) {
     throw invalidArgument(`failed to prune build cache: time: invalid duration ${JSON.stringify(text)}`);
@@ -24,36 +39,83 @@ function durationMs(text: string): number {
   return parts.reduce((sum, [, digits, unit = '']) => sum + Number(digits) * (msPer[unit] ?? 0), 0);
 }
 
-/** What the API's filters ask for. @throws not-implemented for one that is not known here: too much would go */
-export function toPruneRequest(
-  all: boolean,
-  filters: Readonly<Record<string, readonly string[]>>,
-  keepBytes: number,
-): PruneRequest {
-  const { id = [], until = [], 'unused-for': unused = [], ...others } = filters;
-  const [unknown] = Object.keys(others);
-  if (unknown) throw notImplemented(`pruning the build cache by ${unknown} is not part of Berth yet`);
-  const unusedForMs = Math.max(0, ...[...until, ...unused].map(durationMs));
-  return { all, ids: id, unusedForMs, keepBytes };
+/** What containerd's filters can ask of a record: its text, or whether it is there at all. */
+const fields: Readonly<Record<string, (usage: Usage) => string | boolean>> = {
+  id: ({ id }) => id,
+  type: ({ type }) => type,
+  description: ({ description }) => description,
+  inuse: ({ inUse }) => inUse,
+  shared: ({ shared }) => shared,
+  private: ({ shared }) => !shared,
+  mutable: ({ type }) => type === 'exec.cachemount',
+  immutable: ({ type }) => type === 'regular',
+  parents: () => false,
+  parent: () => false,
+};
+
+/** `type==regular,shared`: all of its conditions hold. @throws invalid-argument */
+export function toUsageFilter(text: string): UsageFilter {
+  const conditions = text.split(',').map(condition => {
+    const [, name = '', sign = '', given = ''] = /^([\w-]+)(==|!=|~=|=)?"?(.*?)"?$/.exec(condition.trim()) ?? [];
+    const field = fields[name];
+    if (!field) throw invalidArgument(`failed to parse prune filters ["${text}"]: invalid filter '${name}'`);
+    return (usage: Usage): boolean => holds(field(usage), sign, given);
+  });
+  return usage => conditions.every(condition => condition(usage));
 }
 
-/** The records that go, least recently used first. Pure. */
+function holds(value: string | boolean, sign: string, given: string): boolean {
+  if (typeof value === 'boolean') return given === '' || given === 'true' || given === '1' ? value : !value;
+  if (sign === '!=') return value !== given;
+  if (sign === '~=') return new RegExp(given).test(value);
+  return sign === '' ? value !== '' : value === given || (value.length === 25 && value.startsWith(given));
+}
+
+/** The API's filters: all of them hold. @throws invalid-argument */
+export function readPruneFilters(given: Readonly<Record<string, readonly string[]>>): {
+  filters: UsageFilter[];
+  unusedForMs: number;
+} {
+  const { until = [], 'unused-for': unused = [], label: _, 'label!': __, ...others } = given;
+  const conditions = Object.entries(others).flatMap(([name, values]) => {
+    if (values.length > 1) throw invalidArgument(`failed to prune build cache: filters expect only one value`);
+    return values.map(value => (value === '' ? name : `${name}==${value}`));
+  });
+  return {
+    filters: conditions.length > 0 ? [toUsageFilter(conditions.join(','))] : [],
+    unusedForMs: Math.max(0, ...[...until, ...unused].map(durationMs)),
+  };
+}
+
+/** What of `usages` goes, least recently used first; `freeBytes` of the disk are free. Pure. */
 export function choosePruned(
-  records: readonly CacheRecord[],
+  usages: readonly Usage[],
   request: PruneRequest,
-  { now, isShared }: { now: Date; isShared: (record: CacheRecord) => boolean },
-): CacheRecord[] {
-  const { all, ids, unusedForMs, keepBytes } = request;
-  const candidates = records
-    .filter(record => all || !isShared(record))
-    .filter(({ key }) => ids.length === 0 || ids.some(id => key.startsWith(id)))
-    .filter(({ lastUsedAt }) => now.getTime() - new Date(lastUsedAt).getTime() >= unusedForMs)
-    .sort((left, right) => (left.lastUsedAt < right.lastUsedAt ? -1 : 1));
-  if (keepBytes === 0) return candidates;
-  let total = records.reduce((sum, { size }) => sum + size, 0);
+  { now, freeBytes }: { now: Date; freeBytes: number },
+): Usage[] {
+  const candidates = usages
+    .filter(usage => !usage.inUse && (request.all || !usage.shared))
+    .filter(usage => request.filters.length === 0 || request.filters.some(filter => filter(usage)))
+    .filter(({ lastUsedAt }) => now.getTime() - lastUsedAt.getTime() >= request.unusedForMs)
+    .sort((left, right) => left.lastUsedAt.getTime() - right.lastUsedAt.getTime());
+  let total = usages.reduce((sum, { size }) => sum + size, 0);
+  const kept = keptBytes(total, request, freeBytes);
+  if (kept === undefined) return candidates;
   return candidates.filter(({ size }) => {
-    if (total <= keepBytes) return false;
+    if (total <= kept) return false;
     total -= size;
     return true;
   });
+}
+
+/** How much may stay; undefined when nobody says that anything may. */
+function keptBytes(
+  total: number,
+  { reservedBytes, maxUsedBytes, minFreeBytes }: PruneRequest,
+  freeBytes: number,
+): number | undefined {
+  if (reservedBytes === 0 && maxUsedBytes === 0 && minFreeBytes === 0) return undefined;
+  const wanted = minFreeBytes > freeBytes ? total - (minFreeBytes - freeBytes) : Number.POSITIVE_INFINITY;
+  const most = maxUsedBytes > 0 ? maxUsedBytes : minFreeBytes > 0 ? total : reservedBytes;
+  return Math.max(reservedBytes, Math.min(wanted, most), 0);
 }

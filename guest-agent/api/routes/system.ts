@@ -1,9 +1,10 @@
 import { timestamp } from '../../../contracts/decode.ts';
 import type { EventMessage } from '../../../contracts/docker/events.ts';
+import type { BuildCacheRecord } from '../../../contracts/docker/system.ts';
 import * as routes from '../../../contracts/docker/system-routes.ts';
 import { EngineError, invalidArgument } from '../../../contracts/errors.ts';
 import { streamType } from '../answer.ts';
-import { serve } from '../call.ts';
+import { type LoadBuilder, serve } from '../call.ts';
 import type { ApiMinor } from '../compat.ts';
 import { shapeDiskUsage, shapeEvent, shapeInfo } from '../shape-system.ts';
 
@@ -27,6 +28,13 @@ const buildPruneFilters = [
   'label!',
 ];
 
+/** What builds left. */
+const builtCache = async ({
+  builder,
+  toBuildCacheRecord,
+}: Awaited<ReturnType<LoadBuilder>>): Promise<BuildCacheRecord[]> =>
+  (await builder.kept.list()).map(toBuildCacheRecord);
+
 async function* shapedEvents(events: AsyncIterable<EventMessage>, version: ApiMinor): AsyncGenerator<EventMessage> {
   for await (const event of events) {
     const shaped = shapeEvent(event, version);
@@ -43,7 +51,7 @@ export const systemRoutes = [
     if (unknown !== undefined) throw invalidArgument(`unknown object type: ${unknown}`);
     const asked = version < 42 ? [] : query.type;
     const counts = asked.length === 0 || asked.includes('build-cache');
-    const cache = counts ? await builder().then(room => room.builder.cacheDocuments(), withoutBuilder) : [];
+    const cache = counts ? await builder().then(builtCache, withoutBuilder) : [];
     return shapeDiskUsage(await engine.system.diskUsage(asked, cache), version, query.verbose);
   }),
 
@@ -62,11 +70,17 @@ export const systemRoutes = [
   serve(routes.buildPrune, async ({ query, builder }) => {
     const unknown = Object.keys(query.filters).find(key => !buildPruneFilters.includes(key));
     if (unknown) throw invalidArgument(`failed to prune build cache: invalid filter '${unknown}'`);
-    const { toPruneRequest, builder: own } = await builder();
-    const keepBytes = query['reserved-space'] ?? query['keep-storage'] ?? 0;
-    const { records, bytes } = await own.prune(toPruneRequest(query.all, query.filters, keepBytes));
+    const { pruneAll, readPruneFilters, builder: own } = await builder();
+    const { usages, bytes } = await own.kept.prune({
+      ...pruneAll,
+      ...readPruneFilters(query.filters),
+      all: query.all,
+      reservedBytes: query['reserved-space'] ?? query['keep-storage'] ?? 0,
+      maxUsedBytes: query['max-used-space'] ?? 0,
+      minFreeBytes: query['min-free-space'] ?? 0,
+    });
     return {
-      CachesDeleted: records.length > 0 ? records.map(({ key }) => key.slice(0, 25)) : null,
+      CachesDeleted: usages.length > 0 ? usages.map(({ id }) => id) : null,
       SpaceReclaimed: bytes,
     };
   }),

@@ -17,6 +17,7 @@ import { codes, GrpcError } from './status.ts';
 interface Client {
   session: Session;
   options: FrontendOptions;
+  inputs: ReadonlyMap<string, string>;
   progress: Progress;
   builder: BuilderOptions;
   signal: AbortSignal;
@@ -124,6 +125,7 @@ export class ClientInput implements BuildInput {
     if (value === undefined) return undefined;
     const [, scheme = '', rest = ''] = /^([\w-]+):(?:\/\/)?(.*)$/.exec(value) ?? [];
     if (scheme === 'docker-image') return rest;
+    if (scheme === 'input') return this.#client.inputs.get(rest) ?? this.#client.inputs.get(name);
     if (scheme === 'local') {
       const exclude = await this.#readIgnore(`[context ${name}]`, rest);
       return this.#bring(`[context ${name}] load from client`, rest, exclude);

@@ -1,32 +1,43 @@
-import { notImplemented } from '../../../contracts/errors.ts';
+import { join } from 'node:path';
+import { messageOf, notImplemented } from '../../../contracts/errors.ts';
 import type { Image } from '../../images/index.ts';
 import { ownPlatform } from '../../images/index.ts';
 import type { Builder } from '../builder.ts';
-import type { CacheRecord } from '../cache.ts';
-import { toPruneRequest } from '../prune.ts';
 import { type ExportRequest, exportImage } from './exports.ts';
 import { type FrontendRun, runFrontend, withSource } from './frontend.ts';
+import { listenHistory, updateHistory } from './history-service.ts';
 import { KeptContexts } from './kept-contexts.ts';
-import { decode, encode, timestampOf } from './messages.ts';
+import { type Definition, definitionOf, imageOf } from './llb.ts';
+import { decode, encode } from './messages.ts';
 import { Progress } from './progress.ts';
 import type { FrontendOptions } from './request.ts';
 import { type GrpcCall, type GrpcHandler, onlyMessage } from './server.ts';
 import type { Sessions } from './session.ts';
-import { GrpcError, codes as grpcCodes } from './status.ts';
+import { type HistoryRecord, SolveHistory } from './solve-history.ts';
+import { GrpcError, codes as grpcCodes, toGrpcError } from './status.ts';
 import { runSubrequest } from './subrequests.ts';
+import { prune, sendUsage } from './usage-service.ts';
 
 interface SolveRequest extends ExportRequest {
   Ref: string;
   Session: string;
   Frontend: string;
   FrontendAttrs: FrontendOptions;
-  Cache: { Exports: readonly { Type: string }[] } | null;
+  Definition: Definition | null;
+  FrontendInputs: Readonly<Record<string, Definition>>;
+  Cache: { Exports: readonly CacheEntry[]; Imports: readonly CacheEntry[] } | null;
+}
+
+interface CacheEntry {
+  Type: string;
+  Attrs: Readonly<Record<string, string>>;
 }
 
 interface BridgeSolve {
   Frontend: string;
   FrontendOpt: FrontendOptions;
-  Definition: Uint8Array;
+  FrontendInputs: Readonly<Record<string, Definition>>;
+  Definition: Definition | null;
 }
 
 /** A Solve whose client drives the frontend itself, over the bridge. */
@@ -47,7 +58,12 @@ const capabilities = [
   'frontend.caps',
   'frontend.inputs',
   'gateway.solve.evaluate',
+  'reference.output',
+  'gateway.evaluate',
 ];
+
+/** What of the graph's language clients ask about before they use an option. */
+const graphCapabilities = ['gc.freespacefilter'];
 
 /** The version of BuildKit whose words these are: clients choose by it what they ask for. */
 const version = { package: 'github.com/moby/buildkit', version: 'v0.25.1', revision: 'berth' };
@@ -56,7 +72,8 @@ const worker = () => {
   const { os, architecture, variant } = ownPlatform();
   const platform = { OS: os, Architecture: architecture, Variant: variant ?? '' };
   const Labels = { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': '' };
-  return { ID: 'berth', Labels, platforms: [platform], BuildkitVersion: version };
+  const platforms = architecture === 'amd64' ? [platform, { ...platform, Architecture: '386' }] : [platform];
+  return { ID: 'berth', Labels, platforms, BuildkitVersion: version };
 };
 
 /** BuildKit's Control service and the bridge of its frontends, for one engine. */
@@ -65,25 +82,31 @@ export class Control {
   readonly #sessions: Sessions;
   readonly #progress = new Map<string, Progress>();
   readonly #kept = new KeptContexts();
+  readonly #history: SolveHistory;
+  /** Of builds whose clients drive the frontend themselves: what they asked of it. */
+  readonly #driven = new Map<string, Pick<HistoryRecord, 'frontend' | 'attributes'>>();
   readonly #bridged = new Map<string, Bridged>();
   readonly handlers: ReadonlyMap<string, GrpcHandler>;
 
   constructor(builder: Builder, sessions: Sessions) {
     this.#builder = builder;
     this.#sessions = sessions;
+    this.#history = new SolveHistory(join(builder.options.root, 'solves'));
     const control = '/moby.buildkit.v1.Control/';
     const bridge = '/moby.buildkit.v1.frontend.LLBBridge/';
     this.handlers = new Map<string, GrpcHandler>([
       [`${control}ListWorkers`, call => call.send(encode('ListWorkersResponse', { record: [worker()] }))],
       [`${control}Info`, call => call.send(encode('InfoResponse', { buildkitVersion: version }))],
-      [`${control}Solve`, call => this.#solve(call)],
+      [`${control}Solve`, call => builder.kept.during(() => this.#solve(call))],
       [`${control}Status`, call => this.#status(call)],
-      [`${control}DiskUsage`, call => this.#diskUsage(call)],
-      [`${control}Prune`, call => this.#prune(call)],
-      [`${control}ListenBuildHistory`, async () => undefined],
+      [`${control}DiskUsage`, call => sendUsage(builder.kept, call)],
+      [`${control}Prune`, call => prune(builder.kept, call)],
+      [`${control}ListenBuildHistory`, call => listenHistory(this.#history, call)],
+      [`${control}UpdateBuildHistory`, call => updateHistory(this.#history, call)],
       [`${bridge}Ping`, call => this.#ping(call)],
       [`${bridge}Solve`, call => this.#bridgeSolve(call)],
       [`${bridge}Return`, call => this.#return(call)],
+      [`${bridge}Evaluate`, call => call.send(encode('Empty', {}))], // what is returned has been made
       [`${bridge}Warn`, call => call.send(encode('Empty', {}))],
       ['/grpc.health.v1.Health/Check', call => call.send(new Uint8Array([8, 1]))],
     ]);
@@ -92,10 +115,12 @@ export class Control {
   async #solve(call: GrpcCall): Promise<void> {
     const request = decode<SolveRequest>('SolveRequest', await onlyMessage(call));
     const progress = this.#progressOf(request.Ref);
+    const started = this.#begun(request);
+    let outcome: Pick<HistoryRecord, 'answer' | 'error'> = { answer: {}, error: undefined };
     try {
       refuseCacheExport(request);
       const image = request.Frontend
-        ? await this.#run(request, request.Frontend, request.FrontendAttrs, call.signal)
+        ? await this.#run(request, { ...request, FrontendOpt: request.FrontendAttrs }, call.signal)
         : await this.#whenReturned(request, call.signal);
       const answer = image
         ? await exportImage(image, request, {
@@ -105,11 +130,44 @@ export class Control {
             session: () => this.#sessions.get(request.Session),
           })
         : {};
+      outcome = { answer, error: undefined };
       await call.send(encode('SolveResponse', { ExporterResponse: answer }));
+    } catch (error) {
+      const { code } = toGrpcError(error);
+      outcome = { answer: {}, error: { code, message: messageOf(error) } };
+      throw error;
     } finally {
       progress.end();
+      await this.#over({ ...started, ...outcome }, progress);
       setTimeout(() => this.#progress.delete(request.Ref), 60_000).unref();
     }
+  }
+
+  #begun(request: SolveRequest): HistoryRecord {
+    const record: HistoryRecord = {
+      version: 1,
+      ref: request.Ref,
+      frontend: request.Frontend,
+      attributes: request.FrontendAttrs,
+      exporters: request.Exporters,
+      createdAt: new Date().toISOString(),
+      completedAt: undefined,
+      error: undefined,
+      answer: {},
+      steps: { total: 0, completed: 0, cached: 0, warnings: 0 },
+      pinned: false,
+    };
+    this.#history.start(record);
+    return record;
+  }
+
+  /** What a client drives over the bridge is its frontend's as well. */
+  async #over(record: HistoryRecord, progress: Progress): Promise<void> {
+    const completedAt = new Date().toISOString();
+    const driven = this.#driven.get(record.ref);
+    this.#driven.delete(record.ref);
+    if (!record.frontend && !driven) return this.#history.remove(record.ref); // a client that only asked what we can do
+    await this.#history.finish({ ...record, ...driven, completedAt, steps: progress.counts }, progress.told);
   }
 
   /** The client asks for what it wants over the bridge, and says when that is all. */
@@ -128,33 +186,47 @@ export class Control {
     }
   }
 
-  async #run(request: SolveRequest, frontend: string, options: FrontendOptions, signal: AbortSignal): Promise<Image> {
-    if (frontend !== 'dockerfile.v0') throw notImplemented(`the frontend ${frontend} is not part of Berth yet`);
-    return runFrontend(this.#builder, await this.#frontendRun(request, options, signal));
+  async #run(request: SolveRequest, asked: Omit<BridgeSolve, 'Definition'>, signal: AbortSignal): Promise<Image> {
+    const { Frontend } = asked;
+    if (Frontend === 'gateway.v0') {
+      throw notImplemented(
+        `the frontend ${asked.FrontendOpt.source ?? Frontend} is not part of Berth: only docker/dockerfile is`,
+      );
+    }
+    if (Frontend !== 'dockerfile.v0') throw notImplemented(`the frontend ${Frontend} is not part of Berth yet`);
+    return runFrontend(this.#builder, await this.#frontendRun(request, asked, signal));
   }
 
-  async #frontendRun(request: SolveRequest, options: FrontendOptions, signal: AbortSignal): Promise<FrontendRun> {
+  async #frontendRun(
+    request: SolveRequest,
+    { FrontendOpt: options, FrontendInputs }: Pick<BridgeSolve, 'FrontendOpt' | 'FrontendInputs'>,
+    signal: AbortSignal,
+  ): Promise<FrontendRun> {
     const session = await this.#sessions.get(request.Session);
-    return { session, options, progress: this.#progressOf(request.Ref), signal, kept: this.#kept };
+    const inputs = new Map(Object.entries(FrontendInputs).map(([name, input]) => [name, imageOf(input)]));
+    return { session, options, inputs, progress: this.#progressOf(request.Ref), signal, kept: this.#kept };
   }
 
   async #bridgeSolve(call: GrpcCall): Promise<void> {
     const bridged = await this.#bridgedOf(call);
     const asked = decode<BridgeSolve>('BridgeSolveRequest', await onlyMessage(call));
     if (!asked.Frontend) {
-      if (asked.Definition.length > 0) throw notImplemented('LLB of a client is not part of Berth yet');
-      return call.send(encode('BridgeSolveResponse', { result: {} }));
+      if (asked.Definition && asked.Definition.def.length > 0) {
+        bridged.image = this.#builder.options.images.get(imageOf(asked.Definition));
+      }
+      return call.send(encode('BridgeSolveResponse', { result: bridged.image ? resultOf(bridged.image) : {} }));
     }
     const subrequest = asked.FrontendOpt.requestid;
     if (subrequest) {
-      const run = await this.#frontendRun(bridged.request, asked.FrontendOpt, call.signal);
+      const run = await this.#frontendRun(bridged.request, asked, call.signal);
       const metadata = await runSubrequest(subrequest, this.#builder, run).catch(error => {
         throw withSource(error, run.progress);
       });
       return call.send(encode('BridgeSolveResponse', { result: { metadata } }));
     }
-    bridged.image = await this.#run(bridged.request, asked.Frontend, asked.FrontendOpt, call.signal);
-    await call.send(encode('BridgeSolveResponse', { result: { ref: { id: bridged.image.id } } }));
+    this.#driven.set(bridged.request.Ref, { frontend: asked.Frontend, attributes: asked.FrontendOpt });
+    bridged.image = await this.#run(bridged.request, asked, call.signal);
+    await call.send(encode('BridgeSolveResponse', { result: resultOf(bridged.image) }));
   }
 
   /** The client may be quicker here than its own Solve. */
@@ -171,7 +243,13 @@ export class Control {
   async #ping(call: GrpcCall): Promise<void> {
     await this.#bridgedOf(call);
     const caps = capabilities.map(ID => ({ ID, Enabled: true }));
-    await call.send(encode('PongResponse', { FrontendAPICaps: caps, LLBCaps: [], Workers: [worker()] }));
+    await call.send(
+      encode('PongResponse', {
+        FrontendAPICaps: caps,
+        LLBCaps: graphCapabilities.map(ID => ({ ID, Enabled: true })),
+        Workers: [worker()],
+      }),
+    );
   }
 
   async #return(call: GrpcCall): Promise<void> {
@@ -185,7 +263,8 @@ export class Control {
 
   async #status(call: GrpcCall): Promise<void> {
     const { Ref } = decode<{ Ref: string }>('StatusRequest', await onlyMessage(call));
-    for await (const message of this.#progressOf(Ref).messages()) {
+    const over = this.#progress.has(Ref) ? undefined : this.#history.messages(Ref);
+    for await (const message of over ?? this.#progressOf(Ref).messages()) {
       if (call.signal.aborted) return;
       await call.send(message);
     }
@@ -196,55 +275,13 @@ export class Control {
     this.#progress.set(ref, known);
     return known;
   }
-
-  #toUsage(record: CacheRecord): object {
-    return {
-      ID: record.key.slice(0, 25),
-      Size: record.size,
-      CreatedAt: timestampOf(new Date(record.createdAt)),
-      LastUsedAt: timestampOf(new Date(record.lastUsedAt)),
-      UsageCount: record.usageCount,
-      Description: record.description,
-      RecordType: 'regular',
-      Shared: this.#builder.isShared(record),
-    };
-  }
-
-  async #diskUsage(call: GrpcCall): Promise<void> {
-    const record = this.#builder.cached().map(each => this.#toUsage(each));
-    await call.send(encode('DiskUsageResponse', { record }));
-  }
-
-  async #prune(call: GrpcCall): Promise<void> {
-    const asked = decode<PruneMessage>('PruneRequest', await onlyMessage(call));
-    const request = toPruneRequest(asked.all, filtersOf(asked.filter), asked.keepBytes);
-    const unusedForMs = Math.max(request.unusedForMs, asked.keepDuration / 1e6);
-    const usage = new Map(this.#builder.cached().map(record => [record.key, this.#toUsage(record)]));
-    const { records } = await this.#builder.prune({ ...request, unusedForMs });
-    for (const { key } of records) await call.send(encode('UsageRecord', usage.get(key) ?? {}));
-  }
 }
 
-interface PruneMessage {
-  all: boolean;
-  filter: string[];
-  keepDuration: number;
-  keepBytes: number;
-}
+const resultOf = (image: Image): object => ({ ref: { id: image.id, def: definitionOf(image) } });
 
 /** @throws not-implemented */
 function refuseCacheExport({ Cache }: SolveRequest): void {
   const [exported] = Cache?.Exports ?? [];
   if (!exported) return;
   throw notImplemented(`exporting the build cache (type=${exported.Type}) is not part of Berth yet`);
-}
-
-/** `name==value`, as containerd writes filters; buildx parts several by commas. */
-function filtersOf(filters: readonly string[]): Record<string, string[]> {
-  const pairs = filters
-    .flatMap(text => text.split(','))
-    .map(text => /^([\w-]+)[=~]+"?([^"]*)"?$/.exec(text) ?? ['', text, '']);
-  const named: Record<string, string[]> = {};
-  for (const [, name = '', value = ''] of pairs) named[name] = [...(named[name] ?? []), value];
-  return named;
 }

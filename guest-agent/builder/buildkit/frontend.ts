@@ -14,6 +14,8 @@ import { codes, GrpcError, toGrpcError } from './status.ts';
 export interface FrontendRun {
   session: Session;
   options: FrontendOptions;
+  /** Results of other builds, by the names that this one gives them: ids of images. */
+  inputs: ReadonlyMap<string, string>;
   progress: Progress;
   signal: AbortSignal;
   kept: KeptContexts;

@@ -11,6 +11,9 @@ export class Progress implements BuildWatcher {
   #wake: () => void = () => undefined;
   #ended = false;
   #steps = 0;
+  #completed = 0;
+  #cached = 0;
+  #warnings = 0;
   /** The Dockerfile, for warnings that show it. */
   source: { filename: string; data: Uint8Array } | undefined;
   /** The vertex that read the Dockerfile: warnings are its. */
@@ -53,12 +56,17 @@ export class Progress implements BuildWatcher {
         };
         this.#tell({ statuses: [status] });
       },
-      done: ({ cached }) => vertex({ cached, completed: timestampOf(new Date()) }),
+      done: ({ cached }) => {
+        this.#completed++;
+        if (cached) this.#cached++;
+        vertex({ cached, completed: timestampOf(new Date()) });
+      },
       failed: error => vertex({ completed: timestampOf(new Date()), error: messageOf(error) }),
     };
   }
 
   warning({ rule, message, line, endLine }: BuildWarning): void {
+    this.#warnings++;
     const [start, end] = [line, endLine].map(each => ({ line: each, character: 0 }));
     this.#tell({
       warnings: [
@@ -73,6 +81,16 @@ export class Progress implements BuildWatcher {
         },
       ],
     });
+  }
+
+  /** How many steps there were, and what became of them. */
+  get counts(): { total: number; completed: number; cached: number; warnings: number } {
+    return { total: this.#steps, completed: this.#completed, cached: this.#cached, warnings: this.#warnings };
+  }
+
+  /** All that was told. */
+  get told(): readonly Uint8Array[] {
+    return this.#messages;
   }
 
   /** Nothing more will be told. */
