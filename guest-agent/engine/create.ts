@@ -8,12 +8,13 @@ import type {
   HostConfig,
 } from '../../contracts/docker/containers.ts';
 import { invalidArgument, notFound } from '../../contracts/errors.ts';
-import type { Image } from '../images/index.ts';
+import { type Image, ownPlatform } from '../images/index.ts';
 import { commandOf, mergeConfig } from './config.ts';
 import { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
+import { ensureEmulation } from './emulation.ts';
 import { checkHealth } from './health-state.ts';
 import { checkHostConfig, completeHostConfig } from './host-config.ts';
 import { dropImages } from './image-mounts.ts';
@@ -21,6 +22,7 @@ import { type ContainerLink, linksOf } from './links.ts';
 import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
 import { wantedEndpoints } from './network-request.ts';
+import { platformMismatch } from './platform-warning.ts';
 import { settleResources } from './resource-checks.ts';
 import { parseSignal } from './signals.ts';
 import { checkRemapped } from './user-remap.ts';
@@ -41,6 +43,10 @@ export async function createContainer(
 ): Promise<ContainerCreateResponse> {
   const { HostConfig: asked = {}, NetworkingConfig: networking = {}, ...config } = request.body;
   const image = findImage(config.Image ?? '', request.platform, context);
+  const platformWarnings = request.platform ? [] : platformMismatch(image.config);
+  if (context.options.machine && image.config.architecture !== ownPlatform().architecture) {
+    ensureEmulation(image.config.architecture, context.options);
+  }
   checkConfig(config);
   if (config.Hostname && asked.UTSMode === 'host') {
     throw invalidArgument('conflicting options: hostname and the UTS mode');
@@ -78,7 +84,7 @@ export async function createContainer(
     const container = new ContainerActor(record, context);
     context.index.add(container);
     container.emit('create');
-    return { Id: id, Warnings: [...warnings, ...warningsOf(asked)] };
+    return { Id: id, Warnings: [...platformWarnings, ...warnings, ...warningsOf(asked)] };
   } catch (error) {
     context.index.free(name, id);
     throw error;

@@ -6,10 +6,8 @@
  * name the image, in one atomic step, so a crash leaves either no image or a whole one. `tag` and `remove` change
  * names; an image goes with its last name, and what only it used (blobs, snapshots) is swept at once.
  *
- * The packed layers are kept in the form in which they came, although unpacked they are there too. Docker's overlay2
- * store throws them away and packs them again, byte by byte the same, for `push` and `save`; that needs a record of
- * every tar header, and time. Kept, `save` and `push` are copies with the digests that everybody knows already, at
- * the price of about 40 % more disk for what came compressed. Docker's containerd store decides the same.
+ * Packed layers are not kept: `save` and `push` put a layer's archive together again from its files and a recipe, byte by
+ * byte, and a push packs it anew where the registry has no form of it that we know of (see `layer-archives.ts`).
  *
  * Nobody counts references: blobs and layers that no record names are garbage, unless a pull holds them (leases) or
  * a container stands on them (`snapshots` refuses then).

@@ -1,14 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FakeRegistry } from '../../test/fakes/fake-registry.ts';
 import { succeed } from '../../test/support/command.ts';
-import { startNativeEngine } from '../../test/support/engine.ts';
-import { pythonArchive } from '../../test/support/images.ts';
+import { type NativeEngine, startNativeEngine } from '../../test/support/engine.ts';
 import { startPeer } from '../../test/support/peer.ts';
-import { type Registry, startRegistry } from '../../test/support/registry.ts';
+import { startPodman } from '../../test/support/podman.ts';
+import { startRegistry } from '../../test/support/registry.ts';
 
 import { openApi } from './api.ts';
+import { type ImageArchives, imageArchives } from './image-archives.ts';
+import { engineProcesses, pssMegabytes } from './memory.ts';
 import { compared, limited, median, type Row } from './numbers.ts';
 import { alternate } from './turns.ts';
 
@@ -18,8 +21,6 @@ interface Side {
   enter: string[];
 }
 
-const name = 'debian-python:latest';
-
 /** A command's time in seconds. */
 async function timed({ socket }: Side, ...args: string[]): Promise<number> {
   const started = performance.now();
@@ -27,58 +28,129 @@ async function timed({ socket }: Side, ...args: string[]): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-/** Loads the image as if it had never been there. */
-async function loaded(side: Side, archive: string): Promise<number> {
-  await succeed('docker', ['-H', `unix://${side.socket}`, 'rmi', '-f', name]).catch(() => undefined);
-  return timed(side, 'load', '--quiet', '--input', archive);
+const drop = (side: Side, name: string) => timed(side, 'rmi', '--force', name).catch(() => undefined);
+
+/** Each round has an image of its own, which no engine has seen: nothing is there already, and nothing was removed just now. */
+class Measurements {
+  readonly #sides: readonly Side[];
+  readonly #rounds: number;
+  readonly #archives: ImageArchives;
+
+  constructor(sides: readonly Side[], rounds: number, archives: ImageArchives) {
+    this.#sides = sides;
+    this.#rounds = rounds;
+    this.#archives = archives;
+  }
+
+  /** `turn` on each side by turns, with an archive that is called `name`. */
+  async row(
+    about: { what: string; times: number; layers: number },
+    turn: (side: Side, archive: string, name: string) => Promise<number>,
+  ): Promise<Row> {
+    const samples: number[][] = this.#sides.map(() => []);
+    const names: string[] = [];
+    for (let round = 0; round < this.#rounds; round++) {
+      const name = `localhost:5/bench:${about.layers}-${names.push(`${round}`)}`;
+      const archive = await this.#archives.make(name, about.layers);
+      for (const [index, side] of this.#sides.entries()) samples[index]?.push(await turn(side, archive, name));
+      await rm(archive);
+      for (const side of this.#sides) await drop(side, name);
+    }
+    const [mine = [], theirs = [], podmans = []] = samples;
+    const row = compared(about.what, 's', mine, theirs, about.times);
+    return podmans.length > 0 ? { ...row, podman: median(podmans) } : row;
+  }
 }
 
-/** Pushes into a registry that knows nothing yet: what one has already is not sent. */
-async function pushed(side: Side): Promise<number> {
+/** Pulls what skopeo has put into a new registry. */
+async function pulled(side: Side, archive: string): Promise<number> {
   const registry = await startRegistry(side.enter);
   try {
-    const target = `${registry.host}/${name}`;
-    await timed(side, 'tag', name, target);
-    const took = await timed(side, 'push', '--quiet', target);
-    await timed(side, 'rmi', target);
+    await registry.push(archive, 'bench:latest');
+    const took = await timed(side, 'pull', '--quiet', `${registry.host}/bench`);
+    await drop(side, `${registry.host}/bench`);
     return took;
   } finally {
     await registry.stop();
   }
 }
 
-async function pulled(side: Side, registry: Registry | undefined): Promise<number> {
-  const target = `${registry?.host}/${name}`;
-  const took = await timed(side, 'pull', '--quiet', target);
-  await timed(side, 'rmi', target);
+const loaded = (side: Side, archive: string): Promise<number> => timed(side, 'load', '--quiet', '--input', archive);
+
+/** Pushes into a registry that knows nothing yet: what one has already is not sent. */
+async function pushed(side: Side, archive: string, name: string): Promise<number> {
+  await loaded(side, archive);
+  const registry = await startRegistry(side.enter);
+  try {
+    const target = `${registry.host}/bench`;
+    await timed(side, 'tag', name, target);
+    const took = await timed(side, 'push', '--quiet', target);
+    await drop(side, target);
+    return took;
+  } finally {
+    await registry.stop();
+  }
+}
+
+async function saved(side: Side, archive: string, name: string): Promise<number> {
+  await loaded(side, archive);
+  const folder = await mkdtemp(join(tmpdir(), 'berth-saved-'));
+  const took = await timed(side, 'save', '--output', join(folder, 'saved.tar'), name);
+  await rm(folder, { recursive: true });
   return took;
 }
 
-async function rowsOf(sides: readonly [Side, Side], archive: string, rounds: number): Promise<Row[]> {
-  const row = async (what: string, times: number, turn: (side: Side) => Promise<number>): Promise<Row> => {
-    const turns = sides.map(side => () => turn(side));
-    const [mine = [], theirs = []] = await alternate(rounds, 1, turns);
-    return compared(what, 's', mine, theirs, times);
+async function rowsOf(sides: readonly Side[], rounds: number, archives: ImageArchives): Promise<Row[]> {
+  const small = new Measurements(sides, rounds, archives);
+  const large = new Measurements(sides, Math.max(2, Math.floor(rounds / 2)), archives);
+  return [
+    await small.row({ what: 'pull of a 250 MB image from a local registry', times: 2, layers: 1 }, pulled),
+    await large.row({ what: 'pull of a 1 GB image of 4 layers', times: 2, layers: 4 }, pulled),
+    await small.row({ what: 'load of 250 MB from an archive', times: 2, layers: 1 }, loaded),
+    await large.row({ what: 'load of 1 GB', times: 2, layers: 4 }, loaded),
+    await small.row({ what: 'push of 250 MB to a registry that has nothing', times: 1, layers: 1 }, pushed),
+    await small.row({ what: 'save of 250 MB', times: 1, layers: 1 }, saved),
+  ];
+}
+
+const percentile = (sample: readonly number[], share: number): number =>
+  sample.toSorted((a, b) => a - b)[Math.floor(sample.length * share)] ?? Number.NaN;
+
+/** What others wait for the engine while it removes an image, and what it takes of memory at its worst. */
+async function beside(engine: NativeEngine, archives: ImageArchives): Promise<Row[]> {
+  const side = { socket: engine.socket, enter: [] };
+  const name = 'localhost:5/bench:removed';
+  const { agent } = await engineProcesses(engine);
+  const api = openApi(engine.socket);
+  let busy = true;
+  let peak = 0;
+  const watch = async (): Promise<void> => {
+    for (; busy; await sleep(50)) peak = Math.max(peak, pssMegabytes([agent]));
   };
-  const folder = await mkdtemp(join(tmpdir(), 'berth-saved-'));
-  const registries = new Map<Side, Registry>();
-  try {
-    for (const side of sides) registries.set(side, await startRegistry(side.enter));
-    for (const registry of registries.values()) await registry.push(archive, name);
-    return [
-      await row('pull of a 190 MB image from a local registry', 1.5, side => pulled(side, registries.get(side))),
-      await row('load of the same from an archive', 1.5, side => loaded(side, archive)),
-      await row('push of what was loaded, packed on the way', 1, async side => {
-        await loaded(side, archive);
-        return pushed(side);
-      }),
-      await row('push of the same once more, to another registry', 1, pushed),
-      await row('save of the same', 1, side => timed(side, 'save', '--output', join(folder, 'saved.tar'), name)),
-    ];
-  } finally {
-    for (const registry of registries.values()) await registry.stop();
-    await rm(folder, { recursive: true, force: true });
+  const watching = watch();
+  const archive = await archives.make(name, 4);
+  await pulled(side, archive);
+  await loaded(side, archive);
+  busy = false;
+  await watching;
+  const answers: number[] = [];
+  const removal = Promise.all([timed(side, 'rmi', name), sleep(5000)]);
+  let over = false;
+  void removal.finally(() => {
+    over = true;
+  });
+  for (; !over; await sleep(5)) {
+    const started = performance.now();
+    await api.call('GET', '/containers/json');
+    answers.push(performance.now() - started);
   }
+  await removal;
+  api.close();
+  await rm(archive);
+  return [
+    limited('list of containers while a 1 GB image is removed, p99', 'ms', percentile(answers, 0.99), 20),
+    limited('agent at its largest, pulling and loading 1 GB (PSS)', 'MB', peak, 150),
+  ];
 }
 
 /** Creating a container of many layers, beyond what one of a single layer takes. */
@@ -112,15 +184,20 @@ async function tallContainers({ socket }: Side, rounds: number): Promise<Row> {
   }
 }
 
-/** Images on their way in and out, beside dockerd, in one run. */
+/** Images on their way in and out, beside dockerd and podman, in one run. */
 export async function benchImages(rounds: number): Promise<Row[]> {
   const peer = await startPeer();
   const engine = await startNativeEngine();
+  const podman = await startPodman();
+  const archives = await imageArchives();
   try {
     const ours = { socket: engine.socket, enter: [] };
-    const rows = await rowsOf([ours, peer], await pythonArchive(), rounds);
-    return [...rows, await tallContainers(ours, rounds)];
+    const podmans = podman ? [{ socket: podman.socket, enter: [] }] : [];
+    const rows = await rowsOf([ours, peer, ...podmans], rounds, archives);
+    return [...rows, ...(await beside(engine, archives)), await tallContainers(ours, rounds)];
   } finally {
+    await archives.remove();
+    await podman?.stop();
     await engine.stop();
     await peer.stop();
   }

@@ -10,6 +10,8 @@ export interface Row {
   unit: string;
   ours: number;
   peer?: number;
+  /** Podman's, where it is there to be asked. */
+  podman?: number;
   /** At least this many times better (`peer / ours`), or, without a peer, at most this much. */
   aim: string;
   reached: boolean;

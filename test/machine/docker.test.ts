@@ -9,7 +9,7 @@ import { resourceTests } from '../docker-api/resources.ts';
 import { scenarios } from '../docker-api/scenarios.ts';
 import { type DriverSubject, networkDriverSuite } from '../suites/network-driver.ts';
 import { eventually } from '../support/eventually.ts';
-import { busyboxArchive } from '../support/images.ts';
+import { busyboxArchive, foreignArchive, otherArchitecture } from '../support/images.ts';
 import { startMachine, type TestMachine } from '../support/machine.ts';
 import { freePort } from '../support/registry.ts';
 import { withDifferences } from './differences.ts';
@@ -46,6 +46,21 @@ describe('the machine answers as dockerd did', () => {
     await hostile.stop();
     expect(text(played)).toBe(text(withDifferences(recordedOutcomes(badInput.name))));
   });
+});
+
+it('runs programs of another architecture, and says so when nobody asked for it', { timeout: 300_000 }, async () => {
+  await machine.docker('load', '-q', '-i', await foreignArchive());
+  const uname = ['run', '--rm', '--network', 'none'];
+  const foreign = { amd64: 'x86_64\n', arm64: 'aarch64\n' }[otherArchitecture];
+  const platform = `linux/${otherArchitecture}`;
+  expect(await machine.tryDocker([...uname, '--platform', platform, 'foreign', 'uname', '-m'])).toMatchObject({
+    stdout: foreign,
+    stderr: '',
+  });
+  const { stdout, stderr } = await machine.tryDocker([...uname, 'foreign', 'sh', '-c', 'echo "$0"; uname -m']);
+  expect(stdout).toBe(`sh\n${foreign}`);
+  expect(stderr).toContain(`WARNING: The requested image's platform (${platform}) does not match the detected host`);
+  await machine.docker('rmi', 'foreign');
 });
 
 realInput('the machine', async () => ({

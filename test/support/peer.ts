@@ -24,11 +24,16 @@ const cache = join(process.env.BERTH_TEST_CACHE ?? join(homedir(), '.cache/berth
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const mirror = process.env.BERTH_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
 
-/** Unpacks packages of a suite into the new folder `target`, whole or not at all. */
-export async function fetchPackages(suite: string, packages: string[], target: string): Promise<void> {
+/** Unpacks packages of a suite, of this machine's or another architecture, into the new folder `target`, whole or not at all. */
+export async function fetchPackages(
+  suite: string,
+  packages: string[],
+  target: string,
+  architecture?: 'amd64' | 'arm64',
+): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'berth-packages-'));
   try {
-    await download(suite, packages, work);
+    await download(suite, packages, work, architecture);
     await mkdir(dirname(target), { recursive: true });
     await rename(join(work, 'root'), target).catch(() => succeed('cp', ['-a', join(work, 'root'), target]));
   } finally {
@@ -37,7 +42,7 @@ export async function fetchPackages(suite: string, packages: string[], target: s
 }
 
 /** Downloads packages of a suite, with lists of its own, so that the system's are left alone. */
-async function download(suite: string, packages: string[], work: string): Promise<void> {
+async function download(suite: string, packages: string[], work: string, architecture?: string): Promise<void> {
   const state = join(work, suite);
   for (const folder of ['lists/partial', 'archives/partial', 'debs'])
     await mkdir(join(state, folder), { recursive: true });
@@ -50,6 +55,7 @@ async function download(suite: string, packages: string[], work: string): Promis
     'Dir::State::status': join(state, 'status'),
     'Dir::Cache': state,
     'APT::Sandbox::User': 'root',
+    ...(architecture ? { 'APT::Architecture': architecture, 'APT::Architectures': architecture } : {}),
   };
   const flags = Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
   await succeed('apt-get', [...flags, 'update'], { timeoutMs: 300_000 });

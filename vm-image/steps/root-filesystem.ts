@@ -100,7 +100,8 @@ export async function layOutRoot(
   for (const [path, text] of Object.entries(texts)) await writeFile(join(root, path), text);
   await copyLibraries(architecture, packages, root);
   await installBusybox(packages, root);
-  for (const program of programs) await copyEntry(join(packages, program), join(root, program));
+  for (const program of [...programs, architectures[architecture].emulator])
+    await copyEntry(join(packages, program), join(root, program));
   const home = join(root, 'usr/lib/berth');
   await installNode(architecture, cache, home);
   await installAgent(architecture, cache, home);
