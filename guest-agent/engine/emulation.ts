@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
@@ -18,9 +19,8 @@ const emulated: Readonly<Record<string, Emulated>> = {
 };
 
 /**
- * Lets the kernel start programs of `architecture`, if this machine has an emulator for them. Debian's kernel brings
- * `binfmt_misc` as a module, which its first mount loads (in `execRoot`: the usual place below /proc is there only then), so the
- * first container of that kind pays for it, and no boot. Containers need no file of it: the emulator is opened here and now
+ * Lets the kernel start programs of `architecture`, if this machine has an emulator for them. The first container of that
+ * kind pays for it, and no boot: Debian's kernel has `binfmt_misc` as a module. Containers need no file of it: the emulator is opened here and now
  * (flag F). A host is never touched: what it emulates is its owner's affair.
  */
 export function ensureEmulation(architecture: string, { execRoot, log }: { execRoot: string; log: Log }): void {
@@ -29,14 +29,19 @@ export function ensureEmulation(architecture: string, { execRoot, log }: { execR
   const binfmt = join(execRoot, 'binfmt');
   if (!wanted || !emulator || !existsSync(emulator) || existsSync(join(binfmt, wanted.name))) return;
   try {
-    mkdirSync(binfmt, { recursive: true, mode: 0o700 });
-    if (!existsSync(join(binfmt, 'register')))
-      mountFilesystem({ source: 'binfmt_misc', target: binfmt, type: 'binfmt_misc', flags: 0, data: '' });
+    mountBinfmt(binfmt);
     if (!existsSync(join(binfmt, wanted.name)))
       writeFileSync(join(binfmt, 'register'), registrationOf(wanted, emulator));
   } catch (error) {
     log.warn('programs of another architecture cannot be started', { architecture, error });
   }
+}
+
+function mountBinfmt(target: string): void {
+  if (existsSync(join(target, 'register'))) return;
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  spawnSync('modprobe', ['binfmt_misc']); // busybox's does not load it by the name that the kernel asks for
+  mountFilesystem({ source: 'binfmt_misc', target, type: 'binfmt_misc', flags: 0, data: '' });
 }
 
 const hex = (bytes: readonly number[]): string =>

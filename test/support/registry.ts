@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { succeed } from './command.ts';
@@ -21,6 +21,10 @@ export interface RegistryOptions {
   user?: { name: string; password: string };
   /** Else one that is free. */
   port?: number;
+  /** It speaks TLS; with `clients`, only with those who have a certificate of that authority. PEM files. */
+  tls?: { certificate: string; key: string; clients?: string };
+  /** It lets in whoever has a token of that server, which has that certificate. */
+  tokens?: { url: string; certificate: string };
 }
 
 /** A loopback port that was free a moment ago. */
@@ -32,22 +36,36 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
+/** True once somebody listens; who wants a certificate first says nothing to us. */
+const connected = (port: number): Promise<boolean> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true));
+    socket.once('error', reject).once('connect', () => socket.destroy());
+  });
+
 /** A line of an htpasswd file; docker-registry wants bcrypt, which perl reaches through libcrypt. */
 async function htpasswd({ name, password }: { name: string; password: string }): Promise<string> {
   const program = 'print crypt($ARGV[0], "\\$2y\\$05\\$saltsaltsaltsaltsaltse")';
   return `${name}:${await succeed('perl', ['-e', program, password])}\n`;
 }
 
-async function writeConfig(directory: string, port: number, user: RegistryOptions['user']): Promise<string> {
+async function writeConfig(directory: string, port: number, { user, tls, tokens }: RegistryOptions): Promise<string> {
   const config = join(directory, 'config.yml');
   if (user) await writeFile(join(directory, 'htpasswd'), await htpasswd(user));
-  const auth = user ? `auth: { htpasswd: { realm: test, path: ${directory}/htpasswd } }\n` : '';
+  const guard = user
+    ? { htpasswd: { realm: 'test', path: `${directory}/htpasswd` } }
+    : tokens && {
+        token: { realm: tokens.url, service: 'test', issuer: 'tokens', rootcertbundle: tokens.certificate },
+      };
+  const auth = guard ? `auth: ${JSON.stringify(guard)}\n` : '';
+  const clients = tls?.clients ? `, clientcas: [${tls.clients}]` : '';
+  const secured = tls ? `, tls: { certificate: ${tls.certificate}, key: ${tls.key}${clients} }` : '';
   await writeFile(
     config,
     `version: 0.1
 log: { level: error }
 storage: { filesystem: { rootdirectory: ${directory}/data }, delete: { enabled: true } }
-http: { addr: "127.0.0.1:${port}" }
+http: { addr: "127.0.0.1:${port}"${secured} }
 ${auth}`,
   );
   return config;
@@ -58,7 +76,7 @@ export async function startRegistry(enter: string[] = [], options: RegistryOptio
   const { user } = options;
   const directory = await mkdtemp(join(tmpdir(), 'berth-registry-'));
   const port = options.port ?? (await freePort());
-  const config = await writeConfig(directory, port, user);
+  const config = await writeConfig(directory, port, options);
   const there = (words: string[]): [string, string[]] => {
     const [program = '', ...args] = [...enter, ...words];
     return [program, args];
@@ -66,8 +84,16 @@ export async function startRegistry(enter: string[] = [], options: RegistryOptio
   const server = spawn(...there(['docker-registry', 'serve', config]), { stdio: 'ignore' });
   const ended = new Promise(resolve => server.once('exit', resolve));
   const login = user ? `${user.name}:${user.password}` : '';
+  const greeting = [
+    'curl',
+    '--silent',
+    ...(options.tokens ? [] : ['--fail']),
+    '--user',
+    login,
+    `http://127.0.0.1:${port}/v2/`,
+  ];
   await eventually('the registry answers', () =>
-    succeed(...there(['curl', '--silent', '--fail', '--user', login, `http://127.0.0.1:${port}/v2/`])).then(() => true),
+    options.tls ? connected(port) : succeed(...there(greeting)).then(() => true),
   );
   const host = `localhost:${port}`;
   return {
