@@ -94,6 +94,7 @@ export async function buildClassic(request: ClassicRequest, builder: Builder): P
     target,
     platform,
     host,
+    hostNetwork: true,
     serial: true,
   };
   const tell = (text: string): void => progress({ stream: text });

@@ -59,6 +59,8 @@ export interface BuildRequest {
   platform: string | undefined;
   /** Limits, networks, hosts of RUN's containers. */
   host: HostConfig;
+  /** The client allows steps the host's network. */
+  hostNetwork: boolean;
   /** `SOURCE_DATE_EPOCH`: nothing that the build makes is younger; a build is the same to the byte each time. */
   epoch: Date | undefined;
   /** Stages one after another, for a client that shows them so. */

@@ -36,7 +36,6 @@ export interface RunRequest extends StepOutput {
   workingDir: string;
   mounts: readonly RunMount[];
   network: string | undefined;
-  privileged: boolean;
   host: HostConfig;
 }
 
@@ -87,7 +86,7 @@ async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: Run
       WorkingDir: request.workingDir,
       Hostname: 'buildkitsandbox',
       Labels: { [stepLabel]: 'step' },
-      HostConfig: { ...request.host, ...(request.privileged ? { Privileged: true } : {}) },
+      HostConfig: request.host,
     },
   });
   const container = containers.getByRef(Id as ContainerRef);

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { forbidden } from '../../contracts/errors.ts';
 import type { Image } from '../images/index.ts';
 import { proxiesOf } from './args.ts';
 import type { BuildSources } from './build-sources.ts';
@@ -101,12 +102,13 @@ const run: Step = async (state, instruction, context) => {
   const lookup = lookupIn(state);
   const declared = state.declared.map(name => `${name}=${lookup(name) ?? ''}`);
   const network = flagValue(instruction, 'network');
-  const privileged = flagValue(instruction, 'security') === 'insecure';
+  if ((network ?? request.host.NetworkMode) === 'host' && !request.hostNetwork)
+    throw forbidden('failed to load LLB: network.host is not allowed');
   const counted = declared.length > 0 ? `|${declared.length} ${declared.join(' ')} ` : '';
   const createdBy = `RUN ${counted}${args.join(' ')} # buildkit`;
   const user = state.config.User ?? '';
   const seen = await toldOnFailure(instruction, context, () => Promise.all(mounts.map(each => seenBy(each, context))));
-  const key = ['RUN', args, [...env, ...own], user, workingDir, mounts, network ?? '', privileged, seen];
+  const key = ['RUN', args, [...env, ...own], user, workingDir, mounts, network ?? '', seen];
   return cachedStep({ instruction, key, createdBy }, state, context, watcher =>
     runStep(
       {
@@ -118,7 +120,6 @@ const run: Step = async (state, instruction, context) => {
         workingDir,
         mounts,
         network,
-        privileged,
         host: request.host,
         createdBy,
         epoch: request.epoch,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { messageOf, notImplemented } from '../../../contracts/errors.ts';
+import { forbidden, messageOf, notImplemented } from '../../../contracts/errors.ts';
 import type { Image } from '../../images/index.ts';
 import { ownPlatform } from '../../images/index.ts';
 import type { Builder } from '../builder.ts';
@@ -23,6 +23,7 @@ interface SolveRequest extends ExportRequest {
   Session: string;
   Frontend: string;
   FrontendAttrs: FrontendOptions;
+  Entitlements: readonly string[];
   Definition: Definition | null;
   FrontendInputs: Readonly<Record<string, Definition>>;
   Cache: { Exports: readonly CacheEntry[]; Imports: readonly CacheEntry[] } | null;
@@ -119,6 +120,7 @@ export class Control {
     let outcome: Pick<HistoryRecord, 'answer' | 'error'> = { answer: {}, error: undefined };
     try {
       refuseCacheExport(request);
+      refuseInsecurity(request);
       const image = request.Frontend
         ? await this.#run(request, { ...request, FrontendOpt: request.FrontendAttrs }, call.signal)
         : await this.#whenReturned(request, call.signal);
@@ -204,7 +206,8 @@ export class Control {
   ): Promise<FrontendRun> {
     const session = await this.#sessions.get(request.Session);
     const inputs = new Map(Object.entries(FrontendInputs).map(([name, input]) => [name, imageOf(input)]));
-    return { session, options, inputs, progress: this.#progressOf(request.Ref), signal, kept: this.#kept };
+    const { Ref, Entitlements: entitlements } = request;
+    return { session, options, inputs, entitlements, progress: this.#progressOf(Ref), signal, kept: this.#kept };
   }
 
   async #bridgeSolve(call: GrpcCall): Promise<void> {
@@ -278,6 +281,12 @@ export class Control {
 }
 
 const resultOf = (image: Image): object => ({ ref: { id: image.id, def: definitionOf(image) } });
+
+/** A step has the rights of a container and no more, whoever allows it more. @throws forbidden, in BuildKit's words */
+function refuseInsecurity({ Entitlements }: SolveRequest): void {
+  if (!Entitlements.includes('security.insecure')) return;
+  throw forbidden('granting entitlement security.insecure is not allowed by build daemon configuration');
+}
 
 /** @throws not-implemented */
 function refuseCacheExport({ Cache }: SolveRequest): void {

@@ -16,6 +16,8 @@ export interface FrontendRun {
   options: FrontendOptions;
   /** Results of other builds, by the names that this one gives them: ids of images. */
   inputs: ReadonlyMap<string, string>;
+  /** What the client allows steps beyond the usual: `network.host`. */
+  entitlements: readonly string[];
   progress: Progress;
   signal: AbortSignal;
   kept: KeptContexts;
@@ -25,7 +27,7 @@ export interface FrontendRun {
 export async function runFrontend(builder: Builder, run: FrontendRun): Promise<Image> {
   const { options, progress, signal } = run;
   try {
-    const request = toBuildRequest(options);
+    const request = toBuildRequest(options, run.entitlements);
     const input = new ClientInput({ ...run, builder: builder.options, scratch: builder.scratch });
     return await builder.build({ request, input, watcher: progress, signal });
   } catch (error) {

@@ -15,7 +15,7 @@ export const optionsUnder = (options: FrontendOptions, prefix: string): Record<s
   );
 
 /** @throws invalid-argument, not-implemented for what is not there yet */
-export function toBuildRequest(options: FrontendOptions): BuildRequest {
+export function toBuildRequest(options: FrontendOptions, entitlements: readonly string[]): BuildRequest {
   const { platform } = options;
   if (platform?.includes(',')) {
     throw notImplemented(`images for several platforms (${platform}) are not part of Berth yet`);
@@ -33,6 +33,7 @@ export function toBuildRequest(options: FrontendOptions): BuildRequest {
     pull: options['image-resolve-mode'] === 'pull',
     platform: platform || undefined,
     host: hostOf(options),
+    hostNetwork: entitlements.includes('network.host'),
     serial: false,
   };
 }

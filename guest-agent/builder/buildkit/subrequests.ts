@@ -31,7 +31,7 @@ export async function runSubrequest(
   const answer = answers[id];
   if (!answer) throw notImplemented(`the subrequest ${id} is not part of Berth`);
   const { progress, signal } = run;
-  const request = toBuildRequest(run.options);
+  const request = toBuildRequest(run.options, run.entitlements);
   const input = new ClientInput({ ...run, builder: builder.options, scratch: builder.scratch });
   const isLint = id === 'frontend.lint';
   const survey = await builder.survey({ request, input, watcher: progress, signal }, isLint);

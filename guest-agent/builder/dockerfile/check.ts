@@ -16,7 +16,7 @@ const flagsOf: Readonly<Record<string, readonly string[]>> = {
   LABEL: [],
   MAINTAINER: [],
   ONBUILD: [],
-  RUN: ['mount', 'network', 'security', 'device'],
+  RUN: ['mount', 'network', 'device'],
   SHELL: [],
   STOPSIGNAL: [],
   USER: [],
