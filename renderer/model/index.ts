@@ -13,6 +13,7 @@ export { type ContextFile, tarOfFiles } from './context-tar.ts';
 export { dockerRun } from './docker-run.ts';
 export { changedFields, editedBody, formOf } from './edit-form.ts';
 export { type FileEntry, parseFileList } from './file-list.ts';
+export { type ImageFiles, ImageReader, type LayerFile, type LayerFiles } from './image-layers.ts';
 export { compareTexts, groupedLines, type ListLine, matchingRows, toggled } from './list.ts';
 export { LogBuffer, type LogLine, type LogLines, mostLogs, sourceOf } from './log-buffer.ts';
 export { LogFrames } from './log-frames.ts';

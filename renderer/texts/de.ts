@@ -183,6 +183,12 @@ export const de: Texts = {
     stopped: 'Ein Terminal braucht einen laufenden Container.',
     shell: 'Shell',
     label: 'Terminal im Container',
+    again: 'Noch einmal',
+    close: (name: string) => `${name} schließen`,
+    none: 'Keine Sitzung ist offen.',
+    debug: 'Debug-Shell',
+    debugFrom: (image: string) => `Debug-Shell neben dem Container, mit den Werkzeugen von ${image || 'einem Image'}`,
+    needsImage: 'Eine Debug-Shell kommt aus einem Image mit einer Shell: Holen Sie zum Beispiel busybox.',
   },
   files: {
     path: 'Pfad',
@@ -298,6 +304,16 @@ export const de: Texts = {
     pruneAllText: (count: number, size: string) =>
       `${plural(count, 'Image hat', 'Images haben')} keinen Container, mit oder ohne Namen: bis zu ${size}.`,
     pruneAll: 'Auch die mit einem Namen',
+    files: 'Dateien der Schichten',
+    readLayers: (size: string) => `Dateien der Schichten lesen (${size})`,
+    reading: (size: string) => `Wird gelesen: ${size}`,
+    layerFiles: (added: number, changed: number, hidden: number) =>
+      `${added} neu, ${changed} geändert, ${hidden} entfernt`,
+    wasted: (size: string) => `${size} sind verloren: Dateien, die eine spätere Schicht ersetzt oder entfernt.`,
+    noWaste: 'Kein Platz ist verloren: Keine Schicht ersetzt Dateien einer anderen.',
+    searchFiles: 'Dateien suchen',
+    moreFiles: (count: number) => `und ${count.toLocaleString()} weitere`,
+    usedNow: 'Container dieses Images',
   },
   pull: {
     layers: (done, all) => `${done} von ${plural(all, 'Schicht', 'Schichten')}`,

@@ -1,12 +1,12 @@
-import { X } from '@lucide/vue';
 import { defineComponent, h, ref, shallowRef, type VNode, watch } from 'vue';
 import { useRouter } from 'vue-router';
 import { imageHistory, imageInspect } from '../../../contracts/docker/image-routes.ts';
 import type { HistoryItem, ImageInspect } from '../../../contracts/docker/images.ts';
 import { messageOf } from '../../../contracts/errors.ts';
-import { button, Copyable, DocumentTree, fact, tabs } from '../../components/index.ts';
+import { Copyable, DocumentTree, detailView, fact, tabs } from '../../components/index.ts';
 import { byteSize, shortId } from '../../model/index.ts';
 import { engine, t } from '../../stores/index.ts';
+import { LayerFilesView } from './layer-files.tsx';
 
 /** What an image is, the layers that it is made of, and its whole document. */
 export const ImageDetail = defineComponent(
@@ -36,6 +36,11 @@ export const ImageDetail = defineComponent(
         t().common.details,
         [
           { key: 'layers', label: t().images.layers, content: () => layers(history.value) },
+          {
+            key: 'files',
+            label: t().images.files,
+            content: () => h(LayerFilesView, { key: props.id, name: props.name, size: found.Size }),
+          },
           { key: 'configuration', label: t().images.configuration, content: () => configuration(found) },
           { key: 'inspect', label: t().detail.inspect, content: () => h(DocumentTree, { document: found }) },
         ],
@@ -45,25 +50,14 @@ export const ImageDetail = defineComponent(
         },
       );
 
-    return () => (
-      <section class="view" aria-label={props.name}>
-        <header class="head" style={{ padding: '12px 12px 4px 20px' }}>
-          <div class="grow">
-            <h2 style={{ fontSize: '15px' }}>{props.name}</h2>
-            <span class="soft">{document.value && byteSize(document.value.Size)}</span>
-          </div>
-          {button({
-            label: t().common.close,
-            icon: X,
-            iconOnly: true,
-            kind: 'quiet',
-            onClick: () => void router.push('/images'),
-          })}
-        </header>
-        {error.value && <p class="error-text body">{error.value}</p>}
-        {document.value && content(document.value)}
-      </section>
-    );
+    return () =>
+      detailView({
+        name: props.name,
+        sub: document.value && byteSize(document.value.Size),
+        error: error.value,
+        close: () => void router.push('/images'),
+        content: document.value && content(document.value),
+      });
   },
   { props: ['id', 'name'] },
 );

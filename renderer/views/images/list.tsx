@@ -116,7 +116,13 @@ export const ImageList = defineComponent(() => {
       selected: openRow.value?.key,
       actions: [
         button({ label: t().images.prune, icon: Trash2, onClick: askPrune }),
-        fileButton({ label: t().images.load, icon: FolderInput, accept: '.tar,.gz,.tgz,.zst', choose: load }),
+        fileButton({
+          label: t().images.load,
+          icon: FolderInput,
+          iconOnly: true,
+          accept: '.tar,.gz,.tgz,.zst',
+          choose: load,
+        }),
         pullButton(),
       ],
       empty: emptyList(t().images.empty, t().images.emptyHint, 'docker pull debian', pullButton()),

@@ -91,6 +91,7 @@ export const VolumeList = defineComponent(() => {
           fileButton({
             label: t().volumes.import,
             icon: FolderInput,
+            iconOnly: true,
             accept: '.tar,.gz,.tgz,.zst',
             choose: file => askImport(file, '', usage),
           }),
