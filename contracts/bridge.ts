@@ -85,6 +85,8 @@ export interface BridgeReplies {
   composeFile: { text: string };
   saveComposeFile: Record<never, never>;
   checkCompose: ComposeCheck;
+  engines: { engines: EngineDocument[] };
+  chooseEngine: Record<never, never>;
 }
 
 /** Requests of the calls. */
@@ -100,6 +102,10 @@ export const bridgeCalls = {
     memoryMiB: orNull(within(512, 1_048_576)),
     diskGiB: orNull(within(4, 16_384)),
   }),
+  /** Berth's own engine and those of Docker's contexts. */
+  engines: none,
+  /** The engine that windows show from now on; the empty name is Berth's own. */
+  chooseEngine: exactly({ name: matching(/^[\w.+-]*$/, 'the name of a docker context', 128) }),
   composeFile: exactly({ path: composePath }),
   saveComposeFile: exactly({ path: composePath, text: composeText }),
   /** Whether `docker compose` takes it, and what it calls the project. */
@@ -112,6 +118,12 @@ export type CallRequest<Name extends BridgeCall> = Decoded<(typeof bridgeCalls)[
 /** What of `docker compose` may be asked; `remove` is `down` with the project's volumes. */
 export const composeActions = ['up', 'pull', 'build', 'start', 'stop', 'restart', 'down', 'remove'] as const;
 export type ComposeAction = (typeof composeActions)[number];
+
+/** What of `berth` the window may have done: its life, its image, and a docker context of its engine. */
+export const berthActions = [
+  ...(['start', 'startNative', 'stop', 'restart', 'restartNative', 'buildImage', 'context'] as const),
+] as const;
+export type BerthAction = (typeof berthActions)[number];
 
 /** Requests that open streams. */
 export const bridgeStreams = {
@@ -128,6 +140,8 @@ export const bridgeStreams = {
     files: list(composePath),
     folder: folderPath,
   }),
+  /** A command of Berth's own: what it says as bytes; it ends with an error when the command fails. */
+  berth: exactly({ action: oneOf(berthActions) }),
   /** {@link MachineView}: now, and whenever it changes. */
   machine: none,
 };
@@ -137,6 +151,17 @@ export type StreamRequest<Name extends BridgeStream> = Decoded<(typeof bridgeStr
 
 /** What a terminal takes beside bytes. */
 export const terminalInput = exactly(size);
+
+/** An engine that the window can show; the name is its context's, empty for Berth's own. */
+export interface EngineDocument {
+  name: string;
+  /** `unix://…`, `ssh://…`, `tcp://…`, `npipe://…` */
+  host: string;
+  description: string;
+  chosen: boolean;
+  /** Why its context cannot be read. */
+  problem: string;
+}
 
 /** `problem` is empty when all is well. */
 export interface ComposeCheck {
@@ -175,6 +200,8 @@ export interface AboutDocument {
   version: string;
   home: string;
   dockerHost: string;
+  /** The docker context whose engine is shown; empty for Berth's own. */
+  engine: string;
   platform: string;
 }
 

@@ -9,7 +9,7 @@ export const desktopChannels = {
 /** A path of the window's router, from a link like `berth://containers/abc/logs`; undefined for every other text. */
 export function pathOfDeepLink(link: string): string | undefined {
   const found =
-    /^berth:\/\/(overview|containers|compose|images|volumes|networks|builds|settings|diagnose)((?:\/\w[\w.:-]{0,127}){0,2})\/?$/.exec(
+    /^berth:\/\/(overview|containers|compose|images|volumes|networks|builds|engines|settings|diagnose)((?:\/\w[\w.:-]{0,127}){0,2})\/?$/.exec(
       link,
     );
   return found ? `/${found[1]}${found[2]}` : undefined;

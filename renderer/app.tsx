@@ -10,6 +10,7 @@ import {
   ListTodo,
   Network,
   PanelLeft,
+  Server,
   Settings,
   Stethoscope,
   TriangleAlert,
@@ -32,7 +33,8 @@ const places = [
   { path: '/volumes', name: 'volumes', icon: HardDrive },
   { path: '/networks', name: 'networks', icon: Network },
   { path: '/builds', name: 'builds', icon: Hammer },
-  { path: '/settings', name: 'settings', icon: Settings, apart: true },
+  { path: '/engines', name: 'engines', icon: Server, apart: true },
+  { path: '/settings', name: 'settings', icon: Settings },
   { path: '/diagnose', name: 'diagnose', icon: Stethoscope },
 ] as const;
 
@@ -84,6 +86,11 @@ export const App = defineComponent(() => {
       <div class="row brand">
         {icon(Boxes)}
         <span class="word">Berth</span>
+        {connection.about?.engine ? (
+          <span class="word soft ellipsis engine-name" title={connection.about.dockerHost}>
+            {connection.about.engine}
+          </span>
+        ) : undefined}
       </div>
       {places.map(place => {
         const name = t().nav[place.name];

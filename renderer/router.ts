@@ -13,6 +13,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/networks/:id?', component: async () => (await import('./views/networks/list.tsx')).NetworkList },
   { path: '/builds/:id?', component: async () => (await import('./views/builds/list.tsx')).BuildList },
   { path: '/build-cache', component: async () => (await import('./views/builds/cache.tsx')).BuildCache },
+  { path: '/engines', component: async () => (await import('./views/system/engines.tsx')).EnginesView },
   { path: '/settings', component: async () => (await import('./views/system/settings.tsx')).SettingsView },
   { path: '/diagnose', component: async () => (await import('./views/system/diagnose.tsx')).Diagnose },
   { path: '/:rest(.*)*', redirect: '/containers' },

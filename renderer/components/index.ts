@@ -2,7 +2,7 @@
 export { button, fact, icon, progressBar, stateDot } from './base/controls.tsx';
 export { detailView } from './base/detail.tsx';
 export { dialog } from './base/dialog.tsx';
-export { Copyable, emptyList, engineAway } from './base/empty.tsx';
+export { Copyable, emptyList } from './base/empty.tsx';
 export { checkField, searchField, selectField, textField } from './base/fields.tsx';
 export { fileButton, folderButton } from './base/file-button.tsx';
 export { type MenuItem, moreMenu } from './base/menu.tsx';
@@ -12,3 +12,4 @@ export { age } from './domain/age.tsx';
 export { DocumentTree } from './domain/document-tree.tsx';
 export type { ListColumn } from './domain/list-state.ts';
 export { ObjectList } from './domain/object-list.tsx';
+export { engineAway } from './domain/start-engine.tsx';

@@ -1,6 +1,7 @@
 /** Room `stores`: what the window knows, fed by the engine's events. */
 
 export { type Question, useAsking } from './asking.ts';
+export { useBerth } from './berth.ts';
 export { useBuilds } from './builds.ts';
 export { bridge, engine } from './clients.ts';
 export { useClock } from './clock.ts';

@@ -12,12 +12,13 @@ export const de: Texts = {
     volumes: 'Volumes',
     networks: 'Netzwerke',
     settings: 'Einstellungen',
-    diagnose: 'Diagnose',
     main: 'Hauptnavigation',
     collapse: 'Navigation einklappen',
     expand: 'Navigation ausklappen',
     builds: 'Builds',
     compose: 'Compose',
+    diagnose: 'Fehlersuche',
+    engines: 'Engines',
   },
   machine: {
     running: 'Läuft',
@@ -428,7 +429,6 @@ export const de: Texts = {
     search: 'Einstellungen durchsuchen',
   },
   diagnose: {
-    title: 'Diagnose',
     run: 'Noch einmal prüfen',
     running: 'Prüft…',
     hint: 'Was Berth braucht, jeweils mit Ursache und Abhilfe. `berth doctor` zeigt dasselbe.',
@@ -437,6 +437,21 @@ export const de: Texts = {
     repair: 'Was zu tun ist',
     log: 'Log von Berth',
     emptyLog: 'Das Log ist leer.',
+    title: 'Fehlersuche',
+    life: 'Berth selbst',
+    actions: {
+      start: 'Starten',
+      startNative: 'Ohne Maschine starten',
+      stop: 'Anhalten',
+      restart: 'Neu starten',
+      restartNative: 'Neu starten',
+      buildImage: 'Maschinen-Image bauen',
+      context: 'Docker-Context anlegen',
+    },
+    stopsContainers: 'Alle Container werden gestoppt: Jeder bekommt 15 Sekunden. Was auf der Platte liegt, bleibt.',
+    bundle: 'Diagnose speichern',
+    bundleHint:
+      'Eine Datei mit dem, was hier steht, mit Versionen, Größen und dem Log; Namen Ihrer Images sind darin. Sie geht von selbst nirgendwohin.',
   },
   palette: {
     title: 'Befehle',
@@ -558,6 +573,23 @@ export const de: Texts = {
     downText: (count: number) =>
       `${plural(count, 'Container', 'Container')} und die Netzwerke des Projekts werden entfernt, und was in die Container geschrieben wurde. Volumes bleiben.`,
     downVolumes: 'Auch die Volumes entfernen: Ihr Inhalt ist nicht wiederzubekommen',
+  },
+  start: {
+    title: 'Berth läuft nicht',
+    text: 'Starten Sie es: Eine kleine Linux-Maschine bootet auf diesem Rechner, und die Container darin gehören Ihnen.',
+    textLinux: 'Starten Sie es in einer kleinen eigenen Maschine oder, als root, direkt auf diesem Linux-Rechner.',
+    machine: 'In einer Maschine starten',
+    native: 'Direkt auf diesem Rechner starten',
+    startingTitle: 'Berth startet',
+    startingText: 'Der erste Start macht das Maschinen-Image, das dauert einige Minuten. Spätere dauern Sekunden.',
+    orType: 'oder tippen Sie',
+  },
+  engines: {
+    title: 'Engines',
+    hint: 'Die eigene und die der Docker-Contexts (SSH, TLS)',
+    show: 'Diese Engine zeigen',
+    shown: 'Gezeigt',
+    description: 'Beschreibung',
   },
   errors: { title: 'Das hat nicht geklappt', dismiss: 'Ausblenden', copyDetails: 'Einzelheiten kopieren' },
 };

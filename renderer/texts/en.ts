@@ -10,12 +10,13 @@ export const en = {
     volumes: 'Volumes',
     networks: 'Networks',
     settings: 'Settings',
-    diagnose: 'Diagnose',
     main: 'Main',
     collapse: 'Collapse the navigation',
     expand: 'Expand the navigation',
     builds: 'Builds',
     compose: 'Compose',
+    diagnose: 'Troubleshoot',
+    engines: 'Engines',
   },
   machine: {
     running: 'Running',
@@ -431,7 +432,6 @@ export const en = {
     search: 'Search settings',
   },
   diagnose: {
-    title: 'Diagnose',
     run: 'Check again',
     running: 'Checking…',
     hint: 'What Berth needs, each with a cause and a repair. `berth doctor` shows the same.',
@@ -440,6 +440,21 @@ export const en = {
     repair: 'What to do',
     log: 'Log of Berth',
     emptyLog: 'The log is empty.',
+    title: 'Troubleshoot',
+    life: 'Berth itself',
+    actions: {
+      start: 'Start',
+      startNative: 'Start without a machine',
+      stop: 'Stop',
+      restart: 'Restart',
+      restartNative: 'Restart',
+      buildImage: 'Build the machine image',
+      context: 'Make a docker context',
+    },
+    stopsContainers: 'All containers are stopped: each gets 15 seconds to end. What is on disk stays.',
+    bundle: 'Save diagnostics',
+    bundleHint:
+      'A file with what is shown here, versions, sizes and the log; names of your images are in it. It goes nowhere by itself.',
   },
   palette: {
     title: 'Commands',
@@ -561,6 +576,23 @@ export const en = {
     downText: (count: number) =>
       `${plural(count, 'container', 'containers')} and the networks of the project are removed, and what was written into the containers with them. Volumes stay.`,
     downVolumes: 'Remove its volumes, too: what is in them cannot be had again',
+  },
+  start: {
+    title: 'Berth is not running',
+    text: 'Start it: a small Linux machine boots on this computer, and the containers in it are yours.',
+    textLinux: 'Start it in a small machine of its own, or, as root, directly on this Linux computer.',
+    machine: 'Start in a machine',
+    native: 'Start on this computer itself',
+    startingTitle: 'Berth is starting',
+    startingText: 'The first start makes the machine image, which takes some minutes. Later ones take seconds.',
+    orType: 'or type',
+  },
+  engines: {
+    title: 'Engines',
+    hint: 'One’s own, and those of docker contexts (SSH, TLS)',
+    show: 'Show this engine',
+    shown: 'Shown',
+    description: 'Description',
   },
   errors: { title: 'It did not work', dismiss: 'Dismiss', copyDetails: 'Copy details' },
 };

@@ -14,8 +14,10 @@ import {
 } from '../dashboard/index.ts';
 import { defaultSettings, readSettings } from '../settings/index.ts';
 import { doctor } from './doctor.ts';
+import { Engines } from './engines.ts';
 import { readStatus, type Status } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
+import { streamCommand } from './window-command.ts';
 
 /** Declares `berth dashboard`. */
 export function addDashboard(program: Command, around: Surroundings): void {
@@ -68,9 +70,15 @@ function lastChange(project: string): number {
 /** Who answers the window: this home, and the engine at `socket`. */
 export function bridgeServers(around: Surroundings, socket: string): BridgeServers {
   const { home } = around;
-  const compose = openComposer({ ...around.env, DOCKER_HOST: dockerHostOf(around, socket) });
+  const engines = new Engines(socket, dockerHostOf(around, socket), around.env);
+  const compose = openComposer(around.env, () => engines.dockerHost);
   return {
     calls: {
+      engines: async () => ({ engines: await engines.list() }),
+      chooseEngine: async ({ name }) => {
+        await engines.choose(name);
+        return {};
+      },
       composeFile: ({ path }) => compose.read(path),
       saveComposeFile: ({ path, text }) => compose.save(path, text),
       checkCompose: ({ path, text }) => compose.check(path, text),
@@ -78,7 +86,8 @@ export function bridgeServers(around: Surroundings, socket: string): BridgeServe
         version: (JSON.parse(readFileSync(join(around.project, 'package.json'), 'utf8')) as { version: string })
           .version,
         home: home.folder,
-        dockerHost: dockerHostOf(around, socket),
+        engine: engines.name,
+        dockerHost: engines.isForeign ? engines.host : engines.dockerHost,
         platform: `${process.platform} ${process.arch}`,
       }),
       doctor: () => doctor(around),
@@ -89,9 +98,10 @@ export function bridgeServers(around: Surroundings, socket: string): BridgeServe
       changeSettings: change => changeSettings(around, change),
     },
     streams: {
-      ...engineStreams(socket),
+      ...engineStreams(() => engines.socket),
+      berth: ({ action }, stream) => streamCommand(around, action, stream),
       compose: (request, stream) => compose.run(request, stream),
-      machine: (_request, stream) => streamMachine(around, socket, stream),
+      machine: (_request, stream) => streamMachine(around, engines.socket, stream),
     },
   };
 }

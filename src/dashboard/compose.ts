@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Transform } from 'node:stream';
 import type { BridgeReplies, ComposeAction, ComposeCheck, StreamRequest } from '../../contracts/bridge.ts';
-import { EngineError, invalidArgument, messageOf, unavailable } from '../../contracts/errors.ts';
+import { EngineError, invalidArgument, messageOf } from '../../contracts/errors.ts';
+import { endOf, streamProgram } from './program-stream.ts';
 import type { ServedStream } from './stream.ts';
 
 /** `docker compose` of this computer, and the files that it reads. */
@@ -29,10 +29,15 @@ const words: Record<ComposeAction, readonly string[]> = {
   remove: ['down', '--volumes'],
 };
 
-/** `env` holds DOCKER_HOST: the engine that the window shows. */
-export function openComposer(env: NodeJS.ProcessEnv): Composer {
+/** `dockerHost` is asked for each command: the engine that the window shows. */
+export function openComposer(env: NodeJS.ProcessEnv, dockerHost: () => string): Composer {
   const compose = (args: readonly string[], folder: string | undefined): ChildProcess =>
-    spawn('docker', ['compose', ...args], { env, cwd: folder, stdio: ['pipe', 'pipe', 'pipe'], windowsHide: true });
+    spawn('docker', ['compose', ...args], {
+      env: { ...env, DOCKER_HOST: dockerHost() },
+      cwd: folder,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      windowsHide: true,
+    });
   return {
     read,
     save,
@@ -80,7 +85,7 @@ async function check(compose: Compose, path: string, text: string): Promise<Comp
   child.stderr?.on('data', (part: Buffer) => errors.push(part));
   const none = { project: '', services: [] };
   try {
-    const code = await ended(child);
+    const code = await endOf(child);
     const said = Buffer.concat(errors).toString().trim();
     if (code !== 0) return { ...none, problem: missing(said) ?? (said || `docker compose ended with ${code}`) };
     const found = JSON.parse(Buffer.concat(output).toString()) as { name?: string; services?: object };
@@ -101,30 +106,9 @@ async function run(
     ['--ansi', 'never', '--progress', 'plain', '--project-name', project, ...named, ...place, ...words[action]],
     undefined,
   );
-  child.stdin?.on('error', () => undefined);
-  child.stdin?.end();
-  stream.signal.addEventListener('abort', () => child.kill('SIGINT'));
-  let last = '';
-  const output = new Transform({
-    transform(part: Buffer, _encoding, done) {
-      last = (last + part.toString()).slice(-2000);
-      done(null, part);
-    },
-  });
-  child.stdout?.pipe(output, { end: false });
-  child.stderr?.pipe(output, { end: false });
-  const over = ended(child).finally(() => output.end());
-  const [code] = await Promise.all([over, stream.pipe(output)]);
-  const why = last.trim().split('\n').at(-1) ?? '';
-  if (code !== 0) throw new EngineError('internal', missing(last) ?? (why || `docker compose ended with ${code}`));
-}
-
-/** @throws unavailable when there is no such program */
-function ended(child: ChildProcess): Promise<number | null> {
-  const { promise, resolve, reject } = Promise.withResolvers<number | null>();
-  child.once('error', cause => reject(unavailable(`docker could not be started: ${cause.message}`, { cause })));
-  child.once('close', resolve);
-  return promise;
+  const { code, said } = await streamProgram(child, stream);
+  const why = said.trim().split('\n').at(-1) ?? '';
+  if (code !== 0) throw new EngineError('internal', missing(said) ?? (why || `docker compose ended with ${code}`));
 }
 
 /** What a `docker` without compose says, in words that help. */

@@ -7,5 +7,6 @@ export { type BridgeServers, type CallServers, type StreamServers, serveBridge }
 export type { Channel } from './channel.ts';
 export { type Composer, openComposer } from './compose.ts';
 export { engineStreams } from './engine-streams.ts';
+export { streamProgram } from './program-stream.ts';
 export { type Dashboard, serveDashboard } from './server.ts';
 export type { ServedStream } from './stream.ts';

@@ -35,6 +35,8 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
       join(await fetchPeer(), 'usr/libexec/docker/cli-plugins/docker-compose'),
       join(plugins, 'docker-compose'),
     );
+    const context = ['context', 'create', 'other', '--docker', `host=unix://${engine.socket}`];
+    await engine.tryDocker(context, { env: { DOCKER_CONFIG: home } });
     dashboard = await startDashboard(home, engine.socket, { env: { DOCKER_CONFIG: home } });
     browser = await launchBrowser(chromium ?? '');
     page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
@@ -111,6 +113,16 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
       .first()
       .waitFor();
     await picture('terminal');
+    await page.getByRole('button', { name: /^Debug shell/ }).click();
+    await page.getByText('The files of the container: /proc/1/root').first().waitFor();
+    await page.keyboard.type('ls /proc/1/root/etc\n');
+    await picture('terminal-debug');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Close debug 2' }).click();
+    await eventually(
+      'its helper is gone',
+      async () => (await engine.docker('ps', '-q')).trim().split('\n').length === 1,
+    );
   });
 
   test('files go in and come out', async () => {
@@ -288,6 +300,12 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await see('made for the tests');
     await picture('image-detail');
     expect(await accessProblems(page)).toEqual([]);
+    await page.getByRole('tab', { name: 'Files of the layers' }).click();
+    await see(/[1-9]\d* added, 0 changed, 0 removed/);
+    await page.getByRole('searchbox', { name: 'Search files' }).fill('busybox');
+    await see('/bin/busybox');
+    await picture('image-files');
+    expect(await accessProblems(page)).toEqual([]);
     await row('mine').focus();
     await page.keyboard.press('Delete');
     await row('mine').waitFor({ state: 'detached' });
@@ -385,9 +403,34 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await see(/Container harbour-crane-1\s+Removed/);
   });
 
+  test('another engine is shown in the same window, by its context', async () => {
+    await visit('Engines');
+    await row('other').click();
+    await page.getByRole('heading', { name: 'Containers', level: 1 }).waitFor();
+    await page.locator('.engine-name').getByText('other').waitFor();
+    await row('shop-web').waitFor();
+    await visit('Engines');
+    await row('other').getByText('Shown').waitFor();
+    await picture('engines');
+    expect(await accessProblems(page)).toEqual([]);
+    await row('Berth').click();
+    await page.locator('.engine-name').waitFor({ state: 'detached' });
+    await row('shop-web').waitFor();
+  });
+
   test.each(['light', 'dark'] as const)('every view is accessible: %s', async theme => {
     await page.emulateMedia({ colorScheme: theme });
-    const places = ['Overview', 'Containers', 'Compose', 'Images', 'Volumes', 'Networks', 'Builds', 'Settings'];
+    const places = [
+      'Overview',
+      'Containers',
+      'Compose',
+      'Images',
+      'Volumes',
+      'Networks',
+      'Builds',
+      'Settings',
+      'Troubleshoot',
+    ];
     for (const place of places) {
       await visit(place);
       await page.getByRole('heading', { name: place, level: 1 }).waitFor();

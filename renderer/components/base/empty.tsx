@@ -1,6 +1,6 @@
 import { Check, Copy } from '@lucide/vue';
 import { defineComponent, ref, type VNode } from 'vue';
-import { t, useConnection } from '../../stores/index.ts';
+import { t } from '../../stores/index.ts';
 import { button } from './controls.tsx';
 
 /** A text that is copied whole when its button is pressed; it may be shown shorter. */
@@ -41,9 +41,3 @@ export const emptyList = (title: string, hint: string, command: string, action?:
     </span>
   </div>
 );
-
-/** In place of a list that was never read: the engine is away, and how to start it. Nothing while that is not known. */
-export function engineAway(): VNode | undefined {
-  const { known, usable } = useConnection();
-  return known && !usable ? emptyList(t().machine.unreachable, t().machine.startHint, 'berth up') : undefined;
-}

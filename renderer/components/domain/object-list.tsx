@@ -4,11 +4,11 @@ import type { ListLine } from '../../model/index.ts';
 import { t, usePreferences } from '../../stores/index.ts';
 import { button } from '../base/controls.tsx';
 import { type Column, DataTable } from '../base/data-table.tsx';
-import { engineAway } from '../base/empty.tsx';
 import { searchField } from '../base/fields.tsx';
 import { columnMenu, type MenuItem, moreMenu } from '../base/menu.tsx';
 import { Split } from '../base/split.tsx';
 import { type ListColumn, type ListSource, useListState } from './list-state.ts';
+import { engineAway } from './start-engine.tsx';
 
 export interface ObjectListProps<Row> extends ListSource<Row> {
   title: string;

@@ -1,14 +1,26 @@
-import { Stethoscope } from '@lucide/vue';
+import { Download, Play, RotateCw, Square, Stethoscope } from '@lucide/vue';
 import { defineComponent, onMounted, ref, shallowRef, type VNode } from 'vue';
-import type { FindingDocument } from '../../../contracts/bridge.ts';
-import { button, Copyable, stateDot } from '../../components/index.ts';
-import { bridge, t, useNotices } from '../../stores/index.ts';
+import type { BerthAction, FindingDocument } from '../../../contracts/bridge.ts';
+import { systemDiskUsage, systemInfo, systemVersion } from '../../../contracts/docker/system-routes.ts';
+import { messageOf } from '../../../contracts/errors.ts';
+import { button, Copyable, progressBar, stateDot } from '../../components/index.ts';
+import { bridge, engine, saveFile, t, useAsking, useBerth, useConnection, useNotices } from '../../stores/index.ts';
 
 const kinds = { good: 'running', warning: 'warning', problem: 'failed', skipped: 'stopped' } as const;
 const logLines = 200;
+const bundleLines = 5000;
 
-/** Doctor's checks, and what Berth itself has logged. */
+/** What of a repair the window can do itself, by the words in which it is told. */
+function actionOf(repair: string): BerthAction | undefined {
+  if (repair.includes('berth down')) return 'restart';
+  if (repair.includes('image build')) return 'buildImage';
+  return repair.includes('berth up') ? 'start' : undefined;
+}
+
+/** Doctor's checks with repairs, Berth's own life, what it has logged, and all of it as a file. */
 export const Diagnose = defineComponent(() => {
+  const berth = useBerth();
+  const connection = useConnection();
   const findings = shallowRef<FindingDocument[]>([]);
   const log = ref('');
   const busy = ref(false);
@@ -28,25 +40,108 @@ export const Diagnose = defineComponent(() => {
   }
   onMounted(check);
 
-  const finding = ({ check: name, outcome, detail, cause, repair }: FindingDocument): VNode => (
-    <div class="card" key={name}>
-      <div class="row">
-        <strong class="grow">{name}</strong>
-        {stateDot(kinds[outcome], t().diagnose.outcomes[outcome])}
-      </div>
-      <p style={{ overflowWrap: 'anywhere' }}>{detail}</p>
-      {cause && (
-        <p class="soft">
-          {t().diagnose.cause}: {cause}
-        </p>
-      )}
-      {repair && (
-        <div>
-          {t().diagnose.repair}: <Copyable text={repair} />
+  async function repair(action: BerthAction): Promise<void> {
+    await berth.run(action);
+    await check();
+  }
+
+  function ask(action: BerthAction): void {
+    const texts = t().diagnose;
+    useAsking().ask({
+      title: texts.actions[action],
+      says: [texts.stopsContainers],
+      verb: texts.actions[action],
+      danger: true,
+      run: () => void repair(action),
+    });
+  }
+
+  /** Everything that helps to find a fault, as a file of the user's: nothing is sent anywhere. */
+  async function saveBundle(): Promise<void> {
+    const told = <T,>(work: Promise<T>): Promise<T | string> => work.catch((error: unknown) => messageOf(error));
+    const [about, settings, doctor, hostLog, info, version, usage] = await Promise.all([
+      told(bridge.call('about', {})),
+      told(bridge.call('settings', {})),
+      told(bridge.call('doctor', {})),
+      told(bridge.call('hostLog', { lines: bundleLines })),
+      told(engine.json(systemInfo)),
+      told(engine.json(systemVersion)),
+      told(engine.json(systemDiskUsage)),
+    ]);
+    const events = connection.events.map(({ Type, Action, Actor, time }) => ({ time, Type, Action, ID: Actor.ID }));
+    const all = { about, settings, machine: connection.machine, doctor, info, version, usage, events, hostLog };
+    const time = new Date().toISOString().slice(0, 16).replace(/\D/g, '');
+    saveFile(new Blob([JSON.stringify(all, null, 2)]), `berth-diagnostics-${time}.json`);
+  }
+
+  const finding = ({ check: name, outcome, detail, cause, repair: told }: FindingDocument): VNode => {
+    const action = told && outcome !== 'good' ? actionOf(told) : undefined;
+    return (
+      <div class="card" key={name}>
+        <div class="row">
+          <strong class="grow">{name}</strong>
+          {stateDot(kinds[outcome], t().diagnose.outcomes[outcome])}
         </div>
-      )}
-    </div>
-  );
+        <p class="wrap">{detail}</p>
+        {cause ? (
+          <p class="soft">
+            {t().diagnose.cause}: {cause}
+          </p>
+        ) : undefined}
+        {told ? (
+          <div class="row">
+            {t().diagnose.repair}: <Copyable text={told} />
+            {action
+              ? button({
+                  label: t().diagnose.actions[action],
+                  disabled: berth.busy !== undefined,
+                  onClick: () => void repair(action),
+                })
+              : undefined}
+          </div>
+        ) : undefined}
+      </div>
+    );
+  };
+
+  const life = (): VNode => {
+    const texts = t().diagnose;
+    const mode = connection.machine?.mode;
+    const disabled = berth.busy !== undefined || !connection.connected;
+    const native = mode === 'native';
+    return (
+      <section class="section">
+        <h2>{texts.life}</h2>
+        <div class="row">
+          {connection.engineUp
+            ? button({
+                label: texts.actions.restart,
+                icon: RotateCw,
+                disabled,
+                onClick: () => ask(native ? 'restartNative' : 'restart'),
+              })
+            : button({ label: texts.actions.start, icon: Play, disabled, onClick: () => void repair('start') })}
+          {connection.engineUp
+            ? button({ label: texts.actions.stop, icon: Square, disabled, onClick: () => ask('stop') })
+            : undefined}
+          {button({ label: texts.actions.context, disabled, onClick: () => void repair('context') })}
+          {button({ label: texts.bundle, icon: Download, onClick: () => void saveBundle() })}
+        </div>
+        <p class="soft">{texts.bundleHint}</p>
+        {berth.busy ? progressBar(undefined, texts.actions[berth.busy]) : undefined}
+        {berth.output ? (
+          <pre class="raw" role="log" aria-live="off">
+            {berth.output}
+          </pre>
+        ) : undefined}
+        {berth.problem ? (
+          <p class="error-text pre" role="alert">
+            {berth.problem}
+          </p>
+        ) : undefined}
+      </section>
+    );
+  };
 
   return () => (
     <div class="view">
@@ -54,7 +149,7 @@ export const Diagnose = defineComponent(() => {
         <div class="title grow">
           <h1>{t().diagnose.title}</h1>
           <span class="soft" role="status">
-            {busy.value ? t().diagnose.running : undefined}
+            {busy.value ? t().diagnose.running : ''}
           </span>
         </div>
         {button({
@@ -68,6 +163,7 @@ export const Diagnose = defineComponent(() => {
       <div class="body" tabindex={0}>
         <p class="soft">{t().diagnose.hint}</p>
         <div class="section">{findings.value.map(finding)}</div>
+        {life()}
         <section class="section">
           <h2>{t().diagnose.log}</h2>
           {log.value.trim() === '' ? <p class="soft">{t().diagnose.emptyLog}</p> : <pre class="raw">{log.value}</pre>}

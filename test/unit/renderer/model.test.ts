@@ -127,7 +127,12 @@ describe('logs', () => {
       buffer.push(Buffer.from(`2026-01-01T00:00:00.5Z line ${index}\r`), 1 + (index % 2));
     expect(buffer.length).toBeLessThanOrEqual(1_000_000);
     expect(buffer.dropped + buffer.length).toBe(1_010_000);
-    expect(buffer.line(0)).toEqual({ text: `line ${buffer.dropped}`, time: '2026-01-01T00:00:00.5Z', source: 1 });
+    expect(buffer.line(0)).toEqual({
+      text: `line ${buffer.dropped}`,
+      time: '2026-01-01T00:00:00.5Z',
+      stream: 1,
+      log: 0,
+    });
     expect(buffer.line(buffer.length - 1).text).toBe('line 1009999');
   });
 

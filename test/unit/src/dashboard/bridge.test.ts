@@ -74,7 +74,7 @@ describe('calls', () => {
   });
 
   test('what is no frame is passed over', async () => {
-    const window = openWindow({ about: () => ({ version: '1', home: '', dockerHost: '', platform: '' }) });
+    const window = openWindow({ about: () => ({ version: '1', home: '', dockerHost: '', engine: '', platform: '' }) });
     for (const line of ['', '{', 'null', '[]', '{"type":"call"}', '{"type":"credit","id":9,"bytes":1}'])
       window.sendRaw(line);
     window.sendBytes(77, 'nobody');
