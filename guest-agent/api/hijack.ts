@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { AttachSession } from '../engine/index.ts';
 import { type ApiMinor, tellsFramesApart } from './compat.ts';
 import { multiplexedStreamType, rawStreamType, sendOutput } from './raw-stream.ts';
+import { takeOver } from './take-over.ts';
 import { asksForWebSocket, serveWebSocket } from './web-socket.ts';
 
 /** How long a client may keep its half open after the last byte of ours. */
@@ -11,24 +12,6 @@ const lingerMs = 10_000;
 /** Attach (in its two ways) and exec start are the only requests whose connection changes hands. */
 export const mayUpgrade = (request: IncomingMessage): boolean =>
   /^[^?]*\/(attach|attach\/ws|exec\/[^/?]+\/start)(\?|$)/.test(request.url ?? '');
-
-/**
- * Takes the connection out of the hands of Node's HTTP parser. After an `upgrade` event it is out already; a client that
- * sent no `Upgrade` header (curl, old clients) has bytes of its own after the request all the same. Node reads
- * the socket by itself until the first `data` listener is added, then through its own: they are removed first.
- */
-function takeOver(request: IncomingMessage, response: ServerResponse): Duplex {
-  const socket = request.socket;
-  response.detachSocket(socket);
-  if (request.headers.upgrade === undefined) {
-    socket.removeAllListeners('data');
-    socket.removeAllListeners('end');
-    socket.on('data', () => undefined);
-    socket.pause();
-    socket.removeAllListeners('data');
-  }
-  return socket;
-}
 
 function head(request: IncomingMessage, session: AttachSession, version: ApiMinor): string {
   if (request.headers.upgrade === undefined) return `HTTP/1.1 200 OK\r\nContent-Type: ${rawStreamType}\r\n\r\n`;

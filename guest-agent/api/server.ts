@@ -15,6 +15,7 @@ import { listenOn, type SocketAccess } from './listen.ts';
 import { Router } from './router.ts';
 import { buildRefusal } from './routes/absent.ts';
 import { allRoutes } from './routes/all.ts';
+import { noteUpgrade } from './take-over.ts';
 
 export interface ApiOptions {
   engine: Engine;
@@ -123,6 +124,7 @@ class DockerApi implements Api {
       });
       return;
     }
+    noteUpgrade(request, socket);
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(request.socket);

@@ -3,6 +3,7 @@ import type { RawData, WebSocket } from 'ws';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { AttachSession } from '../engine/index.ts';
 import type { ApiMinor } from './compat.ts';
+import { takeOver } from './take-over.ts';
 
 /** From here on Docker sends bytes as such, before that as if they were text. */
 const binarySince = 28;
@@ -28,8 +29,7 @@ export async function serveWebSocket(
     throw invalidArgument('not websocket protocol');
   }
   const { WebSocketServer } = await import('ws'); // loaded when it is asked for
-  const { socket } = request;
-  response.detachSocket(socket);
+  const socket = takeOver(request, response);
   const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false });
   const client = await new Promise<WebSocket>(resolve => {
     server.handleUpgrade(request, socket, Buffer.alloc(0), resolve);

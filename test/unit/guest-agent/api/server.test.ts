@@ -179,6 +179,17 @@ describe('streams', () => {
   });
 });
 
+/** What frames carry (Docker API, "Stream format"). */
+function payloadOf(frames: string): string {
+  let payload = '';
+  for (let at = 0; at < frames.length; ) {
+    const length = Buffer.from(frames.slice(at + 4, at + 8), 'latin1').readUInt32BE();
+    payload += frames.slice(at + 8, at + 8 + length);
+    at += 8 + length;
+  }
+  return payload;
+}
+
 describe('hijacked connections', () => {
   const upgrade = 'Connection: Upgrade\r\nUpgrade: tcp\r\n';
   const attach = (id: string): string =>
@@ -221,6 +232,22 @@ describe('hijacked connections', () => {
     };
     expect(await exec(['cat'])).toMatch(/\x01\0\0\0\0\0\0\x02in$/);
     expect(await exec(['nope'])).toContain('OCI runtime exec failed: exec failed: exec: "nope"');
+  });
+
+  it('passes on all that follows the body of an exec, which came in a piece of its own with the first of it', async () => {
+    const id = await create({ Cmd: ['sleep', '9'] });
+    await ask(socketPath, 'POST', `/containers/${id}/start`);
+    const body = JSON.stringify({ Cmd: ['cat'], AttachStdin: true, AttachStdout: true });
+    const { Id } = (await ask(socketPath, 'POST', `/containers/${id}/exec`, body, json)).document as { Id: string };
+    const client = await talk(socketPath);
+    const headers = `Host: x\r\nContent-Type: application/json\r\n${upgrade}Content-Length: 2\r\n`;
+    client.socket.write(`POST /exec/${Id}/start HTTP/1.1\r\n${headers}\r\n{`);
+    await ask(socketPath, 'GET', '/_ping'); // the server has read the piece before by then
+    const typed = `first${'x'.repeat(1 << 20)}last`;
+    client.socket.end(`}${typed}`);
+    await client.ended;
+    const received = client.received();
+    expect(payloadOf(received.slice(received.indexOf('\r\n\r\n') + 4))).toBe(typed);
   });
 
   it('answers an upgrade that fails as HTTP', async () => {
