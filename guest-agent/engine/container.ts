@@ -28,11 +28,9 @@ import { checkRename, updatedRecord, updateFailure } from './update.ts';
 /** One container as the API sees it: its life, and what can be asked of it meanwhile. */
 export class ContainerActor extends ContainerLife implements Container {
   readonly execIds = new Set<string>();
-  readonly #context: EngineContext;
 
   constructor(record: ContainerRecord, context: EngineContext) {
     super(record, context);
-    this.#context = context;
     const [rows = 0, columns = 0] = record.hostConfig.ConsoleSize ?? [];
     if (rows > 0 && columns > 0) this.consoleSize = { rows, columns };
   }
@@ -42,18 +40,18 @@ export class ContainerActor extends ContainerLife implements Container {
   }
 
   async inspect(options: { size: boolean }): Promise<ContainerInspect> {
-    return toInspect(this, this.#context, options);
+    return toInspect(this, this.context, options);
   }
 
   async rename(name: string): Promise<void> {
     const newName = checkRename(this, name);
-    const { index } = this.#context;
+    const { index } = this.context;
     let oldName = this.name;
     index.reserve(newName, this.id);
     try {
       await this.edit(record => {
         oldName = record.name;
-        const sandbox = this.#context.rooms.networks.rename(this.id, newName);
+        const sandbox = this.context.rooms.networks.rename(this.id, newName);
         return { name: newName, ...(sandbox && { sandbox }) };
       });
     } catch (error) {
@@ -66,7 +64,7 @@ export class ContainerActor extends ContainerLife implements Container {
 
   async update(body: ContainerUpdateBody): Promise<{ Warnings: string[] | null }> {
     let warnings: string[] = [];
-    const machine = { cpus: cpuCount, features: this.#context.rooms.cgroups.features() };
+    const machine = { cpus: cpuCount, features: this.context.rooms.cgroups.features() };
     await this.edit(record => {
       const updated = updatedRecord(record, body, machine);
       warnings = [...updated.warnings, ...this.#limit(updated.resources)];
@@ -93,11 +91,11 @@ export class ContainerActor extends ContainerLife implements Container {
   }
 
   logs(options: LogsRequest, signal: AbortSignal): { terminal: boolean; output: AsyncIterable<OutputChunk> } {
-    return readLogs(this, options, signal, this.#context);
+    return readLogs(this, options, signal, this.context);
   }
 
   attach(options: AttachRequest): AttachSession {
-    return attachTo(this, options, this.#context);
+    return attachTo(this, options, this.context);
   }
 
   async top(psArgs: string): Promise<ContainerTop> {
@@ -107,24 +105,24 @@ export class ContainerActor extends ContainerLife implements Container {
   }
 
   stats(options: { stream: boolean; oneShot: boolean }, signal: AbortSignal): AsyncIterable<StatsDocument> {
-    return watchStats(this, options, signal, this.#context);
+    return watchStats(this, options, signal, this.context);
   }
 
   async changes(): Promise<ContainerChange[]> {
-    const changes = await this.#context.rooms.snapshots.changes(this.id);
+    const changes = await this.context.rooms.snapshots.changes(this.id);
     return changes.map(change => ({ Path: change.path, Kind: change.kind }));
   }
 
   export(): Promise<Readable> {
-    return exportRoot(this, this.#context);
+    return exportRoot(this, this.context);
   }
 
   statPath(path: string): Promise<PathStat> {
-    return statPath(this, path, this.#context);
+    return statPath(this, path, this.context);
   }
 
   readArchive(path: string): Promise<{ stat: PathStat; tar: Readable }> {
-    return readArchive(this, path, this.#context);
+    return readArchive(this, path, this.context);
   }
 
   writeArchive(
@@ -132,24 +130,24 @@ export class ContainerActor extends ContainerLife implements Container {
     tar: Readable,
     options: { noOverwriteDirNonDir: boolean; copyUIDGID: boolean },
   ): Promise<void> {
-    return writeArchive(this, { path, tar, ...options }, this.#context);
+    return writeArchive(this, { path, tar, ...options }, this.context);
   }
 
   async createExec(body: ExecCreateBody): Promise<{ Id: string }> {
-    return { Id: createExec(this, body, this.#context).id };
+    return { Id: createExec(this, body, this.context).id };
   }
 
   commit(request: CommitRequest): Promise<{ Id: string }> {
-    return commitContainer(this, request, this.#context);
+    return commitContainer(this, request, this.context);
   }
 
   override probe(command: string[], onOutput: (data: Buffer) => void, signal: AbortSignal): Promise<number> {
-    const exec = createExec(this, { Cmd: command, AttachStdout: true, AttachStderr: true }, this.#context);
+    const exec = createExec(this, { Cmd: command, AttachStdout: true, AttachStderr: true }, this.context);
     return exec.run(onOutput, signal);
   }
 
   protected override removed(): void {
-    this.#context.index.delete(this);
-    for (const id of this.execIds) this.#context.execs.delete(id);
+    this.context.index.delete(this);
+    for (const id of this.execIds) this.context.execs.delete(id);
   }
 }

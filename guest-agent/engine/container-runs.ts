@@ -1,0 +1,240 @@
+import { settledWithin } from '../../base/clock.ts';
+import { Mailbox } from '../../base/mailbox.ts';
+import type { ContainerId } from '../../contracts/brand.ts';
+import type { ContainerWaitResponse, HealthDocument } from '../../contracts/docker/containers.ts';
+import { conflict, type EngineError, messageOf } from '../../contracts/errors.ts';
+import type { ExitStatus } from '../runtime/index.ts';
+import { commandOf } from './config.ts';
+import { ContainerHealth } from './container-health.ts';
+import type { ContainerRecord } from './container-record.ts';
+import {
+  type ContainerState,
+  ended,
+  isAlive,
+  lastExitCode,
+  type Status,
+  started,
+  startFailed,
+} from './container-state.ts';
+import type { EngineContext } from './context.ts';
+import type { Probe } from './health-monitor.ts';
+import { healthPlanOf, startedHealth } from './health-state.ts';
+import { type Live, launch, release } from './launch.ts';
+import { exitCodeOf, launchFailure } from './launch-error.ts';
+import { hasRestartPolicy, Restarts } from './restarts.ts';
+import { emitHoldings } from './run-events.ts';
+import { Streams } from './streams.ts';
+import { Waiters } from './waiters.ts';
+
+/** A grandchild may hold the output open for ever: after this, the exit is told without waiting for its end. */
+const outputGraceMs = 2000;
+
+/**
+ * A container's runs, one after the other, and the only writer of its record: a run is launched, watched, recorded when it
+ * ends, given back, and perhaps followed by another.
+ */
+export abstract class ContainerRuns {
+  readonly id: ContainerId;
+  readonly streams = new Streams();
+  consoleSize: { rows: number; columns: number } | undefined;
+  protected readonly context: EngineContext;
+  /** What changes the container goes through here, one after the other. */
+  protected readonly mailbox = new Mailbox();
+  protected readonly waiters = new Waiters();
+  protected readonly restarts = new Restarts();
+  protected readonly health = new ContainerHealth(this);
+  protected removing = false;
+  /** The engine ends: nothing starts any more. */
+  protected closing = false;
+  #record: ContainerRecord;
+  #live: Live | undefined;
+  #exitRecorded: Promise<void> = Promise.resolve();
+  #released: Promise<void> = Promise.resolve();
+
+  constructor(record: ContainerRecord, context: EngineContext) {
+    this.id = record.id;
+    this.#record = record;
+    this.context = context;
+  }
+
+  get record(): ContainerRecord {
+    return this.#record;
+  }
+
+  /** Resolves when the exit of what runs now is known to everybody. */
+  get exitRecorded(): Promise<void> {
+    return this.#exitRecorded;
+  }
+
+  /** Resolves when what the last run held is given back; the next start and the removal wait for it. */
+  protected get released(): Promise<void> {
+    return this.#released;
+  }
+
+  get live(): Live | undefined {
+    return this.#live;
+  }
+
+  get status(): Status {
+    return this.removing ? 'removing' : this.#record.state.status;
+  }
+
+  /** @throws conflict in Docker's words when nothing runs */
+  running(): Live {
+    if (!this.#live) throw conflict(`container ${this.id} is not running`);
+    return this.#live;
+  }
+
+  /** Runs a command of the health check in it. */
+  abstract probe(...call: Parameters<Probe>): ReturnType<Probe>;
+
+  /** Its end has come, and it wants to go with it. */
+  protected abstract removeSoon(): void;
+
+  /** Writes the record anew, durably, after all that is in the mailbox. */
+  edit(change: (record: ContainerRecord) => Partial<ContainerRecord>): Promise<void> {
+    return this.mailbox.run(() => this.change(change(this.#record), true));
+  }
+
+  /** Tells everybody who listens; the attributes are the labels and what `more` adds. */
+  emit(action: string, more: Record<string, string> = {}): void {
+    const { config, image, name } = this.#record;
+    const attributes = { ...config.Labels, image: image.reference, name, ...more };
+    this.context.events.emit({ type: 'container', action, id: this.id, attributes });
+  }
+
+  setHealth(health: HealthDocument, save: boolean): void {
+    if (save) this.changeSurely({ health }, false);
+    else this.#record = { ...this.#record, health };
+  }
+
+  /** Boot: a process of an earlier engine is ours again. */
+  adopt(live: Live): void {
+    this.#watch(live);
+    if (this.#record.state.status === 'running') this.health.watch();
+  }
+
+  /** Boot: the end that happened while no engine was there, or with the machine. */
+  adoptExit(status: ExitStatus): void {
+    this.changeSurely({ state: this.#endedState(status, 'exited', false) }, true);
+  }
+
+  /** What the last run held is given back; also at boot, for a container that no longer runs. */
+  releaseNow(): Promise<void> {
+    // In a turn of its own: whoever waits for the end is told first.
+    this.#released = new Promise(resolve => setImmediate(resolve)).then(() => release(this.#record, this.context));
+    return this.#released;
+  }
+
+  protected async startNow(restartCount: number): Promise<void> {
+    this.restarts.cancel();
+    await this.#released;
+    try {
+      const live = await launch(this.#record, this.context, { consoleSize: this.consoleSize });
+      const { record: sandbox, ports } = live.sandbox;
+      const state = started(live.process.pid, live.process.startedAt.toISOString());
+      const health = healthPlanOf(this.#record.config) && { health: startedHealth(this.#record.health) };
+      const news = { state, sandbox, ports, manuallyStopped: false, restartCount, ...health };
+      this.change(news, hasRestartPolicy(this.#record));
+      this.#watch(live);
+      this.health.watch();
+      emitHoldings(this.#record, 'taken', this.context.events);
+      this.emit('start');
+    } catch (error) {
+      throw await this.#startFailed(error);
+    }
+  }
+
+  async #startFailed(error: unknown): Promise<EngineError> {
+    const failure = launchFailure(error, commandOf(this.#record.config)[0] ?? '');
+    const exitCode = exitCodeOf(failure.message);
+    this.changeSurely({ state: startFailed(this.#record.state, { exitCode, error: failure.message }) }, false);
+    this.streams.ended();
+    await this.releaseNow();
+    this.waiters.settle(['not-running'], this.answer());
+    this.emit('die', { exitCode: String(exitCode), execDuration: '0' });
+    if (this.#record.hostConfig.AutoRemove) this.removeSoon();
+    return failure;
+  }
+
+  #watch(live: Live): void {
+    this.#live = live;
+    this.streams.opened(live.input);
+    live.output.subscribe(chunk => this.streams.broadcast(chunk));
+    const recorded = live.process.exited.then(status => this.#exited(live, status));
+    this.#exitRecorded = recorded.catch(error =>
+      this.context.log.error('An exit was not recorded', { id: this.id, error }),
+    );
+  }
+
+  async #exited(live: Live, status: ExitStatus): Promise<void> {
+    if (!(await settledWithin(live.output.ended, outputGraceMs))) live.output.cut();
+    await this.mailbox.run(() => this.#recordExit(live, status));
+  }
+
+  #recordExit(live: Live, status: ExitStatus): void {
+    const oomKilled = status.oomKilled ?? live.cgroup.oomKills() > 0;
+    const ranMs = this.#ranMs(status);
+    const { exitCode } = status;
+    const delayMs = this.removing || this.closing ? undefined : this.restarts.next(this.#record, { exitCode, ranMs });
+    const autoRemove = this.#record.hostConfig.AutoRemove ?? false;
+    const state = this.#endedState(status, delayMs === undefined ? 'exited' : 'restarting', oomKilled);
+    const { restartCount } = this.#record;
+    this.changeSurely({ state, restartCount: delayMs === undefined ? restartCount : restartCount + 1 }, !autoRemove);
+    this.health.stop();
+    this.#live = undefined;
+    live.output.close();
+    this.streams.ended();
+    if (oomKilled) this.emit('oom');
+    emitHoldings(this.#record, 'released', this.context.events);
+    this.emit('die', { exitCode: String(status.exitCode), execDuration: String(Math.floor(ranMs / 1000)) });
+    this.waiters.settle(delayMs === undefined ? ['next-exit', 'not-running'] : ['next-exit'], this.answer());
+    void this.releaseNow();
+    if (delayMs !== undefined) this.#restartSoon(delayMs);
+    else if (autoRemove && !this.removing) this.removeSoon();
+  }
+
+  #endedState(status: ExitStatus, next: 'exited' | 'restarting', oomKilled: boolean): ContainerState {
+    const { exitCode, cause } = status;
+    const finishedAt = status.finishedAt.toISOString();
+    return ended(this.#record.state, { exitCode, finishedAt, oomKilled, ...(cause ? { error: cause } : {}) }, next);
+  }
+
+  #ranMs(status: ExitStatus): number {
+    const { state } = this.#record;
+    return isAlive(state) ? status.finishedAt.getTime() - Date.parse(state.startedAt) : 0;
+  }
+
+  #restartSoon(delayMs: number): void {
+    this.restarts.after(delayMs, () => {
+      void this.mailbox
+        .run(() => this.#restartNow())
+        .catch(error => this.context.log.warn('A restart failed', { id: this.id, error: messageOf(error) }));
+    });
+  }
+
+  async #restartNow(): Promise<void> {
+    if (this.removing || this.closing || this.#record.manuallyStopped || this.#live) return;
+    await this.startNow(this.#record.restartCount);
+  }
+
+  protected answer(): ContainerWaitResponse {
+    return { StatusCode: lastExitCode(this.#record.state) };
+  }
+
+  /** For what has happened whether the disk takes it or not. */
+  protected changeSurely(change: Partial<ContainerRecord>, durable: boolean): void {
+    try {
+      this.change(change, durable);
+    } catch (error) {
+      this.context.log.error('A record could not be written', { id: this.id, error });
+      this.#record = { ...this.#record, ...change };
+    }
+  }
+
+  protected change(change: Partial<ContainerRecord>, durable: boolean): void {
+    const record = { ...this.#record, ...change };
+    this.context.records.save(record, durable);
+    this.#record = record;
+  }
+}
