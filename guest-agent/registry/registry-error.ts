@@ -56,7 +56,8 @@ export function errorOfAnswer(
   const { status, statusText, body, retryAfter } = answer;
   if (status === 429) return tooManyRequests(body, retryAfter);
   if (status >= 500) {
-    return new RegistryError(`received unexpected HTTP status: ${status} ${statusText}`, { status, transient: true });
+    const facts = { status, transient: true, retryAfterMs: waitIn(retryAfter) };
+    return new RegistryError(`received unexpected HTTP status: ${status} ${statusText}`, facts);
   }
   if (bearerError === 'insufficient_scope') return coded('DENIED', undefined, status);
   if (bearerError === 'invalid_token') return coded('UNAUTHORIZED', undefined, status);
@@ -69,11 +70,15 @@ function tooManyRequests(body: string, retryAfter: string | undefined): Registry
   const first = Array.isArray(document?.errors) ? (document.errors[0] as Record<string, unknown>) : undefined;
   const said =
     textOf(first?.message) ?? textOf(document?.details) ?? (document ? undefined : textOf(body.slice(0, 1024).trim()));
-  const seconds = Number(retryAfter) || undefined;
-  const wait = seconds && !said ? `too many requests, the registry asks to wait ${seconds} seconds` : said;
+  const retryAfterMs = waitIn(retryAfter);
+  const wait =
+    retryAfterMs && !said ? `too many requests, the registry asks to wait ${retryAfterMs / 1000} seconds` : said;
   const { message, code } = coded('TOOMANYREQUESTS', wait, 429);
-  return new RegistryError(message, { status: 429, code, retryAfterMs: seconds && seconds * 1000 });
+  return new RegistryError(message, { status: 429, code, retryAfterMs });
 }
+
+/** Seconds; a date says nothing here. */
+const waitIn = (retryAfter: string | undefined): number | undefined => Number(retryAfter) * 1000 || undefined;
 
 function errorOfBody(body: string, status: number): RegistryError {
   const document = parseObject(body);

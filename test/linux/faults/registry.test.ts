@@ -5,7 +5,7 @@ import { readdirSync, statSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FakeRegistry, type PushedImage } from '../../fakes/fake-registry.ts';
+import { FakeRegistry, type PushedImage, refuse } from '../../fakes/fake-registry.ts';
 import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { freePort } from '../../support/registry.ts';
@@ -84,6 +84,43 @@ describe.skipIf(reason)('a registry that fails', { timeout: 60_000 }, () => {
     const kept = readdirSync(join(engine.root, 'content/ingest'));
     expect(kept).not.toContain(bad);
     expect(kept.filter(partial => partial !== good)).toEqual([]);
+    await worksNow();
+  });
+
+  it.each([
+    ['more', (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(1)]), 'filesystem layer verification failed'],
+    ['fewer', (bytes: Buffer) => bytes.subarray(0, -1), 'unexpected EOF'],
+  ])('by sending %s bytes than its manifest says is not believed', async (_what, spoiled, words) => {
+    registry.behaviour = (request, response) => {
+      if (request.method !== 'GET' || !request.url?.endsWith(image.layers[0]?.digest ?? '')) return false;
+      response.end(request.headers.range ? '' : spoiled(bigLayer()));
+      return true;
+    };
+    await refused(words);
+    await worksNow();
+  });
+
+  it.each([429, 503])('by being busy (%d) is asked again when it wants to be', async status => {
+    const asked: number[] = [];
+    registry.behaviour = (request, response) => {
+      if (request.method !== 'GET' || !request.url?.endsWith(image.layers[0]?.digest ?? '')) return false;
+      if (asked.push(performance.now()) > 1) return false;
+      response.writeHead(status, { 'Retry-After': '2' }).end();
+      return true;
+    };
+    await engine.docker('pull', '-q', name);
+    const [first = 0, second = 0] = asked;
+    expect(second - first).toBeGreaterThan(1900);
+    await worksNow();
+  });
+
+  it('by being busy for ever is given up, and says so', async () => {
+    registry.behaviour = (request, response) => {
+      if (!request.url?.includes('/manifests/')) return false;
+      refuse(response, 429, 'TOOMANYREQUESTS', 'You have reached your pull rate limit.');
+      return true;
+    };
+    await refused('toomanyrequests: You have reached your pull rate limit.');
     await worksNow();
   });
 
