@@ -1,6 +1,6 @@
 import { type Scenario, step } from './step.ts';
 
-const table = (format: string): string => `--format ${format}`;
+const table = (format: string): string => `--format '${format}'`;
 
 /** Volumes of the local driver that are file systems of their own, and how they are refused. */
 export const volumeOptionsScenario: Scenario = {
@@ -60,7 +60,7 @@ export const volumeListScenario: Scenario = {
     step('volume create --label a=2 two'),
     step('volume create three'),
     step('create --name ca -v one:/one -v /anonymous busybox'),
-    step(`volume ls ${table('{{.Name}}|{{.Driver}}|{{.Labels}}')} --filter label=a`),
+    step(`volume ls ${table('{{.Name}}|{{.Driver}}|{{.Label "a"}}')} --filter label=a`),
     step('volume ls -q --filter label=a=2'),
     step('volume ls -q --filter label=b --filter label=a=1'),
     step('volume ls -q --filter dangling=true', { unordered: true }),
@@ -85,7 +85,7 @@ export const volumeListScenario: Scenario = {
     step('volume ls -q'),
     step('create --name cb -v /anonymous busybox'),
     step('rm cb'),
-    step('volume ls --format {{.Labels}} --filter dangling=1', { unordered: true }),
+    step(`volume ls ${table('{{.Label "a"}}')} --filter dangling=1`, { unordered: true }),
     step('volume prune -f --filter label=a'),
     step('volume prune -f --filter nope=1'),
     step('volume prune -f', { hide: [/^\w{64}$/gm] }),

@@ -144,7 +144,8 @@ describe.runIf(runs)('a machine', { timeout: 300_000 }, () => {
   });
 
   it('has a shell, whose exit code comes through', async () => {
-    expect((await berth('shell', 'echo out; echo err >&2; exit 7')).code).toBe(7);
+    const told = await berth('shell', 'echo out; echo err >&2; exit 7');
+    expect(told).toMatchObject({ code: 7, stdout: 'out\n', stderr: 'err\n' });
     expect(await inGuest('cat /proc/1/comm')).not.toBe('');
   });
 
