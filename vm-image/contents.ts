@@ -89,6 +89,8 @@ export const modules = [
   'vxlan',
   'tun',
   'dummy',
+  '8021q',
+  'sctp',
   'loop',
   // firewall: ours, and what programs in containers ask for
   'nf_tables',

@@ -10,8 +10,8 @@ export function emitHoldings(record: ContainerRecord, what: 'taken' | 'released'
 type Part = typeof emitHoldings;
 
 const emitNetworks: Part = (record, what, events) => {
-  for (const { networkId, networkName } of record.sandbox?.endpoints ?? []) {
-    const attributes = { container: record.id, name: networkName, type: 'bridge' };
+  for (const { networkId, networkName, driver = 'bridge' } of record.sandbox?.endpoints ?? []) {
+    const attributes = { container: record.id, name: networkName, type: driver };
     events.emit({ type: 'network', action: what === 'taken' ? 'connect' : 'disconnect', id: networkId, attributes });
   }
 };

@@ -10,6 +10,10 @@ export interface BridgeRules {
   internal: boolean;
   /** containers' addresses are hidden behind the host's */
   masquerade: boolean;
+  /** behind which of them; absent: that of the link by which they leave */
+  sources?: Partial<Record<Family, string | undefined>>;
+  /** who reaches all ports of containers from outside: links by name */
+  openTo?: Partial<Record<Family, 'everybody' | readonly string[]>>;
 }
 
 /** A host's port and the container's address that serves it. */
@@ -63,7 +67,7 @@ function familyCommands(rules: BridgeRules, family: Family, subnet: string | und
 }
 
 function chainRules(
-  { bridge, internal, masquerade }: BridgeRules,
+  { bridge, internal, masquerade, sources = {}, openTo = {} }: BridgeRules,
   family: Family,
   subnet: string | undefined,
 ): [chain: string, rule: string][] {
@@ -76,18 +80,22 @@ function chainRules(
     ...(family === 'ip' ? loopbackGuard(bridge) : []),
     ['prerouting', 'jump published'],
     ['output', family === 'ip' ? 'jump published' : 'ip6 daddr != ::1 jump published'], // what came from ::1 cannot leave it
-    ...(internal ? internalRules(bridge, family, subnet) : forwardRules(bridge)),
+    ...(internal ? internalRules(bridge, family, subnet) : forwardRules(bridge, openTo[family] ?? [])),
     // A container that reaches itself or a neighbour through the host's address, and the host's own loopback.
     ...(family === 'ip' ? [loopbackWayOut(bridge)] : []),
-    ...(subnet ? wayOut(bridge, family, subnet, masquerade && !internal) : []),
+    ...(subnet ? wayOut({ bridge, family, subnet, source: sources[family] }, masquerade && !internal) : []),
   ];
 }
 
-function wayOut(bridge: string, family: Family, subnet: string, masquerade: boolean): [string, string][] {
+function wayOut(
+  { bridge, family, subnet, source }: { bridge: string; family: Family; subnet: string; source: string | undefined },
+  masquerade: boolean,
+): [string, string][] {
   const own: [string, string][] = [
     ['postrouting', `oifname "${bridge}" ${family} saddr ${subnet} ct status dnat masquerade`],
   ];
-  return masquerade ? [...own, ['postrouting', `${family} saddr ${subnet} oifname != "${bridge}" masquerade`]] : own;
+  const hidden = source ? `snat to ${source}` : 'masquerade';
+  return masquerade ? [...own, ['postrouting', `${family} saddr ${subnet} oifname != "${bridge}" ${hidden}`]] : own;
 }
 
 /** Ports published on 127.0.0.1, and route_localnet on the bridge, must not open loopback to neighbours. */
@@ -102,11 +110,13 @@ const loopbackWayOut = (bridge: string): [string, string] => [
 ];
 
 /** Out is free, in only as an answer or by a published port; this also keeps other bridges' containers away. */
-function forwardRules(bridge: string): [string, string][] {
+function forwardRules(bridge: string, openTo: 'everybody' | readonly string[]): [string, string][] {
+  const links = openTo === 'everybody' ? [''] : openTo.map(link => `iifname "${link}" `);
   return [
     ['forward', `oifname "${bridge}" ct state established,related accept`],
     ['forward', `oifname "${bridge}" ct status dnat accept`],
     ['forward', `iifname "${bridge}" oifname "${bridge}" accept`],
+    ...links.map((link): [string, string] => ['forward', `${link}oifname "${bridge}" accept`]),
     ['forward', `oifname "${bridge}" drop`],
     ['forward', `iifname "${bridge}" accept`],
   ];

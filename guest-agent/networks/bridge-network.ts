@@ -6,7 +6,7 @@ import { ensureBridge, outerMtu, removeBridge } from './bridge.ts';
 import type { Endpoint, NetworkRecord, PublishedPort, Subnet } from './contract.ts';
 import type { DriverNetwork, Ground } from './driver-network.ts';
 import { macOf } from './ipam.ts';
-import { isOn, option } from './network-options.ts';
+import { isIsolated, isOn, openTo, option, sourceOf } from './network-options.ts';
 import { type Namespace, type Port, plugIn, type Wire } from './sandbox.ts';
 
 /** A bridge in the kernel with its addresses and its table of rules, as a record describes it. Synchronous. */
@@ -29,11 +29,16 @@ export class BridgeNetwork implements DriverNetwork {
     const four = record.ipam.config.find(one => !isSixth(one));
     const six = record.enableIPv6 ? record.ipam.config.find(isSixth) : undefined;
     this.#subnets = { ...(four && { four }), ...(six && { six }) };
-    this.addresses = new Addressing(record, { leads: record.internal ? 'nowhere' : 'gateway', reserved: true });
+    const leads = record.internal ? 'nowhere' : 'gateway';
+    const { options } = record;
+    this.addresses = new Addressing(record, {
+      leads,
+      reserved: !isIsolated(options, 'four') && !isOn(options[option.withoutAddress], false),
+    });
     this.#ground = ground;
     this.#mtu = Number(record.options[option.mtu]) || outerMtu(ground.host);
     this.#makeRules(); // before the bridge: route_localnet must never be without its guard
-    this.index = ensureBridge(ground.host, { name: this.bridge, ...this.#subnets, mtu: this.#mtu }, ground.log);
+    this.index = ensureBridge(ground.host, { name: this.bridge, ...this.#ownSubnets(), mtu: this.#mtu }, ground.log);
   }
 
   plug(namespace: Namespace, interfaceName: string): Wire {
@@ -42,6 +47,14 @@ export class BridgeNetwork implements DriverNetwork {
 
   macFor(ipAddress: string): string {
     return macOf(ipAddress);
+  }
+
+  /** Those of which the bridge has an address. */
+  #ownSubnets(): { four?: Subnet; six?: Subnet } {
+    const { four, six } = this.#subnets;
+    const { options } = this.record;
+    const hasFour = !isIsolated(options, 'four') && !isOn(options[option.withoutAddress], false);
+    return { ...(four && hasFour && { four }), ...(six && !isIsolated(options, 'six') && { six }) };
   }
 
   get #port(): Port {
@@ -127,6 +140,8 @@ export class BridgeNetwork implements DriverNetwork {
       subnet6: this.#subnets.six?.subnet,
       internal: this.record.internal,
       masquerade: isOn(this.record.options[option.masquerade], true),
+      sources: { ip: sourceOf(this.record.options, 'four'), ip6: sourceOf(this.record.options, 'six') },
+      openTo: { ip: openTo(this.record.options, 'four'), ip6: openTo(this.record.options, 'six') },
     });
   }
 

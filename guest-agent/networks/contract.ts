@@ -86,6 +86,8 @@ export interface NetworkCreateRequest {
 export interface Endpoint {
   networkId: NetworkId;
   networkName: string;
+  /** of the network; absent: `bridge` */
+  driver?: NetworkDriver;
   endpointId: string;
   /** name inside the container: `eth0` */
   interfaceName: string;

@@ -10,10 +10,14 @@ const option = {
 const longestInterfaceName = 15;
 
 /** The name that the container's user wants for a link, or the first of `eth0`, `eth1` … that is free. @throws invalid-argument */
-export function interfaceNameOf({ driverOptions = {} }: EndpointRequest, taken: readonly string[]): string {
+export function interfaceNameOf(
+  { driverOptions = {} }: EndpointRequest,
+  taken: readonly string[],
+  prefix = 'eth',
+): string {
   const wanted = driverOptions[option.interfaceName];
   if (wanted) return checkInterfaceName(wanted);
-  for (let number = 0; ; number++) if (!taken.includes(`eth${number}`)) return `eth${number}`;
+  for (let number = 0; ; number++) if (!taken.includes(`${prefix}${number}`)) return `${prefix}${number}`;
 }
 
 function checkInterfaceName(name: string): string {

@@ -7,6 +7,7 @@ import { interfaceNameOf, writeEndpointSettings } from './endpoint-options.ts';
 import { byPrecedence, type Precedence, waysOut } from './live.ts';
 import type { NetworkList } from './network-list.ts';
 import { dnsNamesOf } from './network-names.ts';
+import { option as networkOption } from './network-options.ts';
 import type { ReadyPool } from './ready-pool.ts';
 import { configure, leaveBy, type Namespace, type Wire, type WiredNamespace } from './sandbox.ts';
 
@@ -51,7 +52,8 @@ export function plugEndpoint(plug: Join & { member: Member; alone: boolean }, ho
   if (!namespace) throw new Error('a container without a namespace');
   const ready = wires[endpoints.length];
   const taken = endpoints.map(({ interfaceName }) => interfaceName);
-  const wire = ready ?? network.plug(namespace, interfaceNameOf(wish, taken));
+  const prefix = network.record.options[networkOption.interfacePrefix] || undefined;
+  const wire = ready ?? network.plug(namespace, interfaceNameOf(wish, taken, prefix));
   if (!ready) wires.push(wire);
   const endpoint = newEndpoint(plug, wire, plug.member);
   endpoints.push(endpoint);
@@ -73,6 +75,7 @@ const linkAddresses = ({ ipAddress, prefixLength, ipv6Address, ipv6PrefixLength 
 export const simpleEndpoint = (record: NetworkRecord): Endpoint => ({
   networkId: record.id,
   networkName: record.name,
+  driver: record.driver,
   endpointId: randomBytes(32).toString('hex'),
   interfaceName: '',
   hostInterface: '',
@@ -111,6 +114,7 @@ function newEndpoint({ network, wish }: Join, wire: Wire, member: Member): Endpo
   return {
     networkId: record.id,
     networkName: record.name,
+    ...(record.driver !== 'bridge' && { driver: record.driver }),
     endpointId: randomBytes(32).toString('hex'),
     interfaceName: wire.interfaceName,
     hostInterface: wire.host?.name ?? '',

@@ -152,6 +152,36 @@ export function composeTests(name: string, open: () => ComposeSubject): void {
       await stillCounts();
     });
 
+    it('SCTP is published, too, where the kernel has it', async context => {
+      const python = (code: string): string[] => ['debian-services', 'python3', '-c', `import socket as s\n${code}`];
+      const server =
+        'a=s.socket(2,1,132); a.bind(("",9899)); a.listen()\nwhile True: c,_=a.accept(); c.send(b"by SCTP"); c.close()';
+      const started = await engine.tryDocker([
+        'run',
+        '-d',
+        '--name',
+        'sctp',
+        '-p',
+        '9899:9899/sctp',
+        ...python(server),
+      ]);
+      try {
+        if (/not supported/i.test(started.stderr)) {
+          console.log(`skipped: the kernel has no SCTP: ${started.stderr.trim()}`);
+          return context.skip();
+        }
+        expect(started).toMatchObject({ code: 0, stderr: '' });
+        const gateway =
+          'g=[l.split() for l in open("/proc/net/route")][1][2]; h=".".join(str(int(g[i:i+2],16)) for i in (6,4,2,0))';
+        const client = `${gateway}\nb=s.socket(2,1,132); b.settimeout(5); b.connect((h,9899)); print(b.recv(99).decode())`;
+        await eventually('the server answers', async () =>
+          (await engine.tryDocker(['run', '--rm', ...python(client)])).stdout.includes('by SCTP'),
+        );
+      } finally {
+        await engine.docker('rm', '-f', 'sctp');
+      }
+    });
+
     it('leaves its data when it goes, and nothing when that is to go as well', async () => {
       const [visits = ''] = await visit();
       await compose('down -t 5');

@@ -46,6 +46,10 @@ const parents: Scenario = {
     refused('-d ipvlan -o ipvlan_mode=odd'),
     refused('-d ipvlan -o ipvlan_flag=odd'),
     step('network ls --filter driver=macvlan --format {{.Name}}'),
+    step('run --rm --name three --network many busybox true'),
+    step(
+      "events --since 1h --until 0s --filter type=network --filter event=connect --filter network=many --format '{{.Actor.Attributes.name}} {{.Actor.Attributes.type}}'",
+    ),
     step('rm -f one two'),
     step('network prune -f', { unordered: true }),
   ],
@@ -75,4 +79,33 @@ const forms: Scenario = {
   ],
 };
 
-export const networkDriverScenarios: Scenario[] = [parents, forms];
+const shows = (network: string) =>
+  step(
+    `run --rm --network ${network} busybox sh -c 'ip -4 -o addr | tail -1 | tr -s " " | cut -d" " -f2,4; ip route | sort'`,
+  );
+const unfit = (options: string) => step(`network create ${options} odd`);
+const gateway = 'com.docker.network.bridge.gateway_mode';
+
+const bridgeOptions: Scenario = {
+  name: 'options of bridges',
+  steps: [
+    step('network create -o com.docker.network.container_iface_prefix=web --subnet 10.216.20.0/24 named'),
+    shows('named'),
+    step(
+      'network create -o com.docker.network.bridge.inhibit_ipv4=true --subnet 10.216.21.0/24 --gateway 10.216.21.5 without',
+    ),
+    shows('without'),
+    step(`network create --internal -o ${gateway}_ipv4=isolated --subnet 10.216.22.0/24 isolated`),
+    shows('isolated'),
+    step(`network create -o ${gateway}_ipv4=nat-unprotected --subnet 10.216.23.0/24 open`),
+    shows('open'),
+    unfit(`-o ${gateway}_ipv4=isolated`),
+    unfit(`-o ${gateway}_ipv4=odd`),
+    unfit(`-o ${gateway}_ipv6=odd`),
+    unfit('-o com.docker.network.bridge.inhibit_ipv4=x'),
+    unfit('-o com.docker.network.host_ipv4=x'),
+    step('network prune -f', { unordered: true }),
+  ],
+};
+
+export const networkDriverScenarios: Scenario[] = [parents, forms, bridgeOptions];

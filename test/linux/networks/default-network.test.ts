@@ -7,6 +7,7 @@ import {
   openNetworks,
   type Sandbox,
 } from '../../../guest-agent/networks/index.ts';
+import { succeed } from '../../support/command.ts';
 import { enterOwnNetwork, newOptions, newRequest, serve, visit } from './own-network.ts';
 
 const usable = process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/proc/sys/net/ipv6');
@@ -143,5 +144,33 @@ describe.skipIf(!usable)('the default network', () => {
       enableIPv6: true,
       options: { 'com.docker.network.driver.mtu': '1290' },
     });
+  });
+
+  it('beside it others may be open to neighbours, and hidden behind an address of their own', async () => {
+    const engine = await open({});
+    await engine.networks.create({
+      name: 'open',
+      options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'nat-unprotected' },
+    });
+    await engine.networks.create({
+      name: 'trusting',
+      options: {
+        'com.docker.network.bridge.trusted_host_interfaces': 'out0',
+        'com.docker.network.host_ipv4': '192.0.2.99',
+      },
+    });
+    for (const mode of ['open', 'trusting', 'bridge']) {
+      const { sandbox, inside } = await begin(engine, { mode });
+      serving(inside, mode);
+      const { ipAddress = '' } = sandbox.endpoints[mode] ?? {};
+      const expected = mode === 'bridge' ? '' : `${mode} ${world.neighbourAddress}`;
+      expect(await visit(world.neighbour, ipAddress, 80, 1)).toBe(expected);
+      if (mode === 'trusting') {
+        await succeed('ip', ['addr', 'add', '192.0.2.99/32', 'dev', 'out0']);
+        const outside = serve(world.neighbour, 7000, 'outside');
+        closing.push(() => outside.close());
+        expect(await visit(inside, world.neighbourAddress, 7000, 2)).toBe('outside 192.0.2.99');
+      }
+    }
   });
 });
