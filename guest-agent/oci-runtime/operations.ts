@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pidfdOpen, pidfdSendSignal } from '../syscalls/process.ts';
 import { type ContainerStore, type SavedContainer, startTimeOf } from './container-store.ts';
 import { fail } from './failure.ts';
-import { runHooks } from './hooks.ts';
+import { runHooks, runLastHooks } from './hooks.ts';
 import { report } from './report.ts';
 import { cgroupOf, type Status, stateDocument, statusOf } from './status.ts';
 
@@ -72,11 +72,7 @@ export async function deleteContainer(
   }
   await cgroupOf(container).remove();
   store.remove(container.id);
-  try {
-    runHooks(container.config.hooks, 'poststop', stateDocument(container, 'stopped'));
-  } catch (error) {
-    report('warning', error); // the container is gone all the same
-  }
+  runLastHooks(container.config.hooks, stateDocument(container, 'stopped'), error => report('warning', error));
 }
 
 async function ended({ pid, startTime }: SavedContainer): Promise<void> {

@@ -123,6 +123,28 @@ describe.skipIf(reason)('berth-runtime', { timeout: 120_000 }, () => {
     expect(await succeed('find', ['/sys/fs/cgroup', '-name', id])).toBe('');
   });
 
+  it('ends what has been made when a poststart hook fails, and runs every poststop hook', async () => {
+    const log = join(bundles.directory, 'last.log');
+    const bad = { path: '/bin/sh', args: ['sh', '-c', 'exit 9'] };
+    const bundle = await bundles.make(service, config => {
+      const good = { path: '/bin/sh', args: ['sh', '-c', `echo ran >> ${log}`] };
+      config.hooks = { poststart: [bad], poststop: [bad, good] };
+    });
+    const id = bundles.id();
+    await bundles.succeed('create', '--bundle', bundle, id);
+    await expect(bundles.succeed('start', id)).rejects.toThrow('error running poststart hook #0: exit status 9');
+    await becomes(id, 'stopped');
+    expect((await bundles.run('delete', id)).stderr).toContain('error running poststop hook #0: exit status 9');
+    expect(readFileSync(log, 'utf8')).toBe('ran\n');
+  });
+
+  it('takes unknown properties and annotations for what it need not know', async () => {
+    const said = await bundles.output(['echo', 'ran'], config => {
+      Object.assign(config, { unknown: 'x', annotations: { 'org.unknown': '' } });
+    });
+    expect(said).toBe('ran\n');
+  });
+
   it('makes what the document says of process, mounts, devices and paths', async () => {
     const script = `
       id -u; id -G; hostname; ulimit -n; cat /proc/self/oom_score_adj; grep NoNewPrivs /proc/self/status | cut -f2
