@@ -17,7 +17,7 @@ describe('an engine with a configuration file', () => {
       'no-new-privileges': true,
       'live-restore': true,
       'shutdown-timeout': 3,
-      mtu: 1500,
+      'metrics-addr': '127.0.0.1:9323',
     });
     await engine.docker('load', '--quiet', '--input', await busyboxArchive());
   });
@@ -46,7 +46,7 @@ describe('an engine with a configuration file', () => {
     expect(await engine.docker('inspect', '--format', '{{json .HostConfig.LogConfig}}', id)).toBe(
       '{"Type":"json-file","Config":{"max-size":"1m"}}\n',
     );
-    expect(await engine.log()).toContain('"directive":"mtu"');
+    expect(await engine.log()).toContain('"directive":"metrics-addr"');
   });
 
   it('reads it again on SIGHUP and tells so; what is wrong with it changes nothing', async () => {

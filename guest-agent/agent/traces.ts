@@ -1,0 +1,35 @@
+import { readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Rooms } from '../engine/index.ts';
+
+/** After a start that failed: nothing of it stays, but for what an earlier engine's containers live from. */
+export async function giveBack(
+  { networks, runtime }: { [Room in 'networks' | 'runtime']: Rooms[Room] | undefined },
+  execRoot: string,
+): Promise<void> {
+  const removeAll = runtime === undefined || (await runtime.reattach()).length === 0;
+  await networks?.close({ removeAll });
+  await runtime?.close({ stopKeeper: removeAll });
+  if (removeAll) removeTraces(execRoot);
+}
+
+/** Removes what an engine whose containers are gone still has under its `execRoot`. */
+export function removeTraces(execRoot: string): void {
+  const leftovers = [
+    'engine.pid',
+    'build',
+    'containers',
+    'rootfs',
+    'netns',
+    'keeper.sock',
+    'keeper.lock',
+    'keeper.log',
+  ];
+  for (const name of leftovers) rmSync(join(execRoot, name), { recursive: true, force: true });
+  removeIfEmpty(execRoot);
+}
+
+/** In the machine other things live there. */
+function removeIfEmpty(folder: string): void {
+  if (readdirSync(folder).length === 0) rmdirSync(folder);
+}
