@@ -79,13 +79,13 @@ const known = {
   'registry-mirrors': list(text),
   'shutdown-timeout': count,
   'storage-driver': text,
+  'seccomp-profile': text,
   'userns-remap': text,
 };
 
 /** Keys whose absence of effect would be a hole in somebody's fence: they are refused, not ignored. */
 const refused = {
   'authorization-plugins': list(text),
-  'seccomp-profile': text,
 };
 
 /** Keys that dockerd knows and that change nothing here: a warning tells. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { release as kernelRelease } from 'node:os';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import { internal, invalidArgument, messageOf } from '../../contracts/errors.ts';
@@ -25,13 +26,34 @@ export function confinedBy(host: HostConfig): string | undefined {
   return profile;
 }
 
-/** The filter of `--security-opt seccomp=…`; a privileged container has none. @throws invalid-argument in Docker's words */
-export function seccompFilterFor(host: HostConfig, capabilities: string[]): Buffer | undefined {
-  const { seccompProfile } = parseSecurityOptions(host);
-  if (seccompProfile === 'unconfined' || (host.Privileged && seccompProfile === '')) return undefined;
-  if (seccompProfile === '' || seccompProfile === 'builtin')
+/** The configuration file's word on seccomp: a profile's text for the path of one. @throws Error in dockerd's words */
+export function readUsualSeccomp(profile = ''): string {
+  if (profile === '' || profile === 'builtin' || profile === 'unconfined') return profile;
+  try {
+    return readFileSync(profile, 'utf8');
+  } catch (cause) {
+    throw new Error(`opening seccomp profile (${profile}) failed: ${goFileError(cause)}`, { cause });
+  }
+}
+
+/** As Go says it: `open /x: no such file or directory`. */
+function goFileError(error: unknown): string {
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' ? `open ${path}: no such file or directory` : message;
+}
+
+/**
+ * The filter of `--security-opt seccomp=…`, else the `usual` one; a privileged container has none but its own.
+ * @throws invalid-argument in Docker's words
+ */
+export function seccompFilterFor(host: HostConfig, capabilities: string[], usual = ''): Buffer | undefined {
+  const { seccompProfile: own } = parseSecurityOptions(host);
+  if (host.Privileged && own === '') return undefined;
+  const chosen = own || usual;
+  if (chosen === 'unconfined') return undefined;
+  if (chosen === '' || chosen === 'builtin')
     return compileSeccomp('default', { capabilities, kernel: kernelRelease() });
-  const profile = decodeProfile(seccompProfile);
+  const profile = decodeProfile(chosen);
   if (!profile.defaultAction && !profile.syscalls?.length) return undefined; // nothing is said: runc takes it for no filter
   return compileSeccomp(profile, { capabilities, kernel: kernelRelease() });
 }

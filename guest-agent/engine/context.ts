@@ -16,5 +16,7 @@ export interface EngineContext {
   execs: ExecIndex;
   events: Events;
   accounts: AccountCache;
+  /** The seccomp profile of containers that ask for none; empty: Docker's. */
+  usualSeccomp: string;
   log: Log;
 }

@@ -230,7 +230,7 @@ export class ExecActor implements Exec {
       ...(remap ? { userNamespaceRoot: rootOutside(remap).uid } : {}),
       stdio,
       cgroup: live.cgroup.join(),
-      seccompFilter: seccompFilterFor(hostConfig, chosenFor(hostConfig)),
+      seccompFilter: seccompFilterFor(hostConfig, chosenFor(hostConfig), this.#context.usualSeccomp),
     });
     this.#state = { status: 'running', process };
     const source = stdio.terminal ? { terminalFd: process.openTerminal() } : stdio;

@@ -116,7 +116,7 @@ async function launchInto(
     lifecycle,
     stdio,
     cgroup: cgroup.join(),
-    seccompFilter: seccompFilterFor(record.hostConfig, spec.process.capabilities?.bounding ?? []),
+    seccompFilter: seccompFilterFor(record.hostConfig, spec.process.capabilities?.bounding ?? [], context.usualSeccomp),
   });
   return { process, cgroup, sandbox, ...openStreams(record, process, { stdio, log }, context) };
 }

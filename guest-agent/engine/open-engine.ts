@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AccountCache } from './account-files.ts';
+import { readUsualSeccomp } from './confinement.ts';
 import type { ContainerActor } from './container.ts';
 import { RecordStore } from './container-record.ts';
 import { ContainerService } from './container-service.ts';
@@ -31,6 +32,7 @@ export async function openEngine(rooms: Rooms, options: EngineOptions): Promise<
     execs: new ExecIndex(),
     events: new Events(options.clock),
     accounts: new AccountCache(rooms.snapshots),
+    usualSeccomp: readUsualSeccomp(options.settings.config['seccomp-profile']),
     log,
   };
   const toStart = await restore(context);

@@ -121,7 +121,7 @@ export class System implements SystemService {
       InitCommit: { ID: '' },
       SecurityOptions: [
         ...(appArmorEnabled() ? ['name=apparmor'] : []),
-        'name=seccomp,profile=builtin',
+        `name=seccomp,profile=${config['seccomp-profile'] || 'builtin'}`,
         ...(options.remap ? ['name=userns'] : []),
         ...(rooms.cgroups.version === 2 ? ['name=cgroupns'] : []),
       ],

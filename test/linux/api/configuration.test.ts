@@ -1,4 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NativeEngine, startNativeEngine, tracesOf } from '../../support/engine.ts';
@@ -7,9 +9,14 @@ import { busyboxArchive } from '../../support/images.ts';
 
 describe('an engine with a configuration file', () => {
   let engine: NativeEngine;
+  const folder = mkdtempSync(join(tmpdir(), 'configuration-'));
+  const profile = join(folder, 'seccomp.json');
 
   beforeAll(async () => {
+    const syscalls = [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO' }];
+    await writeFile(profile, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls }));
     engine = await startNativeEngine({
+      'seccomp-profile': profile,
       labels: ['place=harbour'],
       'default-shm-size': '8M',
       'default-ulimits': { nofile: { Name: 'nofile', Soft: 100, Hard: 200 } },
@@ -28,6 +35,7 @@ describe('an engine with a configuration file', () => {
     await eventually('containers end with the engine', async () => (await info()).LiveRestoreEnabled === false);
     await engine.stop();
     expect(await tracesOf(engine)).toEqual([]);
+    rmSync(folder, { recursive: true });
   });
 
   const info = async () => JSON.parse(await engine.docker('info', '--format', '{{json .}}'));
@@ -47,6 +55,14 @@ describe('an engine with a configuration file', () => {
       '{"Type":"json-file","Config":{"max-size":"1m"}}\n',
     );
     expect(await engine.log()).toContain('"directive":"metrics-addr"');
+  });
+
+  it('gives them its seccomp profile, unless they ask for another', async () => {
+    const make = (...options: string[]) => engine.tryDocker(['run', '--rm', ...options, 'busybox', 'mkdir', '/made']);
+    expect((await make()).stderr).toContain('Operation not permitted');
+    expect((await make('--security-opt', 'seccomp=builtin')).code).toBe(0);
+    expect((await make('--security-opt', 'seccomp=unconfined')).code).toBe(0);
+    expect((await info()).SecurityOptions).toContain(`name=seccomp,profile=${profile}`);
   });
 
   it('reads it again on SIGHUP and tells so; what is wrong with it changes nothing', async () => {
