@@ -18,6 +18,16 @@ describe('the rules of a bridge', () => {
     ['bridge', { internal: false, masquerade: true }],
     ['bridge-without-masquerade', { internal: false, masquerade: false }],
     ['internal', { internal: true, masquerade: true }],
+    [
+      'open-and-hidden',
+      {
+        internal: false,
+        masquerade: true,
+        sources: { ip: '192.0.2.9' },
+        openTo: { ip: ['out0'], ip6: 'everybody' as const },
+      },
+    ],
+    ['six-alone', { internal: false, masquerade: true, subnet: undefined, subnet6: 'fd00:1::/64' }],
   ])('%s', async (name, kind) => {
     const rules = tableCommands({ bridge: 'berth0', subnet: '172.17.0.0/16', ...kind });
     await expect(`${rules}\n`).toMatchFileSnapshot(`__golden__/${name}.nft`);
