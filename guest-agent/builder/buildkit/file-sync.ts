@@ -71,15 +71,14 @@ class Receiver {
   }
 
   async run(): Promise<void> {
-    for await (const message of this.#call.messages) {
+    await this.#call.read(message => {
       const packet = decode<Packet>('Packet', message);
       if (packet.type === packets.error) throw invalidArgument(Buffer.from(packet.data).toString());
-      if (packet.type === packets.end) break;
       if (packet.type === packets.stat) this.#onStat(packet.stat);
       else if (packet.type === packets.data) this.#onData(packet);
+      else if (packet.type === packets.end) this.#call.end();
       this.#ask();
-    }
-    this.#call.end();
+    });
     for (const { path, target } of this.#links) {
       const entry = this.#tree.get(target);
       if (entry) this.#tree.add(path, entry);

@@ -2,7 +2,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { connect } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { unavailable } from '../../../contracts/errors.ts';
-import { frame, messagesIn } from './frames.ts';
+import { frame, messagesIn, Unframer } from './frames.ts';
 import { codes, GrpcError } from './status.ts';
 
 /** A call of ours to a client. */
@@ -13,7 +13,12 @@ export interface ClientCall {
   end(): void;
   /** What comes back. @throws GrpcError when the call ends badly */
   messages: AsyncIterable<Buffer>;
+  /** Hands each message over at once, for calls of very many; in place of `messages`. @throws as `messages`, and what `take` throws */
+  read(take: (message: Buffer) => void): Promise<void>;
 }
+
+/** What a client may send before we have taken it: a context of many files does not wait for us then. */
+const windowBytes = 4 * 1024 * 1024;
 
 /** A client that is there for us: it serves its files, secrets and credentials over a connection that it opened. */
 export class Session {
@@ -25,7 +30,9 @@ export class Session {
   constructor(id: string, sharedKey: string, socket: Duplex) {
     this.id = id;
     this.sharedKey = sharedKey;
-    this.#connection = connect('http://client', { createConnection: () => socket });
+    const settings = { initialWindowSize: windowBytes };
+    this.#connection = connect('http://client', { createConnection: () => socket, settings });
+    this.#connection.once('connect', () => this.#connection.setLocalWindowSize(windowBytes));
     this.#connection.on('error', () => socket.destroy());
   }
 
@@ -52,6 +59,7 @@ export class Session {
       send: message => writeTo(stream, frame(message)),
       end: () => void stream.end(),
       messages: answersOf(stream),
+      read: take => readAll(stream, take),
     };
   }
 
@@ -78,9 +86,9 @@ async function writeTo(stream: ClientHttp2Stream, bytes: Buffer): Promise<void> 
   });
 }
 
-/** The messages, then what the trailers say: nothing, or an error. */
-async function* answersOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
-  const ended = new Promise<GrpcError | undefined>(resolve => {
+/** What headers and trailers say of how it went: nothing, or an error. */
+const judged = (stream: ClientHttp2Stream): Promise<GrpcError | undefined> =>
+  new Promise(resolve => {
     const judge = (headers: Record<string, unknown>): void => {
       const status = headers['grpc-status'];
       if (status === undefined) return;
@@ -93,7 +101,29 @@ async function* answersOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
     stream.on('error', error => resolve(new GrpcError(codes.unavailable, error.message)));
     stream.on('close', () => resolve(new GrpcError(codes.unavailable, 'the client of the build went away')));
   });
+
+async function* answersOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
+  const ended = judged(stream);
   yield* messagesIn(stream.iterator({ destroyOnReturn: false }));
+  const failure = await ended;
+  if (failure) throw failure;
+}
+
+async function readAll(stream: ClientHttp2Stream, take: (message: Buffer) => void): Promise<void> {
+  const ended = judged(stream);
+  const unframer = new Unframer();
+  const { promise: taken, resolve, reject } = Promise.withResolvers<void>();
+  stream.on('data', (chunk: Buffer) => {
+    try {
+      for (const message of unframer.push(chunk)) take(message);
+    } catch (error) {
+      reject(error);
+      stream.destroy();
+    }
+  });
+  stream.once('end', resolve);
+  stream.once('close', resolve);
+  await taken;
   const failure = await ended;
   if (failure) throw failure;
 }
