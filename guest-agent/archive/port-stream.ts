@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import { bytesPassed } from '../../base/passing-bytes.ts';
 import { cancelled, fromWire, toWire, type WireError } from '../../contracts/errors.ts';
 
 /** How far a sender may be ahead of its reader, in bytes. */
@@ -35,6 +36,7 @@ export async function sendPieces(
       while (ahead >= window && !gone) await new Promise<void>(resolve => (wake = resolve));
       if (gone) throw cancelled('the reader has gone away');
       ahead += piece.length;
+      bytesPassed(piece.length);
       say({ data: piece }, options.transfer ? [piece.buffer as ArrayBuffer] : []);
     }
     say({ end: true });
@@ -69,6 +71,7 @@ export async function* receivePieces(port: MessagePort): AsyncGenerator<Buffer> 
       if ('error' in message) throw fromWire(message.error);
       const { buffer, byteOffset, byteLength } = message.data;
       yield Buffer.from(buffer, byteOffset, byteLength);
+      bytesPassed(byteLength);
       port.postMessage({ taken: byteLength } satisfies Backward);
     }
   } finally {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
 import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
 import { type Image, ownPlatform } from '../images/index.ts';
+import { returnBlocksAbove } from '../syscalls/memory.ts';
 import { platformArgs } from './args.ts';
 import { BuildSources } from './build-sources.ts';
 import { StepCache } from './cache.ts';
@@ -26,6 +27,9 @@ import { Linter } from './linter.ts';
 import { removeStepContainers } from './run-step.ts';
 import { Solver } from './solver.ts';
 import { imageWords } from './state.ts';
+
+/** Of memory: what is larger is not kept for later. */
+const blockBytes = 64 * 1024;
 
 /** A build under way. */
 export interface Build {
@@ -65,6 +69,7 @@ export class Builder {
   /** Takes over what an earlier one kept; what a crash left half done goes. */
   static async open(options: BuilderOptions): Promise<Builder> {
     mkdirSync(options.root, { recursive: true, mode: 0o700 });
+    returnBlocksAbove(blockBytes); // contexts pass through memory in blocks
     for (const name of ['scratch', 'mounts']) rmSync(join(options.root, name), { recursive: true, force: true });
     rmSync(join(options.execRoot, 'build'), { recursive: true, force: true });
     await removeStepContainers(options.containers);

@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { bytesPassed } from '../../base/passing-bytes.ts';
 
 const blockBytes = 1024 * 1024;
 
@@ -27,6 +28,7 @@ export class Spool {
   }
 
   write(chunk: Uint8Array): void {
+    bytesPassed(chunk.length);
     if (this.#filled + chunk.length > blockBytes) this.#flush();
     if (chunk.length > blockBytes) {
       writeSync(this.#fd, chunk, 0, chunk.length, this.#flushed);
@@ -45,6 +47,7 @@ export class Spool {
       const length = readSync(this.#fd, piece, 0, piece.length, at);
       if (length === 0) throw new Error('a file of the build is shorter than it was');
       at += length;
+      bytesPassed(length);
       yield piece.subarray(0, length);
     }
   }

@@ -45,7 +45,16 @@ function listed(key: string, values: readonly string[] | undefined): Record<stri
 /** Files asked for ahead, so that a tree of small ones does not wait for an answer each. */
 const aheadFiles = 64;
 /** …and how much of them may wait in memory. */
-const aheadBytes = 16 * 1024 * 1024;
+const aheadBytes = 4 * 1024 * 1024;
+/** What is larger comes alone, and straight to the disk. */
+const largeBytes = 1024 * 1024;
+
+/** A file whose bytes are under way: held until they are all there, or written as they come. */
+interface Coming {
+  stat: Stat;
+  pieces: Uint8Array[];
+  straight: ReturnType<FileTree['begin']> | undefined;
+}
 
 class Receiver {
   readonly #call: ClientCall;
@@ -54,7 +63,7 @@ class Receiver {
   /** Files whose bytes are still to be asked for. */
   readonly #wanted: { id: number; stat: Stat }[] = [];
   /** Those under way: what came of each. */
-  readonly #coming = new Map<number, { stat: Stat; pieces: Uint8Array[] }>();
+  readonly #coming = new Map<number, Coming>();
   readonly stats = new Map<string, Stat>();
   readonly #links: { path: string; target: string }[] = [];
   #next = 0;
@@ -95,12 +104,13 @@ class Receiver {
     const file = this.#coming.get(ID);
     if (!file) return;
     if (data.length > 0) {
-      file.pieces.push(data);
+      if (file.straight) file.straight.write(data);
+      else file.pieces.push(data);
       this.#bytes += data.length;
       this.#request.progress?.(this.#bytes);
       return;
     }
-    const kept = this.#tree.begin();
+    const kept = file.straight ?? this.#tree.begin();
     for (const piece of file.pieces) kept.write(piece);
     this.#tree.add(cleanPath(file.stat.path), { ...entryOf(file.stat), ...kept.end() });
     this.#coming.delete(ID);
@@ -111,8 +121,10 @@ class Receiver {
     while (this.#coming.size < aheadFiles && (this.#ahead < aheadBytes || this.#coming.size === 0)) {
       const file = this.#wanted[this.#next];
       if (!file) break;
+      const isLarge = file.stat.size > largeBytes;
+      if (isLarge && this.#coming.size > 0) break;
       this.#next++;
-      this.#coming.set(file.id, { stat: file.stat, pieces: [] });
+      this.#coming.set(file.id, { stat: file.stat, pieces: [], straight: isLarge ? this.#tree.begin() : undefined });
       this.#ahead += file.stat.size;
       void this.#call.send(encode('Packet', { type: packets.request, ID: file.id }));
     }

@@ -1,0 +1,27 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+type Collect = (options: { type: 'minor' }) => void;
+
+let collect: Collect | undefined;
+
+function collector(): Collect {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as Collect;
+}
+
+const everyBytes = 8 * 1024 * 1024;
+let passed = 0;
+
+/**
+ * Says that so many bytes have passed through buffers of this thread. Their memory is not V8's own, which therefore sees
+ * little reason to collect: hundreds of megabytes of buffers wait that nobody looks at any more. Now and then the youngest
+ * are collected, which takes less than a millisecond.
+ */
+export function bytesPassed(bytes: number): void {
+  passed += bytes;
+  if (passed < everyBytes) return;
+  passed = 0;
+  collect ??= collector();
+  collect({ type: 'minor' });
+}
