@@ -20,7 +20,7 @@ import { PopoverContent, PopoverPortal, PopoverRoot, PopoverTrigger } from 'reka
 import { computed, defineComponent, h, onBeforeUnmount, onMounted, ref, type VNode } from 'vue';
 import { RouterLink, RouterView, useRouter } from 'vue-router';
 import { button, dialog, icon, stateDot } from './components/index.ts';
-import { t, useConnection, useNotices, usePreferences, useTasks } from './stores/index.ts';
+import { t, useConnection, useContainers, useNotices, usePreferences, useTasks } from './stores/index.ts';
 import { askDialog } from './views/asking.tsx';
 import { Palette } from './views/palette.tsx';
 import { tasksPanel } from './views/tasks.tsx';
@@ -43,6 +43,7 @@ export const App = defineComponent(() => {
   const connection = useConnection();
   const preferences = usePreferences();
   const notices = useNotices();
+  const containers = useContainers();
   const tasks = useTasks();
   const router = useRouter();
   const paletteOpen = ref(false);
@@ -152,7 +153,8 @@ export const App = defineComponent(() => {
     ]);
 
   const banner = (): VNode | undefined => {
-    if (!connection.known || connection.usable) return undefined;
+    // lists that were never read say it themselves, and how to start it
+    if (!connection.known || connection.usable || !containers.loaded) return undefined;
     const texts = t().machine;
     const stopped = connection.connected && connection.machine?.status === 'stopped';
     return (
@@ -197,6 +199,8 @@ export const App = defineComponent(() => {
       ['r', texts.restart],
       ['l', texts.logs],
       ['t', texts.terminal],
+      ['e', texts.edit],
+      ['Space', texts.select],
       ['Delete', texts.remove],
       ['?', texts.help],
     ];

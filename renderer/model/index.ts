@@ -22,5 +22,6 @@ export { type LaneRow, networkLanes } from './network-lanes.ts';
 export { type LayerProgress, noProgress, type PullProgress, wholeProgress, withMessage } from './pull-progress.ts';
 export { createBody, emptyRunForm, problemsOf, type RunForm, type RunProblem, splitWords } from './run-form.ts';
 export { byteSize, duration, memorySize, percent, relativeTime, shortId } from './size.ts';
+export { type SummedReadings, summedReadings } from './summed-readings.ts';
 export { firstFileOf, type Owner, tarOf } from './tar.ts';
 export { folderOf, type TarEntry, TarReader } from './tar-reader.ts';

@@ -11,6 +11,8 @@ type EventListener = (event: EventMessage) => void;
 
 const longestPauseMs = 5000;
 const keptEvents = 200;
+/** Events of so many seconds before are read. */
+const pastSeconds = 3600;
 
 /**
  * Whether Berth and its engine are there. The engine's events feed every list: when their stream begins everything is read
@@ -42,12 +44,27 @@ export const useConnection = defineStore('connection', () => {
     known.value = true;
     pauseMs = 250;
     for (const begin of beginnings) begin();
+    void readPast();
     void engine.json(systemInfo).then(
       document => {
         info.value = document;
       },
       () => undefined, // the stream of events tells that the engine is gone
     );
+  }
+
+  /** What happened before this window was opened, as far as the engine remembers it. */
+  async function readPast(): Promise<void> {
+    const now = Math.floor(Date.now() / 1000);
+    const query = { since: String(now - pastSeconds), until: String(now) };
+    const text = await engine.text(systemEvents, { query }).catch(() => '');
+    const past = text
+      .split('\n')
+      .filter(Boolean)
+      .map(line => JSON.parse(line) as EventMessage);
+    const known = new Set(events.value.map(({ timeNano }) => timeNano));
+    const missed = past.filter(({ timeNano, Action }) => !known.has(timeNano) && !Action.startsWith('exec_'));
+    events.value = [...events.value, ...missed.reverse()].slice(0, keptEvents);
   }
 
   function tell(event: EventMessage): void {

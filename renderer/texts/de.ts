@@ -392,7 +392,6 @@ export const de: Texts = {
     attention: 'Braucht Aufmerksamkeit',
     allWell: 'Alles ist gut.',
     events: 'Letzte Ereignisse',
-    noEvents: 'Seit dem Öffnen dieser Seite ist nichts geschehen.',
     restarting: name => `${name} startet immer wieder neu`,
     unhealthy: name => `${name} ist krank`,
     exitedBadly: (name, status) => `${name} ist beendet: ${status}`,
@@ -402,6 +401,7 @@ export const de: Texts = {
     memory: 'Speicher',
     inUse: 'von Containern benutzt',
     live: 'Jetzt, alle Container',
+    noEvents: 'In der letzten Stunde ist nichts geschehen.',
   },
   settings: {
     title: 'Einstellungen',
@@ -459,6 +459,8 @@ export const de: Texts = {
     none: 'So etwas gibt es nicht.',
     open: 'Befehle',
     goTo: view => `Gehe zu ${view}`,
+    volume: 'Volume',
+    network: 'Netzwerk',
   },
   keys: {
     title: 'Tasten',
@@ -473,6 +475,8 @@ export const de: Texts = {
     terminal: 'Terminal',
     remove: 'Entfernen',
     help: 'Diese Liste',
+    edit: 'Ändern und neu anlegen',
+    select: 'Zeile ankreuzen',
   },
   edit: {
     unchanged: 'Ändern Sie oben etwas: Hier steht, was es bedeutet, bevor es geschieht.',

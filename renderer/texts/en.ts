@@ -395,7 +395,6 @@ export const en = {
     attention: 'Needs attention',
     allWell: 'All is well.',
     events: 'Recent events',
-    noEvents: 'Nothing has happened since this page was opened.',
     restarting: (name: string) => `${name} restarts again and again`,
     unhealthy: (name: string) => `${name} is unhealthy`,
     exitedBadly: (name: string, status: string) => `${name} has ended: ${status}`,
@@ -405,6 +404,7 @@ export const en = {
     memory: 'Memory',
     inUse: 'in use by containers',
     live: 'Live, all containers',
+    noEvents: 'Nothing has happened within the last hour.',
   },
   settings: {
     title: 'Settings',
@@ -462,6 +462,8 @@ export const en = {
     none: 'Nothing like that.',
     open: 'Commands',
     goTo: (view: string) => `Go to ${view}`,
+    volume: 'Volume',
+    network: 'Network',
   },
   keys: {
     title: 'Keys',
@@ -476,6 +478,8 @@ export const en = {
     terminal: 'Terminal',
     remove: 'Remove',
     help: 'This list',
+    edit: 'Edit and re-create',
+    select: 'Check the row',
   },
   edit: {
     unchanged: 'Change something above: what it means is shown here before it is done.',

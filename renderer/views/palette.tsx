@@ -1,6 +1,6 @@
 import { computed, defineComponent, ref } from 'vue';
 import { dialog } from '../components/index.ts';
-import { t, useContainers } from '../stores/index.ts';
+import { t, useCompose, useContainers, useImages, useNetworks, useVolumes } from '../stores/index.ts';
 
 export interface PaletteProps {
   places: readonly { path: string; label: string }[];
@@ -15,10 +15,21 @@ interface Command {
 
 const most = 50;
 
+/** Commands that were used, the latest first. */
+let recent: string[] = [];
+const keptRecent = 12;
+function remember(label: string): void {
+  recent = [label, ...recent.filter(each => each !== label)].slice(0, keptRecent);
+}
+
 /** Every place and every action by typing. */
 export const Palette = defineComponent(
   (props: PaletteProps) => {
     const containers = useContainers();
+    const compose = useCompose();
+    const images = useImages();
+    const volumes = useVolumes();
+    const networks = useNetworks();
     const text = ref('');
     const at = ref(0);
 
@@ -37,7 +48,31 @@ export const Palette = defineComponent(
             ]
           : [{ label: `${name}: ${texts.start}`, run: () => void containers.act(id, 'start') }]),
       ]);
-      return [...goTo, run, ...each];
+      const objects = [
+        ...compose.projects.flatMap((project): Command[] => [
+          { label: `${project.name}: ${t().nav.compose}`, run: () => props.go(`/compose/${project.name}`) },
+          { label: `${project.name}: ${texts.logs}`, run: () => props.go(`/compose/${project.name}/logs`) },
+        ]),
+        ...images.items.flatMap(({ Id, RepoTags }) =>
+          (RepoTags ?? []).map(name => ({
+            label: `${name}: ${t().common.image}`,
+            run: () => props.go(`/images/${Id}?name=${encodeURIComponent(name)}`),
+          })),
+        ),
+        ...volumes.items.map(({ Name }) => ({
+          label: `${Name}: ${t().palette.volume}`,
+          run: () => props.go(`/volumes/${encodeURIComponent(Name)}`),
+        })),
+        ...networks.items.map(({ Id, Name }) => ({
+          label: `${Name}: ${t().palette.network}`,
+          run: () => props.go(`/networks/${Id}`),
+        })),
+      ];
+      const place = ({ label }: Command): number => {
+        const at = recent.indexOf(label);
+        return at === -1 ? recent.length : at;
+      };
+      return [...goTo, run, ...each, ...objects].sort((a, b) => place(a) - place(b));
     });
     const found = computed(() => {
       const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -48,6 +83,7 @@ export const Palette = defineComponent(
 
     function choose(command: Command | undefined): void {
       props.close();
+      if (command) remember(command.label);
       command?.run();
     }
 

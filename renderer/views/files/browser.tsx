@@ -203,7 +203,7 @@ export const FileBrowser = defineComponent(
     };
 
     const table = (): VNode => (
-      <table class="simple">
+      <table class="simple file-table">
         <thead>
           <tr>
             <th scope="col">{t().common.name}</th>

@@ -200,17 +200,19 @@ export const Logs = defineComponent(
               level.value = value;
             },
           })}
-          {looks()}
-          {button({
-            label: texts.clear,
-            icon: Eraser,
-            iconOnly: true,
-            onClick: () => {
-              buffer.clear();
-              changed();
-            },
-          })}
-          {button({ label: t().common.download, icon: Download, iconOnly: true, onClick: save })}
+          <span class="row">
+            {looks()}
+            {button({
+              label: texts.clear,
+              icon: Eraser,
+              iconOnly: true,
+              onClick: () => {
+                buffer.clear();
+                changed();
+              },
+            })}
+            {button({ label: t().common.download, icon: Download, iconOnly: true, onClick: save })}
+          </span>
         </div>
       );
     };

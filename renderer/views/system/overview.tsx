@@ -1,10 +1,10 @@
-import { computed, defineComponent, shallowRef, type VNode, watch } from 'vue';
+import { computed, defineAsyncComponent, defineComponent, h, shallowRef, type VNode, watch } from 'vue';
 import { RouterLink } from 'vue-router';
 import type { EventMessage } from '../../../contracts/docker/events.ts';
 import type { DiskUsage } from '../../../contracts/docker/system.ts';
 import { systemDiskUsage } from '../../../contracts/docker/system-routes.ts';
 import { engineAway, fact, stateDot } from '../../components/index.ts';
-import { byteSize, memorySize, percent, relativeTime, shortId } from '../../model/index.ts';
+import { byteSize, memorySize, percent, relativeTime, shortId, summedReadings } from '../../model/index.ts';
 import {
   engine,
   t,
@@ -16,6 +16,11 @@ import {
   useStats,
 } from '../../stores/index.ts';
 import { endedBadly } from '../containers/state.tsx';
+
+const Chart = defineAsyncComponent(async () => (await import('../../components/charts.ts')).Chart);
+
+/** So many seconds are drawn. */
+const chartSeconds = 600;
 
 /** What runs, is it well, what does it cost. */
 export const Overview = defineComponent(() => {
@@ -39,6 +44,30 @@ export const Overview = defineComponent(() => {
       memory: readings.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
     };
   });
+
+  const together = computed(() =>
+    summedReadings(
+      containers.running.map(({ id }) => stats.of(id)),
+      chartSeconds,
+    ),
+  );
+  const charts = (): VNode | undefined => {
+    const { times, cpuPercent, memoryBytes } = together.value;
+    if (times.length < 2) return undefined;
+    const common = { times, dark: preferences.dark };
+    const line = (label: string, values: number[]) => [{ label, values, colour: '--accent' }];
+    return (
+      <section class="section two">
+        {h(Chart, { ...common, title: t().stats.cpu, format: percent, lines: line(t().stats.cpu, cpuPercent) })}
+        {h(Chart, {
+          ...common,
+          title: t().stats.memory,
+          format: memorySize,
+          lines: line(t().stats.memory, memoryBytes),
+        })}
+      </section>
+    );
+  };
 
   const attention = computed(() => {
     const texts = t().overview;
@@ -109,7 +138,7 @@ export const Overview = defineComponent(() => {
       </time>
       <span class="soft">{Type}</span>
       <span>{Action}</span>
-      <span class="ellipsis">{Actor.Attributes.name ?? shortId(Actor.ID)}</span>
+      <span class="ellipsis">{shortName(Actor.Attributes.name ?? Actor.ID)}</span>
     </li>
   );
 
@@ -126,6 +155,7 @@ export const Overview = defineComponent(() => {
         {containers.loaded && (
           <div class="body" tabindex={0}>
             {cards()}
+            {charts()}
             {needs()}
             <section class="section">
               <h2>{texts.events}</h2>
@@ -147,6 +177,8 @@ export const Overview = defineComponent(() => {
     );
   };
 });
+
+const shortName = (name: string): string => (/^(sha256:)?[0-9a-f]{64}$/.test(name) ? shortId(name) : name);
 
 const sumOf = (numbers: readonly number[] | undefined): number =>
   (numbers ?? []).reduce((sum, each) => sum + Math.max(0, each), 0);
