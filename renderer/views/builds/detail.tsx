@@ -79,7 +79,11 @@ export const BuildDetail = defineComponent(
               <i style={bar} />
             </span>
           </summary>
-          {each.output ? <pre class="raw">{plainText(each.output)}</pre> : undefined}
+          {each.output ? (
+            <pre class="raw" tabindex={0}>
+              {plainText(each.output)}
+            </pre>
+          ) : undefined}
           {each.error ? <p class="error-text">{each.error}</p> : undefined}
           {!each.output && !each.error ? <p class="soft">{t().builds.silent}</p> : undefined}
         </details>
