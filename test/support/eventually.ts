@@ -18,18 +18,16 @@ export async function eventually<T>(
   }
 }
 
-/** Waits until what `probe` counts has stopped changing, and returns it: twenty times the same, ten milliseconds apart. */
+/** Waits until what `probe` counts has stopped changing, and returns it: twenty times the same, ten milliseconds apart. @throws Error when it never does */
 export async function settled(what: string, probe: () => number): Promise<number> {
+  const deadline = Date.now() + 15_000;
   let last = probe();
-  let same = 0;
-  await eventually(what, async () => {
-    while (same < 20) {
-      await new Promise(resolve => setTimeout(resolve, 10));
-      const now = probe();
-      same = now === last ? same + 1 : 0;
-      last = now;
-    }
-    return true;
-  });
+  for (let same = 0; same < 20; ) {
+    if (Date.now() > deadline) throw new Error(`${what}: it does not end; ${last} now`);
+    await new Promise(resolve => setTimeout(resolve, 10));
+    const now = probe();
+    same = now === last ? same + 1 : 0;
+    last = now;
+  }
   return last;
 }

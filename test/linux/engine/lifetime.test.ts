@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Finding } from '../../../src/diagnostics/index.ts';
@@ -28,11 +28,18 @@ describe.skipIf(!usable)('an engine and its containers', { timeout: 120_000 }, (
 
   it('containers go on when the engine is killed, and the next one knows all', async () => {
     await docker('run', '-d', '--name', 'counter', 'busybox', 'sh', '-c', 'i=0; while :; do echo $i; i=$((i+1)); done');
-    await docker('run', '-d', '--name', 'short', 'busybox', 'sh', '-c', 'sleep 1; echo done; exit 7');
-    await docker('run', '-d', '--name', 'again', '--restart', 'always', 'busybox', 'sh', '-c', 'sleep 1; exit 1');
+    const folder = mkdtempSync(join(dirname(engine.root), 'told-'));
+    const told = (name: string, end: string): string[] => {
+      const script = `until [ -e /told/${name} ]; do usleep 20000; done; ${end}`;
+      return ['-v', `${folder}:/told`, '--name', name, 'busybox', 'sh', '-c', script];
+    };
+    await docker('run', '-d', ...told('short', 'echo done; exit 7'));
+    await docker('run', '-d', '--restart', 'always', ...told('again', 'rm /told/again; exit 1'));
     await docker('run', '-dit', '--name', 'shell', 'busybox', 'sh');
+    const pids = (await docker('inspect', 'short', 'again', '--format', '{{.State.Pid}}')).split('\n');
     await engine.kill();
-    await new Promise(resolve => setTimeout(resolve, 1500));
+    for (const name of ['short', 'again']) writeFileSync(join(folder, name), '');
+    for (const pid of pids) await eventually('it ends meanwhile', () => !existsSync(`/proc/${pid}`));
     await engine.restart();
     expect(await state('short')).toBe('exited 7');
     expect(await docker('logs', 'short')).toBe('done');

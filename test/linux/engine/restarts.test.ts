@@ -42,10 +42,9 @@ describe.skipIf(!usable)('restart policies', { timeout: 60_000 }, () => {
     await engine.docker('update', '--restart', 'no', 'again');
     await eventually('it stays down', async () => /^exited 1 /.test(await state('again')));
     const waited = await pauses('again');
-    for (const [at, seconds] of waited.slice(0, 4).entries()) {
+    expect(waited.length).toBeGreaterThanOrEqual(4);
+    for (const [at, seconds] of waited.slice(0, 4).entries())
       expect(seconds).toBeGreaterThanOrEqual(0.1 * 2 ** at - 0.005);
-      expect(seconds).toBeLessThan(0.2 * 2 ** at + 0.3);
-    }
     await engine.docker('start', 'again');
     await eventually('it is down again', async () => (await state('again')) === 'exited 1 0');
     await engine.docker('rm', 'again');

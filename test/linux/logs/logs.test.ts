@@ -13,8 +13,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLog } from '../../../base/log.ts';
 import {
   type ContainerOutput,
@@ -24,7 +24,7 @@ import {
   openLogs,
 } from '../../../guest-agent/logs/index.ts';
 import { openTerminalPeer } from '../../../guest-agent/syscalls/terminal.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, settled } from '../../support/eventually.ts';
 
 const usable = process.platform === 'linux';
 if (!usable) console.log('skipped: the pump needs Linux');
@@ -42,6 +42,7 @@ describe.skipIf(!usable)('logs', () => {
   let directory = '';
   let fifos: { stdout: string; stderr: string };
   let writers: Record<'stdout' | 'stderr', number>;
+  const readers: number[] = [];
 
   beforeEach(() => {
     directory = join(top, `container${count++}`);
@@ -50,19 +51,20 @@ describe.skipIf(!usable)('logs', () => {
     fifos = logs.createFifos(`${directory}-exec`, { uid: 1000, gid: 1000 }, false);
     writers = openWriters();
   });
-  afterEach(() => finish());
+  afterEach(() => {
+    finish();
+    for (const fd of readers.splice(0)) closeSync(fd);
+  });
   afterAll(async () => {
     await logs.close();
     rmSync(top, { recursive: true });
   });
 
-  /** As a container's process has them: opened while somebody (the keeper) reads. */
+  /** As a container's process has them, while somebody (the keeper) has the reading ends and never reads. */
   function openWriters(): Record<'stdout' | 'stderr', number> {
     const open = (path: string): number => {
-      const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-      const writer = openSync(path, 'w');
-      setImmediate(() => setTimeout(() => closeSync(reader), 50));
-      return writer;
+      readers.push(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+      return openSync(path, 'w');
     };
     return { stdout: open(fifos.stdout), stderr: open(fifos.stderr) };
   }
@@ -92,7 +94,7 @@ describe.skipIf(!usable)('logs', () => {
     output.subscribe(chunk => void heard.push(chunk));
     say('one\ntwo & <three>\nhalf');
     say('err\n', 'stderr');
-    await vi.waitUntil(() => heard.length === 2);
+    await eventually('it is heard', () => heard.length === 2);
     expect(heard.map(({ stream, data }) => `${stream}:${data}`).sort()).toEqual([
       'stderr:err\n',
       'stdout:one\ntwo & <three>\nhalf',
@@ -123,7 +125,7 @@ describe.skipIf(!usable)('logs', () => {
       heard += data;
     });
     say('one\n');
-    await vi.waitUntil(() => heard === 'one\n');
+    await eventually('it is heard', () => heard === 'one\n');
     say('two\n');
     finish();
     await output.ended;
@@ -151,8 +153,12 @@ describe.skipIf(!usable)('logs', () => {
 
   it('goes on where an earlier one stopped', async () => {
     const first = open();
+    let heard = '';
+    first.subscribe(({ data }) => {
+      heard += data;
+    });
     say('one\ntw');
-    await sleep(50);
+    await eventually('it is heard', () => heard === 'one\ntw');
     first.close();
     say('o\nthree\n');
     const second = open();
@@ -177,17 +183,16 @@ describe.skipIf(!usable)('logs', () => {
     closeSync(first);
     const line = Buffer.from(`${'x'.repeat(1023)}\n`);
     let written = 0;
-    for (let idle = 0; idle < 20; ) {
+    const fill = (): number => {
       try {
-        written += writeSync(writers.stdout, line);
-        idle = 0;
+        while (written < 8 << 20) written += writeSync(writers.stdout, line);
       } catch {
-        idle++;
-        await sleep(5);
+        // the pipe is full
       }
-    }
-    expect(written).toBeGreaterThan(4 << 20);
-    expect(written).toBeLessThan(8 << 20);
+      return written;
+    };
+    await eventually('four MiB are taken', () => fill() > 4 << 20);
+    expect(await settled('no more is taken', fill)).toBeLessThan(8 << 20);
     release();
     finish();
     await output.ended;
@@ -213,13 +218,12 @@ describe.skipIf(!usable)('logs', () => {
   it('reads the tail, a stream, a span of time', async () => {
     const output = open();
     say('one\ntwo\n');
-    await sleep(60);
-    const middle = new Date();
-    await sleep(10);
+    await eventually('two lines are logged', () => lines().length === 2);
+    const middle = new Date(Date.now() + 1);
+    await eventually('it is later', () => Date.now() > middle.getTime());
     say('three\n');
-    await sleep(20);
+    await eventually('three lines are logged', () => lines().length === 3);
     say('four\n', 'stderr');
-    await sleep(20);
     finish();
     await output.ended;
     expect(await read({ tail: 2 })).toBe('three\nfour\n');
@@ -250,14 +254,13 @@ describe.skipIf(!usable)('logs', () => {
   it('stops following when the client has gone', async () => {
     const output = open();
     say('first\n');
-    await sleep(30);
     const client = new AbortController();
     const heard: string[] = [];
     const following = (async () => {
       for await (const { data } of logs.read(directory, jsonFile, { ...all, follow: true }, output, client.signal))
         heard.push(String(data));
     })();
-    await sleep(20);
+    await eventually('it is heard', () => heard.length > 0);
     client.abort();
     await following;
     expect(heard).toEqual(['first\n']);
@@ -273,7 +276,7 @@ describe.skipIf(!usable)('logs', () => {
       heard += `${stream}:${data}`;
     });
     writeSync(peer, 'prompt$ ');
-    await vi.waitUntil(() => heard === 'stdout:prompt$ ');
+    await eventually('it is heard', () => heard === 'stdout:prompt$ ');
     writeSync(peer, 'exit\n');
     closeSync(peer);
     await output.ended;
@@ -289,7 +292,7 @@ describe.skipIf(!usable)('logs', () => {
       heard += data;
     });
     writeSync(peer, 'still here');
-    await sleep(30); // a terminal hands over in its own time
+    await eventually('it is heard', () => heard === 'still here');
     output.cut();
     await output.ended;
     expect(heard).toBe('still here');
@@ -300,7 +303,7 @@ describe.skipIf(!usable)('logs', () => {
     const output = logs.openStream(fifos);
     let text = '';
     output.subscribe(async ({ data }) => {
-      await sleep(1);
+      await turn();
       text += data;
     });
     for (let number = 0; number < 50; number++) say(`${number}\n`);

@@ -1,8 +1,8 @@
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LaunchError, type RunningProcess } from '../../../guest-agent/runtime/index.ts';
-import { spec, Workshop, whyNot } from './harness.ts';
+import { eventually } from '../../support/eventually.ts';
+import { readAvailable, shows, spec, Workshop, whyNot } from './harness.ts';
 
 const reason = whyNot();
 
@@ -36,14 +36,13 @@ describe.skipIf(reason)('processes in a running container', () => {
     const writer = openSync(stdin, constants.O_WRONLY | constants.O_NONBLOCK);
     writeSync(writer, 'through the pipe\n');
     closeSync(writer); // an engine that dies
-    await sleep(50);
+    expect(await eventually('it is passed on', () => readAvailable(reader))).toBe('through the pipe\n');
     const again = openSync(stdin, constants.O_WRONLY | constants.O_NONBLOCK);
     writeSync(again, 'and once more\n');
     closeSync(again);
     running.closeStdin();
     expect(await running.exited).toMatchObject({ exitCode: 0 });
-    const buffer = Buffer.alloc(100);
-    expect(buffer.toString('utf8', 0, readSync(reader, buffer))).toBe('through the pipe\nand once more\n');
+    expect(readAvailable(reader)).toBe('and once more\n');
     closeSync(reader);
   });
 
@@ -53,15 +52,12 @@ describe.skipIf(reason)('processes in a running container', () => {
       shop.execRequest(container, process('sh', '-c', 'tty; stty size; read x; stty size; echo got $x'), { stdio }),
     );
     const master = running.openTerminal();
-    await sleep(200);
+    expect(await shows(master, '33 101\r\n')).toMatch(/^\/dev\/pts\/\d+\r\n33 101\r\n$/);
     running.resize(50, 120);
+    await shop.keeperDone();
     writeSync(master, 'word\n');
-    await running.exited;
-    const text = drain(master);
-    expect(text).toContain('/dev/pts/');
-    expect(text).toContain('33 101\r\n');
-    expect(text).toContain('50 120\r\n');
-    expect(text).toContain('got word\r\n');
+    expect(await shows(master, 'got word\r\n')).toBe('word\r\n50 120\r\ngot word\r\n');
+    expect(await running.exited).toMatchObject({ exitCode: 0 });
     closeSync(master);
   });
 
@@ -93,17 +89,3 @@ describe.skipIf(reason)('processes in a running container', () => {
     await expect(shop.runExec(other, process('true'))).rejects.toMatchObject({ code: 'ESRCH' });
   });
 });
-
-function drain(master: number): string {
-  let text = '';
-  try {
-    for (;;) {
-      const buffer = Buffer.alloc(4096);
-      const length = readSync(master, buffer);
-      if (length === 0) return text;
-      text += buffer.toString('utf8', 0, length);
-    }
-  } catch {
-    return text; // EIO: the other end is closed
-  }
-}

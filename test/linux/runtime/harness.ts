@@ -7,13 +7,14 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  read,
   readSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { createLog } from '../../../base/log.ts';
 import type { ContainerId, ExecId } from '../../../contracts/brand.ts';
 import type { RuntimeSpec } from '../../../contracts/oci/runtime-spec.ts';
@@ -28,8 +29,10 @@ import {
   type Runtime,
 } from '../../../guest-agent/runtime/index.ts';
 import { buildPrograms } from '../../../scripts/build.ts';
+import { eventually } from '../../support/eventually.ts';
 import { skipping } from '../../support/skip.ts';
 
+const readAsync = promisify(read);
 const busybox = '/bin/busybox';
 
 /** Why these tests cannot run here, which is printed, or undefined. */
@@ -207,9 +210,15 @@ export class Workshop {
     }
   }
 
+  /** Resolves when the keeper has done all that it was asked to before. */
+  async keeperDone(): Promise<void> {
+    await this.runtime.reattach();
+  }
+
   async close(): Promise<void> {
+    const { keeperPid } = await this.runtime.status();
     await this.runtime.close({ stopKeeper: true });
-    await sleep(50);
+    await eventually('the keeper has ended', () => !existsSync(`/proc/${keeperPid}`));
     rmSync(this.directory, { recursive: true, force: true });
   }
 }
@@ -230,6 +239,17 @@ export function readAvailable(fd: number): string {
     }
   }
   return Buffer.concat(chunks).toString();
+}
+
+/** Waits until a terminal shows `text`; gives everything that it has shown since it was last read. */
+export async function shows(master: number, text: string): Promise<string> {
+  const buffer = Buffer.alloc(4096);
+  let shown = '';
+  while (!shown.includes(text)) {
+    const { bytesRead } = await readAsync(master, buffer, 0, buffer.length, null);
+    shown += buffer.toString('utf8', 0, bytesRead);
+  }
+  return shown;
 }
 
 function makeImage(root: string): void {

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { keeperProgram, type LaunchRequest } from '../../../guest-agent/runtime/index.ts';
 import { launchPlan } from '../../../guest-agent/runtime/launch-plan.ts';
-import { readAvailable, spec, Workshop, whyNot } from './harness.ts';
+import { eventually } from '../../support/eventually.ts';
+import { shows, spec, Workshop, whyNot } from './harness.ts';
 
 const reason = whyNot();
 
@@ -18,27 +19,37 @@ describe.skipIf(reason)('a keeper', () => {
 
   const keeperPid = async (): Promise<number> => (await shop.runtime.status()).keeperPid;
 
+  /** Those that a launch could leave behind: others come and go with what else this host does. */
+  const mountsOf = (pid: number | 'self'): string[] =>
+    readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
+      .split('\n')
+      .filter(line => line.includes(shop.directory) || !/^(\S+ ){4}\/(run|tmp)\//.test(line));
+
   /** Everything that a launch could leave behind. */
-  async function holdings(): Promise<Record<string, unknown>> {
+  async function holdings() {
     const pid = await keeperPid();
     return {
       descriptors: readdirSync(`/proc/${pid}/fd`).length,
-      children: readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').length, // the spare one
-      mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
-      keeperMounts: readFileSync(`/proc/${pid}/mountinfo`, 'utf8'),
+      children: readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g)?.length ?? 0,
+      mounts: mountsOf('self'),
+      keeperMounts: mountsOf(pid),
     };
   }
 
-  /** Once the keeper has forked its next spare child. */
-  async function settledHoldings(): Promise<Record<string, unknown>> {
-    await sleep(100);
+  /** What is held when nothing runs: the keeper has forked its next spare child, and that is its only one. */
+  async function idleHoldings(): ReturnType<typeof holdings> {
+    await eventually('the spare child is the only one', async () => (await holdings()).children === 1);
+    await shop.keeperDone();
     return holdings();
   }
 
   it('keeps containers, exits and terminals while the engine is gone', async () => {
+    const stdin = shop.fifo('ending', 'in');
+    const stdout = shop.fifo('ending', 'out');
+    const stdio = { terminal: false as const, stdin, stdout, stderr: stdout };
     const requests: LaunchRequest[] = [
       shop.request(spec(['sleep', '1000'])),
-      shop.request(spec(['sh', '-c', 'sleep 0.3; exit 23'])),
+      shop.request(spec(['sh', '-c', 'read word; exit 23']), { stdio }),
       shop.request(spec(['cat']), { stdio: { terminal: true, size: { rows: 24, columns: 80 } } }),
     ];
     const pid = await keeperPid();
@@ -46,10 +57,13 @@ describe.skipIf(reason)('a keeper', () => {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     engine.stdin.end(JSON.stringify(requests));
-    await new Promise(resolve => engine.stdout.once('data', resolve));
+    const [launched] = await once(engine.stdout, 'data');
+    const pids: number[] = JSON.parse(String(launched));
     await shop.runtime.close({ stopKeeper: false });
     engine.kill('SIGKILL');
-    await sleep(600);
+    await once(engine, 'exit');
+    writeFileSync(stdin, 'end\n');
+    await eventually('one ends meanwhile', () => !existsSync(`/proc/${pids[1]}`));
     shop.runtime = await shop.openRuntime();
     expect(await keeperPid()).toBe(pid);
     const found = await shop.runtime.reattach();
@@ -60,10 +74,9 @@ describe.skipIf(reason)('a keeper', () => {
     expect(await sleeper?.exited).toMatchObject({ exitCode: 137 });
     const master = terminal?.openTerminal() ?? -1;
     writeSync(master, 'still here\n');
-    await sleep(100);
+    await shows(master, 'still here\r\nstill here\r\n'); // the terminal's echo, and the program's
     terminal?.signal(9);
     await terminal?.exited;
-    expect(readAvailable(master)).toContain('still here');
     closeSync(master);
     for (const { id } of found) await shop.runtime.forget(id);
     expect(await shop.runtime.reattach()).toEqual([]);
@@ -75,7 +88,7 @@ describe.skipIf(reason)('a keeper', () => {
     );
     const dead = await keeperPid();
     process.kill(dead, 'SIGKILL');
-    await expect.poll(async () => [dead, 0].includes(await keeperPid()), { timeout: 10_000 }).toBe(false);
+    await expect.poll(async () => [dead, 0].includes(await keeperPid())).toBe(false);
     const exec = await shop.runExec(container, spec(['touch', '/tmp/stop']).process);
     expect(exec).toMatchObject({ exitCode: 0 });
     const status = await container.exited;
@@ -92,7 +105,7 @@ describe.skipIf(reason)('a keeper', () => {
     });
     const change = { stdio: { terminal: true as const, size: { rows: 10, columns: 10 } } };
     await shop.run(made, change);
-    const before = await settledHoldings();
+    const before = await idleHoldings();
     const { steps } = launchPlan(shop.request(made, change), {
       cgroups: { version: 2 },
       mountPoint: '/',
@@ -100,15 +113,15 @@ describe.skipIf(reason)('a keeper', () => {
     });
     for (let step = 0; step < steps.length; step++)
       await expect(shop.run(made, { ...change, failAtStep: step })).rejects.toMatchObject({ code: 'EINJECTED' });
-    expect(await settledHoldings()).toEqual(before);
+    expect(await idleHoldings()).toEqual(before);
     expect(await shop.run(made, change)).toMatchObject({ exitCode: 0 });
   });
 
   it('holds after two hundred launches what it held before', async () => {
     for (let index = 0; index < 5; index++) await shop.run(spec(['true']));
-    const before = await settledHoldings();
+    const before = await idleHoldings();
     for (let index = 0; index < 200; index++) await shop.run(spec(['true']));
-    expect(await settledHoldings()).toEqual(before);
+    expect(await idleHoldings()).toEqual(before);
   });
 
   it('launches several at once', async () => {

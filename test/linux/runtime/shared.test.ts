@@ -1,10 +1,9 @@
 import { closeSync, mkdirSync, readFileSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RuntimeSpec } from '../../../contracts/oci/runtime-spec.ts';
 import { capabilityNames } from '../../../guest-agent/syscalls/identity.ts';
-import { readAvailable, spec, Workshop, whyNot } from './harness.ts';
+import { shows, spec, Workshop, whyNot } from './harness.ts';
 
 const reason = whyNot();
 
@@ -81,10 +80,10 @@ describe.skipIf(reason)('a container that shares', () => {
     const made = spec(['sh', '-c', 'tty; stty size; echo to the console > /dev/console; read word; echo got $word']);
     const container = await shop.runtime.launch(shop.request(made, { stdio }));
     const master = container.openTerminal();
-    await sleep(150);
+    expect(await shows(master, 'to the console\r\n')).toBe('/dev/pts/0\r\n40 132\r\nto the console\r\n');
     writeSync(master, 'me\n');
+    expect(await shows(master, 'got me\r\n')).toBe('me\r\ngot me\r\n');
     expect(await container.exited).toMatchObject({ exitCode: 0 });
-    expect(readAvailable(master)).toMatch(/\/dev\/pts\/0\r\n40 132\r\nto the console\r\nme\r\ngot me\r\n/);
     closeSync(master);
     await shop.runtime.forget(container.id);
   });

@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { succeed } from '../../support/command.ts';
+import { eventually } from '../../support/eventually.ts';
 import { engineToAttack, usable } from './fixture.ts';
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
@@ -59,8 +61,13 @@ describe.skipIf(!usable)('the doors of an engine', { timeout: 60_000 }, () => {
     const programs = await descendants(host.engine.pid());
     const nodes = programs.filter(pid => /node|keeper/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
     expect(nodes.length).toBeGreaterThanOrEqual(3); // the command line, the agent, the keeper
-    await host.engine.docker('run', '--rm', '--pid', 'host', 'busybox', 'kill', '-USR1', ...nodes.map(String));
-    await sleep(500);
+    const other = spawn(process.execPath, ['--inspect-port=0', '-e', 'setInterval(() => {}, 1000); console.log()']);
+    onTestFinished(() => void other.kill());
+    await once(other.stdout, 'data');
+    const knocked = [...nodes, other.pid].map(String);
+    await host.engine.docker('run', '--rm', '--pid', 'host', 'busybox', 'kill', '-USR1', ...knocked);
+    const [opened] = await once(other.stderr, 'data');
+    expect(String(opened)).toContain('Debugger listening'); // any other Node has opened one by now
     const listening = await succeed('sh', [
       '-c',
       'cat /proc/net/tcp /proc/net/tcp6 | awk \'$4 == "0A" {print $2, $10}\'',
@@ -127,7 +134,7 @@ describe.skipIf(!usable)('the doors of an engine', { timeout: 60_000 }, () => {
     socket.on('data', (chunk: Buffer) => heard.push(chunk));
     const head = 'POST /containers/echo/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n';
     socket.write(`${head}Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n${smuggled}`);
-    while (!Buffer.concat(heard).includes('echo/kill')) await sleep(20);
+    await eventually('it comes back', () => Buffer.concat(heard).includes('echo/kill'));
     expect(await host.engine.docker('inspect', '--format', '{{.State.Running}}', 'echo')).toBe('true\n');
     socket.destroy();
     await host.engine.docker('rm', '-f', 'echo');

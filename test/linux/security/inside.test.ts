@@ -1,5 +1,6 @@
 import { chmodSync, chownSync, statSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { pythonArchive } from '../../support/images.ts';
 import { engineToAttack, imageArchive, loadHostile, usable } from './fixture.ts';
 import { asksWhetherItselfIsWritable, pauses } from './machine-code.ts';
@@ -165,8 +166,7 @@ describe.skipIf(!usable)('a container', { timeout: 60_000 }, () => {
       '-c',
       throughRoots(treasure.file),
     );
-    while (!(await host.engine.docker('logs', 'tracer')).includes('looking'))
-      await new Promise(resolve => setTimeout(resolve, 50));
+    await eventually('it looks', async () => (await host.engine.docker('logs', 'tracer')).includes('looking'));
     for (let round = 0; round < 25; round++) await host.engine.docker('exec', 'tracer', 'true');
     expect(await host.engine.docker('logs', 'tracer')).toBe('looking\n');
     await host.engine.docker('rm', '-f', 'tracer');

@@ -265,7 +265,7 @@ describe('hijacked connections', () => {
     await client.until('\r\n\r\n');
     client.socket.pause();
     await ask(socketPath, 'POST', `/containers/${id}/start`);
-    await new Promise(resolve => setTimeout(resolve, 300));
+    await ask(socketPath, 'POST', `/containers/${id}/wait`); // it has said all
     expect((await ask(socketPath, 'GET', '/_ping')).status).toBe(200);
     client.socket.resume();
     client.socket.end();

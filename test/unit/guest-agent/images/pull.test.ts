@@ -1,10 +1,13 @@
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JsonMessage } from '../../../../contracts/docker/common.ts';
 import { mediaTypes } from '../../../../contracts/oci/descriptor.ts';
 import { parseReference } from '../../../../contracts/oci/reference.ts';
 import { parsePlatform } from '../../../../guest-agent/images/index.ts';
 import { FakeRegistry, refuse } from '../../../fakes/fake-registry.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { openStore, type Store } from './store.ts';
 
 const own = { os: 'linux', architecture: 'amd64' };
@@ -220,11 +223,17 @@ describe('pull', () => {
   it('leaves nothing but partial downloads when it is cancelled', async () => {
     const pushed = await registry.addImage('latest', [{ noise }, { b: 'two' }]);
     const { digest = '', packed = Buffer.alloc(0) } = pushed.layers[0] ?? {};
+    const partials = pushed.layers.map(layer => `${layer.digest.slice(7)}.partial`).sort();
     const controller = new AbortController();
     registry.behaviour = async (request, response) => {
       if (!request.url?.endsWith(digest)) return false;
       response.writeHead(200);
-      response.write(packed.subarray(0, 10_000), () => setTimeout(() => controller.abort(), 20));
+      response.write(packed.subarray(0, 10_000));
+      const hasBytes = (file: string): boolean => statSync(join(store.folder, 'content/ingest', file)).size > 0;
+      await eventually('both are there, and the small one whole', () => {
+        return store.halfMade().spools.length === 2 && partials.some(hasBytes);
+      });
+      controller.abort();
       await once(response, 'close');
       return true;
     };
@@ -232,7 +241,6 @@ describe('pull', () => {
       kind: 'cancelled',
       message: 'context canceled',
     });
-    const partials = pushed.layers.map(layer => `${layer.digest.slice(7)}.partial`).sort();
     const kept = { drafts: [], images: 0, spools: partials };
     expect(store.halfMade()).toEqual(kept);
     const nobody = (): [] => [];

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createLog } from '../../../../base/log.ts';
 import type { Digest } from '../../../../contracts/oci/digest.ts';
 import { parseReference } from '../../../../contracts/oci/reference.ts';
@@ -98,11 +98,12 @@ describe('registry', () => {
   });
 
   it('renews a token before it runs out', async () => {
-    const { tokens } = demandTokens({ seconds: 0.01 });
+    const { tokens } = demandTokens({ seconds: 300 });
     await server.addImage('latest', [{ a: 'one' }]);
     const repository = open().repository(app(), { username: 'ann', password: 'secret' });
     const { descriptor } = await repository.resolve(app(), signal);
-    await new Promise(resolve => setTimeout(resolve, 20));
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 299_000 });
+    onTestFinished(() => void vi.useRealTimers());
     await repository.manifest(descriptor.digest, signal);
     expect(tokens()).toBe(2);
     expect(other.requests[1]).toMatch(/^POST \/token/); // by the refresh token, not the password

@@ -167,9 +167,10 @@ describe('a start', () => {
   it('can be cancelled while the guest hangs', async () => {
     driver.faults = { stopsAfter: 'kernel' };
     const machine = newMachine();
-    const started = machine.start(() => undefined);
+    const booting = Promise.withResolvers<void>();
+    const started = machine.start(({ phase }) => phase === 'kernel' && booting.resolve());
     started.catch(() => undefined);
-    await new Promise(resolve => setTimeout(resolve, 100));
+    await booting.promise;
     await machine.stop();
     await expect(started).rejects.toThrow('the start was cancelled');
     expect(driver.events).toEqual(['start', 'killed']);
