@@ -34,6 +34,7 @@ const words: Record<string, string> = {
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'cannot assign requested address',
   EACCES: 'permission denied',
+  EPROTONOSUPPORT: 'protocol not supported',
 };
 
 /** What a network does with ports of the host's IPv4 and IPv6 addresses. */
@@ -203,8 +204,22 @@ function checkedAddress(text: string): string {
   return ipv6Text(value);
 }
 
-/** A socket that only holds a port. TCP listens, or a server with SO_REUSEADDR could still have the port. */
+/** A socket that only holds a port. @throws internal in Docker's words, and who has the port */
 function bindHolder(port: PublishedPort): number {
+  try {
+    return boundSocket(port);
+  } catch (error) {
+    if (!isSyscallError(error)) throw error;
+    const holder = error.code === 'EADDRINUSE' ? holderOf(port.hostPort, port.protocol) : undefined;
+    const known = holder ? ` (by ${holder})` : '';
+    throw internal(`failed to bind host port ${keyOf(port)}: ${words[error.code] ?? error.code}${known}`, {
+      cause: error,
+    });
+  }
+}
+
+/** TCP listens, or a server with SO_REUSEADDR could still have the port. @throws SyscallError */
+function boundSocket(port: PublishedPort): number {
   const { protocol, hostIp, hostPort } = port;
   const family = isSix(port) ? AF_INET6 : AF_INET;
   const fd = openSocket(family, protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM, protocol === 'sctp' ? IPPROTO_SCTP : 0);
@@ -217,12 +232,7 @@ function bindHolder(port: PublishedPort): number {
     return fd;
   } catch (error) {
     closeDescriptor(fd);
-    if (!isSyscallError(error)) throw error;
-    const holder = error.code === 'EADDRINUSE' ? holderOf(hostPort, protocol) : undefined;
-    const known = holder ? ` (by ${holder})` : '';
-    throw internal(`failed to bind host port ${keyOf(port)}: ${words[error.code] ?? error.code}${known}`, {
-      cause: error,
-    });
+    throw error;
   }
 }
 

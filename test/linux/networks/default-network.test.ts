@@ -88,6 +88,14 @@ describe.skipIf(!usable)('the default network', () => {
     expect(await visit(undefined, '127.0.0.1', 8080, 1)).toBe('');
   });
 
+  it('says that the kernel has no SCTP, where that is so', async context => {
+    const engine = await open({});
+    const wish = { ...web, protocol: 'sctp' as const };
+    const said = await begin(engine, { ports: [wish] }).then(() => '', String);
+    if (said === '') context.skip();
+    expect(said).toContain('failed to bind host port 0.0.0.0:8080/sctp: protocol not supported');
+  });
+
   it('says who has a port that is taken', async () => {
     const engine = await open({});
     const thief = spawn('busybox', ['nc', '-l', '-p', '8080'], { stdio: 'ignore' });
