@@ -22,6 +22,7 @@ import { RouterLink, RouterView, useRouter } from 'vue-router';
 import { button, dialog, icon, stateDot } from './components/index.ts';
 import { t, useConnection, useContainers, useNotices, usePreferences, useTasks } from './stores/index.ts';
 import { askDialog } from './views/asking.tsx';
+import { askLoad } from './views/images/actions.ts';
 import { Palette } from './views/palette.tsx';
 import { tasksPanel } from './views/tasks.tsx';
 
@@ -59,8 +60,23 @@ export const App = defineComponent(() => {
     else return;
     event.preventDefault();
   }
-  onMounted(() => document.addEventListener('keydown', onKeydown));
-  onBeforeUnmount(() => document.removeEventListener('keydown', onKeydown));
+  /** A tar that is dropped where nothing else takes it; without this the browser would leave the page for it. */
+  function onDrop(event: DragEvent): void {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    for (const file of event.dataTransfer?.files ?? []) if (/\.(tar|tgz|tar\.\w+)$/i.test(file.name)) askLoad(file);
+  }
+  const allowDrop = (event: DragEvent): void => event.preventDefault();
+  onMounted(() => {
+    document.addEventListener('keydown', onKeydown);
+    document.addEventListener('dragover', allowDrop);
+    document.addEventListener('drop', onDrop);
+  });
+  onBeforeUnmount(() => {
+    document.removeEventListener('keydown', onKeydown);
+    document.removeEventListener('dragover', allowDrop);
+    document.removeEventListener('drop', onDrop);
+  });
 
   const machine = (): VNode | undefined => {
     const texts = t().machine;

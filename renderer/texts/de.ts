@@ -315,6 +315,7 @@ export const de: Texts = {
     searchFiles: 'Dateien suchen',
     moreFiles: (count: number) => `und ${count.toLocaleString()} weitere`,
     usedNow: 'Container dieses Images',
+    loadText: (size: string) => `${size}: ein tar mit Images, wie docker save es schreibt.`,
   },
   pull: {
     layers: (done, all) => `${done} von ${plural(all, 'Schicht', 'Schichten')}`,

@@ -318,6 +318,7 @@ export const en = {
     searchFiles: 'Search files',
     moreFiles: (count: number) => `and ${count.toLocaleString()} more`,
     usedNow: 'Containers of this image',
+    loadText: (size: string) => `${size}: a tar of images, as docker save writes it.`,
   },
   pull: {
     layers: (done: number, all: number) => `${done} of ${plural(all, 'layer', 'layers')}`,

@@ -62,6 +62,17 @@ export function load(file: File): void {
   tasks.quietly(title, tasks.run(title, imageLoad, { query: { quiet: false } }, file));
 }
 
+/** For a file that was dropped: what it is taken for is asked. */
+export function askLoad(file: File): void {
+  const texts = t().images;
+  useAsking().ask({
+    title: t().tasks.load(file.name),
+    says: [texts.loadText(byteSize(file.size))],
+    verb: texts.load,
+    run: () => load(file),
+  });
+}
+
 /** A name that is not an image's last is put back when it was a mistake; else it is asked. */
 export function askRemove(rows: readonly ImageRow[]): void {
   const texts = t().images;
