@@ -83,6 +83,13 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await see('No containers yet');
     await picture('containers-empty');
     expect(await accessProblems(page)).toEqual([]);
+    await page.evaluate(`(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['x'], 'images.tar'));
+      document.body.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+    })()`);
+    await see('Load images.tar');
+    await page.keyboard.press('Escape');
   });
 
   test('an image is pulled, run, read, stopped and removed', async () => {
