@@ -119,10 +119,16 @@ class FolderContentStore implements ContentStore {
   async spool(): Promise<Spool> {
     const file = await HashedFile.open(join(this.#ingests, `spool-${++this.#spools}`));
     return {
+      readPath: file.path,
+      growth: () => file.growth.follow(),
       write: chunk => file.write(chunk),
-      discard: () => file.drop(),
+      discard: () => {
+        file.growth.end(new Error('the archive was given up'));
+        return file.drop();
+      },
       finish: async () => {
         const digest = await file.finish();
+        file.growth.end();
         return spooled(file, digest, this.pathOf(digest));
       },
     };

@@ -54,6 +54,10 @@ export interface Ingest {
 
 /** The writing of one blob whose digest is known only at its end. */
 export interface Spool {
+  /** Where the bytes that are there can be read, until the blob is closed or the spool discarded. */
+  readonly readPath: string;
+  /** How many of them, ever growing; ends when all are there, throws when that will not be. */
+  growth(): AsyncIterable<number>;
   write(chunk: Buffer): Promise<void>;
   finish(): Promise<IngestedBlob>;
   discard(): Promise<void>;

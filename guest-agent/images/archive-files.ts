@@ -7,6 +7,7 @@ import { type Extract, extract } from 'tar-stream';
 import { invalidArgument, messageOf } from '../../contracts/errors.ts';
 import type { ContentStore, IngestedBlob } from '../content/index.ts';
 import { compressionOfBytes } from './compression-in.ts';
+import type { EarlyLayer, EarlyLayers } from './early-layers.ts';
 import { programFor, unpackedBy } from './unpacked-by-program.ts';
 
 type Entry = Extract extends AsyncIterable<infer Source> ? Source : never;
@@ -25,10 +26,16 @@ export class ArchiveFiles {
   readonly #files = new Map<string, IngestedBlob>();
   readonly #links = new Map<string, string>();
 
-  static async read(source: Readable, content: ContentStore, signal: AbortSignal): Promise<ArchiveFiles> {
+  /** With `early`, what may be layers is unpacked meanwhile. */
+  static async read(
+    source: Readable,
+    content: ContentStore,
+    signal: AbortSignal,
+    early?: EarlyLayers,
+  ): Promise<ArchiveFiles> {
     const files = new ArchiveFiles();
     try {
-      await files.#readAll(await tarIn(source, signal), content, signal);
+      await files.#readAll(await tarIn(source, signal), { content, early }, signal);
       return files;
     } catch (error) {
       await files.close();
@@ -68,7 +75,7 @@ export class ArchiveFiles {
     for (const file of this.#files.values()) await file.close();
   }
 
-  async #readAll(tar: Readable, content: ContentStore, signal: AbortSignal): Promise<void> {
+  async #readAll(tar: Readable, rooms: ReadingRooms, signal: AbortSignal): Promise<void> {
     const entries = extract();
     let failure: unknown;
     const fed = pipeline(tar, entries, { signal }).catch(error => {
@@ -78,7 +85,7 @@ export class ArchiveFiles {
     try {
       for await (const entry of entries) {
         if (++count > mostEntries) throw invalidArgument('invalid archive: too many entries');
-        await this.#keep(entry, content);
+        await this.#keep(entry, rooms);
       }
     } catch (error) {
       if (!/destroyed/i.test(messageOf(error))) throw error;
@@ -88,7 +95,7 @@ export class ArchiveFiles {
     if (count === 0) throw invalidArgument('unexpected EOF');
   }
 
-  async #keep(entry: Entry, content: ContentStore): Promise<void> {
+  async #keep(entry: Entry, rooms: ReadingRooms): Promise<void> {
     const { header } = entry;
     const path = normalised(header.name);
     if (header.type === 'symlink') {
@@ -97,20 +104,34 @@ export class ArchiveFiles {
       this.#links.set(path, normalised(header.linkname ?? ''));
     } else if (header.type === 'file' || header.type === 'contiguous-file') {
       await this.#files.get(path)?.close();
-      this.#files.set(path, await spoolOf(entry, content));
+      this.#files.set(path, await spoolOf(entry, rooms));
       return;
     }
     entry.resume();
   }
 }
 
+interface ReadingRooms {
+  content: ContentStore;
+  early: EarlyLayers | undefined;
+}
+
 const normalised = (name: string): string => posix.join('/', name).slice(1).replace(/\/$/, '');
 
-async function spoolOf(entry: Entry, content: ContentStore): Promise<IngestedBlob> {
+async function spoolOf(entry: Entry, { content, early }: ReadingRooms): Promise<IngestedBlob> {
   const spool = await content.spool();
+  const { name, size = 0 } = entry.header;
+  let layer: EarlyLayer | undefined;
+  let isFirst = true;
   try {
-    for await (const chunk of entry as AsyncIterable<Buffer>) await spool.write(chunk);
-    return await spool.finish();
+    for await (const chunk of entry as AsyncIterable<Buffer>) {
+      await spool.write(chunk);
+      if (isFirst) layer = await early?.begin({ name, size, start: chunk }, spool);
+      isFirst = false;
+    }
+    const blob = await spool.finish();
+    if (layer) early?.keep(blob, layer);
+    return blob;
   } catch (error) {
     await spool.discard();
     throw error;

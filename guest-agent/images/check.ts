@@ -82,12 +82,12 @@ async function changedLayers({ snapshots, archive }: CheckRooms): Promise<ChainI
 }
 
 async function unpackAgain(layer: LayerBlob, parent: ChainId | undefined, { content, snapshots, archive }: CheckRooms) {
-  const draft = await snapshots.prepareLayer(layer.chainId, parent);
+  const draft = await snapshots.prepareLayer();
   try {
     const { compression, digest } = layer;
     const { directory: target, recipe } = draft;
     const unpacked = await archive.unpackLayer({ blob: content.pathOf(digest), compression, target, recipe });
-    await draft.replace(contentsOf(unpacked));
+    await draft.replace({ chainId: layer.chainId, parent, ...contentsOf(unpacked) });
   } catch (error) {
     await draft.abort();
     throw error;

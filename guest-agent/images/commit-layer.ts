@@ -90,7 +90,7 @@ async function storeLayer(
     const chainId = chainIdsOf([...(parent?.config.rootfs.diff_ids ?? []), diffId]).at(-1) as ChainId;
     lease.protect(digest);
     hold(chainId);
-    const draft = await snapshots.prepareLayer(chainId, parent?.topChainId);
+    const draft = await snapshots.prepareLayer();
     try {
       const request = {
         blob: file.readPath,
@@ -100,7 +100,7 @@ async function storeLayer(
       } as const;
       const contents = contentsOf(await archive.unpackLayer({ ...request, expectedDiffId: diffId }));
       if (!contents.archive && !content.has(digest)) await file.commit();
-      await draft.commit(contents);
+      await draft.commit({ chainId, parent: parent?.topChainId, ...contents });
     } catch (error) {
       await draft.abort();
       throw error;

@@ -115,12 +115,12 @@ export class LayerTransfers {
   }
 
   async #try(wanted: WantedLayer, participant: Participant, attempt: { resumed: boolean }): Promise<LayerBlob> {
-    const draft = await this.#rooms.snapshots.prepareLayer(wanted.chainId, wanted.parent);
+    const draft = await this.#rooms.snapshots.prepareLayer();
     try {
       const { blob, contents, download } = await this.#fill(draft, wanted, participant, attempt);
       try {
         await this.#committed(wanted.parent, participant.signal);
-        await draft.commit(contents);
+        await draft.commit({ chainId: wanted.chainId, parent: wanted.parent, ...contents });
       } catch (error) {
         await download?.leave();
         throw error;

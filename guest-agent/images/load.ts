@@ -1,14 +1,16 @@
 import type { Readable } from 'node:stream';
 import { cancelled, invalidArgument, unavailable } from '../../contracts/errors.ts';
-import type { Descriptor } from '../../contracts/oci/descriptor.ts';
-import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
+import type { Compression, Descriptor } from '../../contracts/oci/descriptor.ts';
+import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { familiar, toText } from '../../contracts/oci/reference.ts';
-import type { Lease } from '../content/index.ts';
+import type { UnpackedLayer } from '../archive/index.ts';
+import type { IngestedBlob, Lease } from '../content/index.ts';
 import { ArchiveFiles } from './archive-files.ts';
 import { type ArchivedImage, imagesIn } from './archived-images.ts';
 import { chainIdsOf } from './chain-ids.ts';
 import { compressionIn } from './compression-in.ts';
+import { type EarlyLayer, EarlyLayers } from './early-layers.ts';
 import type { LayerBlob } from './image.ts';
 import { contentsOf, LayerArchives } from './layer-archives.ts';
 import { registrationFailed } from './layer-transfers.ts';
@@ -29,6 +31,7 @@ export interface LoadOptions {
 /** One image on its way in. */
 interface Load {
   files: ArchiveFiles;
+  early: EarlyLayers;
   lease: Lease;
   progress: Progress;
   signal: AbortSignal;
@@ -51,11 +54,12 @@ export class Loader {
   async load(tar: Readable, { quiet, platform, progress, signal = nobodyCancels }: LoadOptions): Promise<Digest[]> {
     const { content } = this.#rooms;
     const lease = content.lease();
+    const early = new EarlyLayers(this.#rooms, signal);
     let files: ArchiveFiles | undefined;
     try {
-      files = await ArchiveFiles.read(tar, content, signal);
+      files = await ArchiveFiles.read(tar, content, signal, early);
       const ids: Digest[] = [];
-      const load = { files, lease, signal, progress: quiet ? () => undefined : progress };
+      const load = { files, early, lease, signal, progress: quiet ? () => undefined : progress };
       for (const image of await imagesIn(files, platform ?? this.#rooms.platform)) {
         if (platform && suitability(image.config, platform) === 0) continue;
         await this.#loadOne(image, load);
@@ -68,6 +72,7 @@ export class Loader {
       if (isDiskFull(error)) throw unavailable(diskFullText(error), { cause: error });
       throw error;
     } finally {
+      await early.close();
       await files?.close();
       lease.release();
     }
@@ -120,9 +125,9 @@ export class Loader {
   async #layer(
     image: ArchivedImage,
     place: { chainIds: ChainId[]; position: number; parentReady: Promise<unknown> },
-    { files, lease, progress, signal }: Load,
+    { files, early, lease, progress, signal }: Load,
   ): Promise<LayerBlob> {
-    const { content, snapshots, index } = this.#rooms;
+    const { content, index } = this.#rooms;
     const { chainIds, position, parentReady } = place;
     const chainId = chainIds[position];
     const diffId = image.config.rootfs.diff_ids[position];
@@ -136,24 +141,27 @@ export class Loader {
     const total = file.size;
     progress(layerMessage(id, { action: 'Loading layer', current: 0, total }));
     const compression = await compressionIn(file.readPath, { mediaType: '' });
-    const draft = await snapshots.prepareLayer(chainId, chainIds[position - 1]);
+    const { draft, unpacked } = early.take(file) ?? (await this.#unpack(file, compression, signal));
     try {
-      const { directory: target, recipe } = draft;
-      const request = { blob: file.readPath, compression, target, recipe, expectedDiffId: diffId, signal };
-      const unpacked = await this.#rooms.archive.unpackLayer(request).catch(error => {
-        throw registrationFailed(error);
-      });
-      const contents = contentsOf(unpacked);
+      const contents = contentsOf(await asWanted(unpacked, diffId));
       lease.protect(file.digest);
       if (!contents.archive && !content.has(file.digest)) await file.commit();
       await parentReady;
-      await draft.commit(contents);
+      await draft.commit({ chainId, parent: chainIds[position - 1], ...contents });
     } catch (error) {
+      await unpacked.catch(() => undefined); // nobody writes into what is taken away
       await draft.abort();
       throw error;
     }
     progress(layerMessage(id, { action: 'Loading layer', current: total, total }));
     return { mediaType: source.mediaType(compression), digest: file.digest, size: total, compression, chainId };
+  }
+
+  async #unpack(file: IngestedBlob, compression: Compression, signal: AbortSignal): Promise<EarlyLayer> {
+    const { snapshots, archive } = this.#rooms;
+    const draft = await snapshots.prepareLayer();
+    const { directory: target, recipe } = draft;
+    return { draft, unpacked: archive.unpackLayer({ blob: file.readPath, compression, target, recipe, signal }) };
   }
 
   async #name({ id, references }: ArchivedImage, progress: Progress): Promise<void> {
@@ -174,4 +182,14 @@ export class Loader {
     }
     if (references.length === 0) progress({ stream: `Loaded image ID: ${id}\n` });
   }
+}
+
+/** @throws invalid-argument in dockerd's words for what is not the layer that the image wants. */
+async function asWanted(unpacked: Promise<UnpackedLayer>, diffId: DiffId): Promise<UnpackedLayer> {
+  const layer = await unpacked.catch(error => {
+    throw registrationFailed(error);
+  });
+  if (layer.diffId === diffId) return layer;
+  const words = `wrong diff id calculated on extraction "${layer.diffId}", expected "${diffId}"`;
+  throw registrationFailed(invalidArgument(words));
 }

@@ -97,18 +97,18 @@ export class Layers {
     return directories;
   }
 
-  draft(chainId: ChainId, parent: ChainId | undefined): LayerDraft {
-    const folder = join(this.#drafts, `${hexOf(chainId)}-${process.pid}-${this.#counter++}`);
+  draft(): LayerDraft {
+    const folder = join(this.#drafts, `${process.pid}-${this.#counter++}`);
     const directory = join(folder, 'diff');
     mkdirSync(folder, { mode: 0o700 });
     mkdirSync(directory);
     return {
       directory,
       recipe: join(folder, recipeName),
-      commit: contents => this.#commit(folder, { version: 1, chainId, parent, ...contents }),
-      replace: contents => {
-        this.remove(chainId);
-        return this.#commit(folder, { version: 1, chainId, parent, ...contents });
+      commit: layer => this.#commit(folder, { version: 1, ...layer }),
+      replace: layer => {
+        this.remove(layer.chainId);
+        return this.#commit(folder, { version: 1, ...layer });
       },
       abort: async () => this.#trash.take(folder),
     };

@@ -110,8 +110,8 @@ class LayeredSnapshots implements Snapshots {
     return this.#layers.packedFrom(chainId);
   }
 
-  async prepareLayer(chainId: ChainId, parent: ChainId | undefined): Promise<LayerDraft> {
-    return this.#layers.draft(chainId, parent);
+  async prepareLayer(): Promise<LayerDraft> {
+    return this.#layers.draft();
   }
 
   async removeLayer(chainId: ChainId): Promise<void> {

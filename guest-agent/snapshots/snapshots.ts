@@ -41,16 +41,16 @@ export interface Change {
 /** Docker's numbers for {@link Change}. */
 export const changeKinds = { modified: 0, added: 1, deleted: 2 } as const;
 
-/** A layer that is being made. Exactly one of `commit` and `abort` ends it. */
+/** A layer that is being made; which one it is, and on which it lies, is said at the end. Exactly one of `commit` and `abort` ends it. */
 export interface LayerDraft {
   /** Unpack into it. */
   directory: string;
   /** Beside it, a file that is not there yet: how to put the layer's archive together again. */
   recipe: string;
   /** Makes the layer durable and visible. Harmless when another draft of the same layer was first. */
-  commit(contents: LayerContents): Promise<void>;
+  commit(layer: LayerInfo): Promise<void>;
   /** As `commit`, but what was there before goes. Nobody may stand on it meanwhile. */
-  replace(contents: LayerContents): Promise<void>;
+  replace(layer: LayerInfo): Promise<void>;
   abort(): Promise<void>;
 }
 
@@ -81,7 +81,7 @@ export interface OpenChanges {
 export interface Snapshots {
   readonly driver: StorageDriver;
   hasLayer(chainId: ChainId): boolean;
-  prepareLayer(chainId: ChainId, parent: ChainId | undefined): Promise<LayerDraft>;
+  prepareLayer(): Promise<LayerDraft>;
   /** @throws conflict when a layer or a container stands on it. Idempotent. */
   removeLayer(chainId: ChainId): Promise<void>;
   layers(): LayerInfo[];

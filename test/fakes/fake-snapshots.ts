@@ -3,13 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { conflict } from '../../contracts/errors.ts';
 import type { ChainId } from '../../contracts/oci/digest.ts';
-import type {
-  LayerArchive,
-  LayerContents,
-  LayerDraft,
-  LayerInfo,
-  Snapshots,
-} from '../../guest-agent/snapshots/index.ts';
+import type { LayerArchive, LayerDraft, LayerInfo, Snapshots } from '../../guest-agent/snapshots/index.ts';
 
 /** The layers' part of `Snapshots`, in memory; each draft is a real folder. */
 export class FakeSnapshots {
@@ -23,23 +17,23 @@ export class FakeSnapshots {
     return this.committed.has(chainId);
   }
 
-  async prepareLayer(chainId: ChainId, parent: ChainId | undefined): Promise<LayerDraft> {
+  async prepareLayer(): Promise<LayerDraft> {
     const folder = mkdtempSync(join(tmpdir(), 'draft-'));
     const recipe = join(folder, 'recipe');
     this.drafts.add(folder);
-    const keep = (contents: LayerContents): void => {
+    const keep = (layer: LayerInfo): void => {
       this.drafts.delete(folder);
-      this.#folders.set(chainId, folder);
-      this.committed.set(chainId, { chainId, parent, ...contents });
+      this.#folders.set(layer.chainId, folder);
+      this.committed.set(layer.chainId, layer);
     };
     return {
       directory: folder,
       recipe,
-      commit: async contents => {
-        if (parent && !this.committed.has(parent)) throw new Error('the parent is not there');
-        keep(contents);
+      commit: async layer => {
+        if (layer.parent && !this.committed.has(layer.parent)) throw new Error('the parent is not there');
+        keep(layer);
       },
-      replace: async contents => keep(contents),
+      replace: async layer => keep(layer),
       abort: async () => {
         this.drafts.delete(folder);
         rmSync(folder, { recursive: true, force: true });

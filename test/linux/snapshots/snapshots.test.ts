@@ -42,14 +42,14 @@ describe.skipIf(!canRun).each(drivers)('snapshots on %s', driver => {
   beforeEach(async () => {
     folder = temporaryFolder(driver === 'btrfs' ? btrfs?.path : undefined);
     snapshots = await reopen();
-    const draft = await snapshots.prepareLayer(base, undefined);
+    const draft = await snapshots.prepareLayer();
     sh(
       `cd ${draft.directory}; mkdir -p etc dir/sub; echo hi > etc/motd; echo 1 > dir/one; echo 2 > dir/sub/two; echo x > top`,
     );
-    await draft.commit({ size: 11 });
-    const second = await snapshots.prepareLayer(top, base);
+    await draft.commit({ chainId: base, parent: undefined, size: 11 });
+    const second = await snapshots.prepareLayer();
     sh(`cd ${second.directory}; mkdir etc; mknod etc/motd c 0 0; echo new > added`);
-    await second.commit({ size: 4 });
+    await second.commit({ chainId: top, parent: base, size: 4 });
   });
   afterEach(async () => {
     await expect.poll(() => readdirSync(at('store/trash')).length).toBe(0);
@@ -154,9 +154,9 @@ describe.skipIf(!canRun).each(drivers)('snapshots on %s', driver => {
     let parent = top;
     for (let index = 0; index < 126; index++) {
       const next = `sha256:${index.toString(16).padStart(64, '0')}` as ChainId;
-      const draft = await snapshots.prepareLayer(next, parent);
+      const draft = await snapshots.prepareLayer();
       writeFileSync(join(draft.directory, `file-${index}`), '');
-      await draft.commit({ size: 0 });
+      await draft.commit({ chainId: next, parent, size: 0 });
       parent = next;
     }
     await snapshots.prepare('tall', parent);
@@ -179,7 +179,7 @@ describe.skipIf(!canRun).each(drivers)('snapshots on %s', driver => {
   });
 
   it('clears away what a crash left: drafts, half-made containers, half-removed trees, torn records', async () => {
-    const draft = await snapshots.prepareLayer(chain('c'), top);
+    const draft = await snapshots.prepareLayer();
     writeFileSync(join(draft.directory, 'half'), 'x');
     mkdirSync(at('store/containers/.c9/upper'), { recursive: true });
     mkdirSync(at('store/trash/1/upper/x'), { recursive: true });
@@ -210,9 +210,9 @@ describe.skipIf(!canRun).each(drivers)('snapshots on %s', driver => {
   });
 
   it('lets the first of two drafts of one layer win', async () => {
-    const drafts = await Promise.all([1, 2, 3].map(() => snapshots.prepareLayer(chain('e'), base)));
+    const drafts = await Promise.all([1, 2, 3].map(() => snapshots.prepareLayer()));
     await drafts[0]?.abort();
-    await Promise.all(drafts.slice(1).map(draft => draft.commit({ size: 0 })));
+    await Promise.all(drafts.slice(1).map(draft => draft.commit({ chainId: chain('e'), parent: base, size: 0 })));
     expect(snapshots.hasLayer(chain('e'))).toBe(true);
     expect(readdirSync(at('store/drafts'))).toEqual([]);
   });
@@ -232,10 +232,10 @@ describe.skipIf(!canRun).each(drivers)('snapshots on %s', driver => {
     noted.close();
     const found = await snapshots.changes('c1');
     const changes = await snapshots.openChanges('c1');
-    const draft = await snapshots.prepareLayer(chain('c'), top);
+    const draft = await snapshots.prepareLayer();
     sh(`cp -a ${changes.path}/. ${draft.directory}`);
     changes.close();
-    await draft.commit({ size: 0 });
+    await draft.commit({ chainId: chain('c'), parent: top, size: 0 });
     await snapshots.prepare('c2', chain('c'));
     const tree = (id: string): string => {
       const root = snapshots.open(id);

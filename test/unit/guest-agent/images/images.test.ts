@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -115,8 +116,10 @@ describe('images', () => {
     const text = config([sha256('another')]);
     const wrong = JSON.stringify([{ Config: 'c', RepoTags: ['app'], Layers: ['l'] }]);
     expect(await failure(load(await tarOf({ l: layer, c: text, 'manifest.json': wrong })))).toBe(
-      'failed to register layer: wrong diff id',
+      `failed to register layer: wrong diff id calculated on extraction "${sha256(layer)}", expected "${sha256('another')}"`,
     );
+    const late = await tarOf({ big: randomBytes(2_000_000), c: text, 'manifest.json': 'not a document' });
+    expect(await failure(load(late))).toContain('invalid manifest.json');
     await store.images.sweep();
     expect({ ...store.halfMade(), blobs: store.blobs() }).toEqual({ drafts: [], images: 0, spools: [], blobs: [] });
   });
