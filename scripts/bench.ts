@@ -3,6 +3,7 @@ import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { ensureTestPackages } from '../test/support/packages.ts';
 import { benchBare } from './bench/bare.ts';
+import { benchBuilds } from './bench/builds.ts';
 import { benchImages } from './bench/images.ts';
 import { benchLoad } from './bench/load.ts';
 import { benchMachine } from './bench/machine.ts';
@@ -10,7 +11,7 @@ import { benchNative } from './bench/native.ts';
 import { benchNetworks } from './bench/networks.ts';
 import { table } from './bench/numbers.ts';
 
-/** `npm run bench -- [bare] [native] [load] [images] [networks] [machine] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
+/** `npm run bench -- [bare] [native] [load] [images] [build] [networks] [machine] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string', default: '40' }, output: { type: 'string' } },
@@ -25,6 +26,7 @@ const rows = [
   ...(wanted('native') ? await benchNative(rounds) : []),
   ...(wanted('load') ? await benchLoad(rounds) : []),
   ...(wanted('images') ? await benchImages(Math.max(3, Math.round(rounds / 10))) : []),
+  ...(wanted('build') ? await benchBuilds(Math.max(3, Math.round(rounds / 10))) : []),
   ...(wanted('networks') ? await benchNetworks(Math.max(3, Math.round(rounds / 4))) : []),
   ...(wanted('machine') ? await benchMachine(Math.max(3, Math.round(rounds / 10))) : []),
 ];

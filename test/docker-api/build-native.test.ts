@@ -183,6 +183,36 @@ RUN stat -c '%u:%g %a' /home/file > /tmp/stat
     expect(await engine().docker('ps', '-aq')).toBe('');
   });
 
+  it('bakes a target on another one, lists what was built and what it left, and forgets it', async () => {
+    await put({
+      'docker-bake.json': JSON.stringify({
+        target: {
+          below: {
+            'dockerfile-inline': 'FROM busybox\nRUN --mount=type=cache,target=/c echo below | tee /c/x > /below\n',
+          },
+          above: {
+            contexts: { base: 'target:below' },
+            'dockerfile-inline': 'FROM base\nRUN cat /below > /above\n',
+            tags: ['above'],
+          },
+        },
+      }),
+    });
+    const buildx = (...args: string[]): Promise<CommandResult> =>
+      engine().tryDocker(['buildx', ...args], { env: { DOCKER_CONFIG: config } });
+    const baked = await buildx('bake', '--progress=plain', '-f', join(folder, 'docker-bake.json'), 'above');
+    expect(baked.code, baked.stderr).toBe(0);
+    expect(await run('above', 'cat /above')).toBe('below\n');
+    expect((await buildx('history', 'ls')).stdout).toContain('Completed');
+    expect((await buildx('history', 'logs')).stderr).toContain('RUN cat /below > /above');
+    await buildx('history', 'rm', '--all');
+    expect((await buildx('history', 'ls')).stdout.trim().split('\n')).toHaveLength(1);
+    expect((await buildx('du', '--filter', 'type=exec.cachemount', '--verbose')).stdout).toContain('cached mount /c');
+    expect(await engine().docker('system', 'df', '-v')).toContain('exec.cachemount');
+    await buildx('prune', '-af', '--filter', 'type=exec.cachemount');
+    expect(await engine().docker('system', 'df', '-v')).not.toContain('exec.cachemount');
+  });
+
   it('leaves nothing when all is pruned', async () => {
     await engine().docker('system', 'prune', '-af', '--volumes');
     await engine().docker('builder', 'prune', '-af');

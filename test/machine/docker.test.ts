@@ -1,6 +1,11 @@
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { badInput, startHostileRegistry, wordsFor } from '../docker-api/bad-input.ts';
+import { buildCases } from '../docker-api/builds/cases.ts';
+import { buildxConfig, playBuild } from '../docker-api/builds/play-build.ts';
+import { recordedBuild } from '../docker-api/builds/recorded-builds.ts';
 import { composeTests } from '../docker-api/compose-application.ts';
 import { realInput } from '../docker-api/real-input.ts';
 import { recordedOutcomes, text } from '../docker-api/recordings.ts';
@@ -11,6 +16,7 @@ import { type DriverSubject, networkDriverSuite } from '../suites/network-driver
 import { eventually } from '../support/eventually.ts';
 import { busyboxArchive, foreignArchive, otherArchitecture } from '../support/images.ts';
 import { startMachine, type TestMachine } from '../support/machine.ts';
+import { fetchPeer } from '../support/peer.ts';
 import { freePort } from '../support/registry.ts';
 import { withDifferences } from './differences.ts';
 
@@ -63,6 +69,20 @@ it('runs programs of another architecture, and says so when nobody asked for it'
   expect(stdout).toBe(`sh\n${foreign}`);
   expect(stderr).toContain(`WARNING: The requested image's platform (${platform}) does not match the detected host`);
   await machine.docker('rmi', 'foreign');
+});
+
+describe('the machine builds what BuildKit builds', () => {
+  it.each(buildCases.filter(({ name }) => ['every mount', 'stages, and files from them'].includes(name)))(
+    '$name',
+    { timeout: 300_000 },
+    async build => {
+      const config = await buildxConfig(join(await fetchPeer(), 'usr/libexec/docker/cli-plugins'));
+      await machine.docker('load', '-i', await busyboxArchive());
+      const made = await playBuild(build, { socket: machine.socket, config, door: 'buildkit' });
+      await rm(config, { recursive: true });
+      expect(made).toEqual(recordedBuild(build));
+    },
+  );
 });
 
 realInput('the machine', async () => ({
