@@ -137,15 +137,18 @@ describe('networks in the machine', () => {
     networkDriverSuite(name, () => ({ engine: machine, create, subnet: '10.230.1', ...place }));
 });
 
-composeTests('the machine', () => ({
-  engine: machine,
-  killEngine: killAgent,
-  restartEngine: async () => {
-    await machine.berth('down');
-    await machine.berth('up', '--detach', '--no-hello');
-  },
-  farAway: true,
-}));
+/** Half a gigabyte of image and a database, on a processor that may be emulated. */
+if (long) {
+  composeTests('the machine', () => ({
+    engine: machine,
+    killEngine: killAgent,
+    restartEngine: async () => {
+      await machine.berth('down');
+      await machine.berth('up', '--detach', '--no-hello');
+    },
+    farAway: true,
+  }));
+} else console.log('skipped: docker compose in the machine takes minutes; npm run test:long takes them');
 
 /** The agent dies; the machine's init starts another one. */
 async function killAgent(): Promise<void> {
