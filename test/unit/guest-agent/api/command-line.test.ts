@@ -13,7 +13,7 @@ if (!hasDocker) console.log('skipped: there is no docker command line here');
 /** The builder of an engine that has built nothing. */
 const nothingBuilt = (async () => ({
   ...(await import('../../../../guest-agent/builder/index.ts')),
-  builder: { prune: async () => ({ records: [], bytes: 0 }) },
+  builder: { kept: { list: async () => [], prune: async () => ({ usages: [], bytes: 0 }) } },
 })) as unknown as LoadBuilder;
 
 let folder: string;
