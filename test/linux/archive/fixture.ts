@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeEach } from 'vitest';
 import { createLog } from '../../../base/log.ts';
 import { type Archive, openArchive } from '../../../guest-agent/archive/index.ts';
 import type { TarEntry } from '../../../guest-agent/archive/tar-format.ts';
@@ -23,6 +24,19 @@ export const newArchive = (): Archive =>
 export function temporaryFolder(inside = tmpdir()): { path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(inside, 'berth-store-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** For a `describe`: an archive and, for each test, a folder with an empty `layer` in it. `at`: a path in that folder. */
+export function layerWorkshop(): { archive: Archive; at(path: string): string } {
+  const archive = newArchive();
+  let folder: ReturnType<typeof temporaryFolder>;
+  beforeEach(() => {
+    folder = temporaryFolder();
+    mkdirSync(join(folder.path, 'layer'));
+  });
+  afterEach(() => folder[Symbol.dispose]());
+  afterAll(() => archive.close());
+  return { archive, at: path => join(folder.path, path) };
 }
 
 export type MemberFields = Partial<TarEntry> & { name: string; contents?: string };

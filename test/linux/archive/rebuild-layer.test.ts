@@ -1,22 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { UnpackedLayer } from '../../../guest-agent/archive/index.ts';
-import { canRun, type MemberFields, newArchive, tarOf, temporaryFolder } from './fixture.ts';
+import { canRun, layerWorkshop, type MemberFields, tarOf } from './fixture.ts';
 
 describe.skipIf(!canRun)('rebuildLayer', () => {
-  const archive = newArchive();
-  let folder: ReturnType<typeof temporaryFolder>;
-  const at = (path: string): string => join(folder.path, path);
-  beforeEach(() => {
-    folder = temporaryFolder();
-    mkdirSync(at('layer'));
-  });
-  afterEach(() => folder[Symbol.dispose]());
-  afterAll(() => archive.close());
+  const { archive, at } = layerWorkshop();
 
   const unpack = (bytes: Buffer): Promise<UnpackedLayer> => {
     writeFileSync(at('blob'), gzipSync(bytes, { level: 1 }));

@@ -16,27 +16,21 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { DiffId } from '../../../contracts/oci/digest.ts';
 import { checksumOf } from '../../../guest-agent/archive/tar-format.ts';
 import { newFilesystem } from '../../../guest-agent/syscalls/mount.ts';
 import { getXattrAt } from '../../../guest-agent/syscalls/xattr.ts';
-import { canRun, descriptorCount, newArchive, tarOf, temporaryFolder } from './fixture.ts';
+import { canRun, descriptorCount, layerWorkshop, tarOf } from './fixture.ts';
 
 const digest = (bytes: Buffer): DiffId => `sha256:${createHash('sha256').update(bytes).digest('hex')}` as DiffId;
 
 describe.skipIf(!canRun)('unpackLayer', () => {
-  const archive = newArchive();
-  let folder: ReturnType<typeof temporaryFolder>;
-  const at = (path: string): string => join(folder.path, path);
+  const { archive, at } = layerWorkshop();
   beforeEach(() => {
-    folder = temporaryFolder();
-    mkdirSync(at('layer'));
     mkdirSync(at('outside'));
     writeFileSync(at('outside/secret'), 'untouched');
   });
-  afterEach(() => folder[Symbol.dispose]());
-  afterAll(() => archive.close());
 
   const unpack = (bytes: Buffer, compression: 'none' | 'gzip' | 'zstd' = 'none') => {
     writeFileSync(at('blob'), bytes);
