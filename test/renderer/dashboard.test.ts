@@ -461,7 +461,7 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await page.getByRole('tab', { name: 'Logs' }).and(page.locator('[data-state=active]')).waitFor();
   });
 
-  test('a long log scrolls smoothly to its first line, is searched and followed', async () => {
+  test('a long log scrolls to its first line, is searched and followed', async () => {
     const lines = 200_000;
     await engine.docker('run', '--name', 'talker', '--log-opt', 'max-size=-1', 'busybox', 'seq', String(lines));
     await visit('Containers');
@@ -471,21 +471,19 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await eventually('all lines are there', () => page.getByText('200,000 lines').isVisible(), 40_000);
     const log = page.getByRole('log');
     await log.getByText(String(lines), { exact: true }).waitFor();
-    const worst = await page.evaluate<number>(`(async () => {
+    // However long it is, the page holds what is seen of it.
+    const most = await page.evaluate<number>(`(async () => {
       const box = document.querySelector('[role=log]');
-      const draws = [];
+      let most = 0;
       for (let step = 0; step < 60; step++) {
-        const began = performance.now();
         box.scrollTop = (box.scrollHeight * step) / 60;
         await new Promise(requestAnimationFrame);
-        const drawn = performance.now();
-        await new Promise(resolve => { const { port1, port2 } = new MessageChannel(); port1.onmessage = resolve; port2.postMessage(0); });
-        draws.push(performance.now() - drawn);
+        most = Math.max(most, box.getElementsByTagName('*').length);
       }
       box.scrollTop = 0;
-      return draws.sort((a, b) => a - b)[45];
+      return most;
     })()`);
-    expect(worst).toBeLessThan(16);
+    expect(most).toBeLessThan(2000);
     await log.getByText('1', { exact: true }).waitFor();
     await page.getByLabel('Search the log (regular expression)').fill('^1(23456|9999.)$');
     await see(/ of 11$/);
