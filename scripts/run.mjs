@@ -3,7 +3,7 @@
 // `node scripts/run.mjs scripts/test.ts --long`. Installs the npm packages first when they are missing or old.
 // Plain JavaScript, since it is what an older Node reads.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,7 +14,12 @@ const installedAt = join(modules, '.package-lock.json');
 const stale = () =>
   !existsSync(installedAt) || statSync(installedAt).mtimeMs < statSync(join(project, 'package-lock.json')).mtimeMs;
 
-if (stale()) {
+/** `npm ci` empties what a link leads to, perhaps while another tree works with it. */
+const linked = lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+
+if (stale() && linked)
+  process.stderr.write('berth: node_modules is a link, whose packages may be old: not installed\n');
+else if (stale()) {
   process.stderr.write('berth: installing npm packages\n');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const done = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'], {
