@@ -8,6 +8,9 @@ import { badInput, startHostileRegistry, wordsFor } from './bad-input.ts';
 import { recorded, text } from './recordings.ts';
 import { play } from './replay.ts';
 
+/** Who has a port, which dockerd does not tell. */
+const holder = / \([^()]+, process \d+\)/g;
+
 describe('the native engine with bad input', () => {
   const engine = engineForTests();
 
@@ -17,7 +20,9 @@ describe('the native engine with bad input', () => {
     const words = wordsFor(ports, { host: 'localhost', address: '127.0.0.1' });
     const played = await play(badInput, engine().socket, await busyboxArchive(), words);
     await hostile.stop();
-    expect(text(played)).toBe(recorded(badInput.name));
+    const said = text(played);
+    expect(said).toMatch(holder);
+    expect(said.replace(holder, '')).toBe(recorded(badInput.name));
     await engine().docker('system', 'prune', '-af', '--volumes');
     await eventually('no file is left', async () => (await keptFiles(engine())).length === 0);
   });
