@@ -30,6 +30,12 @@ export const streamWindow = 1 << 20;
 /** The path of the web socket. */
 export const bridgePath = '/bridge';
 
+/** The web socket's protocol; the key of the page is named beside it. */
+export const bridgeProtocol = 'berth';
+
+/** Before the key, behind the `#` of the address that a token leads to: browsers send none of that to anybody. */
+export const keyMark = '#key=';
+
 const headerLength = 4;
 
 export function packBytes(id: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { bridgePath } from '../../contracts/bridge-frames.ts';
+import { bridgePath, bridgeProtocol, keyMark } from '../../contracts/bridge-frames.ts';
 import { Access } from './access.ts';
 import { type Asset, contentSecurityPolicy, readAssets } from './assets.ts';
 import { type BridgeServers, serveBridge } from './bridge.ts';
@@ -49,12 +49,23 @@ function answerRequest(
   answer.setHeader('x-content-type-options', 'nosniff');
   answer.setHeader('referrer-policy', 'no-referrer');
   answer.setHeader('cross-origin-opener-policy', 'same-origin');
-  const url = new URL(request.url ?? '/', 'http://dashboard');
-  const asset = assets.get(url.pathname) ?? (url.pathname.includes('.') ? undefined : assets.get('/index.html'));
-  const token = url.searchParams.get('token');
+  const url = URL.parse(request.url ?? '/', 'http://dashboard');
   if (!access.knowsHost(request.headers.host)) refuse(answer, 421, 'This name is not the dashboard.');
   else if (request.method !== 'GET' && request.method !== 'HEAD') refuse(answer, 405, 'Only GET.');
-  else if (token !== null) redeem(access, token, url.pathname, answer);
+  else if (!url) refuse(answer, 400, 'This is no address.');
+  else answerPage(access, assets, url, request, answer);
+}
+
+function answerPage(
+  access: Access,
+  assets: Map<string, Asset>,
+  { pathname, searchParams }: URL,
+  request: IncomingMessage,
+  answer: ServerResponse,
+): void {
+  const asset = assets.get(pathname) ?? (pathname.includes('.') ? undefined : assets.get('/index.html'));
+  const token = searchParams.get('token');
+  if (token !== null) redeem(access, token, pathname, answer);
   else if (!access.knowsCookie(request.headers.cookie)) refuse(answer, 401, usedAddress);
   else if (asset) sendAsset(request, answer, asset);
   else refuse(answer, 404, 'There is no such page.');
@@ -63,9 +74,12 @@ function answerRequest(
 const usedAddress = 'This address was used before, or is not complete. Type `berth dashboard` for a new one.';
 
 function redeem(access: Access, token: string, location: string, answer: ServerResponse): void {
-  const cookie = access.redeem(token);
-  if (cookie) answer.writeHead(303, { 'set-cookie': cookie, location, 'cache-control': 'no-store' }).end();
-  else refuse(answer, 401, usedAddress);
+  const pass = access.redeem(token);
+  if (pass) {
+    // two slashes would begin the name of another host
+    const place = `${location.replace(/^\/+/, '/')}${keyMark}${pass.key}`;
+    answer.writeHead(303, { 'set-cookie': pass.cookie, location: place, 'cache-control': 'no-store' }).end();
+  } else refuse(answer, 401, usedAddress);
 }
 
 function sendAsset(request: IncomingMessage, answer: ServerResponse, asset: Asset): void {
@@ -86,11 +100,15 @@ function refuse(answer: ServerResponse, status: number, message: string): void {
 }
 
 function acceptSockets(server: Server, access: Access, servers: BridgeServers): WebSocketServer {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: largestFrame, perMessageDeflate: false });
+  const sockets = new WebSocketServer({
+    ...{ noServer: true, maxPayload: largestFrame, perMessageDeflate: false },
+    handleProtocols: () => bridgeProtocol, // never the key
+  });
   server.on('upgrade', (request, socket, head) => {
-    const { host, origin, cookie } = request.headers;
-    const known = access.knowsHost(host) && access.knowsOrigin(origin) && access.knowsCookie(cookie);
-    if (!known || request.url !== bridgePath) {
+    const { host, origin, cookie, 'sec-websocket-protocol': protocols } = request.headers;
+    const isOurs = access.knowsHost(host) && access.knowsOrigin(origin);
+    if (!isOurs || !access.knowsCookie(cookie) || !access.knowsKey(protocols) || request.url !== bridgePath) {
+      socket.on('error', () => socket.destroy()); // nobody else listens to it any more
       socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       return;
     }

@@ -175,12 +175,15 @@ describe('access', () => {
   test('a token opens once, its cookie as often as one likes', () => {
     const access = new Access(1234);
     const token = access.newToken();
-    const cookie = access.redeem(token)?.split(';')[0];
+    const pass = access.redeem(token);
+    const cookie = pass?.cookie.split(';')[0];
     expect(access.redeem(token)).toBeUndefined();
     expect(access.redeem('')).toBeUndefined();
     expect(access.knowsCookie(`other=1; ${cookie}`)).toBe(true);
     expect(access.knowsCookie(`${cookie}x`)).toBe(false);
     expect(new Access(1234).knowsCookie(cookie)).toBe(false);
+    expect(access.knowsKey(`berth, ${pass?.key}`)).toBe(true);
+    expect([undefined, 'berth', `other, ${pass?.key}`, `${pass?.key}`].some(each => access.knowsKey(each))).toBe(false);
   });
 
   test('only loopback with the port is a host, and only pages of it are an origin', () => {
