@@ -22,6 +22,7 @@ import type { SystemService } from './engine.ts';
 import { runtimeName } from './host-config.ts';
 import type { ImageService } from './image-service.ts';
 import { sizesOf } from './inspect.ts';
+import { maskedAddress } from './masked-address.ts';
 import { newestFirst, toSummary } from './summary.ts';
 import { summariesOf } from './usage.ts';
 import type { VolumeService } from './volume-service.ts';
@@ -96,8 +97,8 @@ export class System implements SystemService {
       MemTotal: totalmem(),
       GenericResources: null,
       DockerRootDir: options.root,
-      HttpProxy: process.env.HTTP_PROXY ?? '',
-      HttpsProxy: process.env.HTTPS_PROXY ?? '',
+      HttpProxy: maskedAddress(process.env.HTTP_PROXY),
+      HttpsProxy: maskedAddress(process.env.HTTPS_PROXY),
       NoProxy: process.env.NO_PROXY ?? '',
       Name: hostname(),
       Labels: config.labels ?? [],
