@@ -12,7 +12,10 @@ interface Pen {
 }
 
 const plain: Pen = { colour: '', background: '', bold: false, dim: false };
-const sequence = /\x1b\[([0-9;]*)([A-Za-z])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]/g;
+/** As ECMA-35 and ECMA-48 build them: control sequences, operating system commands, charsets, and those of one letter. */
+const sequence = /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b[0-~]/g;
+/** Of those, the ones that set colours. */
+const colours = /^[\d;]*$/;
 
 /** Cuts a line at its SGR sequences; other sequences are left out. The 16 colours are known, others drawn plain. */
 export function styledText(line: string): StyledText[] {
@@ -26,7 +29,8 @@ export function styledText(line: string): StyledText[] {
   for (const found of line.matchAll(sequence)) {
     add(line.slice(at, found.index));
     at = found.index + found[0].length;
-    if (found[2] === 'm') pen = changed(pen, found[1] ?? '');
+    const [, parameters = '', final] = found;
+    if (final === 'm' && colours.test(parameters)) pen = changed(pen, parameters);
   }
   add(line.slice(at));
   return pieces;

@@ -50,8 +50,9 @@ const plain = /^[A-Za-z_][\w./-]*$/;
 /** Words that YAML would read as something else than a text. */
 const taken = /^(true|false|yes|no|on|off|null|y|n|~)$/i;
 
+/** A dollar that is meant is written twice: compose would look for a variable. */
 function scalar(value: unknown): string {
-  const text = String(value);
+  const text = String(value).replaceAll('$', '$$$$');
   return typeof value === 'string' && (!plain.test(text) || taken.test(text)) ? JSON.stringify(text) : text;
 }
 

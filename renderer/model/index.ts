@@ -10,6 +10,7 @@ export {
   publishedPorts,
 } from './container-row.ts';
 export { type ContextFile, tarOfFiles } from './context-tar.ts';
+export { diagnosticsText, sizesOf } from './diagnostics.ts';
 export { dockerRun } from './docker-run.ts';
 export { changedFields, editedBody, formOf } from './edit-form.ts';
 export { type FileEntry, parseFileList } from './file-list.ts';

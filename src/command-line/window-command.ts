@@ -20,13 +20,15 @@ const words: Record<BerthAction, readonly (readonly string[])[]> = {
  * goes away interrupts only a start that has not come to its end.
  */
 export async function streamCommand(around: Surroundings, action: BerthAction, stream: ServedStream): Promise<void> {
-  const program = join(around.project, 'bin', process.platform === 'win32' ? 'berth.cmd' : 'berth');
+  const windows = process.platform === 'win32';
+  const program = join(around.project, 'bin', windows ? 'berth.cmd' : 'berth');
   for (const args of words[action]) {
-    const child = spawn(program, args, {
+    // the shell of Windows cuts a path at its spaces
+    const child = spawn(windows ? `"${program}"` : program, args, {
       env: around.env,
       stdio: ['pipe', 'pipe', 'pipe'],
       windowsHide: true,
-      shell: process.platform === 'win32',
+      shell: windows,
     });
     const { code, said } = await streamProgram(child, stream);
     if (code !== 0) throw new EngineError('internal', said.trim() || `berth ${args.join(' ')} ended with ${code}`);

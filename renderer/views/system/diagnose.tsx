@@ -4,6 +4,7 @@ import type { BerthAction, FindingDocument } from '../../../contracts/bridge.ts'
 import { systemDiskUsage, systemInfo, systemVersion } from '../../../contracts/docker/system-routes.ts';
 import { messageOf } from '../../../contracts/errors.ts';
 import { button, Copyable, progressBar, stateDot } from '../../components/index.ts';
+import { diagnosticsText, sizesOf } from '../../model/index.ts';
 import { bridge, engine, saveFile, t, useAsking, useBerth, useConnection, useNotices } from '../../stores/index.ts';
 
 const kinds = { good: 'running', warning: 'warning', problem: 'failed', skipped: 'stopped' } as const;
@@ -66,12 +67,12 @@ export const Diagnose = defineComponent(() => {
       told(bridge.call('hostLog', { lines: bundleLines })),
       told(engine.json(systemInfo)),
       told(engine.json(systemVersion)),
-      told(engine.json(systemDiskUsage)),
+      told(engine.json(systemDiskUsage).then(sizesOf)),
     ]);
     const events = connection.events.map(({ Type, Action, Actor, time }) => ({ time, Type, Action, ID: Actor.ID }));
     const all = { about, settings, machine: connection.machine, doctor, info, version, usage, events, hostLog };
     const time = new Date().toISOString().slice(0, 16).replace(/\D/g, '');
-    saveFile(new Blob([JSON.stringify(all, null, 2)]), `berth-diagnostics-${time}.json`);
+    saveFile(new Blob([diagnosticsText(all)]), `berth-diagnostics-${time}.json`);
   }
 
   const finding = ({ check: name, outcome, detail, cause, repair: told }: FindingDocument): VNode => {

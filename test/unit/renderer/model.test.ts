@@ -137,12 +137,13 @@ describe('logs', () => {
   });
 
   test('colours become classes, other sequences nothing', () => {
-    expect(styledText('a\x1b[1;31mb\x1b[0mc\x1b[2Kd\x1b]0;title\x07e')).toEqual([
+    expect(styledText('a\x1b[1;31mb\x1b[0mc\x1b[2Kd\x1b]0;title\x07e\x1b[?25l\x1b(B\x1b[2 q\x1b[>4mf')).toEqual([
       { text: 'a', classes: '' },
       { text: 'b', classes: 'ansi-1 bold' },
       { text: 'c', classes: '' },
       { text: 'd', classes: '' },
       { text: 'e', classes: '' },
+      { text: 'f', classes: '' },
     ]);
   });
 });
@@ -336,7 +337,12 @@ test('a container is told as a compose file that reads back', () => {
   expect(yaml.parse(composeFile(document as never, ['PATH=/bin']))).toEqual({
     services: {
       web: {
-        ...{ image: 'nginx:1', container_name: 'web', command: ['sh', '-c', 'echo "no" # $X'], environment: ['A=yes'] },
+        ...{
+          image: 'nginx:1',
+          container_name: 'web',
+          command: ['sh', '-c', 'echo "no" # $$X'],
+          environment: ['A=yes'],
+        },
         ...{ ports: ['8080:80'], volumes: ['data:/data:ro', '/etc/hosts:/hosts'], networks: ['shop'] },
         ...{ restart: 'always', mem_limit: '64m', cpus: 0.5, tty: true },
       },
