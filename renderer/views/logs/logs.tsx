@@ -15,6 +15,8 @@ const ranges = {
   day: { seconds: 86_400 },
 } satisfies Record<string, LogRange>;
 type Range = keyof typeof ranges;
+/** Between two changes of the numbers beside a log. */
+const countMs = 150;
 type Level = 'all' | 'warning' | 'error';
 
 /** The logs of one container or of several, as they are written. */
@@ -35,7 +37,7 @@ export const Logs = defineComponent(
     const matches = ref(0);
     const match = ref(0);
     const containers = useContainers();
-    let counting = 0;
+    let counting: ReturnType<typeof setTimeout> | undefined;
     /** Lines that were read before the log was opened anew. */
     let before = 0;
     const feed = new LogFeed(buffer, changed, error => useNotices().add(t().containers.logs, error));
@@ -80,16 +82,15 @@ export const Logs = defineComponent(
       canvas.value?.goTo(filtered.value ? match.value : search.value.lineOf(match.value));
     }
 
-    /** Numbers on the page change once a frame, however many lines come. */
+    /** Numbers on the page change some times a second, however many lines come: each change is a rendering. */
     function changed(): void {
       canvas.value?.changed();
-      if (counting !== 0) return;
-      counting = requestAnimationFrame(() => {
-        counting = 0;
+      counting ??= setTimeout(() => {
+        counting = undefined;
         count.value = buffer.dropped + buffer.length - before;
         if (following.value) seen.value = count.value;
         search.value?.run();
-      });
+      }, countMs);
     }
 
     function open(): void {
@@ -119,7 +120,7 @@ export const Logs = defineComponent(
     onBeforeUnmount(() => {
       feed.close();
       search.value?.stop();
-      cancelAnimationFrame(counting);
+      clearTimeout(counting);
       canvas.value?.dispose();
     });
 
