@@ -21,7 +21,16 @@ export interface Task {
   started: number;
   error: string;
   cancel(): void;
+  /** Does it once more, when it can be; of a pull the engine has kept what was complete. */
+  again?: (() => void) | undefined;
 }
+
+/** Where the bytes of an answer go. */
+interface Sink {
+  take(part: Uint8Array): void;
+  end(): void;
+}
+const nowhere: Sink = { take: () => undefined, end: () => undefined };
 
 /** What a task tells of itself while it lasts. */
 interface Work {
@@ -39,8 +48,11 @@ export const useTasks = defineStore('tasks', () => {
     tasks.value = tasks.value.map(task => (task.id === id ? { ...task, ...part } : task));
   };
 
-  /** Shows work that `begin` starts; resolves when it is done. @throws EngineError of the work, also when cancelled */
-  function track(title: string, begin: (work: Work) => Pick<OpenStream, 'cancel'>): Promise<void> {
+  /**
+   * Shows work that `begin` starts; resolves when it is done. `again`: it can be begun once more by itself.
+   * @throws EngineError of the work, also when cancelled
+   */
+  function track(title: string, begin: (work: Work) => Pick<OpenStream, 'cancel'>, again = false): Promise<void> {
     const id = next++;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const empty = { progress: noProgress, bytes: 0, started: Date.now(), error: '' };
@@ -50,7 +62,14 @@ export const useTasks = defineStore('tasks', () => {
       change(id, { state: 'cancelled' });
       reject(new EngineError('cancelled', 'cancelled'));
     };
-    tasks.value = [...tasks.value, { id, title, state: 'running', ...empty, cancel }];
+    const restart = (): void => {
+      tasks.value = tasks.value.filter(task => task.id !== id);
+      quietly(title, track(title, begin, again));
+    };
+    tasks.value = [
+      ...tasks.value,
+      { id, title, state: 'running', ...empty, cancel, again: again ? restart : undefined },
+    ];
     const begun = begin({
       failed: error => {
         change(id, { state: 'failed', error: messageOf(error) });
@@ -74,74 +93,56 @@ export const useTasks = defineStore('tasks', () => {
     request: EngineRequest<Path, Shape, Body>,
     upload?: Blob,
   ): Promise<void> {
-    return track(title, work => {
+    const begin = (work: Work): OpenStream => {
       let failure: string | undefined;
-      return engine.lines(
-        route,
-        request,
-        {
-          line: message => {
-            failure ??= message.error;
-            work.change({ progress: withMessage(work.progress(), message) });
-          },
-          ended: error => {
-            if (error || failure !== undefined) work.failed(error ?? new EngineError('internal', failure ?? ''));
-            else work.done();
-          },
-        },
-        upload,
-      );
-    });
+      const line = (message: JsonMessage): void => {
+        failure ??= message.error;
+        work.change({ progress: withMessage(work.progress(), message) });
+      };
+      const ended = (error?: EngineError): void => {
+        if (error || failure !== undefined) work.failed(error ?? new EngineError('internal', failure ?? ''));
+        else work.done();
+      };
+      return engine.lines(route, request, { line, ended }, upload);
+    };
+    return track(title, begin, true);
+  }
+
+  /** A request whose answer is bytes. */
+  function transfer<Path extends string, Shape extends QueryShape, Body, Reply extends Answer>(
+    title: string,
+    route: Route<Path, Shape, Body, Reply>,
+    request: EngineRequest<Path, Shape, Body>,
+    sink: (work: Work) => Sink,
+    upload?: Blob,
+  ): Promise<void> {
+    const begin = (work: Work): OpenStream => {
+      const { take, end } = sink(work);
+      const ended = (error?: EngineError): void => {
+        if (!error) end();
+        if (error) work.failed(error);
+        else work.done();
+      };
+      return engine.open(route, request, { bytes: take, ended }, upload);
+    };
+    return track(title, begin, true);
   }
 
   /** A request whose body is a file. */
-  function send<Path extends string, Shape extends QueryShape, Body, Reply extends Answer>(
+  const send = <Path extends string, Shape extends QueryShape, Body, Reply extends Answer>(
     title: string,
     route: Route<Path, Shape, Body, Reply>,
     request: EngineRequest<Path, Shape, Body>,
     upload: Blob,
-  ): Promise<void> {
-    return track(title, work =>
-      engine.open(
-        route,
-        request,
-        { bytes: () => undefined, ended: error => (error ? work.failed(error) : work.done()) },
-        upload,
-      ),
-    );
-  }
+  ): Promise<void> => transfer(title, route, request, () => nowhere, upload);
 
   /** A request whose answer becomes a file of the user's. */
-  function save<Path extends string, Shape extends QueryShape, Body, Reply extends Answer>(
+  const save = <Path extends string, Shape extends QueryShape, Body, Reply extends Answer>(
     title: string,
     route: Route<Path, Shape, Body, Reply>,
     request: EngineRequest<Path, Shape, Body>,
     fileName: string,
-  ): Promise<void> {
-    return track(title, work => {
-      const parts: Blob[] = [];
-      let bytes = 0;
-      let told = 0;
-      return engine.open(route, request, {
-        bytes: part => {
-          // a browser keeps large blobs on the disk
-          parts.push(new Blob([new Uint8Array(part)]));
-          bytes += part.length;
-          if (bytes - told < tellStep) return;
-          told = bytes;
-          work.change({ bytes });
-        },
-        ended: error => {
-          work.change({ bytes });
-          if (error) work.failed(error);
-          else {
-            saveFile(new Blob(parts), fileName);
-            work.done();
-          }
-        },
-      });
-    });
-  }
+  ): Promise<void> => transfer(title, route, request, work => fileSink(fileName, bytes => work.change({ bytes })));
 
   /** Pulls an image; resolves when it is there. @throws EngineError in the engine's words, also when cancelled */
   const pull = (reference: string): Promise<void> =>
@@ -161,6 +162,27 @@ export const useTasks = defineStore('tasks', () => {
 
 /** Bytes between two changes of what is shown. */
 const tellStep = 4 << 20;
+
+/** Gathers a file; `tell` hears how much of it is there. */
+function fileSink(name: string, tell: (bytes: number) => void): Sink {
+  const parts: Blob[] = [];
+  let bytes = 0;
+  let told = 0;
+  return {
+    take: part => {
+      // a browser keeps large blobs on the disk
+      parts.push(new Blob([new Uint8Array(part)]));
+      bytes += part.length;
+      if (bytes - told < tellStep) return;
+      told = bytes;
+      tell(bytes);
+    },
+    end: () => {
+      tell(bytes);
+      saveFile(new Blob(parts), name);
+    },
+  };
+}
 
 /** Gives the user a file, as a browser does. */
 export function saveFile(content: Blob, name: string): void {

@@ -324,6 +324,7 @@ export const de: Texts = {
     cancelled: 'Abgebrochen',
   },
   tasks: {
+    goOn: 'Fortsetzen',
     title: 'Aufgaben',
     clear: 'Erledigtes ausblenden',
     none: 'Nichts ist im Gange.',
@@ -452,7 +453,7 @@ export const de: Texts = {
     stopsContainers: 'Alle Container werden gestoppt: Jeder bekommt 15 Sekunden. Was auf der Platte liegt, bleibt.',
     bundle: 'Diagnose speichern',
     bundleHint:
-      'Eine Datei mit dem, was hier steht, mit Versionen, Größen und dem Log; Namen Ihrer Images sind darin. Sie geht von selbst nirgendwohin.',
+      'Eine Datei mit dem, was hier steht, mit Versionen, Größen und dem Log; Namen Ihrer Images sind darin, Passwörter nicht. Sie geht von selbst nirgendwohin.',
   },
   palette: {
     title: 'Befehle',

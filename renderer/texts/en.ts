@@ -327,6 +327,7 @@ export const en = {
     cancelled: 'Cancelled',
   },
   tasks: {
+    goOn: 'Go on',
     title: 'Tasks',
     clear: 'Clear what is done',
     none: 'Nothing is under way.',
@@ -455,7 +456,7 @@ export const en = {
     stopsContainers: 'All containers are stopped: each gets 15 seconds to end. What is on disk stays.',
     bundle: 'Save diagnostics',
     bundleHint:
-      'A file with what is shown here, versions, sizes and the log; names of your images are in it. It goes nowhere by itself.',
+      'A file with what is shown here, versions, sizes and the log; names of your images are in it, passwords are left out. It goes nowhere by itself.',
   },
   palette: {
     title: 'Commands',

@@ -31,6 +31,13 @@ const line = (task: Task): VNode => {
         <span class="grow ellipsis">{task.title}</span>
         <span class="soft">{texts[task.state]}</span>
         {task.state === 'running' && button({ label: t().common.cancel, kind: 'quiet', onClick: task.cancel })}
+        {task.again &&
+          (task.state === 'cancelled' || task.state === 'failed') &&
+          button({
+            label: task.state === 'cancelled' ? t().tasks.goOn : t().common.retry,
+            kind: 'quiet',
+            onClick: task.again,
+          })}
       </div>
       {task.state === 'running' &&
         progressBar(layers.length > 0 ? wholeProgress(task.progress) : undefined, task.title)}
