@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { extract, type Header, pack } from 'tar-stream';
 import { Spool } from './spool.ts';
+import { TreeListing } from './tree-listing.ts';
 
 /** A file of a tree: a tar's header, and where its bytes are. */
 export interface TreeEntry {
@@ -41,9 +42,8 @@ export const cleanPath = (path: string): string => posix.normalize(`/${path}`).r
  * followed in memory, so nothing that a hostile client sends can point outside.
  */
 export class FileTree {
-  readonly #entries = new Map<string, TreeEntry>();
   readonly #spool: Spool;
-  #sorted: string[] | undefined;
+  #listing = new TreeListing();
   #closed = false;
 
   /** `from`: a tree whose bytes this one shares, and to which it may add. */
@@ -80,7 +80,7 @@ export class FileTree {
 
   #addMember(path: string, header: Header, content: Pick<TreeEntry, 'offset' | 'size' | 'digest'>): void {
     if (header.type === 'link') {
-      const target = this.#entries.get(cleanPath(header.linkname ?? ''));
+      const target = this.#listing.entries.get(cleanPath(header.linkname ?? ''));
       if (target) this.add(path, target);
       return;
     }
@@ -115,26 +115,29 @@ export class FileTree {
   }
 
   add(path: string, entry: TreeEntry): void {
-    this.#sorted = undefined;
-    this.#entries.set(path, entry);
+    this.#listing = this.#listing.changed(entries => entries.set(path, entry));
+  }
+
+  remove(path: string): void {
+    this.#listing = this.#listing.changed(entries => entries.delete(path));
   }
 
   /** Another tree of the same files, with an end of its own. */
   copy(folder: string): FileTree {
     const copy = new FileTree(folder, this);
-    for (const [path, entry] of this.#entries) copy.#entries.set(path, entry);
+    copy.become(this);
     return copy;
+  }
+
+  /** Has the files of another tree from now on, whose bytes it shares. */
+  become(other: FileTree): void {
+    this.#listing = other.#listing.share();
   }
 
   /** True when most of the bytes that are kept belong to files that are not there any more. */
   get isWasteful(): boolean {
-    const used = this.#entries.values().reduce((sum, { size }) => sum + size, 0);
+    const used = this.#listing.entries.values().reduce((sum, { size }) => sum + size, 0);
     return this.#spool.end > 2 * used + wasteBytes;
-  }
-
-  remove(path: string): void {
-    this.#sorted = undefined;
-    this.#entries.delete(path);
   }
 
   /** A file with these bytes. */
@@ -146,9 +149,8 @@ export class FileTree {
 
   /** The entry itself; a link is not followed. */
   get(path: string): TreeEntry | undefined {
-    return path === ''
-      ? (this.#entries.get('') ?? plainEntry('directory'))
-      : (this.#entries.get(path) ?? this.#implied(path));
+    const { entries } = this.#listing;
+    return entries.get(path) ?? (path === '' ? plainEntry('directory') : this.#implied(path));
   }
 
   /** Where a path leads when links on the way, and the last one too, are followed; undefined when nothing is there. */
@@ -174,8 +176,12 @@ export class FileTree {
 
   /** All paths, a directory before what it holds. */
   get paths(): readonly string[] {
-    this.#sorted ??= [...this.#entries.keys()].filter(path => path !== '').sort(byParts);
-    return this.#sorted;
+    return this.#listing.paths;
+  }
+
+  /** What `make` says of these files: worked out once for all trees that are the same. */
+  remember(key: string, make: () => string): string {
+    return this.#listing.remember(key, make);
   }
 
   /** Paths below a directory. */
@@ -262,12 +268,6 @@ async function feed(member: NodeJS.WritableStream, pieces: Iterable<Buffer>): Pr
 }
 
 const isKnown = (type: string): type is TreeEntry['type'] => knownTypes.includes(type);
-
-/** Directories sort before their contents, whatever characters names have. */
-function byParts(left: string, right: string): number {
-  const [a, b] = [left.replaceAll('/', '\0'), right.replaceAll('/', '\0')];
-  return a < b ? -1 : a > b ? 1 : 0;
-}
 
 /** Root's own, made now. */
 export const plainEntry = (type: TreeEntry['type']): TreeEntry => ({

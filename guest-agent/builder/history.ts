@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeJsonFileSync } from '../../base/json-file.ts';
+import { writeJsonFile } from '../../base/json-file.ts';
+import { Mailbox } from '../../base/mailbox.ts';
 import type { BuildNews, BuildSummary } from '../../contracts/docker/builds.ts';
 import { messageOf, notFound } from '../../contracts/errors.ts';
 import type { BuildRequest, BuildWatcher } from './contract.ts';
@@ -123,6 +125,9 @@ export class BuildHistory {
   readonly #folder: string;
   readonly #records = new Map<string, BuildRecord>();
   readonly #watchers = new Set<(id: string) => void>();
+  readonly #disk = new Mailbox();
+  /** Those whose files lag behind. */
+  readonly #unsaved = new Set<BuildRecord>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -194,15 +199,34 @@ export class BuildHistory {
     new BuildRecord(summary, news, record => this.#changed(record));
 
   #changed(record: BuildRecord): void {
-    const { summary, news } = record;
-    if (summary.state !== 'running') writeJsonFileSync(join(this.#folder, `${summary.id}.json`), { summary, news });
+    const { summary } = record;
+    if (summary.state !== 'running') this.#save(record);
     for (const take of this.#watchers) take(summary.id);
+  }
+
+  /** No build waits for the disk here: what a crash takes is a line of a list. */
+  #save(record: BuildRecord): void {
+    this.#unsaved.add(record);
+    void this.#disk.run(async () => {
+      const isWanted = this.#unsaved.delete(record) && this.#records.has(record.summary.id);
+      const { summary, news } = record;
+      if (isWanted) await writeJsonFile(this.#file(summary.id), { summary, news }).catch(() => undefined);
+    });
+  }
+
+  /** Resolves when all that has been told so far is on the disk. */
+  saved(): Promise<void> {
+    return this.#disk.settled();
+  }
+
+  #file(id: string): string {
+    return join(this.#folder, `${id}.json`);
   }
 
   #forget(id: string): void {
     if (this.#get(id).summary.state === 'running') return;
     this.#records.delete(id);
-    rmSync(join(this.#folder, `${id}.json`), { force: true });
+    void this.#disk.run(() => rm(this.#file(id), { force: true }).catch(() => undefined));
   }
 
   #read(file: string): BuildRecord[] {

@@ -2,6 +2,7 @@ import { statfsSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
+import type { ChainId } from '../../contracts/oci/digest.ts';
 import type { Images } from '../images/index.ts';
 import type { CacheRecord, StepCache } from './cache.ts';
 import type { CacheMounts } from './cache-mounts.ts';
@@ -45,8 +46,9 @@ export class Kept {
   }
 
   async list(): Promise<Usage[]> {
-    const { steps, mounts } = this.#rooms;
-    const usages = steps.list().map(record => this.#ofStep(record));
+    const { steps, mounts, images } = this.#rooms;
+    const inImages = new Set(images.list().flatMap(({ chainIds }) => chainIds));
+    const usages = steps.list().map(record => this.#ofStep(record, inImages));
     for (const { name, id, createdAt, lastUsedAt, usageCount, path, inUse } of mounts.list()) {
       usages.push({
         id: idOfKey(name),
@@ -64,9 +66,8 @@ export class Kept {
     return usages;
   }
 
-  #ofStep(record: CacheRecord): Usage {
-    const { images } = this.#rooms;
-    const top = images.find(record.imageId)?.topChainId;
+  #ofStep(record: CacheRecord, inImages: ReadonlySet<ChainId>): Usage {
+    const top = this.#rooms.images.find(record.imageId)?.topChainId;
     return {
       id: idOfKey(record.key),
       key: record.key,
@@ -76,7 +77,7 @@ export class Kept {
       createdAt: new Date(record.createdAt),
       lastUsedAt: new Date(record.lastUsedAt),
       usageCount: record.usageCount,
-      shared: top !== undefined && images.list().some(({ chainIds }) => chainIds.includes(top)),
+      shared: top !== undefined && inImages.has(top),
       inUse: false,
     };
   }

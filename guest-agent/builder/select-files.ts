@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { EngineError } from '../../contracts/errors.ts';
 import { hasGlob, pathPattern } from './dockerfile/glob.ts';
@@ -81,14 +82,21 @@ function select(tree: FileTree, path: string, ignored: (path: string) => boolean
   return { name, under: '', entry, contents };
 }
 
-/** What of the selection a step's result depends on: all but times. */
-export const fingerprint = (selected: readonly Selected[]): unknown =>
-  selected.map(({ name, under, entry, contents }) => [
-    under,
-    entry.type === 'directory' ? '' : name,
-    facts(entry),
-    contents.map(({ relative, entry: below }) => [relative, facts(below)]),
-  ]);
+/** A name for what of the selection a step's result depends on: all but times. @throws MissingSource */
+export const fingerprint = (tree: FileTree, { sources, exclude, parents }: Selection): string =>
+  tree.remember(JSON.stringify([sources, exclude, parents]), () => {
+    const selected = selectFiles(tree, { sources, exclude, parents });
+    return createHash('sha256')
+      .update(JSON.stringify(selected.map(factsOf)))
+      .digest('hex');
+  });
+
+const factsOf = ({ name, under, entry, contents }: Selected): unknown => [
+  under,
+  entry.type === 'directory' ? '' : name,
+  facts(entry),
+  contents.map(({ relative, entry: below }) => [relative, facts(below)]),
+];
 
 const facts = ({ type, mode, uid, gid, target, digest, device, attributes }: TreeEntry): unknown => [
   type,

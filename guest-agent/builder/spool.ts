@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { bytesPassed } from '../../base/passing-bytes.ts';
 
 const blockBytes = 1024 * 1024;
+/** The first block: most builds send no more than a Dockerfile, and each large buffer costs collections. */
+const firstBlockBytes = 16 * 1024;
 
 /**
  * Contents of many files in one that has no name: what a client sends is never made into a tree of the client's own
@@ -10,7 +12,7 @@ const blockBytes = 1024 * 1024;
  */
 export class Spool {
   readonly #fd: number;
-  readonly #block = Buffer.allocUnsafe(blockBytes);
+  #block = Buffer.alloc(0);
   #filled = 0;
   #flushed = 0;
   #users = 1;
@@ -29,8 +31,8 @@ export class Spool {
 
   write(chunk: Uint8Array): void {
     bytesPassed(chunk.length);
-    if (this.#filled + chunk.length > blockBytes) this.#flush();
-    if (chunk.length > blockBytes) {
+    if (this.#filled + chunk.length > this.#block.length) this.#makeRoom();
+    if (chunk.length > this.#block.length) {
       writeSync(this.#fd, chunk, 0, chunk.length, this.#flushed);
       this.#flushed += chunk.length;
       return;
@@ -61,6 +63,12 @@ export class Spool {
   /** The last user's ends it. */
   close(): void {
     if (--this.#users === 0) closeSync(this.#fd);
+  }
+
+  #makeRoom(): void {
+    this.#flush();
+    const wanted = this.#block.length === 0 ? firstBlockBytes : blockBytes;
+    if (this.#block.length < wanted) this.#block = Buffer.allocUnsafe(wanted);
   }
 
   #flush(): void {

@@ -84,7 +84,7 @@ async function seenBy({ type, from, source }: RunMount, context: StepContext): P
   if ((type !== 'bind' && type !== 'cache') || (type === 'cache' && from === '')) return '';
   const tree = await treeOf(from, context);
   if (!tree) return (await context.rootOf(from))?.topChainId ?? '';
-  return fingerprint(selectFiles(tree, { sources: [source || '/'], exclude: [], parents: false }));
+  return fingerprint(tree, { sources: [source || '/'], exclude: [], parents: false });
 }
 
 const run: Step = async (state, instruction, context) => {
@@ -165,12 +165,13 @@ const copy: Step = async (state, instruction, context) => {
   const { tree, sources, hasRemote } = await copySources(named, { instruction, from, checksum }, context);
   const exclude = flagValues(instruction, 'exclude').map(value => expandWord(value, expansion));
   const parents = booleanFlag(instruction, 'parents');
-  const selected = await toldOnFailure(instruction, context, () => selectFiles(tree, { sources, exclude, parents }));
+  const selection = { sources, exclude, parents };
+  const files = await toldOnFailure(instruction, context, () => fingerprint(tree, selection));
   const slash = /(^|\/)\.?$/.test(destination) ? '/' : '';
   const target = `${posix.join(workdirOf(state, destination))}${slash}`.replace(/\/+$/, '/');
   const unpack = instruction.keyword === 'ADD' && (flagValue(instruction, 'unpack') ?? String(!hasRemote)) !== 'false';
   const [chown, chmod] = [flag('chown'), flag('chmod')];
-  const key = [instruction.keyword, fingerprint(selected), target, chown ?? '', chmod ?? '', unpack];
+  const key = [instruction.keyword, files, target, chown ?? '', chmod ?? '', unpack];
   const dressed = [
     ...(parents ? ['--parents'] : []),
     ...(chown === undefined ? [] : [`--chown=${chown}`]),
@@ -183,7 +184,7 @@ const copy: Step = async (state, instruction, context) => {
       {
         parent: state.root,
         tree,
-        selected,
+        selected: selectFiles(tree, selection),
         destination: target,
         chown,
         chmod,

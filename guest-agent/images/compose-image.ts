@@ -37,7 +37,7 @@ export async function composeImage(
     const text = documentOf({ layersOf, config });
     const id = digestOf(text);
     for (const digest of [id, ...layers.map(layer => layer.digest)]) lease.protect(digest);
-    await content.put(Buffer.from(text));
+    if (!content.has(id)) await content.put(Buffer.from(text));
     await index.update(draft => {
       const known = draft.images.get(id);
       if (known && (intermediate || !known.intermediate)) return;

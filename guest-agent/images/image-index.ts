@@ -87,12 +87,18 @@ export class ImageIndex {
         references: new Map(this.#state.references),
       };
       const result = change(draft);
+      const isSame =
+        sameEntries(draft.images, this.#state.images) && sameEntries(draft.references, this.#state.references);
+      if (isSame) return result;
       await writeJsonFile(this.#path, toDocument(draft));
       this.#state = draft;
       return result;
     });
   }
 }
+
+const sameEntries = <K, V>(one: ReadonlyMap<K, V>, other: ReadonlyMap<K, V>): boolean =>
+  one.size === other.size && one.entries().every(([key, value]) => other.get(key) === value);
 
 function toState(value: unknown): IndexState {
   if (value === undefined) return { images: new Map(), references: new Map() };

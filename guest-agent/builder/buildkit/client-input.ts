@@ -208,8 +208,8 @@ export class ClientInput implements BuildInput {
       const progress = (sum: number): void => {
         bytes = sum;
       };
-      const stats = await syncFiles(session, { name, exclude, last, progress }, tree);
-      if (session.sharedKey !== '') kept.put(key, { tree: tree.copy(scratch), stats });
+      const files = await syncFiles(session, { name, exclude, last, progress }, tree);
+      if (session.sharedKey !== '') kept.put(key, { tree: tree.copy(scratch), told: files });
       told.status('transferring context:', bytes, bytes);
       told.done({ cached: false });
       return tree;

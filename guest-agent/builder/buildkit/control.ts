@@ -3,6 +3,7 @@ import { forbidden, messageOf, notImplemented } from '../../../contracts/errors.
 import type { Image } from '../../images/index.ts';
 import { ownPlatform } from '../../images/index.ts';
 import type { Builder } from '../builder.ts';
+import { Arrivals } from './arrivals.ts';
 import { type ExportRequest, exportImage } from './exports.ts';
 import { type FrontendRun, runFrontend, withSource } from './frontend.ts';
 import { listenHistory, updateHistory } from './history-service.ts';
@@ -86,7 +87,7 @@ export class Control {
   readonly #history: SolveHistory;
   /** Of builds whose clients drive the frontend themselves: what they asked of it. */
   readonly #driven = new Map<string, Pick<HistoryRecord, 'frontend' | 'attributes'>>();
-  readonly #bridged = new Map<string, Bridged>();
+  readonly #bridged = new Arrivals<Bridged>();
   readonly handlers: ReadonlyMap<string, GrpcHandler>;
 
   constructor(builder: Builder, sessions: Sessions) {
@@ -140,7 +141,7 @@ export class Control {
       throw error;
     } finally {
       progress.end();
-      await this.#over({ ...started, ...outcome }, progress);
+      this.#over({ ...started, ...outcome }, progress);
       setTimeout(() => this.#progress.delete(request.Ref), 60_000).unref();
     }
   }
@@ -164,19 +165,20 @@ export class Control {
   }
 
   /** What a client drives over the bridge is its frontend's as well. */
-  async #over(record: HistoryRecord, progress: Progress): Promise<void> {
+  #over(record: HistoryRecord, progress: Progress): void {
     const completedAt = new Date().toISOString();
     const driven = this.#driven.get(record.ref);
     this.#driven.delete(record.ref);
-    if (!record.frontend && !driven) return this.#history.remove(record.ref); // a client that only asked what we can do
-    await this.#history.finish({ ...record, ...driven, completedAt, steps: progress.counts }, progress.told);
+    const isBuild = record.frontend !== '' || driven !== undefined; // else a client only asked what we can do
+    if (isBuild) this.#history.finish({ ...record, ...driven, completedAt, steps: progress.counts }, progress.told);
+    else this.#history.remove(record.ref);
   }
 
   /** The client asks for what it wants over the bridge, and says when that is all. */
   async #whenReturned(request: SolveRequest, signal: AbortSignal): Promise<Image | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const bridged: Bridged = { request, image: undefined, finish: resolve, fail: reject };
-    this.#bridged.set(request.Ref, bridged);
+    this.#bridged.add(request.Ref, bridged);
     const gone = (): void => reject(new GrpcError(grpcCodes.cancelled, 'context canceled'));
     signal.addEventListener('abort', gone, { once: true });
     try {
@@ -232,15 +234,9 @@ export class Control {
     await call.send(encode('BridgeSolveResponse', { result: resultOf(bridged.image) }));
   }
 
-  /** The client may be quicker here than its own Solve. */
-  async #bridgedOf({ headers, signal }: GrpcCall): Promise<Bridged> {
+  #bridgedOf({ headers }: GrpcCall): Promise<Bridged> {
     const ref = String(headers['buildkit-controlapi-buildid'] ?? '');
-    for (let waited = 0; waited < 3000 && !signal.aborted; waited += 10) {
-      const found = this.#bridged.get(ref);
-      if (found) return found;
-      await new Promise(resolve => setTimeout(resolve, 10));
-    }
-    throw new GrpcError(grpcCodes.notFound, `no such job ${ref}`);
+    return this.#bridged.get(ref, 3000, () => new GrpcError(grpcCodes.notFound, `no such job ${ref}`));
   }
 
   async #ping(call: GrpcCall): Promise<void> {

@@ -3,6 +3,7 @@ import { cleanPath, type FileTree, type TreeEntry } from '../file-tree.ts';
 import type { KeptContext } from './kept-contexts.ts';
 import { decode, encode } from './messages.ts';
 import type { ClientCall, Session } from './session.ts';
+import { Comparison, SameBytes, type ToldFile, type ToldFiles, toldFiles } from './told-files.ts';
 import { goMode, type Packet, packets, type Stat } from './wire.ts';
 
 const method = '/moby.filesync.v1.FileSync/DiffCopy';
@@ -21,17 +22,20 @@ export interface SyncRequest {
 
 /**
  * Brings a directory of the client into the tree: all that it says is there, and the bytes of every file that is not known
- * from the last time (fsutil's protocol). Resolves with what it said of each file.
+ * from the last time (fsutil's protocol). Resolves with what it said.
  */
-export async function syncFiles(session: Session, request: SyncRequest, tree: FileTree): Promise<Map<string, Stat>> {
+export async function syncFiles(
+  session: Pick<Session, 'call'>,
+  request: SyncRequest,
+  tree: FileTree,
+): Promise<ToldFiles> {
   const call = session.call(method, {
     'dir-name': request.name,
     ...listed('include-patterns', request.include),
     ...listed('exclude-patterns', request.exclude),
   });
   const receiver = new Receiver(call, tree, request);
-  await receiver.run();
-  return receiver.stats;
+  return receiver.run();
 }
 
 /** What HTTP/2 cannot carry as it is goes encoded, as the client's own library does. */
@@ -64,40 +68,80 @@ class Receiver {
   readonly #wanted: { id: number; stat: Stat }[] = [];
   /** Those under way: what came of each. */
   readonly #coming = new Map<number, Coming>();
-  readonly stats = new Map<string, Stat>();
+  readonly #told: ToldFile[] = [];
+  readonly #comparison: Comparison | undefined;
   readonly #links: { path: string; target: string }[] = [];
   #next = 0;
-  #index = 0;
   #bytes = 0;
   #ahead = 0;
   #listed = false;
+  /** How the client said that this was all. */
+  #end = Buffer.alloc(0);
   #ended = false;
 
   constructor(call: ClientCall, tree: FileTree, request: SyncRequest) {
     this.#call = call;
     this.#tree = tree;
     this.#request = request;
+    this.#comparison = request.last && new Comparison(request.last.told.files);
   }
 
-  async run(): Promise<void> {
-    await this.#call.read(message => {
-      const packet = decode<Packet>('Packet', message);
-      if (packet.type === packets.error) throw invalidArgument(Buffer.from(packet.data).toString());
-      if (packet.type === packets.stat) this.#onStat(packet.stat);
-      else if (packet.type === packets.data) this.#onData(packet);
-      else if (packet.type === packets.end) this.#call.end();
-      this.#ask();
-    });
+  /** Resolves with what the client said; where that is what it said the last time, the tree is as it was. */
+  async run(): Promise<ToldFiles> {
+    const { last } = this.#request;
+    const same = last && new SameBytes(last.told.bytes);
+    await this.#call.read(message => this.#take(message), same && (chunk => this.#skip(chunk, same)));
+    if (last && same?.isWhole && this.#told.length === 0) return last.told;
     for (const { path, target } of this.#links) {
       const entry = this.#tree.get(target);
       if (entry) this.#tree.add(path, entry);
     }
+    return toldFiles(this.#told, this.#end);
+  }
+
+  #skip(chunk: Buffer, same: SameBytes): true | Buffer {
+    if (!same.goOn(chunk)) return same.isWhole ? Buffer.alloc(0) : same.bytes;
+    if (same.isWhole) this.#onSame();
+    return true;
+  }
+
+  #onSame(): void {
+    const { last } = this.#request;
+    if (last) this.#tree.become(last.tree);
+    this.#listed = true;
+    this.#ask();
+  }
+
+  #take(message: Buffer): void {
+    const again = this.#listed ? undefined : this.#comparison?.again(message);
+    if (again) this.#addAgain(again);
+    else this.#read(message);
+  }
+
+  #read(message: Buffer): void {
+    const packet = decode<Packet>('Packet', message);
+    if (packet.type === packets.error) throw invalidArgument(Buffer.from(packet.data).toString());
+    if (packet.type === packets.stat) this.#onStat(packet.stat, message);
+    else if (packet.type === packets.data) this.#onData(packet);
+    else if (packet.type === packets.end) this.#call.end();
+    this.#ask();
   }
 
   /** An empty one says that all names were told. */
-  #onStat(stat: Stat | null): void {
-    if (stat && stat.path !== '') this.#announce(stat);
-    else this.#listed = true;
+  #onStat(stat: Stat | null, message: Buffer): void {
+    if (stat && stat.path !== '') this.#announce(stat, message);
+    else {
+      this.#end = Buffer.from(message);
+      this.#listed = true;
+    }
+  }
+
+  #addAgain(file: ToldFile): void {
+    const { path, linkOf } = file;
+    const entry = this.#request.last?.tree.get(path);
+    this.#told.push(file);
+    if (linkOf !== undefined) this.#links.push({ path, target: linkOf });
+    else if (entry) this.#tree.add(path, entry);
   }
 
   #onData({ ID, data }: Packet): void {
@@ -136,25 +180,25 @@ class Receiver {
 
   /** The bytes of a file that is as it was: size and time say so, as they do to rsync and to BuildKit. */
   #known(path: string, { size, modTime, mode }: Stat): Pick<TreeEntry, 'offset' | 'size' | 'digest'> | undefined {
-    const { last } = this.#request;
-    const before = last?.stats.get(path);
-    if (!last || before?.size !== size || before.modTime !== modTime || before.mode !== mode) return undefined;
-    const entry = last.tree.get(path);
+    const told = this.#comparison?.before(path);
+    if (!told || told.linkOf !== undefined) return undefined;
+    const before = decode<Packet>('Packet', told.message).stat;
+    if (before?.size !== size || before.modTime !== modTime || before.mode !== mode) return undefined;
+    const entry = this.#request.last?.tree.get(path);
     return entry && { offset: entry.offset, size: entry.size, digest: entry.digest };
   }
 
-  #announce(stat: Stat): void {
-    const id = this.#index++;
+  #announce(stat: Stat, message: Buffer): void {
+    const id = this.#told.length;
     const path = cleanPath(stat.path);
     const entry = entryOf(stat);
-    if (entry.type !== 'file') this.#tree.add(path, entry);
-    else if (stat.linkname !== '') this.#links.push({ path, target: cleanPath(stat.linkname) });
-    else {
-      this.stats.set(path, stat);
-      const known = this.#known(path, stat);
-      if (known) this.#tree.add(path, { ...entry, ...known });
-      else this.#wanted.push({ id, stat });
-    }
+    const known = this.#known(path, stat);
+    const linkOf = entry.type === 'file' && stat.linkname !== '' ? cleanPath(stat.linkname) : undefined;
+    this.#told.push({ message: Buffer.from(message), path, linkOf }); // a copy: a message lies in a block with much else
+    if (linkOf !== undefined) this.#links.push({ path, target: linkOf });
+    else if (entry.type !== 'file') this.#tree.add(path, entry);
+    else if (known) this.#tree.add(path, { ...entry, ...known });
+    else this.#wanted.push({ id, stat });
   }
 }
 

@@ -1,10 +1,10 @@
 import type { FileTree } from '../file-tree.ts';
-import type { Stat } from './wire.ts';
+import type { ToldFiles } from './told-files.ts';
 
 /** A client's directory as it was sent last: what has not changed since need not come again. */
 export interface KeptContext {
   tree: FileTree;
-  stats: ReadonlyMap<string, Stat>;
+  told: ToldFiles;
 }
 
 const keptForMs = 10 * 60_000;

@@ -2,6 +2,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { connect } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { unavailable } from '../../../contracts/errors.ts';
+import { Arrivals } from './arrivals.ts';
 import { frame, messagesIn, Unframer } from './frames.ts';
 import { codes, GrpcError } from './status.ts';
 
@@ -13,8 +14,12 @@ export interface ClientCall {
   end(): void;
   /** What comes back. @throws GrpcError when the call ends badly */
   messages: AsyncIterable<Buffer>;
-  /** Hands each message over at once, for calls of very many; in place of `messages`. @throws as `messages`, and what `take` throws */
-  read(take: (message: Buffer) => void): Promise<void>;
+  /**
+   * Hands each message over at once, for calls of very many; in place of `messages`. Bytes for which `skip` returns true
+   * are not looked at; the first for which it does not come after those that it returns, if any. @throws as `messages`, and
+   * what `take` throws
+   */
+  read(take: (message: Buffer) => void, skip?: (chunk: Buffer) => true | Buffer): Promise<void>;
 }
 
 /** What a client may send before we have taken it: a context of many files does not wait for us then. */
@@ -59,7 +64,7 @@ export class Session {
       send: message => writeTo(stream, frame(message)),
       end: () => void stream.end(),
       messages: answersOf(stream),
-      read: take => readAll(stream, take),
+      read: (take, skip) => readAll(stream, take, skip),
     };
   }
 
@@ -109,13 +114,24 @@ async function* answersOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
   if (failure) throw failure;
 }
 
-async function readAll(stream: ClientHttp2Stream, take: (message: Buffer) => void): Promise<void> {
+async function readAll(
+  stream: ClientHttp2Stream,
+  take: (message: Buffer) => void,
+  skip?: (chunk: Buffer) => true | Buffer,
+): Promise<void> {
   const ended = judged(stream);
   const unframer = new Unframer();
   const { promise: taken, resolve, reject } = Promise.withResolvers<void>();
+  let skips = skip;
+  const onData = (chunk: Buffer): void => {
+    const skipped = skips?.(chunk);
+    if (skipped === true) return;
+    skips = undefined;
+    for (const bytes of skipped ? [skipped, chunk] : [chunk]) for (const message of unframer.push(bytes)) take(message);
+  };
   stream.on('data', (chunk: Buffer) => {
     try {
-      for (const message of unframer.push(chunk)) take(message);
+      onData(chunk);
     } catch (error) {
       reject(error);
       stream.destroy();
@@ -130,29 +146,16 @@ async function readAll(stream: ClientHttp2Stream, take: (message: Buffer) => voi
 
 /** The clients that are connected, by the ids that their builds name. */
 export class Sessions {
-  readonly #sessions = new Map<string, Session>();
-  readonly #waiting = new Map<string, (session: Session) => void>();
+  readonly #sessions = new Arrivals<Session>();
 
   add(session: Session): void {
-    this.#sessions.set(session.id, session);
+    this.#sessions.add(session.id, session);
     session.onClose(() => this.#sessions.delete(session.id));
-    this.#waiting.get(session.id)?.(session);
-    this.#waiting.delete(session.id);
   }
 
   /** The session of that id, which may be a moment away. @throws not-found */
   get(id: string, timeoutMs = 10_000): Promise<Session> {
-    const known = this.#sessions.get(id);
-    if (known) return Promise.resolve(known);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        reject(new GrpcError(codes.notFound, `no active session for ${id}: context deadline exceeded`));
-      }, timeoutMs);
-      this.#waiting.set(id, session => {
-        clearTimeout(timer);
-        resolve(session);
-      });
-    });
+    const missing = `no active session for ${id}: context deadline exceeded`;
+    return this.#sessions.get(id, timeoutMs, () => new GrpcError(codes.notFound, missing));
   }
 }

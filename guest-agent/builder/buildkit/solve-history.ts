@@ -1,6 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from '../../../base/json-file.ts';
+import { Mailbox } from '../../../base/mailbox.ts';
 import { codes } from './status.ts';
 
 /** A build that was, as clients list it. Times are in ISO 8601. */
@@ -32,6 +34,9 @@ const logBytes = 2 * 1024 * 1024;
 export class SolveHistory {
   readonly #folder: string;
   readonly #records = new Map<string, HistoryRecord>();
+  readonly #disk = new Mailbox();
+  /** What was told of builds whose logs are not on the disk yet. */
+  readonly #unsaved = new Map<string, readonly Uint8Array[]>();
   readonly #listeners = new Set<(event: HistoryEvent) => void>();
 
   constructor(folder: string) {
@@ -63,11 +68,17 @@ export class SolveHistory {
     this.#tell({ type: 'started', record });
   }
 
-  /** Keeps the record, and what was told of the build as far as there is room. */
-  async finish(record: HistoryRecord, messages: readonly Uint8Array[]): Promise<void> {
-    this.#records.set(record.ref, record);
-    writeFileSync(this.#file(record.ref, 'log'), framed(messages), { mode: 0o600 });
-    await writeJsonFile(this.#file(record.ref, 'json'), record);
+  /** Keeps the record, and what was told of the build as far as there is room; its client does not wait for the disk. */
+  finish(record: HistoryRecord, messages: readonly Uint8Array[]): void {
+    const { ref } = record;
+    this.#records.set(ref, record);
+    this.#unsaved.set(ref, messages);
+    this.#onDisk(async () => {
+      if (!this.#records.has(ref)) return;
+      await writeFile(this.#file(ref, 'log'), framed(messages), { mode: 0o600 });
+      await writeJsonFile(this.#file(ref, 'json'), this.#records.get(ref));
+      this.#unsaved.delete(ref);
+    });
     this.#tell({ type: 'complete', record });
     const old = this.list().filter(({ pinned, completedAt }) => !pinned && completedAt !== undefined);
     for (const { ref } of old.slice(0, Math.max(0, old.length - most))) this.remove(ref);
@@ -77,20 +88,25 @@ export class SolveHistory {
     const record = this.#records.get(ref);
     if (!record) return;
     this.#records.set(ref, { ...record, pinned });
-    await writeJsonFile(this.#file(ref, 'json'), { ...record, pinned });
+    await this.#disk.run(() => writeJsonFile(this.#file(ref, 'json'), { ...record, pinned }));
   }
 
   remove(ref: string): void {
     const record = this.#records.get(ref);
     if (!record) return;
     this.#records.delete(ref);
-    for (const kind of ['json', 'log']) rmSync(this.#file(ref, kind), { force: true });
+    this.#unsaved.delete(ref);
+    this.#onDisk(async () => {
+      for (const kind of ['json', 'log']) await rm(this.#file(ref, kind), { force: true });
+    });
     this.#tell({ type: 'deleted', record });
   }
 
   /** What was told of a build that is over; undefined when nothing is known of it. */
-  messages(ref: string): Uint8Array[] | undefined {
+  messages(ref: string): readonly Uint8Array[] | undefined {
     if (!this.#records.has(ref)) return undefined;
+    const unsaved = this.#unsaved.get(ref);
+    if (unsaved) return unsaved;
     try {
       return unframed(readFileSync(this.#file(ref, 'log')));
     } catch {
@@ -102,6 +118,11 @@ export class SolveHistory {
   listen(listener: (event: HistoryEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** What cannot be kept is a line less in a list. */
+  #onDisk(work: () => void | Promise<void>): void {
+    this.#disk.run(work).catch(() => undefined);
   }
 
   #tell(event: HistoryEvent): void {

@@ -61,7 +61,7 @@ describe('files of a build', () => {
   it('are the same whatever their times are', () => {
     const of = (mtime: Date, content: string): string => {
       tree.addFile('a', Buffer.from(content), { mtime });
-      return JSON.stringify(fingerprint(selectFiles(tree, { ...everything, sources: ['a'] })));
+      return fingerprint(tree, { ...everything, sources: ['a'] });
     };
     expect(of(new Date(0), 'x')).toBe(of(new Date(), 'x'));
     expect(of(new Date(0), 'x')).not.toBe(of(new Date(0), 'y'));

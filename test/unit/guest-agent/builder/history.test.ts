@@ -14,8 +14,12 @@ const forever = new AbortController().signal;
 
 async function opened(): Promise<{ history: BuildHistory; folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-history-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  return { history: new BuildHistory(folder), folder };
+  const history = new BuildHistory(folder);
+  onTestFinished(async () => {
+    await history.saved();
+    await rm(folder, { recursive: true });
+  });
+  return { history, folder };
 }
 
 test('what a build says is heard while it runs, and known after a restart', async () => {
@@ -34,6 +38,7 @@ test('what a build says is heard while it runs, and known after a restart', asyn
   await reading;
   history.named('sha256:1', ['app:latest']);
   expect(news.map(({ type }) => type)).toEqual(['dockerfile', 'warning', 'step', 'output', 'ended', 'over']);
+  await history.saved();
   const again = new BuildHistory(folder);
   expect(await Array.fromAsync(again.list(false, forever))).toMatchObject([
     { target: 'app', names: ['app:latest'], state: 'done', steps: 1, finished: 1, cached: 1 },
