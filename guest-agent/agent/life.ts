@@ -71,7 +71,7 @@ export async function start(
     rooms.images.sweep().catch(error => log.warn('What nobody uses of the images stays', { error }));
     return { api, engine, rooms, control };
   } catch (error) {
-    await giveBack(rooms, execRoot);
+    await giveBack(rooms, execRoot, log);
     throw error;
   }
 }

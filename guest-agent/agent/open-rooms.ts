@@ -106,6 +106,7 @@ export async function openRooms(
     await giveBack(
       { networks: await openingNetworks.catch(unopened), runtime: await opening.catch(unopened) },
       execRoot,
+      log,
     );
     throw error;
   }

@@ -1,12 +1,24 @@
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Log } from '../../base/log.ts';
 import type { Rooms } from '../engine/index.ts';
 
-/** After a start that failed: nothing of it stays, but for what an earlier engine's containers live from. */
-export async function giveBack(
-  { networks, runtime }: { [Room in 'networks' | 'runtime']: Rooms[Room] | undefined },
-  execRoot: string,
-): Promise<void> {
+/** What of a start that failed may stand; the other rooms hold nothing that outlives the process. */
+type Opened = { [Room in 'networks' | 'runtime']: Rooms[Room] | undefined };
+
+/**
+ * After a start that failed: nothing of it stays, but for what an earlier engine's containers live from. It throws nothing,
+ * for why the start failed is to be told.
+ */
+export async function giveBack(opened: Opened, execRoot: string, log: Log): Promise<void> {
+  try {
+    await close(opened, execRoot);
+  } catch (error) {
+    log.warn('What a start that failed had opened stays', { error });
+  }
+}
+
+async function close({ networks, runtime }: Opened, execRoot: string): Promise<void> {
   const removeAll = runtime === undefined || (await runtime.reattach()).length === 0;
   await networks?.close({ removeAll });
   await runtime?.close({ stopKeeper: removeAll });
