@@ -31,6 +31,8 @@ export interface QemuRecord extends ProcessIdentity {
   accelerated: boolean;
   /** The loopback port of the guest's SSH server; not known in the first moments. */
   sshPort: number | undefined;
+  /** It began where an earlier boot was kept: its guest may still sleep there, and does not tell again how it came there. */
+  resumed: boolean;
 }
 
 /** The files of a machine under QEMU. `record` is written last and read first. */
@@ -113,14 +115,14 @@ async function launch(
   for (const old of [files.readiness, files.qmp, files.wake, files.pidFile, files.console, files.record])
     rmSync(old, { force: true });
   const { process: started, exit } = spawnDetached(verdict.qemu.program, args, files.output);
-  const record: QemuRecord = { ...started, ...describe(verdict), sshPort: undefined };
+  const record: QemuRecord = { ...started, ...describe(verdict), sshPort: undefined, resumed };
   writeJsonFileSync(files.record, record);
   try {
     const qmp = await connectMonitor(files.qmp, exit);
     const found = { ...record, sshPort: await sshPortOf(qmp) };
     writeJsonFileSync(files.record, found);
     if (resumed) await resume(qmp);
-    return runningQemu({ record: found, qmp, files, exit, resumed, ...(keep ? { keep: () => keep(qmp) } : {}) });
+    return runningQemu({ record: found, qmp, files, exit, ...(keep ? { keep: () => keep(qmp) } : {}) });
   } catch (error) {
     signalProcess(started, 'SIGKILL');
     await goneWithin(started, 3000);

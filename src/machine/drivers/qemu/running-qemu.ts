@@ -20,10 +20,9 @@ export function runningQemu(parts: {
   qmp: Qmp;
   files: ReturnType<typeof filesIn>;
   exit: Promise<MachineExit>;
-  resumed?: boolean;
   keep?: () => Promise<void>;
 }): RunningMachine {
-  const { record, qmp, files, exit, resumed = false, keep } = parts;
+  const { record, qmp, files, exit, keep } = parts;
   const wakePort = connect(files.wake).on('error', () => undefined);
   let ended = false;
   void exit.then(() => {
@@ -35,7 +34,7 @@ export function runningQemu(parts: {
     description: record.description,
     accelerated: record.accelerated,
     exited: exit,
-    resumed,
+    resumed: record.resumed,
     ...(keep ? { keep } : {}),
     wake: call => send(wakePort, call),
     openStream: () => connectLoopback(record.sshPort ?? 0),

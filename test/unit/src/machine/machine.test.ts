@@ -186,18 +186,34 @@ describe('a start', () => {
 });
 
 describe('a running machine', () => {
-  it('is taken over, not booted again, when its host program is gone', async () => {
+  /** What a host program that died at once after the launch leaves. */
+  async function startAndDie(): Promise<void> {
     const image = { manifest: JSON.parse(readFileSync(join(home, 'image', 'image.json'), 'utf8')) };
-    mkdirSync(join(home, 'machine'));
+    mkdirSync(join(home, 'machine'), { recursive: true });
     const keys = await ensureKeys(join(home, 'machine', 'keys.json'));
     const settings = { hostKey: keys.host.private, authorizedKeys: [keys.user.public] };
     const rest = { kernel: '', initramfs: '', rootDisk: '' };
     await driver.start({ image: { ...image, ...rest }, dataDisk: '', cpus: 1, memoryMiB: 1, settings });
+  }
+
+  it('is taken over, not booted again, when its host program is gone', async () => {
+    await startAndDie();
     const machine = newMachine();
     await machine.start(() => undefined);
     expect(machine.state).toMatchObject({ status: 'running', adopted: true });
     expect(await ping()).toBe('OK');
     expect(driver.events).toEqual(['start']);
+  });
+
+  it('is woken by who takes it over when it still sleeps where an earlier boot was kept', async () => {
+    const machine = newMachine();
+    await machine.start(() => undefined);
+    await machine.stop();
+    await startAndDie();
+    await machine.start(() => undefined);
+    expect(machine.state).toMatchObject({ status: 'running', adopted: true });
+    expect(await ping()).toBe('OK');
+    expect(driver.events.at(-1)).toBe('resume');
   });
 
   it('that dies is reported, and what belonged to it is closed', async () => {
