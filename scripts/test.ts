@@ -3,8 +3,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ensureTestPackages } from '../test/support/packages.ts';
+import { type Report, reportVariable } from './test-reporter.ts';
 
 const project = dirname(import.meta.dirname);
+const reporter = join(import.meta.dirname, 'test-reporter.ts');
 
 /** A part of the tests, with the time that it may take on two cores. */
 interface Suite {
@@ -21,12 +23,6 @@ const suites: Suite[] = [
   { name: 'machine', folder: 'test/machine', budgetSeconds: 900 },
 ];
 
-interface Report {
-  numPassedTests: number;
-  numFailedTests: number;
-  numPendingTests: number;
-}
-
 interface Outcome extends Report {
   suite: Suite;
   seconds: number;
@@ -37,14 +33,18 @@ async function runSuite(suite: Suite, long: boolean): Promise<Outcome> {
   const work = await mkdtemp(join(tmpdir(), 'berth-test-'));
   const output = join(work, 'report.json');
   const started = performance.now();
-  const args = ['run', suite.folder, '--reporter=default', '--reporter=json', `--outputFile.json=${output}`];
+  const args = ['run', suite.folder, '--reporter=default', `--reporter=${reporter}`];
   const vitest = spawn(join(project, 'node_modules/.bin/vitest'), args, {
     cwd: project,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, BERTH_TEST_LONG: long ? '1' : '' },
+    env: { ...process.env, BERTH_TEST_LONG: long ? '1' : '', [reportVariable]: output },
   });
   const code = await new Promise(resolve => vitest.once('close', resolve));
-  const none: Report = { numPassedTests: 0, numFailedTests: 1, numPendingTests: 0 };
+  const none: Report = {
+    passed: 0,
+    skipped: 0,
+    failures: [{ where: suite.folder, words: 'vitest itself has failed' }],
+  };
   const report = await readFile(output, 'utf8').then(
     text => JSON.parse(text) as Report,
     () => none,
@@ -53,10 +53,15 @@ async function runSuite(suite: Suite, long: boolean): Promise<Outcome> {
   return { ...report, suite, ok: code === 0, seconds: (performance.now() - started) / 1000 };
 }
 
-function tell({ suite, seconds, numPassedTests, numFailedTests, numPendingTests, ok }: Outcome): void {
+/** Told at the end, where it is found when the rest has scrolled away. */
+function tellFailures({ failures }: Outcome): void {
+  for (const { where, words } of failures) process.stdout.write(`\nFAIL ${where}\n${words}\n`);
+}
+
+function tell({ suite, seconds, passed, failures, skipped, ok }: Outcome): void {
   const late = seconds > suite.budgetSeconds ? ' OVER BUDGET' : '';
   process.stdout.write(
-    `${ok ? 'ok  ' : 'FAIL'} ${suite.name}: ${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped, ` +
+    `${ok ? 'ok  ' : 'FAIL'} ${suite.name}: ${passed} passed, ${failures.length} failed, ${skipped} skipped, ` +
       `${seconds.toFixed(0)} of ${suite.budgetSeconds} s${late}\n`,
   );
 }
@@ -69,9 +74,16 @@ const outcomes: Outcome[] = [];
 for (const suite of chosen) {
   outcomes.push(await runSuite(suite, long));
 }
-for (const outcome of outcomes) tell(outcome);
-const sum = (key: keyof Report): number => outcomes.reduce((total, outcome) => total + outcome[key], 0);
+outcomes.forEach(tellFailures);
+outcomes.forEach(tell);
+const sum = (count: (outcome: Outcome) => number): number =>
+  outcomes.reduce((total, outcome) => total + count(outcome), 0);
 const broken = outcomes.filter(outcome => !outcome.ok).length;
-const failed = Math.max(sum('numFailedTests'), broken);
-process.stdout.write(`${sum('numPassedTests')} passed, ${failed} failed, ${sum('numPendingTests')} skipped\n`);
+const failed = Math.max(
+  sum(({ failures }) => failures.length),
+  broken,
+);
+process.stdout.write(
+  `${sum(({ passed }) => passed)} passed, ${failed} failed, ${sum(({ skipped }) => skipped)} skipped\n`,
+);
 process.exit(failed > 0 ? 1 : 0);
