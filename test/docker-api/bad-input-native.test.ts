@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { keptFiles } from '../support/engine.ts';
 import { engineForTests } from '../support/engine-for-tests.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,9 +17,9 @@ describe('the native engine with bad input', () => {
   it('says what dockerd says, and leaves nothing half-made', { timeout: 120_000 }, async () => {
     const ports = { hostile: await freePort(), closed: await freePort() };
     const hostile = await startHostileRegistry(ports.hostile);
+    onTestFinished(hostile.stop);
     const words = wordsFor(ports, { host: 'localhost', address: '127.0.0.1' });
     const played = await play(badInput, engine().socket, await busyboxArchive(), words);
-    await hostile.stop();
     const said = text(played);
     expect(said).toMatch(holder);
     expect(said.replace(holder, '')).toBe(recorded(badInput.name));

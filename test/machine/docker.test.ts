@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { badInput, startHostileRegistry, wordsFor } from '../docker-api/bad-input.ts';
 import { buildCases } from '../docker-api/builds/cases.ts';
 import { buildxConfig, playBuild } from '../docker-api/builds/play-build.ts';
@@ -50,8 +50,8 @@ describe('the machine answers as dockerd did', () => {
 
   it(badInput.name, { timeout: 300_000 }, async () => {
     const hostile = await startHostileRegistry(ports.hostile);
+    onTestFinished(hostile.stop);
     const played = await play(badInput, machine.socket, await busyboxArchive(), wordsFor(ports, { host, address }));
-    await hostile.stop();
     expect(text(played)).toBe(text(withDifferences(recordedOutcomes(badInput.name))));
   });
 });

@@ -66,16 +66,24 @@ export async function startMachine(engine: Record<string, unknown> = {}): Promis
   const up = await run('up', '--detach', '--no-hello');
   if (up.code !== 0) throw new Error(`berth up ended with ${up.code}:\n${up.stdout}${up.stderr}`);
   const socket = join(home, 'docker.sock');
+  const docker = dockerOn(socket);
   return {
-    ...dockerOn(socket),
+    ...docker,
     socket,
     home,
     berth: run,
     log: () => readFile(join(home, 'berth.log'), 'utf8'),
     stop: async () => {
+      const answers = (await docker.tryDocker(['version'])).code === 0;
+      const words = answers
+        ? ''
+        : (await Promise.all([run('logs'), run('logs', '--console')])).map(lastLines).join('\n');
       const down = await run('down');
+      if (!answers) throw new Error(`the machine no longer answered; its logs end with\n${words}`);
       if (down.code !== 0) throw new Error(`berth down ended with ${down.code}:\n${down.stdout}${down.stderr}`);
       await rm(home, { recursive: true, force: true });
     },
   };
 }
+
+const lastLines = ({ stdout }: CommandResult): string => stdout.trimEnd().split('\n').slice(-40).join('\n');
