@@ -256,8 +256,7 @@ export class Machine {
 }
 
 /**
- * A guest that has not touched its data disk may try once more: what was kept may not fit in a way that nobody foresaw,
- * and an emulated kernel crashes now and then (QEMU 7.2, one boot in some dozens).
+ * A guest that has not touched its data disk may try once more: what was kept may not fit in a way that nobody foresaw.
  */
 const knowsNoData = (error: unknown, { resumed }: RunningMachine): boolean =>
   resumed || (error instanceof StartError && ['kernel', 'root', 'agent'].includes(error.phase));

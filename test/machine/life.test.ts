@@ -198,6 +198,13 @@ describe.runIf(runs)('a machine', { timeout: 300_000 }, () => {
     expect(await docker('images', '--format', '{{.Repository}}')).toContain('busybox');
   });
 
+  it('whose kernel panics is told with its words', async () => {
+    void inGuest('sync; echo c > /proc/sysrq-trigger').catch(() => undefined);
+    await eventually('the host noticed', async () => (await berth('status')).code === 3);
+    expect((await berth('logs')).stdout).toContain('Kernel panic - not syncing: sysrq triggered crash');
+    await up();
+  });
+
   it('begins where its first boot was kept, with a clock and random numbers of its own', async () => {
     expect(kept().map(file => statSync(file).mode & 0o777)).toEqual([0o600]);
     const random: string[] = [];

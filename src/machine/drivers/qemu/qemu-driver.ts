@@ -13,7 +13,7 @@ import { qemuArguments } from './command-line.ts';
 import { findAccelerator, type Verdict } from './probe.ts';
 import { findQemuProgram, versionText } from './qemu.ts';
 import { forwardedPort, Qmp } from './qmp.ts';
-import { lastLines, runningQemu } from './running-qemu.ts';
+import { lastLines, runningQemu, textOf } from './running-qemu.ts';
 import { forgetOthers, incoming, resume, saveState, stateFile } from './saved-state.ts';
 
 export interface QemuDriverOptions {
@@ -122,7 +122,8 @@ async function launch(
     const found = { ...record, sshPort: await sshPortOf(qmp) };
     writeJsonFileSync(files.record, found);
     if (resumed) await resume(qmp);
-    return runningQemu({ record: found, qmp, files, exit, ...(keep ? { keep: () => keep(qmp) } : {}) });
+    const ended = exit.then(how => explained(how, qmp, files));
+    return runningQemu({ record: found, qmp, files, exit: ended, ...(keep ? { keep: () => keep(qmp) } : {}) });
   } catch (error) {
     signalProcess(started, 'SIGKILL');
     await goneWithin(started, 3000);
@@ -150,6 +151,14 @@ function exitOf(code: number | null, signal: string | null, output: string): Mac
   if (code === 0) return { clean: true, reason: 'the machine was switched off' };
   const said = lastLines(output, 3).join('; ');
   return { clean: false, reason: `QEMU ended with ${signal ?? `status ${code}`}${said ? `: ${said}` : ''}` };
+}
+
+/** A guest that ends in order switches itself off; a kernel that panics asks for a reset, which for QEMU is an end as well. */
+async function explained(how: MachineExit, qmp: Qmp, files: ReturnType<typeof filesIn>): Promise<MachineExit> {
+  await qmp.closed;
+  if (!how.clean || qmp.shutdownCause !== 'guest-reset') return how;
+  const panic = textOf(files.console).match(/Kernel panic - .*/)?.[0];
+  return { clean: false, reason: panic ?? 'its kernel has asked for a reset' };
 }
 
 /** The monitor's socket appears a few milliseconds after the start. */
@@ -188,7 +197,8 @@ async function findRunning(files: ReturnType<typeof filesIn>, log: Log): Promise
     const found = { ...record, sshPort: record.sshPort ?? (await sshPortOf(qmp)) };
     const exit = qmp.closed
       .then(() => goneWithin(record, 5000))
-      .then((gone): MachineExit => ({ clean: gone, reason: gone ? 'the machine ended' : 'QEMU no longer answers' }));
+      .then((gone): MachineExit => ({ clean: gone, reason: gone ? 'the machine ended' : 'QEMU no longer answers' }))
+      .then(how => explained(how, qmp, files));
     return runningQemu({ record: found, qmp, files, exit });
   } catch (error) {
     log.warn('a QEMU of this machine hangs and is ended', { pid: record.pid, error });

@@ -24,6 +24,7 @@ interface QmpMessage {
   return?: unknown;
   error?: { class: string; desc: string };
   event?: string;
+  data?: { reason?: string };
 }
 
 interface Waiting {
@@ -36,6 +37,8 @@ const answerTimeoutMs = 10_000;
 /** A connection to a QEMU's monitor socket. QEMU serves one client at a time: the second waits for its greeting. */
 export class Qmp {
   readonly closed: Promise<void>;
+  /** Why QEMU shuts down, once it does: `ShutdownCause` of qapi/run-state.json. */
+  shutdownCause: string | undefined;
   readonly #socket: Socket;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
@@ -103,6 +106,7 @@ export class Qmp {
 
   #accept(message: QmpMessage): void {
     if (message.QMP) this.#greeted.resolve();
+    if (message.event === 'SHUTDOWN') this.shutdownCause = message.data?.reason;
     const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id);
     if (message.error) waiting?.reject(unavailable(message.error.desc));
     else waiting?.resolve(message.return);

@@ -87,7 +87,8 @@ async function* bootLines(file: string, over: () => boolean): AsyncGenerator<Boo
   }
 }
 
-function textOf(file: string): string {
+/** A file that is not there yet is empty. */
+export function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {

@@ -34,11 +34,21 @@ describe("QEMU's command line", () => {
     await expect(`${qemuArguments(plan).join('\n')}\n`).toMatchFileSnapshot('__golden__/qemu-tcg-7.2.txt');
   });
 
+  const optionOf = (option: string, change: Partial<QemuPlan>): string | undefined => {
+    const args = qemuArguments({ ...plan, ...change });
+    return args[args.indexOf(option) + 1];
+  };
+
+  it('emulates all processors in one thread only where several crash guests', () => {
+    const accel = (change: Partial<QemuPlan>): string | undefined => optionOf('-accel', change);
+    expect(accel({ version: { major: 8, minor: 0, patch: 5 } })).toBe('tcg,thread=single');
+    expect(accel({ version: { major: 8, minor: 1, patch: 0 } })).toBe('tcg');
+    expect(accel({ version: { major: 10, minor: 0, patch: 0 }, arch: 'arm64' })).toBe('tcg');
+    expect(accel({ accelerator: 'kvm' })).toBe('kvm');
+  });
+
   it('leaves cmpxchg16b out only where it crashes guests', () => {
-    const cpu = (change: Partial<QemuPlan>): string | undefined => {
-      const args = qemuArguments({ ...plan, ...change });
-      return args[args.indexOf('-cpu') + 1];
-    };
+    const cpu = (change: Partial<QemuPlan>): string | undefined => optionOf('-cpu', change);
     expect(cpu({})).toBe('max,-cx16,-erms,-fsrm');
     expect(cpu({ version: { major: 10, minor: 0, patch: 0 } })).toBe('max,-erms,-fsrm');
     expect(cpu({ accelerator: 'kvm' })).toBe('host');
