@@ -67,6 +67,7 @@ async function record(peer: Peer): Promise<void> {
   if (isWanted(registryScenario)) played[registryScenario.name] = await playRegistries(peer, archive);
   await keep('docker.json', engine, 'scenarios', played);
   const built = earlier('builds.json', 'builds');
+  await succeed('docker', ['-H', `unix://${peer.socket}`, 'load', '-q', '-i', archive]);
   const config = await buildxConfig(join(await fetchPeer(), 'usr/libexec/docker/cli-plugins'));
   for (const build of buildCases.filter(isWanted)) {
     process.stdout.write(`${build.name}\n`);

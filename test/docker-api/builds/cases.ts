@@ -129,7 +129,7 @@ EOF
   {
     name: 'add of archives',
     dockerfile: `FROM busybox AS pack
-RUN mkdir -p /t/in/deep && echo 1 > /t/in/file && echo 2 > /t/in/deep/two && chown -R 5:6 /t/in && cd /t && touch -d @0 /t/in/deep/two /t/in/file /t/in/deep /t/in && tar -cf /a.tar in
+RUN mkdir -p /t/in/deep && echo 2 > /t/in/deep/two && chown -R 5:6 /t/in && cd /t && touch -d @0 /t/in/deep/two /t/in/deep /t/in && tar -cf /a.tar in
 FROM busybox
 COPY --from=pack /a.tar /as-it-is/
 `,
