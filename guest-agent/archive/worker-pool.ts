@@ -84,8 +84,14 @@ export class WorkerPool {
     else waiting?.resolve(message.result);
     if (thread.waiting.size > 0) return;
     thread.worker.unref();
-    thread.idle = setTimeout(() => void thread.worker.terminate(), idleMs);
+    thread.idle = setTimeout(() => this.#retire(thread), idleMs);
     thread.idle.unref();
+  }
+
+  /** Its end takes a while, longer on a busy machine: nobody may give it work meanwhile. */
+  #retire(thread: Thread): void {
+    this.#threads.delete(thread);
+    void thread.worker.terminate();
   }
 
   #onExit(thread: Thread): void {
