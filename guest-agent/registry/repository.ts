@@ -57,7 +57,7 @@ export class RepositoryEndpoint {
     refusal?: RegistryError,
   ): Promise<IncomingMessage> {
     const url = this.#urlOf(path);
-    const isOurs = new URL(url).host === new URL(this.#endpoint.base).host; // the token is not for others
+    const isOurs = new URL(url).origin === new URL(this.#endpoint.base).origin; // the token is not for others, nor for plain text
     const authorization = isOurs ? await this.#authorize({ method, url, from, signal }, refusal) : undefined;
     return this.#transport.request({
       method,
