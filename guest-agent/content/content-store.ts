@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { notFound } from '../../contracts/errors.ts';
 import { type Digest, hexOf, isDigest } from '../../contracts/oci/digest.ts';
-import { HashedFile, type Ingest, type IngestedBlob, ingestInto, type Spool, spooled } from './ingest.ts';
+import { following, HashedFile, type Ingest, type IngestedBlob, ingestInto, type Spool, spooled } from './ingest.ts';
 import { type Lease, Leases } from './leases.ts';
 
 /** See the door of this room. */
@@ -121,6 +121,7 @@ class FolderContentStore implements ContentStore {
     return {
       readPath: file.path,
       growth: () => file.growth.follow(),
+      follow: () => following(file.path, file.growth.follow()),
       write: chunk => file.write(chunk),
       discard: () => {
         file.growth.end(new Error('the archive was given up'));

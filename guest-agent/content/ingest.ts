@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
 import { syncFolder } from '../../base/json-file.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import { Growth } from './growth.ts';
@@ -58,6 +59,8 @@ export interface Spool {
   readonly readPath: string;
   /** How many of them, ever growing; ends when all are there, throws when that will not be. */
   growth(): AsyncIterable<number>;
+  /** The bytes from the first on, as they come; begin before the blob is closed. */
+  follow(): Readable;
   write(chunk: Buffer): Promise<void>;
   finish(): Promise<IngestedBlob>;
   discard(): Promise<void>;
@@ -209,6 +212,28 @@ function ingested(file: HashedFile, digest: Digest, target: string): DownloadedB
     close: () => (committed ? file.close() : file.drop()),
     leave: () => file.close(),
   };
+}
+
+/** The bytes of the file at `path`, which somebody is writing. */
+export function following(path: string, growth: AsyncIterable<number>): Readable {
+  const read = async function* (): AsyncGenerator<Buffer> {
+    const file = await open(path, 'r');
+    try {
+      let position = 0;
+      for await (const there of growth) {
+        while (position < there) {
+          const piece = Buffer.allocUnsafeSlow(Math.min(batchBytes, there - position));
+          const { bytesRead } = await file.read(piece, 0, piece.length, position);
+          if (bytesRead === 0) return;
+          position += bytesRead;
+          yield piece.subarray(0, bytesRead);
+        }
+      }
+    } finally {
+      await file.close();
+    }
+  };
+  return Readable.from(read(), { objectMode: false, highWaterMark: batchBytes });
 }
 
 /** The blob in `file`, which is closed now: an archive may have more files than a process may have open. */

@@ -143,6 +143,7 @@ class ImageStore implements Images {
     return saveImages(names, {
       content,
       archives: new LayerArchives(this.#options),
+      layerHolds: this.#layerHolds,
       find: name => this.find(name),
       list: () => this.list(),
     });

@@ -7,6 +7,7 @@ import { backOff, defaultAttempts, defaultRetryDelayMs, mayTryAgain } from './do
 import { type LayerNews, layerMessage, type Progress, shortId, throttled } from './progress.ts';
 import { isForeign } from './push-manifest.ts';
 import { Semaphore } from './semaphore.ts';
+import type { Participant } from './shared-work.ts';
 
 export interface UploadRooms {
   content: ContentStore;
@@ -23,12 +24,16 @@ export interface OutgoingLayer<Blob extends Descriptor> {
   diffId: Digest;
   /** How the registry may have it already, the likeliest first. */
   known: readonly Blob[];
-  /** Makes what is to be sent. */
-  pack(): Promise<PackedLayer<Blob>>;
+  /** Begins to make what is to be sent. */
+  pack(signal: AbortSignal): Promise<PackedLayer<Blob>>;
 }
 
-export interface PackedLayer<Blob extends Descriptor> extends Pick<BlobSource, 'open'> {
-  blob: Blob;
+export interface PackedLayer<Blob extends Descriptor> {
+  source: BlobSource;
+  /** What it is in the end. */
+  blob: Promise<Blob>;
+  /** How to tell that so many bytes of it are sent; of how many, where that is known. */
+  progress(sent: number, of: number | undefined): { current: number; total: number };
   close(): Promise<void>;
 }
 
@@ -81,10 +86,21 @@ export class LayerUploads {
     digest: Digest,
     { repository, signal }: { repository: Repository; signal: AbortSignal },
   ): Promise<void> {
-    if (await repository.hasBlob(digest, signal)) return;
+    const quietly = { signal, tell: () => undefined };
+    if (await this.#persistently(() => repository.hasBlob(digest, signal), quietly)) return;
     const open = (start: number, end: number) => this.#rooms.content.stream(digest, start, end);
-    const size = this.#rooms.content.sizeOf(digest);
-    await this.#send({ digest, size, open }, { repository, signal }, () => undefined);
+    const upload = repository.upload({ digest, size: this.#rooms.content.sizeOf(digest), open });
+    await this.#persistently(() => upload.attempt({ signal, sent: () => undefined }), quietly);
+  }
+
+  /** Gives `manifest` its name in the registry: the image is there. */
+  async manifest(
+    name: string,
+    manifest: { mediaType: string; body: Buffer },
+    { repository, signal }: Pick<UploadTask, 'repository' | 'signal'>,
+  ): Promise<void> {
+    const put = () => repository.putManifest(name, manifest, signal);
+    await this.#persistently(put, { signal, tell: () => undefined });
   }
 
   /** How the registry has the layer from now on. */
@@ -93,16 +109,18 @@ export class LayerUploads {
     task: UploadTask,
     tell: (news: LayerNews) => void,
   ): Promise<Blob> {
-    const there = await this.#known(layer.known, task);
+    const participant = { signal: task.signal, tell };
+    const there = await this.#persistently(() => this.#known(layer.known, task), participant);
     if (there) {
       tell({ action: there.how });
       return there.blob;
     }
-    const packed = await layer.pack();
+    const packed = await layer.pack(task.signal);
     try {
-      task.signal.throwIfAborted();
-      const { digest, size } = packed.blob;
-      await this.#send({ digest, size, open: packed.open }, task, tell);
+      const upload = task.repository.upload(packed.source);
+      const sent = (bytes: number, of: number | undefined): void =>
+        tell({ action: 'Pushing', ...packed.progress(bytes, of) });
+      await this.#persistently(() => upload.attempt({ signal: task.signal, sent }), participant);
     } finally {
       await packed.close();
     }
@@ -126,18 +144,13 @@ export class LayerUploads {
     return undefined;
   }
 
-  async #send(
-    source: BlobSource,
-    { repository, signal }: Pick<UploadTask, 'repository' | 'signal'>,
-    tell: (news: LayerNews) => void,
-  ): Promise<void> {
+  /** What a registry may do better a little later is asked of it again, and again. */
+  async #persistently<T>(work: () => Promise<T>, { signal, tell }: Participant): Promise<T> {
     const { clock, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
     const attempts = this.#rooms.attempts?.() ?? defaultAttempts;
-    const upload = repository.upload(source);
-    const sent = (current: number): void => tell({ action: 'Pushing', current, total: source.size });
     for (let failures = 1; ; failures++) {
       try {
-        return await upload.attempt({ signal, sent });
+        return await work();
       } catch (error) {
         signal.throwIfAborted();
         if (!mayTryAgain(error) || failures >= attempts) throw error;

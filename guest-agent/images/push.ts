@@ -7,6 +7,7 @@ import type { ContentStore, Lease } from '../content/index.ts';
 import type { Registry, Repository } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
 import { digestOf } from './chain-ids.ts';
+import type { Holds } from './holds.ts';
 import type { ImageRecord } from './image.ts';
 import type { ImageIndex } from './image-index.ts';
 import { LayerArchives, type LayerForm } from './layer-archives.ts';
@@ -29,6 +30,8 @@ export interface PushRooms extends UploadRooms {
   snapshots: Snapshots;
   archive: Archive;
   index: ImageIndex;
+  /** Layers that must stay, whatever becomes of their image. */
+  layerHolds: Holds<ChainId>;
 }
 
 /** One push of one tag. */
@@ -58,12 +61,15 @@ export class Pusher {
     const repository = this.#rooms.registry.repository(reference, auth, 'push');
     for (const { tag, id } of tags) {
       const lease = this.#rooms.content.lease();
+      const layers = this.#rooms.index.state.images.get(id)?.layers ?? [];
+      const letGo = this.#rooms.layerHolds.take(layers.map(({ chainId }) => chainId));
       try {
         await this.#pushOne({ ...options, reference: { ...repositoryOf(reference), tag }, repository, lease }, id);
       } catch (error) {
         if (signal.aborted) throw cancelled('context canceled', { cause: error });
         throw pushError(error);
       } finally {
+        letGo();
         lease.release();
       }
     }
@@ -93,7 +99,7 @@ export class Pusher {
     if (record.manifest) lease.protect(record.manifest.digest);
     const manifest = await this.#send(record, push);
     await this.#uploads.document(manifest.config.digest, { repository, signal });
-    await repository.putManifest(reference.tag ?? '', manifest, signal);
+    await this.#uploads.manifest(reference.tag ?? '', manifest, { repository, signal });
     const digest = digestOf(manifest.body);
     await this.#remember(reference, id, digest);
     const { tag = '' } = reference;
@@ -111,7 +117,7 @@ export class Pusher {
     const layers = record.layers.map((layer, position) => ({
       diffId: diffIds[position] ?? layer.digest,
       known: knownForms(layer, kept?.layers[position]),
-      pack: () => this.#packed.pack(layer),
+      pack: (stop: AbortSignal) => this.#packed.pack(layer, stop),
     }));
     const forms = await this.#uploads.layers(layers, { repository, progress, signal, sourceOf });
     await this.#rememberForms(record, forms);

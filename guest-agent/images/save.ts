@@ -3,12 +3,13 @@ import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 import { notFound } from '../../contracts/errors.ts';
 import { mediaTypes } from '../../contracts/oci/descriptor.ts';
-import { type Digest, hexOf } from '../../contracts/oci/digest.ts';
+import { type ChainId, type Digest, hexOf } from '../../contracts/oci/digest.ts';
 import type { ImageManifest } from '../../contracts/oci/image-spec.ts';
 import { familiar, familiarName, parseReference, type Reference, toText } from '../../contracts/oci/reference.ts';
 import type { ContentStore } from '../content/index.ts';
 import { ociLayerType } from './archived-images.ts';
 import { digestOf } from './chain-ids.ts';
+import type { Holds } from './holds.ts';
 import { type Image, sameRepository } from './image.ts';
 import type { LayerArchives, LayerForm } from './layer-archives.ts';
 import { keptManifest } from './push-manifest.ts';
@@ -16,6 +17,7 @@ import { keptManifest } from './push-manifest.ts';
 export interface SaveRooms {
   content: ContentStore;
   archives: LayerArchives;
+  layerHolds: Holds<ChainId>;
   find(name: string): Image | undefined;
   list(): Image[];
 }
@@ -46,11 +48,13 @@ export function saveImages(names: readonly string[], rooms: SaveRooms): Readable
   const saved = savedImages(names, rooms);
   const lease = rooms.content.lease();
   for (const { image } of saved) for (const { digest } of image.layers) lease.protect(digest);
+  const letGo = rooms.layerHolds.take(saved.flatMap(({ image }) => image.chainIds));
   const tar = pack();
-  void write(tar, saved, rooms.archives)
-    .catch(error => tar.destroy(error))
-    .finally(() => lease.release());
-  tar.once('close', () => lease.release());
+  void write(tar, saved, rooms.archives).catch(error => tar.destroy(error));
+  tar.once('close', () => {
+    letGo();
+    lease.release();
+  });
   return Readable.from(tar, { objectMode: false });
 }
 

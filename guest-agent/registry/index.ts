@@ -22,4 +22,4 @@ export {
 } from './registry.ts';
 export { isRegistryError, RegistryError, syntaxComplaint } from './registry-error.ts';
 export type { FoundRepository } from './search.ts';
-export type { BlobSource, BlobUpload, UploadAttempt } from './upload.ts';
+export type { BlobSource, BlobUpload, GrowingBlob, UploadAttempt, WholeBlob } from './upload.ts';

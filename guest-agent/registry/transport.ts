@@ -26,8 +26,8 @@ export interface TransportOptions {
 
 /** A long body, which can be sent again from its beginning: after a redirect, or a refusal. */
 export interface StreamedBody {
-  /** Bytes. */
-  size: number;
+  /** Bytes; undefined for what is still being made. */
+  size: number | undefined;
   open(): Readable;
 }
 
@@ -93,7 +93,10 @@ export class Transport {
         signal,
       });
       request.setTimeout(idle, () => request.destroy(timeout()));
-      request.on('error', fail);
+      request.on('error', error => {
+        if (isStale(request, error)) resolve(this.#send({ method, url, headers, body, insecure, signal }));
+        else fail(error);
+      });
       request.on('response', resolve);
       send(request, body, fail);
     });
@@ -128,7 +131,17 @@ const isStreamed = (body: TransportRequest['body']): body is StreamedBody =>
   typeof body === 'object' && !Buffer.isBuffer(body);
 
 const lengthOf = (body: TransportRequest['body']): Record<string, string> =>
-  isStreamed(body) ? { 'Content-Length': String(body.size) } : {};
+  isStreamed(body) && body.size !== undefined ? { 'Content-Length': String(body.size) } : {};
+
+/**
+ * True when a server closed a kept connection just as it was used again: that says nothing about the question. As in
+ * Go's client, only what changes nothing is asked again at once.
+ */
+const isStale = (
+  { reusedSocket, method, res }: ClientRequest & { res?: unknown },
+  error: NodeJS.ErrnoException,
+): boolean =>
+  reusedSocket && !res && (method === 'GET' || method === 'HEAD') && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '');
 
 /** Sends a body to its end, or until it is refused: then the rest would be sent in vain. */
 function send(request: ClientRequest, body: TransportRequest['body'], fail: (error: unknown) => void): void {

@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import { isRegistryError, RegistryError } from './registry-error.ts';
-import type { RepositoryEndpoint } from './repository.ts';
+import type { RepositoryEndpoint, RepositoryRequest } from './repository.ts';
 
 /** A blob that is here and shall be in the registry. */
-export interface BlobSource {
+export interface WholeBlob {
   digest: Digest;
   /** Bytes. */
   size: number;
@@ -13,10 +13,22 @@ export interface BlobSource {
   open(start: number, end: number): Readable;
 }
 
+/** A blob that is sent while it is being made. */
+export interface GrowingBlob {
+  /** Its bytes from the first to the last, as they come. */
+  follow(): Readable;
+  /** What it is in the end. Rejects with what went wrong. */
+  whole: Promise<WholeBlob>;
+}
+
+export type BlobSource = WholeBlob | GrowingBlob;
+
+const isGrowing = (source: BlobSource): source is GrowingBlob => 'whole' in source;
+
 export interface UploadAttempt {
   signal: AbortSignal;
-  /** How many bytes are under way or there. */
-  sent(bytes: number): void;
+  /** How many bytes are under way or there; of how many, where that is known. */
+  sent(bytes: number, total: number | undefined): void;
 }
 
 /** The upload of one blob. After a failure it can be attempted again, and goes on from what the registry has. */
@@ -50,7 +62,11 @@ export async function mountBlob(
   signal: AbortSignal,
 ): Promise<boolean> {
   const path = `blobs/uploads/?${new URLSearchParams({ mount: digest, from })}`;
-  const response = await endpoint.request({ method: 'POST', path, from, signal });
+  const response = await endpoint.request({ method: 'POST', path, from, signal }).catch(error => {
+    if (isRegistryError(error) && error.status !== undefined) return undefined; // the neighbour may be gone, or not for us
+    throw error;
+  });
+  if (!response) return false;
   response.resume();
   const { location } = response.headers;
   if (response.statusCode === 201 || !location) return response.statusCode === 201;
@@ -62,10 +78,14 @@ export async function mountBlob(
   return false;
 }
 
-/** An upload session (OCI distribution specification, "Pushing a blob in chunks"), in one chunk where that is possible. */
+/**
+ * An upload session (OCI distribution specification, "Pushing a blob in chunks"), in one chunk where that is possible.
+ * What is still being made goes as it comes; only when that fails it is waited for, and sent as what it is then.
+ */
 export class UploadSession implements BlobUpload {
   readonly #endpoint: RepositoryEndpoint;
   readonly #source: BlobSource;
+  #isBegun = false;
   #location: string | undefined;
   #offset = 0;
   #chunk = Number.POSITIVE_INFINITY;
@@ -76,9 +96,14 @@ export class UploadSession implements BlobUpload {
   }
 
   async attempt(attempt: UploadAttempt): Promise<void> {
-    const { signal } = attempt;
-    if (this.#location) await this.#askHowFar(signal);
-    await this.#send(this.#location ?? (await this.#begin(signal)), attempt);
+    const isFirst = !this.#isBegun;
+    this.#isBegun = true;
+    if (isFirst && isGrowing(this.#source)) return this.#sendGrowing(this.#source, attempt);
+    const blob = isGrowing(this.#source) ? await this.#source.whole : this.#source;
+    if (this.#location) await this.#askHowFar(attempt.signal);
+    let location = this.#location ?? (await this.#begin(attempt.signal));
+    while (this.#offset < blob.size) location = await this.#sendChunk(location, blob, attempt);
+    await this.#finish(location, blob, attempt.signal);
   }
 
   async #begin(signal: AbortSignal): Promise<string> {
@@ -104,33 +129,45 @@ export class UploadSession implements BlobUpload {
     }
   }
 
-  async #send(begun: string, attempt: UploadAttempt): Promise<void> {
-    const { size, digest } = this.#source;
-    let location = begun;
-    while (this.#offset < size) location = await this.#sendChunk(location, attempt);
-    const url = new URL(location);
-    url.searchParams.set('digest', digest);
-    const { signal } = attempt;
-    const response = await this.#endpoint.request({ method: 'PUT', path: url.href, headers: octets, signal });
-    response.resume();
+  /** Why it cannot be made counts for more than that its upload broke off. */
+  async #sendGrowing({ follow, whole }: GrowingBlob, { signal, sent }: UploadAttempt): Promise<void> {
+    const body = { size: undefined, open: () => counted(follow(), bytes => sent(bytes, undefined)) };
+    try {
+      const begun = await this.#begin(signal);
+      const location = await this.#patch(begun, { headers: octets, body, signal });
+      await this.#finish(location, await whole, signal);
+    } catch (error) {
+      await whole;
+      throw this.#afterRefusal(error, Number.POSITIVE_INFINITY);
+    }
   }
 
-  async #sendChunk(location: string, attempt: UploadAttempt): Promise<string> {
-    const { size } = this.#source;
+  async #sendChunk(location: string, { size, open }: WholeBlob, { signal, sent }: UploadAttempt): Promise<string> {
     const start = this.#offset;
     const end = Math.min(size, start + this.#chunk);
     const whole = start === 0 && end === size;
     const headers = whole ? octets : { ...octets, 'Content-Range': `${start}-${end - 1}` };
-    const body = { size: end - start, open: () => this.#chunkStream(start, end, attempt) };
+    const body = { size: end - start, open: () => counted(open(start, end), bytes => sent(start + bytes, size)) };
     try {
-      const { signal } = attempt;
-      const response = await this.#endpoint.request({ method: 'PATCH', path: location, headers, body, signal });
-      response.resume();
+      const next = await this.#patch(location, { headers, body, signal });
       this.#offset = end;
-      return this.#moved(response, location);
+      return next;
     } catch (error) {
       throw this.#afterRefusal(error, end - start);
     }
+  }
+
+  async #patch(path: string, rest: Pick<RepositoryRequest, 'headers' | 'body' | 'signal'>): Promise<string> {
+    const response = await this.#endpoint.request({ method: 'PATCH', path, ...rest });
+    response.resume();
+    return this.#moved(response, path);
+  }
+
+  async #finish(location: string, { digest }: WholeBlob, signal: AbortSignal): Promise<void> {
+    const url = new URL(location);
+    url.searchParams.set('digest', digest);
+    const response = await this.#endpoint.request({ method: 'PUT', path: url.href, headers: octets, signal });
+    response.resume();
   }
 
   /** A long body that is refused goes in pieces the next time; a range that does not fit begins from nothing. */
@@ -143,20 +180,19 @@ export class UploadSession implements BlobUpload {
     return new RegistryError(error.message, { status: error.status, transient: true, cause: error });
   }
 
-  #chunkStream(start: number, end: number, { sent }: UploadAttempt): Readable {
-    const stream = this.#source.open(start, end);
-    let position = start;
-    stream.on('data', (chunk: Buffer) => {
-      position += chunk.length;
-      sent(position);
-    });
-    return stream;
-  }
-
   #moved(response: IncomingMessage, path: string): string {
     const { location } = response.headers;
     if (!location) throw new RegistryError('the registry did not say where to upload to');
     this.#location = this.#endpoint.resolved(location, path);
     return this.#location;
   }
+}
+
+/** Tells how many bytes of a stream have been read. */
+function counted(stream: Readable, tell: (bytes: number) => void): Readable {
+  let bytes = 0;
+  return stream.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    tell(bytes);
+  });
 }

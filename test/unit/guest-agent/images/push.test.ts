@@ -174,6 +174,62 @@ describe('push', () => {
     expect(target.count('PATCH')).toBe(0);
   });
 
+  it('sends a layer that a neighbour has, but does not give', async () => {
+    const pulled = await target.addImage('1', [{ a: 'one' }]);
+    await store.pull(`${target.host}/base:1`);
+    for (const { digest } of pulled.layers) target.blobs.delete(digest);
+    const serve = target.behaviour;
+    target.behaviour = (request, response) => {
+      if (!request.url?.includes('mount=')) return serve(request, response);
+      refuse(response, 403, 'DENIED', 'not yours');
+      return true;
+    };
+    const lines = await push(`${target.host}/base:1`, 'other:1');
+    expect(lines).toContain(`${pulled.layers[0]?.diffId.slice(7, 19)}: Pushed`);
+  });
+
+  it.each([
+    ['whether it has a layer', 'HEAD', '/blobs/'],
+    ['to begin an upload', 'POST', '/uploads/'],
+    ['to end it', 'PUT', '/uploads/'],
+    ['for the name of an image', 'PUT', '/manifests/'],
+  ])('asks again a registry that fell silent when it was asked %s', async (_what, method, path) => {
+    await load({ a: randomBytes(100_000) });
+    const serve = target.behaviour;
+    let silent = 1;
+    target.behaviour = (request, response) => {
+      if (request.method !== method || !request.url?.includes(path) || silent-- <= 0) return serve(request, response);
+      response.writeHead(503).end();
+      return true;
+    };
+    await push('loaded:1', 'app:1');
+    expect(target.manifests.has('1')).toBe(true);
+  });
+
+  it('sends a layer while it is packed, and says why where that cannot be', async () => {
+    await load({ a: randomBytes(6_000_000) });
+    let began = 0;
+    const serve = target.behaviour;
+    target.behaviour = (request, response) => {
+      if (request.method === 'PATCH') began += request.headers['content-length'] === undefined ? 1 : 0;
+      return serve(request, response);
+    };
+    await push('loaded:1', 'app:1');
+    expect(began).toBe(1);
+    target.blobs.clear();
+    store.archive.rebuildLayer = () =>
+      Readable.from(
+        (async function* () {
+          yield randomBytes(3_000_000);
+          throw new Error('a layer has lost its file');
+        })(),
+        { objectMode: false },
+      );
+    await expect(push('loaded:1', 'app:2')).rejects.toThrow(/^a layer has lost its file$/);
+    expect(target.manifests.has('2')).toBe(false);
+    expect(store.halfMade().spools).toEqual([]);
+  });
+
   it('does not send a layer that everybody fetches from its author', async () => {
     const pulled = await source.addImage('1', [{ a: 'one' }]);
     const [layer] = pulled.layers;

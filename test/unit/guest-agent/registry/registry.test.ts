@@ -190,6 +190,26 @@ describe('registry', () => {
     expect(server.count('GET /v2/library/app/manifests')).toBe(0);
   });
 
+  it('asks once more where a kept connection was closed just as it was used again', async () => {
+    const pushed = await server.addImage('latest', [{ a: 'one' }]);
+    const seen = new WeakSet<object>();
+    server.behaviour = ({ socket }) => {
+      const isUsed = seen.has(socket);
+      seen.add(socket);
+      if (isUsed) socket.destroy();
+      return isUsed;
+    };
+    const repository = open().repository(app(), {});
+    const { descriptor } = await repository.resolve(app(), signal);
+    expect(descriptor.digest).toBe(pushed.manifestDigest);
+    await repository.manifest(descriptor.digest, signal);
+    server.behaviour = (_request, response) => {
+      response.destroy();
+      return true;
+    };
+    expect(await failure(repository.manifest(descriptor.digest, signal))).toMatch(/: EOF$/);
+  });
+
   it('goes through a proxy where the environment says so', async () => {
     const proxied: string[] = [];
     other.behaviour = (request, response) => {
