@@ -1,7 +1,7 @@
 import { invalidArgument, unavailable } from '../../contracts/errors.ts';
 import { type ByteString, closeFd, isDirectory, isRegular, toText } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
-import { isWhiteout, makeOpaque, makeWhiteout } from '../syscalls/whiteout.ts';
+import { isWhiteout, makeOpaque, makeWhiteout, markForFuse, unmarkForFuse } from '../syscalls/whiteout.ts';
 import type { TarEntry } from './tar-format.ts';
 import type { TarSink } from './tar-reader.ts';
 import { FileBody, kindBits, type Place, partsOf, type TreeWriter } from './tree-writer.ts';
@@ -153,6 +153,7 @@ export class LayerApplier implements TarSink {
     if (this.#options.noOverwriteDirNonDir) this.#refuseOtherKind(isDirectory(there.mode), entry);
     if (isRegular(there.mode) && there.links === 1) this.#size -= there.size;
     this.#tree.remove(place);
+    if (this.#options.whiteouts === 'overlay') unmarkForFuse(place.directory, place.name);
   }
 
   #refuseOtherKind(isDirectoryThere: boolean, entry: TarEntry): void {
@@ -174,7 +175,10 @@ export class LayerApplier implements TarSink {
     if (hidden === '' || hidden === '.' || hidden === '..') throw invalidArgument(`invalid whiteout "${toText(name)}"`);
     const target = { directory: place.directory, name: hidden };
     const there = this.#tree.find(target);
-    if (!there) makeWhiteout(target.directory, hidden);
+    if (!there) {
+      makeWhiteout(target.directory, hidden);
+      markForFuse(target.directory, hidden);
+    }
     // A whiteout speaks of the layers below only: what this layer itself has of that name stays.
     else if (isDirectory(there.mode)) markOpaque(target);
   }

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { notFound, notImplemented } from '../../contracts/errors.ts';
+import type { ChainId } from '../../contracts/oci/digest.ts';
 import type { RuntimeMount } from '../../contracts/oci/runtime-spec.ts';
 import type { PlannedMount } from '../volumes/index.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 
 /*
@@ -20,6 +22,16 @@ export async function holdImage(
   return { ...mount, image: { id, topChainId, snapshot, directory: folderOf(snapshot, rooms) } };
 }
 
+/** The snapshots of a container: its own, and those of the images that it mounts. */
+export const snapshotsOf = ({
+  id,
+  image,
+  mounts,
+}: ContainerRecord): (readonly [id: string, topChainId: ChainId | undefined])[] => [
+  [id, image.topChainId],
+  ...mounts.flatMap(mount => (mount.image ? [[mount.image.snapshot, mount.image.topChainId] as const] : [])),
+];
+
 /** Any number of times. */
 export async function dropImages(mounts: readonly PlannedMount[], { rooms }: EngineContext): Promise<void> {
   for (const { image } of mounts) if (image) await rooms.snapshots.remove(image.snapshot);
@@ -30,6 +42,7 @@ export function imageMount(mount: PlannedMount, { rooms, options }: EngineContex
   const { destination, image, subpath } = mount;
   if (!image) throw new Error(`a mount of an image without one: ${destination}`);
   if (subpath !== '') checkPart(image, subpath, rooms);
+  rooms.snapshots.stand(image.snapshot);
   const layers = rooms.snapshots.layerFolders(image.snapshot);
   if (layers.length > 1 && options.remap)
     throw notImplemented('images of several layers cannot be mounted where users are remapped yet');

@@ -98,16 +98,11 @@ export function stateDocument(state: ContainerState, status: Status): ContainerS
 
 function graphDriver(record: ContainerRecord, { rooms }: EngineContext): ContainerInspect['GraphDriver'] {
   const rootfs = rooms.snapshots.rootfs(record.id);
-  if (rootfs.directory !== undefined) return { Name: rooms.snapshots.driver === 'btrfs' ? 'btrfs' : 'vfs', Data: null };
-  return {
-    Name: 'overlay2',
-    Data: {
-      ID: record.id,
-      LowerDir: rootfs.lowerdirs.join(':'),
-      UpperDir: rootfs.upperdir,
-      WorkDir: rootfs.workdir,
-    },
-  };
+  const { directory, lowerdirs, upperdir, workdir } = rootfs;
+  if (directory === upperdir) return { Name: rooms.snapshots.driver === 'btrfs' ? 'btrfs' : 'vfs', Data: null };
+  const data = { LowerDir: lowerdirs.join(':'), UpperDir: upperdir, WorkDir: workdir };
+  if (directory !== undefined) return { Name: 'fuse-overlayfs', Data: { ...data, MergedDir: directory } };
+  return { Name: 'overlay2', Data: { ID: record.id, ...data } };
 }
 
 function configDocument({ config }: ContainerRecord): ContainerConfigDocument {

@@ -16,6 +16,7 @@ import { cpuCount } from './cpu-count.ts';
 import { chooseDevices, deviceNumbers } from './devices.ts';
 import { execDirectory } from './exec-directory.ts';
 import { lifecycleFor } from './hooks.ts';
+import { snapshotsOf } from './image-mounts.ts';
 import { initMounts } from './init.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import { refusedLaunch } from './launch-error.ts';
@@ -112,7 +113,7 @@ async function launchInto(
   const process = await rooms.runtime.launch({
     id: record.id,
     spec,
-    rootfs: rooms.snapshots.rootfs(record.id),
+    rootfs: rooms.snapshots.stand(record.id),
     lifecycle,
     stdio,
     cgroup: cgroup.join(),
@@ -159,6 +160,7 @@ const thermalPaths: readonly string[] = Array.from(
 export async function release(record: ContainerRecord, context: EngineContext): Promise<void> {
   const { rooms, options, log } = context;
   const path = cgroupsPathOf(record.id, record.hostConfig.CgroupParent || options.cgroupParent);
+  for (const [id] of snapshotsOf(record)) rooms.snapshots.rest(id);
   const results = await Promise.allSettled([
     rooms.cgroups.open(path).remove(),
     rooms.networks.release(record.id),

@@ -10,6 +10,7 @@ import type { ContainerRecord } from './container-record.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { execDirectory } from './exec-directory.ts';
+import { snapshotsOf } from './image-mounts.ts';
 import { type Live, openStreams } from './launch.ts';
 import { startsWithEngine } from './restart-policy.ts';
 import { cgroupsPathOf } from './runtime-spec.ts';
@@ -43,16 +44,6 @@ export async function restore(context: EngineContext): Promise<ContainerActor[]>
   await sweep(processes, context);
   return toStart;
 }
-
-/** A container's own, and those of the images that it mounts. */
-const snapshotsOf = ({
-  id,
-  image,
-  mounts,
-}: ContainerRecord): (readonly [id: string, topChainId: ChainId | undefined])[] => [
-  [id, image.topChainId],
-  ...mounts.flatMap(mount => (mount.image ? [[mount.image.snapshot, mount.image.topChainId] as const] : [])),
-];
 
 async function makeLayer(id: string, topChainId: ChainId | undefined, { rooms, log }: EngineContext): Promise<void> {
   try {
@@ -151,6 +142,8 @@ async function sweep(processes: ReadonlyMap<string, RunningProcess>, context: En
   for (const id of rooms.snapshots.ids()) {
     if (!known.has(id.replace(/-image\d+$/, ''))) await attempt('layer', id, () => rooms.snapshots.remove(id));
   }
+  for (const { record, live } of index.all())
+    if (!live) for (const [id] of snapshotsOf(record)) rooms.snapshots.rest(id);
   for (const id of rooms.cgroups.list(options.cgroupParent).map(name => basename(name))) {
     const running = index.all().some(container => container.id === id && container.live);
     if (!running && /^[0-9a-f]{64}$/.test(id)) {

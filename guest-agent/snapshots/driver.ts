@@ -6,12 +6,18 @@ import { isBtrfs } from '../syscalls/btrfs.ts';
 import { closeFd } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { newWritableOverlay } from '../syscalls/overlay.ts';
+import { fuseRefusalAt } from './fuse-overlay.ts';
 import { overlayOptions, writableOptions } from './overlay.ts';
 import type { StorageDriver } from './snapshots.ts';
 
 /** The driver that is asked for, or the best that the kernel allows below `root`. @throws Error in dockerd's words */
 export function chooseDriver(root: string, { driver, log }: { driver: string | undefined; log: Log }): StorageDriver {
   if (driver === 'vfs') return driver;
+  if (driver === 'fuse-overlayfs') {
+    const refusal = fuseRefusalAt(root);
+    if (refusal === undefined) return driver;
+    throw notSupported(driver, refusal);
+  }
   if (driver === 'btrfs') {
     if (isBtrfs(root)) return driver;
     throw notSupported(driver, new Error(`${root} is not on btrfs`));
@@ -27,10 +33,16 @@ export function chooseDriver(root: string, { driver, log }: { driver: string | u
     return 'overlay2';
   }
   if (!isAuto) throw notSupported(driver, refusal);
-  if (isBtrfs(root)) return 'btrfs';
+  return isBtrfs(root) ? 'btrfs' : standInFor(refusal, root, log);
+}
+
+function standInFor(refusal: unknown, root: string, log: Log): StorageDriver {
+  const alsoRefused = fuseRefusalAt(root);
+  if (alsoRefused === undefined) return 'fuse-overlayfs';
   log.warn('The kernel refuses overlayfs here: every container gets a copy of its image, which takes time and room', {
     root,
     error: refusal,
+    'fuse-overlayfs': alsoRefused,
   });
   return 'vfs';
 }

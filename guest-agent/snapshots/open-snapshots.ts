@@ -8,6 +8,7 @@ import { changeMount, cloneTree, newFilesystem } from '../syscalls/mount.ts';
 import { newWritableOverlay } from '../syscalls/overlay.ts';
 import { attachMounts, MOUNT_ATTR_RDONLY } from './attach.ts';
 import { chooseDriver } from './driver.ts';
+import { isMounted, mountFuse, unmountFuse } from './fuse-overlay.ts';
 import { ensureInitLayer } from './init-layer.ts';
 import { Layers } from './layers.ts';
 import { overlayOptions, readonlyOptions, writableOptions } from './overlay.ts';
@@ -30,7 +31,7 @@ import { inTurns, onFolders, type WholeTrees, wholeTrees } from './whole-trees.t
 export interface SnapshotsOptions {
   root: string;
   log: Log;
-  /** Absent: overlayfs, or snapshots of btrfs or copies where the kernel refuses it. */
+  /** Absent: overlayfs, or where the kernel refuses it snapshots of btrfs, fuse-overlayfs, or copies. */
   driver?: string;
 }
 
@@ -42,7 +43,7 @@ export async function openSnapshots({ root, log, driver }: SnapshotsOptions): Pr
 }
 
 /**
- * A container's folder is `containers/<id>/{upper,work,parent}` or `{tree,parent}`; `parent` is a symbolic link to the folder of the layer
+ * A container's folder is `containers/<id>/{upper,work,parent}`, `{tree,parent}`, or all four; `parent` is a symbolic link to the folder of the layer
  * it stands on. It is durable as a whole or not at all, for all of it is metadata.
  */
 class LayeredSnapshots implements Snapshots {
@@ -54,12 +55,15 @@ class LayeredSnapshots implements Snapshots {
   readonly #trash: Trash;
   readonly #trees: WholeTrees;
   readonly #parents = new Map<string, ChainId | undefined>();
-  /** Containers whose root is a copy. */
-  readonly #copies = new Set<string>();
+  /** Containers whose root is one directory: a copy, or what fuse-overlayfs shows. */
+  readonly #whole = new Set<string>();
+  readonly #fused = new Set<string>();
+  readonly #root: string;
   #scratches = 0;
 
   constructor(root: string, { initLayer, driver, log }: { initLayer: string; driver: StorageDriver; log: Log }) {
     this.driver = driver;
+    this.#root = root;
     this.#containers = join(root, 'containers');
     this.#initLayer = initLayer;
     this.#scratch = join(root, 'scratch');
@@ -78,7 +82,9 @@ class LayeredSnapshots implements Snapshots {
       return;
     }
     this.#parents.set(id, parentIn(folder));
-    if (existsSync(join(folder, 'tree'))) this.#copies.add(id);
+    if (!existsSync(join(folder, 'tree'))) return;
+    this.#whole.add(id);
+    if (existsSync(join(folder, 'upper'))) this.#fused.add(id);
   }
 
   hasLayer(chainId: ChainId): boolean {
@@ -133,11 +139,14 @@ class LayeredSnapshots implements Snapshots {
       if (existsSync(draft)) this.#trash.take(draft);
       mkdirSync(draft, { mode: 0o700 });
       const directories = [...this.#layers.stack(parent), this.#initLayer];
-      if (this.driver === 'overlay2') makeUpper(draft);
-      else await this.#trees.make({ top: parent, directories }, join(draft, 'tree'));
+      const isFused = this.driver === 'fuse-overlayfs';
+      if (isFused || this.driver === 'overlay2') makeUpper(draft);
+      if (isFused) mkdirSync(join(draft, 'tree'), { mode: 0o755 });
+      else if (this.driver !== 'overlay2') await this.#trees.make({ top: parent, directories }, join(draft, 'tree'));
       if (parent !== undefined) symlinkSync(`../../layers/${hexOf(parent)}`, join(draft, 'parent'));
       renameSync(draft, folder);
-      if (this.driver !== 'overlay2') this.#copies.add(id);
+      if (this.driver !== 'overlay2') this.#whole.add(id);
+      if (isFused) this.#fused.add(id);
     } catch (error) {
       this.#parents.delete(id);
       throw error;
@@ -148,8 +157,11 @@ class LayeredSnapshots implements Snapshots {
     const parent = this.#parentOf(id);
     const folder = join(this.#containers, id);
     const tree = join(folder, 'tree');
-    if (this.#copies.has(id)) return { lowerdirs: [], upperdir: tree, workdir: '', options: [], directory: tree };
+    const isWhole = this.#whole.has(id);
+    if (isWhole && !this.#fused.has(id))
+      return { lowerdirs: [], upperdir: tree, workdir: '', options: [], directory: tree };
     return {
+      ...(isWhole ? { directory: tree } : {}),
       lowerdirs: [...this.#layers.stack(parent), this.#initLayer],
       upperdir: join(folder, 'upper'),
       workdir: join(folder, 'work'),
@@ -157,20 +169,44 @@ class LayeredSnapshots implements Snapshots {
     };
   }
 
+  stand(id: string): RootfsMount {
+    const rootfs = this.rootfs(id);
+    const { directory } = rootfs;
+    if (directory !== undefined && this.#fused.has(id) && !isMounted(directory))
+      mountFuse({ ...rootfs, directory }, this.#root);
+    return rootfs;
+  }
+
+  rest(id: string): void {
+    if (this.#fused.has(id)) unmountFuse(join(this.#containers, id, 'tree'));
+  }
+
   layerFolders(id: string): string[] {
-    return this.#copies.has(id) ? [this.rootfs(id).upperdir] : this.#layers.stack(this.#parentOf(id));
+    const { directory } = this.rootfs(id);
+    return directory === undefined ? this.#layers.stack(this.#parentOf(id)) : [directory];
   }
 
   open(id: string, options: { writable?: boolean; mounts?: readonly ExtraMount[] } = {}): OpenRootfs {
     const { mounts = [], writable = false } = options;
-    const root = openRoot(this.rootfs(id), writable || mounts.length > 0);
+    const root = this.#openRoot(id, writable || mounts.length > 0);
     const fd = attachMounts(root, mounts, this.#scratch);
     return { path: `/proc/self/fd/${fd}`, close: () => closeFd(fd) };
   }
 
+  /** What need not stand for a container stands but for a moment: whoever has the root open keeps it up. */
+  #openRoot(id: string, writable: boolean): number {
+    const { directory } = this.rootfs(id);
+    const stands = directory !== undefined && isMounted(directory);
+    try {
+      return openRoot(this.stand(id), writable);
+    } finally {
+      if (!stands) this.rest(id);
+    }
+  }
+
   async size(id: string): Promise<number> {
     let total = 0;
-    if (this.#copies.has(id)) {
+    if (this.#whole.has(id)) {
       const seen = new Set<string>();
       await this.#onWhole(id, async changes => {
         for (const { entry } of changes) if (entry) total += sizeOnce(entry.status, seen);
@@ -185,7 +221,7 @@ class LayeredSnapshots implements Snapshots {
 
   async changes(id: string): Promise<Change[]> {
     const found: Change[] = [];
-    if (this.#copies.has(id)) {
+    if (this.#whole.has(id)) {
       await this.#onWhole(id, async changes => {
         for (const change of changes) found.push(toChange(change));
       });
@@ -200,7 +236,7 @@ class LayeredSnapshots implements Snapshots {
 
   async openChanges(id: string): Promise<OpenChanges> {
     const { upperdir } = this.rootfs(id);
-    if (!this.#copies.has(id)) return { path: upperdir, close: () => undefined };
+    if (!this.#whole.has(id)) return { path: upperdir, close: () => undefined };
     const path = join(this.#containers, `.changes-${id}-${process.pid}-${++this.#scratches}`);
     mkdirSync(path, { mode: 0o755 });
     await onFolders([path], ([target = -1]) =>
@@ -211,19 +247,24 @@ class LayeredSnapshots implements Snapshots {
     return { path, close: () => this.#trash.take(path) };
   }
 
-  /** What a copied root has otherwise than what it was copied from. */
-  #onWhole(id: string, work: (changes: Iterable<WholeChange>) => Promise<void>): Promise<void> {
+  /** What a root in one directory has otherwise than what it was made of. */
+  async #onWhole(id: string, work: (changes: Iterable<WholeChange>) => Promise<void>): Promise<void> {
     const stack = [...this.#layers.stack(this.#parentOf(id)), this.#initLayer];
-    return onFolders([this.rootfs(id).upperdir, ...stack], async ([tree = -1, ...lowers]) =>
-      work(wholeDiff(tree, lowers)),
-    );
+    const root = this.open(id);
+    try {
+      await onFolders([root.path, ...stack], async ([tree = -1, ...lowers]) => work(wholeDiff(tree, lowers)));
+    } finally {
+      root.close();
+    }
   }
 
   async remove(id: string): Promise<void> {
     if (!this.#parents.has(id)) return;
+    this.rest(id);
     this.#trash.take(join(this.#containers, id));
     this.#parents.delete(id);
-    this.#copies.delete(id);
+    this.#whole.delete(id);
+    this.#fused.delete(id);
   }
 
   ids(): string[] {

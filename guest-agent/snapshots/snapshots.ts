@@ -6,7 +6,7 @@ export interface RootfsMount {
   upperdir: string;
   workdir: string;
   readonly?: boolean;
-  /** Set where overlayfs is not to be had: this directory is the whole root, and the rest says nothing but the same. */
+  /** Set where overlayfs is not to be had: this directory is the whole root, once it stands; what else is said is what it is made of. */
   directory?: string;
   /** Further `key=value` options of overlayfs, each one string for fsconfig(2). */
   options: string[];
@@ -68,8 +68,11 @@ export interface ExtraMount {
   readonly?: boolean;
 }
 
-/** How containers get their roots: `vfs` copies all layers for each, `btrfs` makes a snapshot of such a copy. */
-export type StorageDriver = 'overlay2' | 'btrfs' | 'vfs';
+/**
+ * How containers get their roots: `vfs` copies all layers for each, `btrfs` makes a snapshot of such a copy,
+ * `fuse-overlayfs` is a process for each that runs.
+ */
+export type StorageDriver = 'overlay2' | 'btrfs' | 'fuse-overlayfs' | 'vfs';
 
 /** What a container has changed, in the form of an upper directory of overlayfs. */
 export interface OpenChanges {
@@ -95,8 +98,12 @@ export interface Snapshots {
   packedFrom(chainId: ChainId): (LayerArchive & { directory: string; recipe: string }) | undefined;
   /** A container's writable layer. A power cut may take it away again, while it is empty. */
   prepare(id: string, parent: ChainId | undefined): Promise<void>;
-  /** @throws not-found */
+  /** What makes up the root, whether it stands or not. @throws not-found */
   rootfs(id: string): RootfsMount;
+  /** The same, ready for a container to run on: where a process has to serve it, that runs now. @throws not-found */
+  stand(id: string): RootfsMount;
+  /** Nothing runs on it any more. Idempotent. */
+  rest(id: string): void;
   /** What a snapshot stands on, top first: the image's layers, or the one copy of them. @throws not-found */
   layerFolders(id: string): string[];
   /**

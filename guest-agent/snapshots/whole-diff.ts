@@ -14,9 +14,11 @@ export interface WholeChange {
 
 /** What the tree open at `tree` has otherwise than the stack `lowers` (top first) that it was copied from, parents first. */
 export function* wholeDiff(tree: number, lowers: number[], path: ByteString = ''): Generator<WholeChange> {
-  for (const name of [...new Set([tree, ...lowers].flatMap(namesIn))].sort()) {
+  // fuse-overlayfs 1.10 finds by name what it does not list: what an opaque directory hides.
+  const here = new Set(namesIn(tree));
+  for (const name of [...new Set([...here, ...lowers.flatMap(namesIn)])].sort()) {
     const child = `${path}/${name}`;
-    const status = findStatAt(tree, name);
+    const status = here.has(name) ? findStatAt(tree, name) : undefined;
     const before = findLower(lowers, name)?.status;
     if (!status) {
       if (before) yield { kind: changeKinds.deleted, path: child, entry: undefined };

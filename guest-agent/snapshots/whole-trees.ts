@@ -103,7 +103,7 @@ export async function onFolders<T>(paths: readonly string[], work: (folders: num
   }
 }
 
-const openFolder = (path: string): number =>
+export const openFolder = (path: string): number =>
   openAt2(AT_FDCWD, toBytes(path), constants.O_RDONLY | constants.O_DIRECTORY, 0);
 
 /** Lets the event loop breathe during a long walk. */

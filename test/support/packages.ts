@@ -19,6 +19,7 @@ const needs: Record<string, string> = {
   nft: 'nftables',
   curl: 'curl',
   'mkfs.btrfs': 'btrfs-progs',
+  'fuse-overlayfs': 'fuse-overlayfs',
   python3: 'python3',
   pgrep: 'procps',
   docker: 'docker-cli',

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fuseRefusalAt } from '../../../guest-agent/snapshots/fuse-overlay.ts';
 import { mountBtrfs, whyNoBtrfs } from '../../support/btrfs.ts';
 import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
+import { eventually } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
 import { canRun } from '../archive/fixture.ts';
 
@@ -35,6 +37,8 @@ async function lifeOn(engine: NativeEngine, driver = 'vfs'): Promise<void> {
 
 const noBtrfs = whyNoBtrfs();
 if (noBtrfs) console.log(`skipped, btrfs: ${noBtrfs}`);
+const noFuse = canRun ? fuseRefusalAt(tmpdir()) : 'it needs root and Linux';
+if (noFuse) console.log(`skipped, fuse-overlayfs: ${noFuse}`);
 
 describe.skipIf(!canRun)('the storage driver', { timeout: 60_000 }, () => {
   it('is vfs where that is asked for', async () => {
@@ -46,15 +50,39 @@ describe.skipIf(!canRun)('the storage driver', { timeout: 60_000 }, () => {
     }
   });
 
-  it('is vfs where the kernel refuses overlayfs, as it does on overlayfs itself', async () => {
+  it.skipIf(noFuse)('is fuse-overlayfs where that is asked for, and serves containers while they run', async () => {
+    const engine = await startNativeEngine({ 'storage-driver': 'fuse-overlayfs' });
+    const served = () =>
+      readFileSync('/proc/self/mounts', 'utf8').split(`${engine.root}/snapshots/containers/`).length - 1;
+    try {
+      await lifeOn(engine, 'fuse-overlayfs');
+      await engine.docker('load', '-q', '-i', await busyboxArchive());
+      expect(served()).toBe(0);
+      await engine.docker('run', '-d', '--name', 'two', '--user', '1000', 'busybox', 'sleep', '1000');
+      await engine.kill();
+      await engine.restart();
+      expect(await engine.docker('exec', 'two', 'sh', '-c', 'echo here > /tmp/x; cat /tmp/x')).toBe('here\n');
+      expect(served()).toBe(1);
+      await engine.docker('rm', '-f', 'two');
+      await eventually('its process has nothing to serve', () => served() === 0);
+    } finally {
+      await engine.stop();
+    }
+  });
+
+  it.each([
+    ['fuse-overlayfs', noFuse],
+    ['vfs', undefined],
+  ] as const)('is %s where the kernel refuses overlayfs, as it does on overlayfs itself', async (driver, skipped) => {
+    if (skipped) return;
     const folder = mkdtempSync(join(tmpdir(), 'berth-on-overlay-'));
     const sh = (script: string): string => execFileSync('sh', ['-ec', script], { cwd: folder }).toString();
     sh('mkdir lower upper work root; mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work overlay root');
     try {
-      const engine = await startNativeEngine({}, { root: join(folder, 'root') });
+      const words = driver === 'vfs' ? { 'storage-driver': driver } : {};
+      const engine = await startNativeEngine(words, { root: join(folder, 'root') });
       try {
-        await lifeOn(engine);
-        expect(await engine.log()).toContain('The kernel refuses overlayfs here');
+        await lifeOn(engine, driver);
       } finally {
         await engine.stop();
       }

@@ -9,10 +9,12 @@ import {
   readFileSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChainId } from '../../../contracts/oci/digest.ts';
 import { attachMounts, attachStanding } from '../../../guest-agent/snapshots/attach.ts';
+import { fuseRefusalAt } from '../../../guest-agent/snapshots/fuse-overlay.ts';
 import { openSnapshots, type Snapshots, type StorageDriver } from '../../../guest-agent/snapshots/index.ts';
 import { writableOptions } from '../../../guest-agent/snapshots/overlay.ts';
 import { cloneTree, newFilesystem } from '../../../guest-agent/syscalls/mount.ts';
@@ -29,7 +31,15 @@ if (noBtrfs) console.log(`skipped, snapshots on btrfs: ${noBtrfs}`);
 const btrfs = noBtrfs ? undefined : mountBtrfs();
 afterAll(() => btrfs?.unmount());
 
-const drivers: StorageDriver[] = ['overlay2', ...(btrfs ? (['btrfs'] as const) : []), 'vfs'];
+const noFuse = canRun ? fuseRefusalAt(tmpdir()) : 'it needs root and Linux';
+if (noFuse) console.log(`skipped, snapshots on fuse-overlayfs: ${noFuse}`);
+
+const drivers: StorageDriver[] = [
+  'overlay2',
+  ...(btrfs ? (['btrfs'] as const) : []),
+  ...(noFuse ? [] : (['fuse-overlayfs'] as const)),
+  'vfs',
+];
 
 describe.skipIf(!canRun).each(drivers)('snapshots on %s', driver => {
   let folder: ReturnType<typeof temporaryFolder>;
@@ -122,8 +132,9 @@ describe.skipIf(!canRun).each(drivers)('snapshots on %s', driver => {
     const before = [mounts(), descriptorCount()];
     sh(`mkdir -p ${at('volume/sub')} ${at('other')}; echo v > ${at('volume/file')}; echo f > ${at('single')}`);
     await snapshots.prepare('c1', top);
-    const { directory, ...overlay } = snapshots.rootfs('c1');
+    const { directory, ...overlay } = snapshots.stand('c1');
     const bare = directory ? cloneTree(-100, directory, false) : newFilesystem('overlay', writableOptions(overlay));
+    snapshots.rest('c1');
     const tree = attach(
       bare,
       [
