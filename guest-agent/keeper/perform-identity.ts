@@ -24,6 +24,7 @@ import {
   executeAccess,
   execve,
   exitNow,
+  forgetBrokenPipe,
   getLimit,
   nativeCommand,
   setLimit,
@@ -125,6 +126,7 @@ function sayReady(child: Child): void {
     say(child.report, { ready: true });
   } catch (error) {
     if (child.gate === -1) throw error;
+    forgetBrokenPipe(); // else it would end the program, unless that is the first of its pid namespace
   }
 }
 

@@ -1,11 +1,13 @@
 import { constants } from 'node:fs';
 import { forkProcess } from '../syscalls/clone.ts';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
+import { isSyscallError } from '../syscalls/libc.ts';
 import {
   closeOnExecFrom,
   duplicateTo,
   execve,
   exitNow,
+  forgetBrokenPipe,
   nativeCommand,
   pidfdSendSignal,
   type ReapedChild,
@@ -65,7 +67,7 @@ function runHook(hook: HooksStep['hooks'][number], input: Buffer, inherited: num
     exitNow(127);
   }
   closeFd(theirs);
-  writeFd(ours, input);
+  offer(ours, input);
   closeFd(ours);
   const until = Date.now() + (hook.timeout ? hook.timeout * 1000 : longestPatienceMs);
   let ended = waitForChild(pid);
@@ -73,4 +75,14 @@ function runHook(hook: HooksStep['hooks'][number], input: Buffer, inherited: num
   if (!ended) pidfdSendSignal(pidfd, SIGKILL);
   closeFd(pidfd);
   return ended;
+}
+
+/** A hook need not read what it is told. */
+function offer(fd: number, input: Buffer): void {
+  try {
+    writeFd(fd, input);
+  } catch (error) {
+    if (!isSyscallError(error, 'EPIPE')) throw error;
+    forgetBrokenPipe();
+  }
 }

@@ -1,9 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { messageOf } from '../../contracts/errors.ts';
-import type { IdMapping, NamespaceType, RuntimeProcess, RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
-import { refusedSpec } from '../runtime/index.ts';
+import type {
+  IdMapping,
+  NamespaceType,
+  RuntimeCapabilities,
+  RuntimeProcess,
+  RuntimeSpec,
+} from '../../contracts/oci/runtime-spec.ts';
+import { propagationFlags, refusedSpec } from '../runtime/index.ts';
+import { capabilityNames } from '../syscalls/identity.ts';
 import { fail } from './failure.ts';
+import { report } from './report.ts';
 
 /** A bundle's directory and its config.json, with what the specification lets out filled in. */
 export interface Bundle {
@@ -52,7 +60,23 @@ export function completedProcess(process: Partial<RuntimeProcess>): RuntimeProce
   if (args.length === 0) throw fail('process args cannot be empty');
   if (cwd === '') throw fail('Cwd property must not be empty');
   if (!isAbsolute(cwd)) throw fail('Cwd must be an absolute path');
+  const limits = process.rlimits?.map(({ type }) => type) ?? [];
+  const twice = limits.find((type, index) => limits.indexOf(type) !== index);
+  if (twice) throw fail(`wrong rlimit value: ${twice} is there more than once`);
+  tellUnknown(process.capabilities);
   return { ...process, args, cwd, env: process.env ?? [], user: process.user ?? { uid: 0, gid: 0 } };
+}
+
+/** config.md#linux-process: what cannot be granted is warned of. */
+function tellUnknown(capabilities: RuntimeCapabilities = {}): void {
+  const known: readonly string[] = capabilityNames;
+  const unknown = new Set(
+    Object.values(capabilities as Record<string, string[]>)
+      .flat()
+      .filter(name => !known.includes(name)),
+  );
+  if (unknown.size > 0)
+    report('warning', fail(`ignoring unknown or unavailable capabilities: [${[...unknown].join(' ')}]`));
 }
 
 const fileOfNamespace: { [Type in NamespaceType]: string } = {
@@ -80,6 +104,11 @@ function check(config: RuntimeSpec): void {
   const hides = (linux.maskedPaths?.length ?? 0) + (linux.readonlyPaths?.length ?? 0) > 0;
   if (hides && !own.includes('mount')) throw fail('unable to restrict sys entries without a private MNT namespace');
   checkMappings(own.includes('user'), linux);
+  const { rootfsPropagation: propagation = '' } = linux;
+  if (propagation !== '' && propagationFlags(propagation) === undefined)
+    throw fail(`rootfsPropagation=${propagation} is not supported`);
+  const device = linux.devices?.find(({ type }) => !'cubp'.includes(type));
+  if (device) throw fail(`invalid device type ${JSON.stringify(device.type)} of ${device.path}`);
   const relative = config.mounts.find(({ destination }) => !isAbsolute(destination));
   if (relative) throw fail(`mount destination ${relative.destination} not absolute`);
   for (const hook of Object.values(config.hooks ?? {}).flat()) {

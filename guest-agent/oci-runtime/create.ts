@@ -1,6 +1,7 @@
-import { fchownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { fchownSync, fstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
+import { isatty } from 'node:tty';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type { LinuxResources, RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import { type Cgroup, openCgroups } from '../cgroups/index.ts';
@@ -19,8 +20,9 @@ import { type Born, bear } from './birth.ts';
 import { type Bundle, hostUser, readBundle } from './config.ts';
 import { type ContainerStore, type SavedContainer, startTimeOf } from './container-store.ts';
 import { fail } from './failure.ts';
-import { runHooks } from './hooks.ts';
-import type { StateDocument } from './status.ts';
+import { runHooks, runLastHooks } from './hooks.ts';
+import { report } from './report.ts';
+import { type StateDocument, stateDocument } from './status.ts';
 import { passTerminal } from './terminal.ts';
 
 const S_IFIFO = 0o010000;
@@ -60,6 +62,8 @@ export async function createContainer(options: CreateOptions, store: ContainerSt
   } catch (error) {
     await cgroup?.remove();
     store.remove(options.id);
+    const gone = stateDocument({ ...bundle, id: options.id, bundle: bundle.directory }, 'stopped', 0);
+    runLastHooks(bundle.config.hooks, gone, why => report('warning', why)); // runtime.md#lifecycle: also when a hook failed
     throw error;
   }
 }
@@ -85,10 +89,7 @@ async function bearContainer(options: CreateOptions, bundle: Bundle, place: Plac
   const seccompFilter = filterOf(config);
   const plan = planOf(id, bundle, { ...place, seccompFilter });
   const file = join(store.directory(id), 'plan');
-  const state = (pid: number): StateDocument => ({
-    ...{ ociVersion: config.ociVersion, id, status: 'creating', pid, bundle: directory },
-    ...(config.annotations ? { annotations: config.annotations } : {}),
-  });
+  const state = (pid: number): StateDocument => stateDocument({ id, config, bundle: directory }, 'creating', pid);
   writeFileSync(file, planBytes(plan.steps, seccompFilter), { mode: 0o600 });
   giveStreamsTo(hostUser(config.process.user.uid, config));
   enterTimeNamespace(config);
@@ -191,12 +192,12 @@ function filterOf({ linux, process }: RuntimeSpec): Buffer | undefined {
   return compileSeccomp(linux.seccomp, { capabilities: process.capabilities?.bounding ?? [], kernel: release() });
 }
 
-/** So that a program of another user may open /dev/stdout again. */
+/** So that a program of another user may open /dev/stdout again. Devices that are everybody's, as /dev/null, are left alone. */
 function giveStreamsTo(uid: number): void {
   if (uid === 0) return;
   for (const fd of [0, 1, 2]) {
     try {
-      fchownSync(fd, uid, -1);
+      if (isatty(fd) || !fstatSync(fd).isCharacterDevice()) fchownSync(fd, uid, -1);
     } catch {
       // Some things have no owner, or one that cannot be changed.
     }

@@ -17,7 +17,7 @@ export async function startContainer(container: SavedContainer, store: Container
   if (status !== 'created') throw fail('cannot start an already running container');
   openGate(store.gate(container.id));
   try {
-    runHooks(container.config.hooks, 'poststart', stateDocument(container, 'running'));
+    runHooks(container.config.hooks, 'poststart', stateDocument(container, 'running', container.pid));
   } catch (error) {
     signalProcess(container, SIGKILL);
     throw error;
@@ -72,7 +72,7 @@ export async function deleteContainer(
   }
   await cgroupOf(container).remove();
   store.remove(container.id);
-  runLastHooks(container.config.hooks, stateDocument(container, 'stopped'), error => report('warning', error));
+  runLastHooks(container.config.hooks, stateDocument(container, 'stopped', 0), error => report('warning', error));
 }
 
 async function ended({ pid, startTime }: SavedContainer): Promise<void> {

@@ -15,7 +15,7 @@ export function showState(container: SavedContainer, store: ContainerStore): voi
 
 function described(container: SavedContainer, store: ContainerStore): object {
   const { rootDirectory: rootfs, created } = container;
-  return { ...stateDocument(container, statusOf(container, store)), rootfs, created, owner: '' };
+  return { ...stateDocument(container, statusOf(container, store), container.pid), rootfs, created, owner: '' };
 }
 
 /** `list`. @throws RuntimeFailure for a format that there is not */
@@ -31,7 +31,7 @@ export function showList(store: ContainerStore, { format, quiet }: { format: str
   }
   if (format !== 'table') throw fail('invalid format option');
   const rows = containers.map(container => {
-    const { status, pid } = stateDocument(container, statusOf(container, store));
+    const { status, pid } = stateDocument(container, statusOf(container, store), container.pid);
     return [container.id, String(pid ?? 0), status, container.bundle, container.created, 'root'];
   });
   const table = [['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'], ...rows];

@@ -25,14 +25,14 @@ export function statusOf(container: SavedContainer, store: ContainerStore): Stat
 }
 
 /** As `state` prints it and hooks read it. */
-export function stateDocument(container: SavedContainer, status: Status): StateDocument {
-  const { annotations, ociVersion } = container.config;
+export function stateDocument(
+  { id, bundle, config }: Pick<SavedContainer, 'id' | 'bundle' | 'config'>,
+  status: Status,
+  pid: number,
+): StateDocument {
+  const { annotations, ociVersion } = config;
   return {
-    ociVersion,
-    id: container.id,
-    status,
-    pid: status === 'stopped' ? 0 : container.pid,
-    bundle: container.bundle,
+    ...{ ociVersion, id, status, pid: status === 'stopped' ? 0 : pid, bundle },
     ...(annotations ? { annotations } : {}),
   };
 }

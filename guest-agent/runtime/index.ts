@@ -5,7 +5,7 @@ export { withFaultPoints } from './fault-points.ts';
 export { initProgram } from './init-program.ts';
 export { keeperProgram } from './keeper-program.ts';
 export { execPlan, type LaunchPlan, launchPlan } from './launch-plan.ts';
-export { mountOptionNames } from './mount-plan.ts';
+export { mountOptionNames, propagationFlags } from './mount-plan.ts';
 export { planBytes, planContext } from './plan-file.ts';
 export { openRuntime, type RuntimeOptions } from './runtime.ts';
 export { compileSeccomp, isSeccompAction, warmSeccomp } from './seccomp.ts';

@@ -224,6 +224,15 @@ export function resetSignals(): void {
   for (let signal = 1; signal <= 64; signal++) rawSignal(signal, 0);
 }
 
+const SIGPIPE = 13;
+const SIG_IGN = 1;
+
+/** Takes back the signal that a write to nobody has left, while signals are blocked: one that is ignored is discarded. signal(7) */
+export function forgetBrokenPipe(): void {
+  rawSignal(SIGPIPE, SIG_IGN);
+  rawSignal(SIGPIPE, 0);
+}
+
 export const changeDirectory = (path: string): number => check('chdir', rawChdir(path), path);
 export const changeDirectoryTo = (fd: number, subject: string): number => check('fchdir', rawFchdir(fd), subject);
 export const duplicateTo = (from: number, to: number): number => check('dup2', rawDup2(from, to), to);

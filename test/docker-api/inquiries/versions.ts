@@ -4,32 +4,14 @@ import { ask, make } from './make.ts';
 /** What `info` tells of how an engine is made. */
 const ofTheBuild = ['BerthKeeper', 'CDISpecDirs', 'Containerd', 'Runtimes', 'RuncCommit', 'InitCommit', 'Warnings'];
 
+const pingHeaders = 'content-type content-length ostype docker-experimental cache-control pragma swarm'.split(' ');
+
 /** Documents as clients of older versions know them. */
 export const versions: Inquiry = {
   name: 'http: versions',
   asks: [
-    ask('GET /_ping', undefined, {
-      showHeaders: [
-        'content-type',
-        'content-length',
-        'ostype',
-        'docker-experimental',
-        'cache-control',
-        'pragma',
-        'swarm',
-      ],
-    }),
-    ask('HEAD /_ping', undefined, {
-      showHeaders: [
-        'content-type',
-        'content-length',
-        'ostype',
-        'docker-experimental',
-        'cache-control',
-        'pragma',
-        'swarm',
-      ],
-    }),
+    ask('GET /_ping', undefined, { showHeaders: pingHeaders }),
+    ask('HEAD /_ping', undefined, { showHeaders: pingHeaders }),
     ask('GET /v1.51/_ping'),
     ask('GET /v1.9/info', undefined, { statusOnly: true }),
     ask('GET /v1.99/info', undefined, { hide: [/API version is [\d.]+/g] }),

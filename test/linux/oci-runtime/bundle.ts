@@ -14,6 +14,7 @@ export class Bundles {
   readonly directory = mkdtempSync(join(tmpdir(), 'oci-runtime-'));
   readonly #image = join(this.directory, 'image');
   #count = 0;
+  #spec: string | undefined;
 
   constructor() {
     for (const folder of ['bin', 'proc', 'sys', 'dev', 'etc', 'tmp'])
@@ -27,15 +28,20 @@ export class Bundles {
     const bundle = join(this.directory, `bundle${++this.#count}`);
     mkdirSync(bundle);
     execFileSync('cp', ['-a', this.#image, join(bundle, 'rootfs')]);
-    await this.succeed('spec', '--bundle', bundle);
     const path = join(bundle, 'config.json');
-    const config = JSON.parse(readFileSync(path, 'utf8')) as RuntimeSpec;
+    this.#spec ??= await this.#writtenSpec(bundle);
+    const config = JSON.parse(this.#spec) as RuntimeSpec;
     config.process.terminal = false;
     config.process.args = args;
     config.root.readonly = false;
     change(config);
     writeFileSync(path, JSON.stringify(config));
     return bundle;
+  }
+
+  async #writtenSpec(bundle: string): Promise<string> {
+    await this.succeed('spec', '--bundle', bundle);
+    return readFileSync(join(bundle, 'config.json'), 'utf8');
   }
 
   /** An id that no other test of this machine takes. */
@@ -51,6 +57,13 @@ export class Bundles {
     const shell = `exec "$@" < /dev/null > ${output} 2> ${output}.errors`;
     const { code } = await command('sh', ['-c', shell, 'sh', program, ...line], { timeoutMs: 60_000 });
     return { code, stdout: readFileSync(output, 'utf8'), stderr: readFileSync(`${output}.errors`, 'utf8') };
+  }
+
+  /** `run`, started by a program that takes the words after its own as a command. */
+  within(words: readonly string[], args: readonly string[]): Promise<CommandResult> {
+    const [outer = '', ...rest] = words;
+    const line = [...rest, program, '--root', join(this.directory, 'state'), ...args];
+    return command(outer, line, { timeoutMs: 60_000 });
   }
 
   async succeed(...args: string[]): Promise<string> {
