@@ -141,7 +141,7 @@ export const containerWait = route('POST', '/containers/{ref}/wait', {
   answer: promised<ContainerWaitResponse>(),
 });
 
-export const containerRemove = route('DELETE', '/containers/{ref}', {
+export const containerRemove = route('DELETE', '/containers/{ref*}', {
   query: { v: boolean, force: boolean, link: boolean },
   answer: nothing(),
 });

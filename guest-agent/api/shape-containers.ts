@@ -50,6 +50,12 @@ export function shapeCreate(body: ContainerCreateBody, version: ApiMinor): Conta
   if (version < 48 && body.HostConfig?.Mounts?.some(({ Type }) => Type === 'image')) {
     throw invalidArgument('Mount type "Image" needs API v1.48 or newer');
   }
+  const ofInterface = Object.keys(body.HostConfig?.Sysctls ?? {}).find(name => /^net(\.[^.]+){2}\.eth/.test(name));
+  if (version >= 48 && ofInterface !== undefined) {
+    throw invalidArgument(
+      `interface specific sysctl setting ${JSON.stringify(ofInterface)} must be supplied using driver option 'com.docker.network.endpoint.sysctls'`,
+    );
+  }
   const changes = [
     ...unknownBefore.filter(([since]) => version < since),
     ...unknownSince.filter(([since]) => version >= since),

@@ -52,6 +52,8 @@ export interface PackRequest {
   asLayer?: boolean;
   /** More than Docker's archives have: all extended attributes, and times to the nanosecond. */
   exact?: boolean;
+  /** Devices, as `major:minor`, of which only the directories are told that the walk comes to: a kernel's file systems. */
+  hidden?: readonly string[];
   /** The tree belongs to a user namespace whose root has these numbers outside; owners are told as it sees them. */
   rootOutside?: { uid: number; gid: number };
 }

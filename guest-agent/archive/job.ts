@@ -25,6 +25,7 @@ export type Job =
       contentsOnly: boolean;
       asLayer: boolean;
       exact: boolean;
+      hidden?: readonly string[];
       rootOutside?: { uid: number; gid: number };
       pieces: MessagePort;
     }

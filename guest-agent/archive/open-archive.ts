@@ -49,9 +49,9 @@ function send(stream: Readable): MessagePort {
 }
 
 function pack(pool: WorkerPool, request: PackRequest): Readable {
-  const { path, rename, contentsOnly = false, asLayer = false, exact = false, rootOutside } = request;
+  const { path, rename, contentsOnly = false, asLayer = false, exact = false, hidden, rootOutside } = request;
   const root = typeof request.root === 'number' ? `/proc/self/fd/${request.root}` : request.root;
-  const job = { kind: 'pack', root, path, rename, contentsOnly, asLayer, exact, rootOutside } as const;
+  const job = { kind: 'pack', root, path, rename, contentsOnly, asLayer, exact, hidden, rootOutside } as const;
   return receive(pool, pieces => ({ ...job, pieces }));
 }
 

@@ -18,6 +18,7 @@ export interface PackOptions {
   contentsOnly: boolean;
   asLayer?: boolean;
   exact?: boolean;
+  hidden?: readonly string[] | undefined;
   rootOutside?: RootOutside;
 }
 
@@ -48,9 +49,9 @@ function seenInside(found: Found, root: RootOutside): Found {
   return { ...found, entry: { ...found.entry, uid: inside(uid, root.uid), gid: inside(gid, root.gid) } };
 }
 
-function* findPath(root: number, { path, rename, contentsOnly, exact }: PackOptions): Generator<Found> {
+function* findPath(root: number, { path, rename, contentsOnly, exact, hidden }: PackOptions): Generator<Found> {
   const absolute = absolutePath(path);
-  const walker = new TreeWalker({ xattrs: exact ? portableXattrs : archivedXattrs });
+  const walker = new TreeWalker({ xattrs: exact ? portableXattrs : archivedXattrs, hidden });
   const directory = isDirectoryInRoot(root, absolute);
   const place = toBytes(directory ? absolute : posix.dirname(absolute));
   const parent = openAt2(root, place, O_PATH | constants.O_DIRECTORY, inRoot);

@@ -42,11 +42,14 @@ const types = new Map<number, EntryType>([
 /** Walks trees that may change meanwhile and are not trusted: by descriptors, following nothing. */
 export class TreeWalker {
   readonly #keep: XattrFilter;
+  readonly #hidden: ReadonlySet<string>;
   /** Files with several names, by identity: the first name stands for the contents. */
   readonly #seen = new Map<string, string>();
 
-  constructor(options: { xattrs: XattrFilter }) {
+  /** Directories on the devices `hidden`, as `major:minor`, are told without what is in them. */
+  constructor(options: { xattrs: XattrFilter; hidden?: readonly string[] | undefined }) {
     this.#keep = options.xattrs;
+    this.#hidden = new Set(options.hidden);
   }
 
   /** `base` in `directory` and all below it, in the order of names, called `name` in the archive. Sockets are left out. */
@@ -55,7 +58,11 @@ export class TreeWalker {
     const type = status && types.get(status.mode & constants.S_IFMT);
     if (!status || !type) return;
     yield { entry: this.#toEntry(directory, base, name, type, status), directory, base };
-    if (type === 'directory') yield* this.children(directory, base, name);
+    if (type === 'directory' && !this.#isHidden(status)) yield* this.children(directory, base, name);
+  }
+
+  #isHidden({ identity, inode }: FileStatus): boolean {
+    return this.#hidden.size > 0 && this.#hidden.has(identity.slice(0, -`:${inode}`.length));
   }
 
   /** Only what is inside. An empty `name` gives names without a leading part. */

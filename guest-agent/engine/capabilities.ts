@@ -17,11 +17,11 @@ export const defaultCapabilities: readonly string[] =
     .map(name => `CAP_${name}`);
 
 /** `net_admin`, `NET_ADMIN` or `CAP_NET_ADMIN` as `CAP_NET_ADMIN`; `ALL` stays. @throws invalid-argument in Docker's words */
-export function normalizeCapability(text: string): string {
+export function normalizeCapability(text: string, field: 'CapAdd' | 'CapDrop'): string {
   const upper = text.toUpperCase();
   if (upper === 'ALL') return upper;
   const name = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
-  if (!allCapabilities.includes(name)) throw invalidArgument(`invalid CapAdd: unknown capability: "${name}"`);
+  if (!allCapabilities.includes(name)) throw invalidArgument(`invalid ${field}: unknown capability: "${name}"`);
   return name;
 }
 
@@ -32,8 +32,8 @@ export function chosenCapabilities(request: {
   privileged: boolean;
 }): string[] {
   if (request.privileged) return [...allCapabilities];
-  const add = request.add.map(normalizeCapability);
-  const drop = request.drop.map(normalizeCapability);
+  const add = request.add.map(text => normalizeCapability(text, 'CapAdd'));
+  const drop = request.drop.map(text => normalizeCapability(text, 'CapDrop'));
   const base = add.includes('ALL') ? allCapabilities : drop.includes('ALL') ? [] : defaultCapabilities;
   const kept = base.filter(name => !drop.includes(name));
   const added = add.filter(name => name !== 'ALL' && !kept.includes(name));

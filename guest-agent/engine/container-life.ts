@@ -15,7 +15,7 @@ import type { WaitCondition } from './engine.ts';
 import type { Live } from './launch.ts';
 import { removeResources } from './remove.ts';
 import { hasRestartPolicy } from './restarts.ts';
-import { parseSignal } from './signals.ts';
+import { isSendable, parseSendable, parseSignal } from './signals.ts';
 
 const defaultStopSeconds = 10;
 const SIGKILL = 9;
@@ -54,11 +54,16 @@ export abstract class ContainerLife extends ContainerRuns {
     this.emit('stop');
   }
 
-  /** Sends `signal`, and SIGKILL once the patience is over (negative: never). Resolves when the exit is recorded. */
+  /**
+   * Sends `signal`, and SIGKILL once the patience is over (negative: never), or at once after a number that Linux has no
+   * signal for. Resolves when the exit is recorded.
+   */
   async #endWith(live: Live, signal: number, seconds: number): Promise<void> {
     const recorded = this.exitRecorded;
-    await this.#signalNow(live, signal);
-    if (seconds < 0 || (await settledWithin(recorded, seconds * 1000))) return recorded;
+    if (isSendable(signal)) {
+      await this.#signalNow(live, signal);
+      if (seconds < 0 || (await settledWithin(recorded, seconds * 1000))) return recorded;
+    }
     await this.#signalNow(live, SIGKILL);
     return recorded;
   }
@@ -103,7 +108,7 @@ export abstract class ContainerLife extends ContainerRuns {
 
   #signalToKillWith(text: string | undefined): number {
     try {
-      return text ? parseSignal(text) : SIGKILL;
+      return text ? parseSendable(text) : SIGKILL;
     } catch (error) {
       throw invalidArgument(`cannot kill container: ${this.record.name}: ${messageOf(error)}`, { cause: error });
     }

@@ -7,7 +7,7 @@ import type {
 } from '../../contracts/docker/containers.ts';
 import type { ExecCreateBody } from '../../contracts/docker/exec.ts';
 import type { StatsDocument } from '../../contracts/docker/stats.ts';
-import { conflict } from '../../contracts/errors.ts';
+import { conflict, notFound } from '../../contracts/errors.ts';
 import type { LinuxResources } from '../../contracts/oci/runtime-spec.ts';
 import type { PathStat } from '../archive/index.ts';
 import type { OutputChunk } from '../logs/index.ts';
@@ -23,7 +23,7 @@ import { toInspect } from './inspect.ts';
 import { attachTo, readLogs } from './output.ts';
 import { watchStats } from './stats.ts';
 import { top } from './top.ts';
-import { checkRename, updatedRecord, updateFailure } from './update.ts';
+import { checkRename, reserveNewName, updatedRecord, updateFailure } from './update.ts';
 
 /** One container as the API sees it: its life, and what can be asked of it meanwhile. */
 export class ContainerActor extends ContainerLife implements Container {
@@ -47,7 +47,7 @@ export class ContainerActor extends ContainerLife implements Container {
     const newName = checkRename(this, name);
     const { index } = this.context;
     let oldName = this.name;
-    index.reserve(newName, this.id);
+    reserveNewName(index, newName, this.id);
     try {
       await this.edit(record => {
         oldName = record.name;
@@ -60,6 +60,15 @@ export class ContainerActor extends ContainerLife implements Container {
     }
     index.free(oldName, this.id);
     this.emit('rename', { oldName: `/${oldName}` });
+  }
+
+  /** `rm --link`: the other container is no neighbour any more. @throws not-found */
+  removeLink(alias: string): Promise<void> {
+    return this.edit(({ name, links = [] }) => {
+      const kept = links.filter(link => link.alias !== alias);
+      if (kept.length === links.length) throw notFound(`No such container: ${name}/${alias}`);
+      return { links: kept };
+    });
   }
 
   async update(body: ContainerUpdateBody): Promise<{ Warnings: string[] | null }> {

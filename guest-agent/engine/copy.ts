@@ -1,9 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import { conflict, forbidden, notFound } from '../../contracts/errors.ts';
+import { conflict, forbidden, internal, notFound } from '../../contracts/errors.ts';
 import type { PathStat } from '../archive/index.ts';
 import { readAccountFiles } from './account-files.ts';
 import type { ContainerActor } from './container.ts';
+import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import { resolveUser } from './user.ts';
 import { remapOf, rootOutside } from './user-remap.ts';
@@ -46,13 +48,27 @@ let copies = 0;
 const missing = (container: ContainerActor, path: string): Error =>
   notFound(`Could not find the file ${path} in container ${container.name}`);
 
+/** Of Go's io/fs.FileMode, in which nothing is above it. */
+const goDirectory = 2 ** 31;
+
+/** @throws not-found, and for a file that is called a directory internal: in Docker's words */
+function statInside(container: ContainerActor, root: OpenRoot, path: string, { rooms }: EngineContext): PathStat {
+  const stat = rooms.archive.stat(root.path, path);
+  if (stat) return stat;
+  for (let above = path.replace(/\/\.?$/, ''); above.length > 1; above = posix.dirname(above)) {
+    const found = rooms.archive.stat(root.path, above);
+    if (!found) continue;
+    if (found.mode < goDirectory && found.linkTarget === '') throw internal(`lstat ${path}: not a directory`);
+    break;
+  }
+  throw missing(container, path);
+}
+
 /** HEAD …/archive. @throws not-found in Docker's words */
 export async function statPath(container: ContainerActor, path: string, context: EngineContext): Promise<PathStat> {
   const root = await openRoot(container, context, false);
   try {
-    const stat = context.rooms.archive.stat(root.path, path);
-    if (!stat) throw missing(container, path);
-    return stat;
+    return statInside(container, root, path, context);
   } finally {
     root.close();
   }
@@ -66,12 +82,12 @@ export async function readArchive(
 ): Promise<{ stat: PathStat; tar: Readable }> {
   const root = await openRoot(container, context, false);
   try {
-    const stat = context.rooms.archive.stat(root.path, path);
-    if (!stat) throw missing(container, path);
+    const stat = statInside(container, root, path, context);
     const remap = container.live && remapOf(container.record.hostConfig, context.options.remap);
     const tar = context.rooms.archive.pack({
       root: root.path,
       path,
+      ...(container.live ? { hidden: hiddenDevices(container.live.process.pid, container.record) } : {}),
       ...(remap ? { rootOutside: rootOutside(remap) } : {}),
     });
     tar.once('close', () => root.close());
@@ -83,19 +99,32 @@ export async function readArchive(
   }
 }
 
+/** Where the runtime mounts what is no file of the container's: dockerd does not see it at all. */
+const kernelFolders = ['/proc', '/sys', '/dev'];
+
+/** The devices of these mounts, as `major:minor`, but for shared memory and what the user has mounted there. proc_pid_mountinfo(5) */
+function hiddenDevices(pid: number, { mounts }: ContainerRecord): string[] {
+  const shown = ['/dev/shm', ...mounts.map(({ destination }) => destination)];
+  const rows = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
+  const found = rows.flatMap(row => {
+    const [, , device = '', , path = ''] = row.split(' ');
+    const isKernels = kernelFolders.some(folder => isWithin(path, folder));
+    return isKernels && !shown.some(folder => isWithin(path, folder)) ? [device] : [];
+  });
+  return [...new Set(found)];
+}
+
 /** `docker cp` into a container. */
 export async function writeArchive(
   container: ContainerActor,
   request: { path: string; tar: Readable; noOverwriteDirNonDir: boolean; copyUIDGID: boolean },
   context: EngineContext,
 ): Promise<void> {
-  if (container.record.hostConfig.ReadonlyRootfs && !isInVolume(container, request.path)) {
-    throw forbidden('container rootfs is marked read-only');
-  }
+  assertWritable(container.record, request.path);
   const root = await openRoot(container, context, true);
   try {
     if (!context.rooms.archive.stat(root.path, request.path)) throw missing(container, request.path);
-    const owner = request.copyUIDGID ? ownerOf(container, root.path) : undefined;
+    const owner = request.copyUIDGID && container.record.config.User ? ownerOf(container, root.path) : undefined;
     const remap = container.live && remapOf(container.record.hostConfig, context.options.remap);
     const outside = rootOutside(remap);
     const users = {
@@ -115,10 +144,15 @@ function ownerOf(container: ContainerActor, root: string): { uid: number; gid: n
   return { uid, gid };
 }
 
-const isInVolume = (container: ContainerActor, path: string): boolean =>
-  container.record.mounts.some(
-    mount => mount.rw && (path === mount.destination || path.startsWith(`${mount.destination}/`)),
-  );
+/** @throws forbidden in Docker's words */
+function assertWritable({ mounts, hostConfig }: ContainerRecord, path: string): void {
+  const around = mounts.filter(({ destination }) => isWithin(path, destination));
+  const [mount] = around.sort((one, two) => two.destination.length - one.destination.length);
+  if (mount && !mount.rw) throw forbidden('mounted volume is marked read-only');
+  if (!mount && hostConfig.ReadonlyRootfs) throw forbidden('container rootfs is marked read-only');
+}
+
+const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
 
 /** `docker export`: the whole root file system. */
 export async function exportRoot(container: ContainerActor, context: EngineContext): Promise<Readable> {

@@ -21,6 +21,7 @@ import { dropImages } from './image-mounts.ts';
 import { type ContainerLink, linksOf } from './links.ts';
 import { type ChosenMounts, chooseMounts, dropVolumes } from './mounts.ts';
 import { checkName, inventName } from './names.ts';
+import { checkSharedNetwork } from './network-mode.ts';
 import { wantedEndpoints } from './network-request.ts';
 import { platformMismatch } from './platform-warning.ts';
 import { settleResources } from './resource-checks.ts';
@@ -52,6 +53,7 @@ export async function createContainer(
     throw invalidArgument('conflicting options: hostname and the UTS mode');
   }
   const machine = { cpus: cpuCount, features: context.rooms.cgroups.features() };
+  checkSharedNetwork(config, asked);
   checkHostConfig(asked, machine);
   checkRemapped(asked, context.options.remap);
   const id = randomBytes(32).toString('hex') as ContainerId;
@@ -189,9 +191,6 @@ function checkCommand(config: ContainerConfig): ContainerConfig {
 
 /** Docker's default: the first twelve digits of the id; on the host's network, the host's own name. */
 function withHostname(config: ContainerConfig, host: HostConfig, id: ContainerId): ContainerConfig {
-  if (host.NetworkMode?.startsWith('container:') && config.Hostname) {
-    throw invalidArgument('conflicting options: hostname and the network mode');
-  }
   if (config.Hostname) return config;
   const own = host.NetworkMode === 'host' || host.UTSMode === 'host' ? hostname() : id.slice(0, 12);
   return { ...config, Hostname: own };

@@ -127,6 +127,8 @@ export interface Container {
   pause(): Promise<void>;
   unpause(): Promise<void>;
   rename(name: string): Promise<void>;
+  /** Forgets a link that the container was made with, by its alias. @throws not-found */
+  removeLink(alias: string): Promise<void>;
   update(body: ContainerUpdateBody): Promise<{ Warnings: string[] | null }>;
   resize(rows: number, columns: number): Promise<void>;
   remove(options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;

@@ -106,11 +106,15 @@ export function checkHostConfig(host: HostConfig, machine: MachineLimits): void 
   }
   checkNumbers(host);
   checkModes(host);
-  for (const capability of [...(host.CapAdd ?? []), ...(host.CapDrop ?? [])]) normalizeCapability(capability);
+  for (const capability of host.CapAdd ?? []) normalizeCapability(capability, 'CapAdd');
+  for (const capability of host.CapDrop ?? []) normalizeCapability(capability, 'CapDrop');
   parseSecurityOptions(host);
   for (const entry of host.ExtraHosts ?? []) checkExtraHost(entry);
   portMappings(host);
   checkLogging(host);
+  if (Object.hasOwn(host.Annotations ?? {}, '')) {
+    throw invalidArgument('invalid Annotations: the empty string is not permitted as an annotation key');
+  }
   checkNotYet(host);
 }
 
@@ -141,7 +145,7 @@ function checkModes(host: HostConfig): void {
   const { PidMode = '', IpcMode = '', UTSMode = '', UsernsMode = '', CgroupnsMode = '', Runtime = '' } = host;
   if (PidMode !== '' && PidMode !== 'host' && !isContainer(PidMode))
     throw invalidArgument(`invalid PID mode: ${PidMode}`);
-  if (!['', 'none', 'host', 'private', 'shareable'].includes(IpcMode) && !isContainer(IpcMode)) {
+  if (!['', 'none', 'host', 'private', 'shareable'].includes(IpcMode) && !IpcMode.startsWith('container:')) {
     throw invalidArgument(`invalid IPC mode: ${IpcMode}`);
   }
   if (UTSMode !== '' && UTSMode !== 'host') throw invalidArgument(`invalid UTS mode: ${UTSMode}`);
@@ -160,7 +164,10 @@ function checkExtraHost(entry: string): void {
 
 /** What is not there yet says so by name, instead of being dropped. */
 function checkNotYet(host: HostConfig): void {
-  if (host.StorageOpt && Object.keys(host.StorageOpt).length > 0) {
+  const options = Object.keys(host.StorageOpt ?? {});
+  const unknown = options.find(name => name.toLowerCase() !== 'size');
+  if (unknown !== undefined) throw invalidArgument(`Unknown option ${unknown}`);
+  if (options.length > 0) {
     throw invalidArgument("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
   }
 }

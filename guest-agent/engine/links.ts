@@ -17,7 +17,6 @@ export interface ContainerLink {
  */
 export function linksOf(texts: readonly string[], mode: string, { index }: EngineContext): ContainerLink[] {
   if (texts.length > 0 && mode === 'host') throw conflictingMode('host type networking');
-  if (texts.length > 0 && mode.startsWith('container:')) throw conflictingMode('container type network');
   const links = texts.map(parseLink);
   if (mode !== 'bridge') return [];
   return links.map(({ name, alias }) => {

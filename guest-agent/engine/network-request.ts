@@ -43,10 +43,11 @@ function modeOf({ config, hostConfig, networkingConfig }: ContainerRecord, conte
 function donorOf(ref: ContainerRef, { index }: EngineContext): ContainerId {
   const joining = 'joining network namespace of container';
   try {
-    const { id, live } = index.getByRef(ref);
-    if (!live) throw conflict(`cannot join network of a non running container: ${id}`);
-    return id;
+    const { id, live, name, status } = index.getByRef(ref);
+    if (live) return id;
+    throw conflict(`cannot join network namespace of a non running container: container ${name} is ${status}`);
   } catch (error) {
+    if (error instanceof EngineError && error.kind === 'conflict') throw error;
     throw error instanceof EngineError ? new EngineError(error.kind, `${joining}: ${error.message}`) : error;
   }
 }

@@ -124,10 +124,10 @@ function settleCpu(settling: Settling): void {
   const { resources, cpus, features } = settling;
   const { NanoCpus: nano = 0 } = resources;
   if (nano > 0 && (resources.CpuPeriod ?? 0) > 0) {
-    throw invalidArgument('Conflicting options: Nano CPUs and CPU Period cannot both be set.');
+    throw invalidArgument('Conflicting options: Nano CPUs and CPU Period cannot both be set');
   }
   if (nano > 0 && (resources.CpuQuota ?? 0) > 0) {
-    throw invalidArgument('Conflicting options: Nano CPUs and CPU Quota cannot both be set.');
+    throw invalidArgument('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
   }
   if (nano > 0 && features?.cpuCfsQuota === false) {
     throw invalidArgument(

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import type {
@@ -53,11 +54,12 @@ export interface SpecFacts {
 /** A container's record as the OCI runtime specification says it. */
 export function toRuntimeSpec(record: ContainerRecord, facts: SpecFacts): RuntimeSpec {
   const host = record.hostConfig;
+  const { Domainname } = record.config;
   return {
     ociVersion: '1.2.1',
     process: processOf(record, facts),
     root: { path: facts.rootPath, readonly: host.ReadonlyRootfs ?? false },
-    ...(host.UTSMode === 'host' ? {} : { hostname: facts.hostname, domainname: record.config.Domainname || undefined }),
+    ...(host.UTSMode === 'host' ? {} : { hostname: facts.hostname, domainname: Domainname || undefined }),
     mounts: mountsOf(host, facts),
     linux: {
       namespaces: namespacesOf(host, facts),
@@ -65,7 +67,11 @@ export function toRuntimeSpec(record: ContainerRecord, facts: SpecFacts): Runtim
       cgroupsPath: facts.cgroupsPath,
       resources: { devices: deviceRulesOf(host, facts), ...facts.resources },
       devices: [...facts.devices],
-      sysctl: { ...host.Sysctls }, // what a network namespace needs it has from its birth
+      // What a network namespace needs it has from its birth. The host's own name of a domain is refused by the runtime.
+      sysctl: {
+        ...host.Sysctls,
+        ...(host.UTSMode === 'host' && Domainname ? { 'kernel.domainname': Domainname } : {}),
+      },
       ...hiddenPaths(host, facts),
       rootfsPropagation: rootPropagation(record),
     },
@@ -197,4 +203,4 @@ function rootPropagation(record: ContainerRecord): 'rprivate' | 'rslave' | 'rsha
 }
 
 /** Our place in each hierarchy. */
-export const cgroupsPathOf = (id: ContainerId, parent: string): string => `${parent}/${id}`;
+export const cgroupsPathOf = (id: ContainerId, parent: string): string => join('/', parent, id);

@@ -36,9 +36,11 @@ function donorOf(
   context: EngineContext,
 ): { pid: number; record: ContainerRecord } | undefined {
   if (!mode.startsWith('container:')) return undefined;
-  const other = context.index.getByRef(mode.slice('container:'.length) as ContainerRef);
-  if (!other.live)
-    throw conflict(`cannot join ${kind} namespace of a non running container: container ${other.id} is not running`);
+  const failure = `failed to join ${kind} namespace`;
+  const ref = mode.slice('container:'.length);
+  if (ref === '') throw invalidArgument(`${failure}: invalid name or ID supplied: ""`);
+  const other = context.index.getByRef(ref as ContainerRef);
+  if (!other.live) throw conflict(`${failure}: container ${other.id} is not running`);
   return { pid: other.live.process.pid, record: other.record };
 }
 

@@ -1,9 +1,10 @@
+import type { ContainerId } from '../../contracts/brand.ts';
 import type { ContainerUpdateBody } from '../../contracts/docker/containers.ts';
 import type { Resources } from '../../contracts/docker/host-config.ts';
 import { conflict, type EngineError, internal, invalidArgument, messageOf } from '../../contracts/errors.ts';
 import type { LinuxResources } from '../../contracts/oci/runtime-spec.ts';
 import type { ContainerRecord } from './container-record.ts';
-import type { Indexed } from './containers-index.ts';
+import type { ContainerIndex, Indexed } from './containers-index.ts';
 import { deviceNumbers } from './devices.ts';
 import { checkRestartPolicy } from './host-config.ts';
 import { checkName } from './names.ts';
@@ -29,6 +30,15 @@ export function checkRename(container: Indexed, name: string): string {
     throw invalidArgument('Renaming a container with the same name as its current name');
   }
   return wanted;
+}
+
+/** @throws conflict in Docker's words when the name is another's */
+export function reserveNewName<C extends Indexed>(index: ContainerIndex<C>, name: string, id: ContainerId): void {
+  try {
+    index.reserve(name, id);
+  } catch (error) {
+    throw conflict(`Error when allocating new name: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** What an update comes to: the record, what the living cgroup is told, and Docker's notices. */

@@ -42,7 +42,7 @@ export function resolveUser(spec: string, passwdText: string, groupText: string)
 }
 
 function findUser(user: string, passwd: readonly PasswdEntry[]): Omit<PasswdEntry, 'name'> & { name?: string } {
-  const number = /^\d+$/.test(user) ? Number(user) : user === '' ? 0 : undefined;
+  const number = /^[+-]?\d+$/.test(user) ? Number(user) : user === '' ? 0 : undefined;
   const entry = passwd.find(line => line.name === user) ?? passwd.find(line => line.uid === number);
   if (entry) return withIds(entry);
   if (number === undefined) throw invalidArgument(`unable to find user ${user}: no matching entries in passwd file`);

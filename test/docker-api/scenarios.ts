@@ -3,6 +3,7 @@ import { imageMountScenarios } from './image-mount-scenarios.ts';
 import { commitScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
 import { networkDriverScenarios } from './network-driver-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
+import { optionScenarios } from './option-scenarios.ts';
 import { type Scenario, step } from './step.ts';
 import { volumeScenarios } from './volume-scenarios.ts';
 
@@ -377,4 +378,5 @@ export const scenarios: Scenario[] = [
   ...networkScenarios,
   ...networkDriverScenarios,
   ...imageMountScenarios,
+  ...optionScenarios,
 ];

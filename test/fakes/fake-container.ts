@@ -118,6 +118,10 @@ export class FakeContainer implements Container {
     this.paused = false;
   }
 
+  async removeLink(alias: string): Promise<void> {
+    throw notFound(`No such container: ${this.name}/${alias}`);
+  }
+
   async rename(name: string): Promise<void> {
     if (name === '') throw invalidArgument('Neither old nor new names may be empty');
     this.name = name;

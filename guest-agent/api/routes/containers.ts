@@ -15,6 +15,15 @@ const containerOf = (engine: Engine, path: { ref: string }): Container =>
 
 const isNotFound = (error: unknown): boolean => error instanceof EngineError && error.kind === 'not-found';
 
+/** `rm --link parent/alias`. @throws not-found in Docker's words */
+function removeLink(engine: Engine, parent: string, alias: string): Promise<void> {
+  try {
+    return containerOf(engine, { ref: parent }).removeLink(alias);
+  } catch (error) {
+    throw isNotFound(error) ? notFound(`No such container: ${parent}/${alias}`) : error;
+  }
+}
+
 /** @throws invalid-argument in Docker's words */
 function parseCondition(given: string | undefined, version: ApiMinor): WaitCondition {
   if (given === undefined || !knowsConditions(version)) return 'not-running';
@@ -110,9 +119,11 @@ export const containerRoutes = [
     later: containerOf(engine, path).wait(parseCondition(query.condition, version), signal),
   })),
 
-  serve(routes.containerRemove, ({ path, query }, engine) =>
-    containerOf(engine, path).remove({ force: query.force, volumes: query.v, link: query.link }),
-  ),
+  serve(routes.containerRemove, ({ path, query }, engine) => {
+    const linked = query.link ? /^\/?(.+)\/(.+)$/.exec(path.ref) : undefined;
+    if (linked) return removeLink(engine, linked[1] ?? '', linked[2] ?? '');
+    return containerOf(engine, path).remove({ force: query.force, volumes: query.v, link: query.link });
+  }),
 
   serve(routes.containerPrune, ({ query }, engine) => engine.containers.prune(query.filters)),
 ];
