@@ -8,8 +8,7 @@ import { buildxConfig, playBuild } from '../test/docker-api/builds/play-build.ts
 import { inquiries } from '../test/docker-api/inquiries/index.ts';
 import { registryScenario, setUpRegistries } from '../test/docker-api/registry-scenario.ts';
 import { play } from '../test/docker-api/replay.ts';
-import { scenarios } from '../test/docker-api/scenarios.ts';
-import { hostScenarios } from '../test/docker-api/volume-scenarios.ts';
+import { nativeScenarios } from '../test/docker-api/scenarios.ts';
 import { succeed } from '../test/support/command.ts';
 import { busyboxArchive } from '../test/support/images.ts';
 import { fetchPeer, type Peer, startPeer } from '../test/support/peer.ts';
@@ -59,7 +58,7 @@ async function record(peer: Peer): Promise<void> {
   const format = ['version', '--format', '{{.Server.Version}}'];
   const engine = `dockerd ${(await succeed('docker', ['-H', `unix://${peer.socket}`, ...format])).trim()}`;
   const played = earlier('docker.json', 'scenarios');
-  for (const scenario of [...scenarios, ...hostScenarios].filter(isWanted)) {
+  for (const scenario of nativeScenarios.filter(isWanted)) {
     process.stdout.write(`${scenario.name}\n`);
     played[scenario.name] = await play(scenario, peer.socket, archive);
   }

@@ -114,8 +114,27 @@ function check(config: RuntimeSpec): void {
   for (const hook of Object.values(config.hooks ?? {}).flat()) {
     if (!isAbsolute(hook?.path ?? '')) throw fail(`hook path ${hook?.path} is not absolute`);
   }
+  refuseUnsupported(config);
   const refused = refusedSpec(config);
   if (refused) throw fail(refused);
+}
+
+/** Properties of the specification that are not there: a container without them would be another than was asked for. */
+const unsupported = {
+  process: ['scheduler', 'ioPriority', 'execCPUAffinity'],
+  linux: ['personality', 'intelRdt', 'memoryPolicy', 'netDevices'],
+  mounts: ['uidMappings', 'gidMappings'],
+} as const;
+
+/** @throws RuntimeFailure */
+function refuseUnsupported(config: RuntimeSpec): void {
+  const refuse = (part: keyof typeof unsupported, document: object): void => {
+    const found = unsupported[part].find(name => name in document);
+    if (found) throw fail(`${part}.${found} is not supported`);
+  };
+  refuse('process', config.process);
+  refuse('linux', config.linux);
+  for (const mount of config.mounts) refuse('mounts', mount);
 }
 
 function checkMappings(hasUser: boolean, linux: { uidMappings?: IdMapping[]; gidMappings?: IdMapping[] }): void {

@@ -3,13 +3,12 @@ import { engineForTests } from '../support/engine-for-tests.ts';
 import { busyboxArchive } from '../support/images.ts';
 import { recorded, text } from './recordings.ts';
 import { play } from './replay.ts';
-import { scenarios } from './scenarios.ts';
-import { hostScenarios } from './volume-scenarios.ts';
+import { nativeScenarios } from './scenarios.ts';
 
 describe('the native engine answers as dockerd did', () => {
   const engine = engineForTests();
 
-  for (const scenario of [...scenarios, ...hostScenarios]) {
+  for (const scenario of nativeScenarios) {
     it(scenario.name, { timeout: 180_000 }, async () => {
       const played = await play(scenario, engine().socket, await busyboxArchive());
       expect(text(played)).toBe(recorded(scenario.name));

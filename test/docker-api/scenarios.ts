@@ -5,7 +5,7 @@ import { networkDriverScenarios } from './network-driver-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
 import { optionScenarios } from './option-scenarios.ts';
 import { type Scenario, step } from './step.ts';
-import { volumeScenarios } from './volume-scenarios.ts';
+import { hostScenarios, volumeScenarios } from './volume-scenarios.ts';
 
 export type { Scenario, Step } from './step.ts';
 
@@ -378,5 +378,7 @@ export const scenarios: Scenario[] = [
   ...networkScenarios,
   ...networkDriverScenarios,
   ...imageMountScenarios,
-  ...optionScenarios,
 ];
+
+/** With those that depend on the host's folders and kernel, or need not be played in the machine as well. */
+export const nativeScenarios: Scenario[] = [...scenarios, ...hostScenarios, ...optionScenarios];

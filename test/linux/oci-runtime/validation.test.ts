@@ -348,6 +348,10 @@ describe.skipIf(reason)('as the specification validates runtimes, berth-runtime'
       [({ mounts }) => mounts.push({ destination: 'x', type: 'tmpfs', source: 'x' }), 'not absolute'],
       [({ root }) => Object.assign(root, { path: 'nosuch' }), 'nosuch'],
       [({ linux }) => Object.assign(linux, { devices: [{ type: 'x', path: '/dev/x' }] }), 'device type'],
+      [
+        ({ linux }) => Object.assign(linux, { personality: { domain: 'LINUX32' } }),
+        'linux.personality is not supported',
+      ],
       [({ linux }) => Object.assign(linux, { rootfsPropagation: 'nope' }), 'rootfsPropagation=nope'],
       [({ linux }) => Object.assign(linux, { seccomp: { defaultAction: 'SCMP_ACT_NOPE' } }), 'SCMP_ACT_NOPE'],
     ];
