@@ -3,6 +3,7 @@ import { type Descriptor, isIndexType, isManifestType, mediaTypes } from '../../
 import { type DiffId, isDigest } from '../../contracts/oci/digest.ts';
 import type { ImageConfig, ImageIndex, ImageManifest, Platform } from '../../contracts/oci/image-spec.ts';
 import { syntaxComplaint } from '../registry/index.ts';
+import { descriptorShape, imageConfigShape } from './document-shapes.ts';
 import { bestFor, formatPlatform } from './platform.ts';
 
 /** Far more than any image has; overlayfs takes 500. */
@@ -92,6 +93,7 @@ export function parseConfig(body: Buffer): ImageConfig {
     throw invalidArgument('invalid image JSON, no RootFS key');
   }
   if (diffIds.length > mostLayers) throw invalidArgument('max depth exceeded');
+  imageConfigShape(document, '');
   return { ...document, rootfs: { ...document.rootfs, diff_ids: diffIds } };
 }
 
@@ -111,10 +113,17 @@ function parseJson(body: Buffer, what: string): Record<string, unknown> {
 function descriptors(value: unknown): Descriptor[] {
   const list = value ?? [];
   if (!Array.isArray(list) || !list.every(isDescriptor)) throw invalidArgument('invalid manifest: bad descriptor');
-  return list;
+  return list.map(withoutNulls);
 }
 
+/** Go's null is nothing at all. */
+const withoutNulls = (descriptor: Descriptor): Descriptor =>
+  Object.fromEntries(Object.entries(descriptor).filter(([, value]) => value !== null)) as unknown as Descriptor;
+
+/** @throws invalid-argument for one that is, but for something in it. */
 function isDescriptor(value: unknown): value is Descriptor {
   const { digest, size } = (value ?? {}) as Record<string, unknown>;
-  return typeof digest === 'string' && isDigest(digest) && typeof size === 'number' && size >= 0;
+  const isOne = typeof digest === 'string' && isDigest(digest) && typeof size === 'number' && size >= 0;
+  if (isOne) descriptorShape(value, '');
+  return isOne;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mediaTypes } from '../../../../contracts/oci/descriptor.ts';
-import { chooseManifest, parseManifest } from '../../../../guest-agent/images/manifests.ts';
+import { chooseManifest, parseConfig, parseManifest } from '../../../../guest-agent/images/manifests.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const config = { mediaType: mediaTypes.ociConfig, digest, size: 2 };
@@ -50,6 +50,32 @@ describe('manifests', () => {
     ['too many layers', { ...image, layers: Array(600).fill(layers[0]) }, dockerManifest, 'max depth exceeded'],
   ])('%s is refused', (_what, document, type, words) => {
     expect(() => parse(document, type)).toThrow(words);
+  });
+
+  it.each([
+    ['labels that are none', { config: { Labels: 'x' } }, 'cannot unmarshal string into Go struct field'],
+    ['a label that is a number', { config: { Labels: { a: 1 } } }, 'cannot unmarshal number into Go struct field'],
+    ['an environment that is none', { config: { Env: {} } }, 'cannot unmarshal object into Go struct field'],
+    ['a history that is a word', { history: 'x' }, 'cannot unmarshal string into Go struct field'],
+    ['a step that is nothing', { history: [null] }, 'has an entry that is null'],
+    ['an architecture that is a list', { architecture: ['amd64'] }, 'cannot unmarshal array into Go struct field'],
+    ['a layer outside', { rootfs: { type: 'layers', diff_ids: ['sha256:../../../etc'] } }, 'not a list of digests'],
+  ])('of an image with %s are refused', (_what, more, words) => {
+    const document = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [digest] } };
+    const read = (value: object) => parseConfig(Buffer.from(JSON.stringify(value)));
+    expect(read(document).os).toBe('linux');
+    expect(() => read({ ...document, ...more })).toThrow(words);
+  });
+
+  it.each([
+    ['a platform that is a word', { platform: 'linux' }],
+    ['an architecture that is a number', { platform: { os: 'linux', architecture: 7 } }],
+    ['a name that is a number', { annotations: { 'io.containerd.image.name': 5 } }],
+    ['an address that is none', { urls: 'http://x' }],
+  ])('with %s are refused', (_what, more) => {
+    const index = { manifests: [{ ...manifests[0], annotations: null, ...more }] };
+    expect(() => parse(index, ociIndex)).toThrow('cannot unmarshal');
+    expect(parse({ manifests: [{ ...manifests[0], annotations: null }] }, ociIndex)).toMatchObject({ kind: 'index' });
   });
 
   it('that say nothing of their type are read by their shape', () => {
