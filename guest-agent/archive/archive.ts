@@ -37,6 +37,8 @@ export interface RebuildLayerRequest {
   recipe: string;
   /** What the archive must be. */
   diffId: DiffId;
+  /** How long. */
+  bytes: number;
 }
 
 export interface PackRequest {

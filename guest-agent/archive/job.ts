@@ -16,7 +16,7 @@ export type Job =
       expectedDiffId?: DiffId;
       recipe?: string;
     }
-  | { kind: 'rebuildLayer'; directory: string; recipe: string; diffId: DiffId; pieces: MessagePort }
+  | { kind: 'rebuildLayer'; directory: string; recipe: string; diffId: DiffId; bytes: number; pieces: MessagePort }
   | {
       kind: 'pack';
       root: string;

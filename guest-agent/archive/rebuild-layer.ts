@@ -14,18 +14,23 @@ export interface RebuildOptions {
   recipe: string;
   /** What must come out. */
   diffId: DiffId;
+  /** How much of it. */
+  bytes: number;
 }
 
 /**
  * The archive that a layer was unpacked from, byte by byte. @throws not-found, internal when the files are no longer
  * those that were unpacked; the second only at the end
  */
-export function* rebuildLayer({ directory, recipe, diffId }: RebuildOptions): Generator<Buffer> {
+export function* rebuildLayer({ directory, recipe, diffId, bytes }: RebuildOptions): Generator<Buffer> {
   const root = openRoot(directory);
   const hash = createHash('sha256');
+  let left = bytes;
   try {
     for (const part of readRecipe(recipe)) {
       for (const piece of 'literal' in part ? [Buffer.from(part.literal)] : contentsIn(root, part)) {
+        left -= piece.length;
+        if (left < 0) throw changed(diffId, `more than ${bytes} bytes`); // of a damaged recipe there may be no end
         hash.update(piece);
         yield piece;
       }
@@ -34,8 +39,11 @@ export function* rebuildLayer({ directory, recipe, diffId }: RebuildOptions): Ge
     closeFd(root);
   }
   const actual = `sha256:${hash.digest('hex')}`;
-  if (actual !== diffId) throw internal(`the files of a layer have changed: expected ${diffId}, got ${actual}`);
+  if (actual !== diffId) throw changed(diffId, actual);
 }
+
+const changed = (expected: DiffId, actual: string): Error =>
+  internal(`the files of a layer have changed: expected ${expected}, got ${actual}`);
 
 function* contentsIn(root: number, { path, offset, length }: KeptContents): Generator<Buffer> {
   const file = openKept(root, path);

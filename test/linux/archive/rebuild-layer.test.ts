@@ -4,6 +4,7 @@ import { appendFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { UnpackedLayer } from '../../../guest-agent/archive/index.ts';
+import { RecipeWriter } from '../../../guest-agent/archive/recipe.ts';
 import { canRun, layerWorkshop, type MemberFields, tarOf } from './fixture.ts';
 
 describe.skipIf(!canRun)('rebuildLayer', () => {
@@ -13,8 +14,10 @@ describe.skipIf(!canRun)('rebuildLayer', () => {
     writeFileSync(at('blob'), gzipSync(bytes, { level: 1 }));
     return archive.unpackLayer({ blob: at('blob'), compression: 'gzip', target: at('layer'), recipe: at('recipe') });
   };
-  const rebuilt = async ({ diffId }: UnpackedLayer): Promise<Buffer> =>
-    Buffer.concat(await archive.rebuildLayer({ directory: at('layer'), recipe: at('recipe'), diffId }).toArray());
+  const rebuilt = async ({ diffId, rebuiltBytes: bytes = 0 }: UnpackedLayer): Promise<Buffer> =>
+    Buffer.concat(
+      await archive.rebuildLayer({ directory: at('layer'), recipe: at('recipe'), diffId, bytes }).toArray(),
+    );
 
   it.each(['pax', 'gnu', 'oldgnu', 'ustar', 'v7'])('gives back what tar(1) made, byte by byte: %s', async format => {
     const source = at('source');
@@ -52,6 +55,15 @@ describe.skipIf(!canRun)('rebuildLayer', () => {
   it('has no recipe for an archive whose later members take the place of earlier ones', async () => {
     const twice = tarOf({ name: 'a', contents: 'one' }, { name: 'a', contents: 'two' });
     expect((await unpack(twice)).rebuiltBytes).toBeUndefined();
+  });
+
+  it('gives no more than the archive had, however the recipe is damaged', async () => {
+    const layer = await unpack(tarOf({ name: 'a', contents: 'one' }));
+    rmSync(at('recipe'));
+    const recipe = new RecipeWriter(at('recipe'));
+    recipe.contents({ path: 'a', offset: 0, length: 2 ** 45 });
+    recipe.finish();
+    await expect(rebuilt(layer)).rejects.toThrow(/^the files of a layer have changed: .* got more than 2048 bytes$/);
   });
 
   it('says so when the files are no longer those that were unpacked', async () => {
