@@ -14,7 +14,7 @@ import { long, randomSequence, whyNot } from './faulty-engine.ts';
 const reason = whyNot();
 if (reason) console.log(`skipped: ${reason}`);
 
-const kills = long ? 300 : 12;
+const kills = long ? 300 : 20;
 const seed = Number(process.env.BERTH_TEST_SEED ?? 20_261_121);
 const layerCount = 12;
 const berth = join(dirname(dirname(dirname(import.meta.dirname))), 'bin/berth');
@@ -51,6 +51,7 @@ describe.skipIf(reason)('an engine killed while images come and go', () => {
     [load, ['tag', 'tall', 'other'], ['push', '-q', `${registry.host}/copy`], ['rmi', '-f', 'tall', 'other']],
     [
       ['create', '--name', 'base', 'busybox', 'true'],
+      ['cp', archive, 'base:/changed'],
       ['commit', 'base', 'committed'],
       ['rm', 'base'],
       ['rmi', 'committed'],
@@ -68,7 +69,7 @@ describe.skipIf(reason)('an engine killed while images come and go', () => {
       const clients = works(name).map(async steps => {
         while (alive) for (const step of steps) if (alive) await engine.tryDocker(step);
       });
-      await sleep(random() * 1500);
+      await sleep(random() * 1000);
       alive = false;
       await engine.kill();
       await Promise.all(clients);
