@@ -51,11 +51,17 @@ export const atLeast = (what: string, unit: string, ours: number, least: number)
 
 /** The rows as a table of Markdown. */
 export function table(rows: readonly Row[]): string {
-  const lines = rows.map(({ what, unit, ours, peer, aim, reached }) => {
+  const shown = (value: number | undefined): string => (value === undefined ? '' : rounded(value));
+  const third = rows.some(({ podman }) => podman !== undefined);
+  const lines = rows.map(({ what, unit, ours, peer, podman, aim, reached }) => {
     const ratio = peer === undefined ? '' : `${rounded(peer / ours)} ×`;
-    return `| ${what} | ${unit} | ${rounded(ours)} | ${peer === undefined ? '' : rounded(peer)} | ${ratio} | ${aim} | ${reached ? 'yes' : 'no'} |`;
+    const cells = [what, unit, shown(ours), shown(peer), ...(third ? [shown(podman)] : []), ratio, aim];
+    return `| ${cells.join(' | ')} | ${reached ? 'yes' : 'no'} |`;
   });
-  return ['| what | unit | Berth | peer | ratio | aim | reached |', '|---|---|---:|---:|---:|---|---|', ...lines].join(
-    '\n',
-  );
+  const extra = third ? [' podman |', '---:|'] : ['', ''];
+  return [
+    `| what | unit | Berth | peer |${extra[0]} ratio | aim | reached |`,
+    `|---|---|---:|---:|${extra[1]}---:|---|---|`,
+    ...lines,
+  ].join('\n');
 }

@@ -21,6 +21,8 @@ export interface RegistryOptions {
   user?: { name: string; password: string };
   /** Else one that is free. */
   port?: number;
+  /** A folder with what an earlier one kept there, which stays; else it begins with nothing. */
+  data?: string;
   /** It speaks TLS; with `clients`, only with those who have a certificate of that authority. PEM files. */
   tls?: { certificate: string; key: string; clients?: string };
   /** It lets in whoever has a token of that server, which has that certificate. */
@@ -49,7 +51,11 @@ async function htpasswd({ name, password }: { name: string; password: string }):
   return `${name}:${await succeed('perl', ['-e', program, password])}\n`;
 }
 
-async function writeConfig(directory: string, port: number, { user, tls, tokens }: RegistryOptions): Promise<string> {
+async function writeConfig(
+  directory: string,
+  port: number,
+  { user, tls, tokens, data }: RegistryOptions,
+): Promise<string> {
   const config = join(directory, 'config.yml');
   if (user) await writeFile(join(directory, 'htpasswd'), await htpasswd(user));
   const guard = user
@@ -64,7 +70,7 @@ async function writeConfig(directory: string, port: number, { user, tls, tokens 
     config,
     `version: 0.1
 log: { level: error }
-storage: { filesystem: { rootdirectory: ${directory}/data }, delete: { enabled: true } }
+storage: { filesystem: { rootdirectory: ${data ?? `${directory}/data`} }, delete: { enabled: true } }
 http: { addr: "127.0.0.1:${port}"${secured} }
 ${auth}`,
   );
