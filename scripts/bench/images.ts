@@ -25,7 +25,7 @@ interface Side {
 /** A command's time in seconds. */
 async function timed({ socket }: Side, ...args: string[]): Promise<number> {
   const started = performance.now();
-  await succeed('docker', ['-H', `unix://${socket}`, ...args], { timeoutMs: 300_000 });
+  await succeed('docker', ['-H', `unix://${socket}`, ...args], { timeoutMs: 900_000 });
   return (performance.now() - started) / 1000;
 }
 
@@ -59,6 +59,7 @@ class Measurements {
     }
     const [mine = [], theirs = [], podmans = []] = samples;
     const row = compared(about.what, 's', mine, theirs, about.times);
+    process.stderr.write(`${about.what}: ${samples.map(sample => median(sample).toFixed(2)).join(' / ')} s\n`);
     return podmans.length > 0 ? { ...row, podman: median(podmans) } : row;
   }
 }
