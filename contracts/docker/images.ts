@@ -11,6 +11,21 @@ export interface ImageDescriptor {
   platform?: { architecture: string; os: string; 'os.version'?: string; 'os.features'?: string[]; variant?: string };
 }
 
+/** One platform of an image; `Size` in bytes, of what is here. `For` is the digest of the manifest that is spoken of. */
+export interface ManifestSummary {
+  ID: string;
+  Descriptor: ImageDescriptor;
+  Available: boolean;
+  Size: { Content: number; Total: number };
+  Kind: 'image' | 'attestation' | 'unknown';
+  ImageData?: {
+    Platform: NonNullable<ImageDescriptor['platform']>;
+    Containers: string[];
+    Size: { Unpacked: number };
+  };
+  AttestationData?: { For: string };
+}
+
 /** One entry of `GET /images/json`; sizes in bytes, `Created` in seconds, −1 for what was not asked for. */
 export interface ImageSummary {
   Id: string;
@@ -24,6 +39,7 @@ export interface ImageSummary {
   Labels: Labels | null;
   Containers: number;
   Descriptor?: ImageDescriptor;
+  Manifests?: ManifestSummary[];
 }
 
 /** `GET /images/{name}/json`. */
@@ -47,6 +63,7 @@ export interface ImageInspect {
   RootFS: { Type: string; Layers?: string[] };
   Metadata: { LastTagTime: string };
   Descriptor?: ImageDescriptor;
+  Manifests?: ManifestSummary[];
 }
 
 /** One line of `docker history`; `Id` is `<missing>` for layers that came with a pull. */

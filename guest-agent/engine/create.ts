@@ -160,12 +160,14 @@ function findImage(name: string, platform: string | undefined, { rooms }: Engine
   if (!platform.includes('/') && !knownPlatformWords.has(platform)) {
     throw invalidArgument(`"${platform}": unknown operating system or architecture: invalid argument`);
   }
-  const { config } = image;
-  const fits =
+  const fits = ({ config }: Image): boolean =>
     (!os || os === config.os) &&
     (!architecture || architecture === config.architecture) &&
     (!variant || !config.variant || variant === config.variant);
-  if (fits) return image;
+  if (fits(image)) return image;
+  const other = rooms.images.offers(image).find(offer => offer.image && fits(offer.image))?.image;
+  if (other) return other;
+  const { config } = image;
   const actual = [config.os, config.architecture, config.variant].filter(Boolean).join('/');
   throw notFound(
     `image with reference ${name} was found but its platform (${actual}) does not match the specified platform (${platform})`,

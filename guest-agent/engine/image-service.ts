@@ -9,6 +9,7 @@ import type {
   ImagePruneReport,
   ImageSearchResult,
   ImageSummary,
+  ManifestSummary,
 } from '../../contracts/docker/images.ts';
 import { invalidArgument, messageOf, notFound } from '../../contracts/errors.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
@@ -30,6 +31,7 @@ import {
 } from '../images/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, ImagesService, TransferRequest } from './engine.ts';
+import { toManifestSummary } from './image-manifests.ts';
 import { type SearchRequest, searchImages } from './image-search.ts';
 import { type ImportRequest, importImage } from './import.ts';
 
@@ -50,6 +52,7 @@ export class ImageService implements ImagesService {
       Labels: image.config.config?.Labels ?? null,
       ParentId: '',
       ...(image.manifest ? { Descriptor: image.manifest } : {}),
+      ...(query.manifests ? this.#manifestsOf(image) : {}),
       RepoDigests: image.repoDigests,
       RepoTags: image.references.map(familiar),
       SharedSize: query.sharedSize ? images.sharedSize(image) : -1,
@@ -57,7 +60,7 @@ export class ImageService implements ImagesService {
     }));
   }
 
-  async inspect(name: string, options: { platform?: string } = {}): Promise<ImageInspect> {
+  async inspect(name: string, options: { platform?: string; manifests?: boolean } = {}): Promise<ImageInspect> {
     const image = this.#checked(name, options.platform);
     const { config } = image;
     return {
@@ -78,12 +81,12 @@ export class ImageService implements ImagesService {
       RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
       Metadata: { LastTagTime: image.taggedAt?.toISOString() ?? '0001-01-01T00:00:00Z' },
       ...(image.manifest ? { Descriptor: image.manifest } : {}),
+      ...(options.manifests ? this.#manifestsOf(image) : {}),
     };
   }
 
   async history(name: string, platform?: string): Promise<HistoryItem[]> {
-    this.#checked(name, platform);
-    return this.#context.rooms.images.history(name);
+    return this.#context.rooms.images.history(platform ? this.#checked(name, platform).id : name);
   }
 
   async pull(request: TransferRequest): Promise<void> {
@@ -161,7 +164,9 @@ export class ImageService implements ImagesService {
     options: { force: boolean; noPrune: boolean; platform?: string },
   ): Promise<ImageDeleteItem[]> {
     const { images } = this.#context.rooms;
-    const { id } = this.#checked(name, options.platform);
+    const image = images.get(name);
+    checkPlatform(name, image, options.platform ? parsePlatform(options.platform, ownPlatform()) : undefined);
+    const { id } = image;
     const inUse = (imageId: Digest): ContainerUse[] => this.#usesOf(imageId);
     const items = await images.remove(name, { force: options.force, noprune: options.noPrune, inUse });
     this.#emitRemoval(id, items);
@@ -189,11 +194,23 @@ export class ImageService implements ImagesService {
     }
   }
 
-  /** @throws not-found when there is no such image, or it is for another platform */
+  /** Of an image's platforms the wanted one that is here. @throws not-found when there is no such image, or it is for another platform */
   #checked(name: string, platform: string | undefined): Image {
-    const image = this.#context.rooms.images.get(name);
-    checkPlatform(name, image, platform ? parsePlatform(platform, ownPlatform()) : undefined);
-    return image;
+    const { images } = this.#context.rooms;
+    const image = images.get(name);
+    const wanted = platform ? parsePlatform(platform, ownPlatform()) : undefined;
+    if (!wanted || suitability(image.config, wanted) > 0) return image;
+    const here = images.offers(image).flatMap(offer => offer.image ?? []);
+    const other = here.find(({ config }) => suitability(config, wanted) > 0);
+    if (!other) checkPlatform(name, image, wanted);
+    return other ?? image;
+  }
+
+  /** Only of what was chosen from an index; dockerd says nothing of others. */
+  #manifestsOf(image: Image): { Manifests?: ManifestSummary[] } {
+    const offers = this.#context.rooms.images.offers(image);
+    const containersOf = (id: string): string[] => this.#usesOf(id as Digest).map(use => use.id);
+    return offers.length > 0 ? { Manifests: offers.map(offer => toManifestSummary(offer, containersOf)) } : {};
   }
 
   /** Who was made of an image, or mounts it; who only mounts it keeps its layers when it is removed by force. */

@@ -16,6 +16,8 @@ export interface FoundImage {
   manifest: ImageManifest;
   /** Of the manifest. */
   descriptor: Descriptor;
+  /** What the manifest was chosen from, where there was a choice. */
+  index?: Descriptor;
 }
 
 export interface Finding {
@@ -36,9 +38,12 @@ const deepestIndex = 4;
 /** Follows what a tag resolved to down to the manifest and configuration for the platform; keeps both. */
 export async function findImage(resolved: ResolvedManifest, finding: Finding): Promise<FoundImage> {
   let next = resolved;
+  let index: Descriptor | undefined;
   for (let depth = 0; depth < deepestIndex; depth++) {
     const { document, descriptor } = await fetchManifest(next, finding);
-    if (document.kind === 'manifest') return withConfig(document.manifest, descriptor, finding);
+    if (document.kind === 'manifest')
+      return { ...(await withConfig(document.manifest, descriptor, finding)), ...(index ? { index } : {}) };
+    index ??= descriptor;
     next = { descriptor: chooseManifest(document.index, finding.platform) };
   }
   throw invalidArgument('the index is nested too deeply');

@@ -44,9 +44,10 @@ function namedBy({ index, snapshots }: GarbageRooms): (digest: Digest) => boolea
 function blobsOf({ images }: ImageIndex['state'], snapshots: Snapshots): Set<Digest> {
   const records = [...images.values()];
   return new Set(
-    records.flatMap(({ id, manifest, layers }) => [
+    records.flatMap(({ id, manifest, index, layers }) => [
       id,
       ...(manifest ? [manifest.digest] : []),
+      ...(index ? [index.digest] : []),
       ...layers.filter(({ chainId }) => !snapshots.packedFrom(chainId)).map(blob => blob.digest),
     ]),
   );

@@ -28,6 +28,8 @@ export interface Image {
   taggedAt: Date | undefined;
   /** What the registry that it came from calls it; absent for a loaded image. */
   manifest: Descriptor | undefined;
+  /** The choice of platforms that it was one of. */
+  index: Descriptor | undefined;
   /** Lowest first. */
   layers: LayerBlob[];
 }
@@ -46,6 +48,8 @@ export interface ImageRecord {
   id: Digest;
   layers: LayerBlob[];
   manifest?: Descriptor;
+  /** The index that it was chosen from; kept as it came. */
+  index?: Descriptor;
   /** RFC 3339. */
   taggedAt?: string;
   /** A build's step, not an image that somebody asked for: no list shows it, and only the builder removes it. */
@@ -81,6 +85,7 @@ export function toImage(
     createdAt: createdAtOf(config),
     taggedAt: record.taggedAt ? new Date(record.taggedAt) : undefined,
     manifest: record.manifest,
+    index: record.index,
     layers: record.layers,
   };
 }

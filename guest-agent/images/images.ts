@@ -22,6 +22,7 @@ import { ImageIndex, type IndexState } from './image-index.ts';
 import { LayerArchives } from './layer-archives.ts';
 import { booleanFilter, checkFilters, filterImages, type ImageFilters, noSuchImage } from './list.ts';
 import { Loader, type LoadOptions } from './load.ts';
+import { offersIn, type PlatformOffer } from './offers.ts';
 import { Puller, type PullOptions } from './pull.ts';
 import { isDiskFull } from './pull-errors.ts';
 import { Pusher, type PushOptions } from './push.ts';
@@ -65,6 +66,8 @@ export interface Images {
   /** @throws not-found `No such image: x:latest` */
   get(name: string): Image;
   list(filters?: ImageFilters): Image[];
+  /** The platforms that an image was chosen from, and which of them are here. Nothing for an image without a choice. */
+  offers(image: Image): PlatformOffer[];
   /** `docker commit`: an image of another one with a layer on it. */
   commitLayer(request: CommitLayerRequest): Promise<Image>;
   /** An image of another one's layers with words of its own. */
@@ -161,6 +164,14 @@ class ImageStore implements Images {
   list(filters: ImageFilters = {}): Image[] {
     checkFilters(filters, 'list');
     return this.#filtered(filters);
+  }
+
+  offers({ index }: Image): PlatformOffer[] {
+    const siblings = [...this.#index.state.images.values()].filter(record => record.manifest);
+    return offersIn(index, this.#options.content, digest => {
+      const record = siblings.find(({ manifest }) => manifest?.digest === digest);
+      return record && this.#image(record.id);
+    });
   }
 
   #filtered(filters: ImageFilters): Image[] {

@@ -19,6 +19,7 @@ export type { ComposeRequest } from './compose-image.ts';
 export type { Image, LayerBlob } from './image.ts';
 export { checkStore, type Images, type ImagesOptions, openImages } from './images.ts';
 export type { ImageFilters } from './list.ts';
+export type { PlatformOffer } from './offers.ts';
 export { formatPlatform, ownPlatform, parsePlatform, suitability, toArchitecture } from './platform.ts';
 export { humanSize, type Progress, progressBar } from './progress.ts';
 export type { PullOptions } from './pull.ts';

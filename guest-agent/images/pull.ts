@@ -121,7 +121,9 @@ export class Puller {
     try {
       const layers = await this.#layers(found, chainIds, pull);
       if (!chainIds.every(chainId => snapshots.hasLayer(chainId))) throw internal('a layer vanished during the pull');
-      return await this.#name(pull.reference, canonical, { id: found.id, layers, manifest: found.descriptor });
+      const { id, descriptor: manifest, index: choice } = found;
+      const record = { id, layers, manifest, ...(choice ? { index: choice } : {}) };
+      return await this.#name(pull.reference, canonical, record);
     } finally {
       letGo();
     }

@@ -99,6 +99,10 @@ describe('pull', () => {
     });
     const platform = parsePlatform('linux/arm64/v8', own);
     expect((await store.pull(app(), { platform })).image.id).toBe(arm.id);
+    await store.images.sweep();
+    const offers = store.images.offers(store.images.get(app()));
+    expect(offers.map(({ image }) => image?.id)).toEqual([arm.id, amd.id]);
+    expect(store.blobs()).toContain(index.slice('sha256:'.length));
     await expect(store.pull(app(), { platform: parsePlatform('s390x', own) })).rejects.toMatchObject({
       kind: 'not-found',
       message: 'no matching manifest for linux/s390x in the manifest list entries',
