@@ -1,7 +1,9 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
+import { iconPng, trayPng } from './build-icons.ts';
 
-/** Bundles the desktop program into `dist/desktop`: its main program and the preload script. */
+/** Bundles the desktop program into `dist/desktop`: its main program, the preload script and the icons. */
 const project = dirname(import.meta.dirname);
 const common: BuildOptions = {
   absWorkingDir: project,
@@ -27,3 +29,13 @@ await build({
   format: 'cjs',
   target: 'node22',
 });
+
+const icons = {
+  'icon.png': iconPng(1024),
+  'tray.png': trayPng(32),
+  'trayTemplate.png': trayPng(16),
+  'trayTemplate@2x.png': trayPng(32),
+};
+const folder = join(project, 'dist/desktop');
+mkdirSync(folder, { recursive: true });
+for (const [name, png] of Object.entries(icons)) writeFileSync(join(folder, name), png);
