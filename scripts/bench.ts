@@ -10,8 +10,9 @@ import { benchMachine } from './bench/machine.ts';
 import { benchNative } from './bench/native.ts';
 import { benchNetworks } from './bench/networks.ts';
 import { table } from './bench/numbers.ts';
+import { benchWindow } from './bench/window.ts';
 
-/** `npm run bench -- [bare] [native] [load] [images] [build] [networks] [machine] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
+/** `npm run bench -- [bare] [native] [load] [images] [build] [networks] [machine] [window] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string', default: '40' }, output: { type: 'string' } },
@@ -28,6 +29,7 @@ const rows = [
   ...(wanted('images') ? await benchImages(Math.max(3, Math.round(rounds / 10))) : []),
   ...(wanted('build') ? await benchBuilds(Math.max(3, Math.round(rounds / 10))) : []),
   ...(wanted('networks') ? await benchNetworks(Math.max(3, Math.round(rounds / 4))) : []),
+  ...(wanted('window') ? await benchWindow(Math.max(3, Math.round(rounds / 4))) : []),
   ...(wanted('machine') ? await benchMachine(Math.max(3, Math.round(rounds / 10))) : []),
 ];
 const text = `${table(rows)}\n\nLoad before: ${loadBefore.toFixed(1)}. Medians; turns alternate.\n`;
