@@ -42,9 +42,18 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ['year', Number.POSITIVE_INFINITY],
 ];
 
+/** Made once: it takes longer than all that it is used for in a list. */
+const formats = new Map<string, Intl.RelativeTimeFormat>();
+
+function formatOf(locale: string): Intl.RelativeTimeFormat {
+  const format = formats.get(locale) ?? new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  formats.set(locale, format);
+  return format;
+}
+
 /** `3 minutes ago`, in `locale`. Times in milliseconds; what is not yet over is now: clocks differ a little. */
 export function relativeTime(time: number, now: number, locale: string): string {
-  const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
+  const format = formatOf(locale);
   let value = Math.min(0, time - now) / 1000;
   for (const [unit, most] of steps) {
     if (Math.abs(value) < most) return format.format(Math.round(value), unit);

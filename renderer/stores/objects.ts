@@ -22,13 +22,15 @@ function eventList<T>(types: readonly EventType[], read: () => Promise<T[]>) {
     items.value = await read();
     loaded.value = true;
   };
+  /** Resolves when it has been read, also by who asks first. @throws EngineError */
+  const ready = async (): Promise<void> => (loaded.value ? undefined : refresh());
   // an engine that goes away meanwhile is told by its stream of events; then all is read anew
   const quietly = (): void => void refresh().catch(() => undefined);
   useConnection().follow(quietly, ({ Type, Action }) => {
     const counts = types.includes(Type) && !Action.startsWith('exec_') && Action !== 'mount' && Action !== 'unmount';
     if (counts && gathering === undefined) gathering = setTimeout(quietly, gatherMs);
   });
-  return { items, loaded, refresh };
+  return { items, loaded, refresh, ready };
 }
 
 export const useImages = defineStore('images', () =>

@@ -1,4 +1,4 @@
-import { useVirtualizer } from '@tanstack/vue-virtual';
+import { defaultRangeExtractor, type Range, useVirtualizer } from '@tanstack/vue-virtual';
 import { computed, defineComponent, nextTick, onMounted, ref, type VNode } from 'vue';
 import { contextMenu, type MenuItem } from './menu.tsx';
 
@@ -57,9 +57,19 @@ export const DataTable = defineComponent(
         estimateSize: () => props.rowHeight,
         getItemKey: (index: number) => keyAt(index),
         overscan,
+        rangeExtractor: withActive,
         scrollMargin: 30,
+        // rows are there with the first drawing, before anything could be measured
+        initialRect: { width: innerWidth, height: innerHeight },
       })),
     );
+    /** The row that keys move from exists wherever the list is scrolled to: without it the focus, and the way in, were lost. */
+    function withActive(range: Range): number[] {
+      const indexes = defaultRangeExtractor(range);
+      const current = activeIndex();
+      if (range.count === 0 || indexes.includes(current)) return indexes;
+      return [...indexes, current].sort((a, b) => a - b);
+    }
     const keyAt = (index: number): string => {
       const row = props.rows[index];
       return row === undefined ? String(index) : props.keyOf(row);
@@ -117,7 +127,7 @@ export const DataTable = defineComponent(
       </div>
     );
 
-    const line = (index: number, start: number, columns: string): VNode | undefined => {
+    const line = (index: number, start: number, columns: string, current: number): VNode | undefined => {
       const row = props.rows[index];
       if (row === undefined) return undefined;
       const key = props.keyOf(row);
@@ -135,7 +145,7 @@ export const DataTable = defineComponent(
             top: '30px',
             gridTemplateColumns: group ? '1fr' : columns,
           }}
-          tabindex={index === activeIndex() ? 0 : -1}
+          tabindex={index === current ? 0 : -1}
           onFocus={() => {
             active.value = key;
           }}
@@ -168,6 +178,7 @@ export const DataTable = defineComponent(
     return () => {
       const columns = props.columns.map(({ width }) => width).join(' ');
       const items = virtualizer.value.getVirtualItems();
+      const current = activeIndex();
       const table = (
         <div
           class="table"
@@ -183,7 +194,7 @@ export const DataTable = defineComponent(
         >
           {head(columns)}
           <div role="rowgroup" style={{ height: `${virtualizer.value.getTotalSize()}px` }}>
-            {items.map(({ index, start }) => line(index, start, columns))}
+            {items.map(({ index, start }) => line(index, start, columns, current))}
           </div>
         </div>
       );

@@ -16,12 +16,17 @@ export interface ChartProps {
   times: readonly number[];
   lines: readonly ChartLine[];
   format: (value: number) => string;
+  /** The chart is at least so high: nothing looks like nothing. */
+  least: number;
   dark: boolean;
 }
 
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const clock = (seconds: number): string => new Date(seconds * 1000).toTimeString().slice(0, 8);
+
+/** So much time is shown at least: what has just begun grows from the right. */
+const shortestSeconds = 60;
 
 /** Lines over time. All charts of a page move their cursors together. */
 export const Chart = defineComponent(
@@ -46,7 +51,10 @@ export const Chart = defineComponent(
         height: 96,
         legend: { show: false },
         cursor: { sync: { key: 'berth' }, y: false },
-        scales: { y: { range: (_plot, _least, most) => [0, Math.max(most * 1.1, 0.001)] } },
+        scales: {
+          x: { range: (_plot, first, last) => [Math.min(first, last - shortestSeconds), last] },
+          y: { range: (_plot, _least, most) => [0, Math.max(most * 1.1, props.least)] },
+        },
         axes: [
           { ...axis(), size: 24, space: 90, values: (_plot, times) => times.map(clock) },
           { ...axis(), size: 64, values: (_plot, values) => values.map(props.format) },
@@ -103,5 +111,5 @@ export const Chart = defineComponent(
       </figure>
     );
   },
-  { props: ['title', 'times', 'lines', 'format', 'dark'] },
+  { props: ['title', 'times', 'lines', 'format', 'least', 'dark'] },
 );

@@ -23,6 +23,7 @@ export const debugCommand = ['/bin/sh', '-c', 'echo "The files of the container:
  * @throws EngineError
  */
 export async function debugBeside(container: string): Promise<string> {
+  await useImages().ready();
   const Image = debugImage();
   if (!Image) throw unavailable(t().terminal.needsImage);
   const beside = `container:${container}`;

@@ -29,12 +29,14 @@ export const Statistics = defineComponent(
             {...common}
             title={texts.cpu}
             format={percent}
+            least={1}
             lines={[{ label: texts.cpu, values: all.map(each => each.cpuPercent), colour: '--accent' }]}
           />
           <Chart
             {...common}
             title={texts.memory}
             format={memorySize}
+            least={1024}
             lines={[
               { label: texts.memory, values: all.map(each => each.memoryBytes), colour: '--accent' },
               ...(limit.value
@@ -46,6 +48,7 @@ export const Statistics = defineComponent(
             {...common}
             title={texts.network}
             format={speed}
+            least={1000}
             lines={[
               { label: texts.received, values: rate(each => each.received), colour: '--accent' },
               { label: texts.sent, values: rate(each => each.sent), colour: '--warning' },
@@ -55,6 +58,7 @@ export const Statistics = defineComponent(
             {...common}
             title={texts.disk}
             format={speed}
+            least={1000}
             lines={[
               { label: texts.read, values: rate(each => each.read), colour: '--accent' },
               { label: texts.written, values: rate(each => each.written), colour: '--warning' },

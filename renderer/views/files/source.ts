@@ -138,6 +138,7 @@ export function volumeFiles(volume: string, user: VolumeUser | undefined): FileS
   const through =
     <Args extends unknown[], Result>(work: (files: FileSource) => (...args: Args) => Promise<Result>) =>
     async (...args: Args): Promise<Result> => {
+      await useImages().ready();
       const Image = useImages().items[0]?.Id;
       if (!Image) throw unavailable(t().files.needsImage);
       const HostConfig = { Binds: [`${volume}:/volume`], NetworkMode: 'none' };

@@ -58,11 +58,18 @@ export const Overview = defineComponent(() => {
     const line = (label: string, values: number[]) => [{ label, values, colour: '--accent' }];
     return (
       <section class="section two">
-        {h(Chart, { ...common, title: t().stats.cpu, format: percent, lines: line(t().stats.cpu, cpuPercent) })}
+        {h(Chart, {
+          ...common,
+          title: t().stats.cpu,
+          format: percent,
+          least: 1,
+          lines: line(t().stats.cpu, cpuPercent),
+        })}
         {h(Chart, {
           ...common,
           title: t().stats.memory,
           format: memorySize,
+          least: 1024,
           lines: line(t().stats.memory, memoryBytes),
         })}
       </section>
