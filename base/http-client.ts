@@ -13,6 +13,7 @@ export interface HttpOptions {
   body?: unknown;
   stream?: Readable;
   contentType?: string;
+  headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
   /** Time until the answer's head is there. */
   timeoutMs?: number;
@@ -43,7 +44,7 @@ export function httpOpen(
     path,
     agent: false,
     signal: options.signal,
-    headers: { host: 'localhost', ...contentHeaders(options) },
+    headers: { host: 'localhost', ...options.headers, ...contentHeaders(options) },
   });
   const timer = options.timeoutMs
     ? setTimeout(() => request.destroy(new Error(`no answer within ${options.timeoutMs} ms`)), options.timeoutMs)

@@ -60,6 +60,11 @@ const oneOf =
     return found;
   };
 
+const yesOrNo: Decoder<boolean> = (value, at) => {
+  if (typeof value !== 'boolean') throw invalidArgument(`${at} must be true or false`);
+  return value;
+};
+
 /** An absolute path, of Windows or of the others, that ends as a compose file does. */
 const composePath = matching(
   /^(?:\/|[A-Za-z]:[\\/])[^\0\n]*\.ya?ml$/i,
@@ -68,6 +73,13 @@ const composePath = matching(
 );
 const folderPath = matching(/^(?:(?:\/|[A-Za-z]:[\\/])[^\0\n]*)?$/, 'the path of a folder', 4096);
 const projectName = matching(/^[a-z0-9][a-z0-9_-]*$/, 'the name of a compose project', 128);
+const backupFolder = matching(/^(?:\/|[A-Za-z]:[\\/])[^\0\n]*$/, 'the path of a folder', 4096);
+const volumeName = matching(/^[a-zA-Z0-9][\w.-]*$/, 'the name of a volume', 255);
+const registry = matching(
+  /^(?:https:\/\/)?[A-Za-z0-9][\w.-]*(?::\d{1,5})?(?:\/[\w./-]*)?$/,
+  'the name of a registry',
+  256,
+);
 /** No larger text is taken for a compose file, in characters. */
 const mostComposeText = 1 << 20;
 const composeText = matching(/^/, 'a text of at most 1 MiB', mostComposeText);
@@ -87,6 +99,14 @@ export interface BridgeReplies {
   checkCompose: ComposeCheck;
   engines: { engines: EngineDocument[] };
   chooseEngine: Record<never, never>;
+  changeDesktop: Record<never, never>;
+  backups: { plans: BackupPlan[] };
+  keepBackup: Record<never, never>;
+  dropBackup: Record<never, never>;
+  backUpNow: { file: string };
+  logIns: { logIns: LogInDocument[] };
+  logIn: Record<never, never>;
+  logOut: Record<never, never>;
 }
 
 /** Requests of the calls. */
@@ -106,6 +126,26 @@ export const bridgeCalls = {
   engines: none,
   /** The engine that windows show from now on; the empty name is Berth's own. */
   chooseEngine: exactly({ name: matching(/^[\w.+-]*$/, 'the name of a docker context', 128) }),
+  /** Of the desktop program; a browser has none. */
+  changeDesktop: exactly({
+    startsAtLogin: optional(yesOrNo),
+    notifications: optional(yesOrNo),
+    looksForUpdates: optional(yesOrNo),
+    update: optional(oneOf(['check', 'download', 'install'])),
+  }),
+  /** Volumes that are backed up on a schedule, by whoever hosts the engine. */
+  backups: none,
+  keepBackup: exactly({ volume: volumeName, folder: backupFolder, everyHours: within(1, 8760), keep: within(1, 1000) }),
+  dropBackup: exactly({ volume: volumeName }),
+  backUpNow: exactly({ volume: volumeName }),
+  /** Registries that the `docker` command of this computer is logged in to. */
+  logIns: none,
+  logIn: exactly({
+    registry,
+    user: matching(/^[^-\s][^\0\r\n]*$/, 'a name', 256),
+    secret: matching(/^[^\0\r\n]+$/, 'a password', 8192),
+  }),
+  logOut: exactly({ registry }),
   composeFile: exactly({ path: composePath }),
   saveComposeFile: exactly({ path: composePath, text: composeText }),
   /** Whether `docker compose` takes it, and what it calls the project. */
@@ -121,7 +161,7 @@ export type ComposeAction = (typeof composeActions)[number];
 
 /** What of `berth` the window may have done: its life, its image, and a docker context of its engine. */
 export const berthActions = [
-  ...(['start', 'startNative', 'stop', 'restart', 'restartNative', 'buildImage', 'context'] as const),
+  ...(['start', 'startNative', 'stop', 'restart', 'restartNative', 'buildImage', 'context', 'reset'] as const),
 ] as const;
 export type BerthAction = (typeof berthActions)[number];
 
@@ -144,6 +184,8 @@ export const bridgeStreams = {
   berth: exactly({ action: oneOf(berthActions) }),
   /** {@link MachineView}: now, and whenever it changes. */
   machine: none,
+  /** `DesktopView`: now, and whenever it changes; nothing in a browser. */
+  desktop: none,
 };
 
 export type BridgeStream = keyof typeof bridgeStreams;
@@ -161,6 +203,25 @@ export interface EngineDocument {
   chosen: boolean;
   /** Why its context cannot be read. */
   problem: string;
+}
+
+/** A volume that is backed up again and again, into a folder of the computer that Berth runs on. */
+export interface BackupPlan {
+  volume: string;
+  folder: string;
+  everyHours: number;
+  /** Older files of it are removed beyond so many. */
+  keep: number;
+  /** When it was tried last, in milliseconds since 1970. */
+  tried?: number;
+  /** Why that failed; empty when it did not. */
+  problem: string;
+}
+
+/** A registry, and who is logged in to it; the user is empty where only a helper knows. */
+export interface LogInDocument {
+  registry: string;
+  user: string;
 }
 
 /** `problem` is empty when all is well. */

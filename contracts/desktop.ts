@@ -14,3 +14,27 @@ export function pathOfDeepLink(link: string): string | undefined {
     );
   return found ? `/${found[1]}${found[2]}` : undefined;
 }
+
+/** What its user chose about the desktop program. */
+export interface DesktopPreferences {
+  /** The system tells of containers that end badly, also while no window is open. */
+  notifications: boolean;
+  /** Berth looks for a newer version by itself, once a day; it fetches and installs none that nobody asked for. */
+  looksForUpdates: boolean;
+}
+
+export const defaultDesktopPreferences: DesktopPreferences = { notifications: true, looksForUpdates: false };
+
+/** How far an update is; each step is one that the user asked for. */
+export type UpdateState =
+  | { state: 'unsupported' | 'unknown' | 'checking' | 'current' }
+  | { state: 'available' | 'ready'; version: string; notes: string }
+  | { state: 'downloading'; version: string; percent: number }
+  | { state: 'failed'; reason: string };
+
+/** The desktop program, as its window shows it. */
+export interface DesktopView extends DesktopPreferences {
+  /** The system starts Berth, and with it the engine, when its user logs in. */
+  startsAtLogin: boolean;
+  update: UpdateState;
+}

@@ -29,6 +29,7 @@ export const useConnection = defineStore('connection', () => {
   const events = shallowRef<EventMessage[]>([]);
   const listeners = new Set<EventListener>();
   const beginnings = new Set<() => void>();
+  const connections = new Set<() => void>();
   let pauseMs = 250;
   let watching: OpenStream | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -87,6 +88,7 @@ export const useConnection = defineStore('connection', () => {
       known.value = true;
       if (!is) return;
       watchEvents();
+      for (const begin of connections) begin();
       bridge.open('machine', {}, { item: view => takeMachine(view as MachineView) });
       void bridge.call('about', {}).then(document => {
         about.value = document;
@@ -110,6 +112,12 @@ export const useConnection = defineStore('connection', () => {
     if (engineUp.value) begin();
   }
 
+  /** `begin` now, or when Berth answers, and each time that it answers again. */
+  function whenConnected(begin: () => void): void {
+    connections.add(begin);
+    if (connected.value) begin();
+  }
+
   const usable = computed(() => connected.value && engineUp.value);
-  return { connected, engineUp, known, usable, machine, about, info, events, start, follow };
+  return { connected, engineUp, known, usable, machine, about, info, events, start, follow, whenConnected };
 });

@@ -268,6 +268,12 @@ export const de: Texts = {
     },
   },
   images: {
+    pullHint: 'Ein Name mit einem Tag: debian:trixie. Ein Name allein wird auch in seiner Registry gesucht.',
+    pullVerb: 'Holen',
+    searching: 'Wird gesucht…',
+    found: (count: number) => (count === 0 ? 'Die Registry hat nichts dieses Namens.' : `${count} gefunden`),
+    official: 'offiziell',
+    stars: (count: number) => plural(count, 'Stern', 'Sterne'),
     title: 'Images',
     count: (count, size) => `${plural(count, 'Image', 'Images')}, ${size}`,
     pull: 'Image holen',
@@ -360,6 +366,24 @@ export const de: Texts = {
     emptyTitle: (name: string) => `${name} leeren?`,
     pause: (names: string) => `${names} solange anhalten, damit alle Dateien vom selben Augenblick sind`,
   },
+  backups: {
+    menu: 'Regelmäßig sichern',
+    title: (volume: string) => `${volume} sichern`,
+    hint: 'Solange Berth läuft, wird das Volume als gepacktes Tar in einen Ordner geschrieben. Container, die es haben, stehen so lange still.',
+    folder: 'Ordner',
+    folderHint: 'Auf dem Computer, auf dem Berth läuft: /home/ich/sicherungen',
+    every: 'Wie oft',
+    everyNames: { '1': 'Jede Stunde', '6': 'Alle 6 Stunden', '24': 'Jeden Tag', '168': 'Jede Woche' },
+    hours: (hours: string) => `Alle ${hours} Stunden`,
+    keep: 'Wie viele bleiben',
+    now: 'Jetzt sichern',
+    stop: 'Nicht mehr',
+    last: 'Gesichert',
+    made: (file: string) => `Gesichert: ${file}`,
+    column: 'Sicherung',
+    failed: 'Fehlgeschlagen',
+    soon: 'bald',
+  },
   networks: {
     title: 'Netzwerke',
     create: 'Netzwerk anlegen',
@@ -430,7 +454,52 @@ export const de: Texts = {
     home: 'Ordner',
     search: 'Einstellungen durchsuchen',
   },
+  desktop: {
+    title: 'Desktop-Programm',
+    startsAtLogin: 'Berth und seine Engine starten, wenn ich mich anmelde',
+    notifications: 'Melden, wenn ein Container schlecht endet, keinen Speicher mehr hat oder krank ist',
+    looksForUpdates: 'Einmal am Tag nach Updates sehen; ohne Frage wird nichts geladen oder installiert',
+    update: {
+      unknown: 'Nach Updates wird gesehen, wenn Sie es sagen.',
+      checking: 'Es wird nach Updates gesehen…',
+      current: 'Das ist die neueste Version.',
+      unsupported: 'Es läuft aus seinen Quellen: git pull bringt Updates.',
+      check: 'Nach Updates sehen',
+      download: 'Laden',
+      install: 'Neu starten und installieren',
+      available: (version: string) => `Version ${version} ist da.`,
+      downloading: (version: string) => `Version ${version} wird geladen`,
+      ready: (version: string) =>
+        `Version ${version} ist bereit. Container laufen weiter, während sie installiert wird.`,
+      failed: (reason: string) => `Es ging nicht: ${reason}`,
+    },
+  },
+  registries: {
+    title: 'Registries',
+    hint: 'Anmeldungen bewahrt der docker-Befehl dieses Computers auf; sie gelten für alles, was hier geholt und geschickt wird.',
+    registry: 'Registry',
+    registryHint: 'Leer: Docker Hub',
+    user: 'Benutzer',
+    secret: 'Passwort oder Token',
+    secretHint: 'Es geht an den docker-Befehl und wird nicht wieder gezeigt.',
+    logIn: 'Anmelden',
+    logOut: 'Abmelden',
+  },
   diagnose: {
+    reset: {
+      title: 'Alles entfernen und neu beginnen?',
+      containers: (names: string[]) =>
+        names.length === 0
+          ? 'Keine Container.'
+          : `${plural(names.length, 'Container', 'Container')}: ${names.join(', ')}.`,
+      images: (count: number, size: string) =>
+        `${plural(count, 'Image', 'Images')}, ${size}, und alle Builds und Netze.`,
+      volumes: (names: string[]) =>
+        names.length === 0 ? 'Keine Volumes.' : `${plural(names.length, 'Volume', 'Volumes')}: ${names.join(', ')}.`,
+      unknown: 'Die Engine antwortet nicht: alle ihre Container, Images, Volumes, Netze und Builds.',
+      stays: 'Einstellungen, das Image der Maschine und was in Ordnern dieses Computers liegt, bleiben.',
+      final: 'Was in Volumes und Containern war, ist nicht wiederzubekommen.',
+    },
     run: 'Noch einmal prüfen',
     running: 'Prüft…',
     hint: 'Was Berth braucht, jeweils mit Ursache und Abhilfe. `berth doctor` zeigt dasselbe.',
@@ -442,6 +511,7 @@ export const de: Texts = {
     title: 'Fehlersuche',
     life: 'Berth selbst',
     actions: {
+      reset: 'Zurücksetzen…',
       start: 'Starten',
       startNative: 'Ohne Maschine starten',
       stop: 'Anhalten',

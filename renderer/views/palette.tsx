@@ -36,7 +36,10 @@ export const Palette = defineComponent(
     const commands = computed((): Command[] => {
       const texts = t().containers;
       const goTo = props.places.map(({ path, label }) => ({ label, run: () => props.go(path) }));
-      const run = { label: texts.run, run: () => props.go('/containers?run=') };
+      const run = [
+        { label: texts.run, run: () => props.go('/containers?run=') },
+        { label: t().images.pull, run: () => props.go('/images?pull=') },
+      ];
       const each = containers.rows.flatMap(({ id, name, state }): Command[] => [
         { label: `${name}: ${t().common.details}`, run: () => props.go(`/containers/${id}/overview`) },
         { label: `${name}: ${texts.logs}`, run: () => props.go(`/containers/${id}/logs`) },
@@ -72,7 +75,7 @@ export const Palette = defineComponent(
         const at = recent.indexOf(label);
         return at === -1 ? recent.length : at;
       };
-      return [...goTo, run, ...each, ...objects].sort((a, b) => place(a) - place(b));
+      return [...goTo, ...run, ...each, ...objects].sort((a, b) => place(a) - place(b));
     });
     const found = computed(() => {
       const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);

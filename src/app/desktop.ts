@@ -1,6 +1,13 @@
-import { pathOfDeepLink } from '../../contracts/desktop.ts';
-import { type BridgeServers, type Channel, serveBridge } from '../dashboard/index.ts';
-import { applicationMenu, trayMenu } from './menus.ts';
+import type { MachineView } from '../../contracts/bridge.ts';
+import { type DesktopPreferences, pathOfDeepLink } from '../../contracts/desktop.ts';
+import type { EventMessage } from '../../contracts/docker/events.ts';
+import { messageOf } from '../../contracts/errors.ts';
+import { type BridgeServers, type CallServers, type Channel, serveBridge } from '../dashboard/index.ts';
+import { visibleBounds } from './bounds.ts';
+import { DesktopState } from './desktop-state.ts';
+import { hiddenArgument } from './login-item.ts';
+import { applicationMenu, machineWords, trayMenu } from './menus.ts';
+import { NewsDesk } from './news.ts';
 import type { Bounds, Port, Shell, Window } from './shell.ts';
 
 export interface DesktopOptions {
@@ -9,9 +16,21 @@ export interface DesktopOptions {
   preload: string;
   /** What this program was called with. */
   args: readonly string[];
-  bounds: Bounds;
+  /** Where the window was, as it was saved: whatever that is. */
+  bounds: unknown;
   saveBounds(bounds: Bounds): void;
+  preferences: DesktopPreferences;
+  savePreferences(preferences: DesktopPreferences): void;
+  /** The state of the machine, now and whenever it changes. */
+  watchMachine(take: (machine: MachineView) => void): void;
+  /** The engine's events, as long as this program runs. */
+  watchEvents(take: (event: EventMessage) => void): void;
+  /** Starts the engine. */
+  startEngine(): Promise<void>;
 }
+
+/** A page that crashes twice within this time stays away. */
+const crashMs = 10_000;
 
 /**
  * The desktop program: one window, a tray, a menu, links. It only shows: the engine is another program, so that nothing that
@@ -20,39 +39,92 @@ export interface DesktopOptions {
 export async function runDesktop(options: DesktopOptions): Promise<boolean> {
   const { shell } = options;
   if (!shell.becomeOnlyInstance()) return false;
-  let window: Window | undefined;
-  let { bounds } = options;
+  const frame = new Frame(options);
+  const follow = (args: readonly string[]): void =>
+    frame.open(args.map(pathOfDeepLink).find(path => path !== undefined));
+  shell.onSecondInstance(follow);
+  shell.onLink(link => follow([link]));
+  shell.onActivate(() => frame.open());
+  await shell.whenReady();
+  const desktop = new DesktopState(shell, options.preferences, options.savePreferences);
+  frame.serve(desktop);
+  const start = (): void =>
+    void options
+      .startEngine()
+      .catch(error =>
+        shell.notify({ title: 'Berth did not start', body: messageOf(error), path: '/diagnose' }, () =>
+          frame.open('/diagnose'),
+        ),
+      );
+  const actions = { open: (path?: string) => frame.open(path), start, quit: () => shell.quit() };
+  shell.showMenu(applicationMenu(actions));
+  shell.showTray(trayMenu(actions, undefined), 'Berth');
+  options.watchMachine(machine => shell.showTray(trayMenu(actions, machine), `Berth: ${machineWords(machine)}`));
+  const desk = new NewsDesk();
+  options.watchEvents(event => {
+    const news = desk.take(event);
+    if (news && desktop.preferences.notifications) shell.notify(news, () => frame.open(news.path));
+  });
+  if (options.args.includes(hiddenArgument)) start();
+  else follow(options.args);
+  return true;
+}
 
-  const open = (path?: string): void => {
-    window ??= shell.openWindow({
-      bounds,
-      preload: options.preload,
-      onBridge: port => serveBridge(channelOf(port), options.servers),
+/** The one window, while there is one; where it was, while there is none. */
+class Frame {
+  readonly #options: DesktopOptions;
+  #servers: BridgeServers;
+  #window: Window | undefined;
+  #bounds: unknown;
+  #crashed = Number.NEGATIVE_INFINITY;
+
+  constructor(options: DesktopOptions) {
+    this.#options = options;
+    this.#servers = options.servers;
+    this.#bounds = options.bounds;
+  }
+
+  /** From now on windows can see and change the desktop program itself. */
+  serve(desktop: DesktopState): void {
+    const { calls, streams } = this.#options.servers;
+    const changeDesktop: CallServers['changeDesktop'] = request => {
+      desktop.change(request);
+      return {};
+    };
+    this.#servers = {
+      calls: { ...calls, changeDesktop },
+      streams: { ...streams, desktop: (_request, stream) => desktop.serve(stream) },
+    };
+  }
+
+  open(path?: string): void {
+    const { shell, preload, saveBounds } = this.#options;
+    this.#window ??= shell.openWindow({
+      bounds: visibleBounds(this.#bounds, shell.workAreas()),
+      preload,
+      onBridge: port => serveBridge(channelOf(port), this.#servers),
       onAddress: address => {
         if (isWebAddress(address)) shell.openOutside(address);
       },
       onBounds: now => {
-        bounds = now;
-        options.saveBounds(now);
+        this.#bounds = now;
+        saveBounds(now);
       },
       onClosed: () => {
-        window = undefined;
+        this.#window = undefined;
       },
+      onCrashed: () => this.#revive(),
     });
-    window.show();
-    if (path !== undefined) window.goTo(path);
-  };
-  const follow = (args: readonly string[]): void => open(args.map(pathOfDeepLink).find(path => path !== undefined));
+    this.#window.show();
+    if (path !== undefined) this.#window.goTo(path);
+  }
 
-  shell.onSecondInstance(follow);
-  shell.onLink(link => follow([link]));
-  shell.onActivate(open);
-  await shell.whenReady();
-  const actions = { open, quit: () => shell.quit() };
-  shell.showMenu(applicationMenu(actions));
-  shell.showTray(trayMenu(actions), 'Berth');
-  follow(options.args);
-  return true;
+  /** What the page showed comes from the engine: it is simply read again. */
+  #revive(): void {
+    const now = performance.now();
+    if (now - this.#crashed > crashMs) this.#window?.reload();
+    this.#crashed = now;
+  }
 }
 
 /** Only these leave the window, and only for the browser. */

@@ -8,15 +8,19 @@ import {
   type MenuItemConstructorOptions,
   MessageChannelMain,
   type MessagePortMain,
+  Notification,
   nativeImage,
   net,
   protocol,
+  screen,
   session,
   shell,
   Tray,
 } from 'electron';
 import { desktopChannels } from '../../contracts/desktop.ts';
 import { contentSecurityPolicy } from '../dashboard/index.ts';
+import { electronUpdater } from './electron-updater.ts';
+import { AutostartFile, hiddenArgument } from './login-item.ts';
 import type { MenuEntry, Port, Shell, Window, WindowOptions } from './shell.ts';
 
 const smallest = { minWidth: 900, minHeight: 600 };
@@ -38,6 +42,8 @@ async function servePage(folder: string, address: string): Promise<Response> {
 /** The real {@link Shell}: Electron, with everything shut that the window does not need. */
 export function electronShell(pageFolder: string, iconFile: string): Shell {
   let tray: Tray | undefined;
+  const autostart = process.platform === 'linux' ? new AutostartFile(process.env, process.execPath) : undefined;
+  const loginItem = { args: [hiddenArgument] };
   app.on('window-all-closed', () => undefined); // the tray stays
   app.enableSandbox();
   return {
@@ -47,7 +53,7 @@ export function electronShell(pageFolder: string, iconFile: string): Shell {
       app.setAsDefaultProtocolClient('berth');
       protocol.handle(scheme, ({ url }) => servePage(pageFolder, url));
       session.defaultSession.setPermissionRequestHandler((_contents, permission, answer) =>
-        answer(permission === 'clipboard-sanitized-write'),
+        answer(['clipboard-sanitized-write', 'notifications'].includes(permission)),
       );
     },
     onSecondInstance: take => void app.on('second-instance', (_event, args) => take(args)),
@@ -62,6 +68,12 @@ export function electronShell(pageFolder: string, iconFile: string): Shell {
     },
     showMenu: entries => Menu.setApplicationMenu(Menu.buildFromTemplate(entries.map(menuItem))),
     openOutside: address => void shell.openExternal(address),
+    workAreas: () => screen.getAllDisplays().map(({ workArea }) => workArea),
+    notify: ({ title, body }, chosen) => new Notification({ title, body }).on('click', chosen).show(),
+    startsAtLogin: () => autostart?.isThere ?? app.getLoginItemSettings(loginItem).openAtLogin,
+    startAtLogin: wanted =>
+      autostart ? autostart.put(wanted) : app.setLoginItemSettings({ ...loginItem, openAtLogin: wanted }),
+    updater: () => (app.isPackaged ? electronUpdater() : undefined),
     quit: () => app.quit(),
   };
 }
@@ -98,6 +110,9 @@ function openWindow(options: WindowOptions): Window {
     webContents.postMessage(desktopChannels.openBridge, null, [port2]);
   };
   ipcMain.on(desktopChannels.openBridge, onOpenBridge);
+  webContents.on('render-process-gone', (_event, { reason }) => {
+    if (reason !== 'clean-exit') options.onCrashed();
+  });
   const tellBounds = (): void => options.onBounds(window.getNormalBounds());
   window.on('moved', tellBounds);
   window.on('resized', tellBounds);
@@ -111,7 +126,13 @@ function openWindow(options: WindowOptions): Window {
       window.show();
       window.focus();
     },
-    goTo: path => webContents.send(desktopChannels.goTo, path),
+    goTo: path => {
+      // a page that is still loading does not listen yet
+      if (webContents.isLoading())
+        webContents.once('did-finish-load', () => webContents.send(desktopChannels.goTo, path));
+      else webContents.send(desktopChannels.goTo, path);
+    },
+    reload: () => webContents.reload(),
   };
 }
 

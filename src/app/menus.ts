@@ -1,7 +1,10 @@
+import type { MachineView } from '../../contracts/bridge.ts';
 import type { MenuEntry } from './shell.ts';
 
 export interface MenuActions {
   open(path?: string): void;
+  /** Starts the engine. */
+  start(): void;
   quit(): void;
 }
 
@@ -40,11 +43,34 @@ export const applicationMenu = (actions: MenuActions): MenuEntry[] => [
   { kind: 'role', role: 'windowMenu' },
 ];
 
-/** What the tray offers. */
-export const trayMenu = (actions: MenuActions): MenuEntry[] => [
-  { kind: 'action', label: 'Open Berth', run: () => actions.open() },
-  goTo(actions, 'Run a container', '/containers?run='),
-  separator,
-  goTo(actions, 'Settings', '/settings'),
-  { kind: 'action', label: 'Quit (containers go on)', run: actions.quit },
-];
+/** How the engine is, in a few words. */
+export function machineWords({ status, detail }: MachineView): string {
+  const words = {
+    stopped: 'stopped',
+    starting: 'starting',
+    running: 'running',
+    stopping: 'stopping',
+    failed: 'failed',
+  };
+  return status === 'starting' && detail !== '' ? `starting: ${detail}` : words[status];
+}
+
+/** What the tray offers: how the engine is, and what can be done about it. Stopping is asked where it says what it means. */
+export function trayMenu(actions: MenuActions, machine: MachineView | undefined): MenuEntry[] {
+  const state = machine
+    ? [{ kind: 'action', label: `Engine ${machineWords(machine)}`, enabled: false, run: () => undefined } as const]
+    : [];
+  const isUp = machine?.status === 'running' || machine?.status === 'starting';
+  const life: MenuEntry = isUp
+    ? goTo(actions, 'Stop or restart…', '/diagnose')
+    : { kind: 'action', label: 'Start', enabled: machine?.status !== 'stopping', run: actions.start };
+  return [
+    ...state,
+    { kind: 'action', label: 'Open Berth', run: () => actions.open() },
+    goTo(actions, 'Run a container', '/containers?run='),
+    life,
+    separator,
+    goTo(actions, 'Settings', '/settings'),
+    { kind: 'action', label: 'Quit (containers go on)', run: actions.quit },
+  ];
+}

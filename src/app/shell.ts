@@ -1,3 +1,6 @@
+import type { News } from './news.ts';
+import type { Updater } from './updates.ts';
+
 /**
  * What Berth needs of Electron, in a few words of its own: the program behind it can be tested without a screen, and
  * nothing else of Electron can creep in. `electron-shell.ts` is the real one.
@@ -17,6 +20,14 @@ export interface Shell {
   showMenu(entries: readonly MenuEntry[]): void;
   /** In the user's browser. */
   openOutside(address: string): void;
+  /** The parts of the screens that windows may use. */
+  workAreas(): Required<Bounds>[];
+  /** Told by the system, at the side of the screen; `chosen` when somebody clicks it. */
+  notify(news: News, chosen: () => void): void;
+  startsAtLogin(): boolean;
+  startAtLogin(wanted: boolean): void;
+  /** Undefined where this program cannot be replaced by itself. */
+  updater(): Updater | undefined;
   quit(): void;
 }
 
@@ -37,11 +48,14 @@ export interface WindowOptions {
   onAddress(address: string): void;
   onBounds(bounds: Bounds): void;
   onClosed(): void;
+  /** The page's process has ended, and with it everything that the page knew. */
+  onCrashed(): void;
 }
 
 export interface Window {
   show(): void;
   goTo(path: string): void;
+  reload(): void;
 }
 
 /** One end of a message port. */

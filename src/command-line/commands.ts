@@ -8,6 +8,7 @@ import { doctor, doctorLines } from './doctor.ts';
 import { down } from './down.ts';
 import { buildImage } from './image-build.ts';
 import { logs } from './logs.ts';
+import { addReset } from './reset.ts';
 import { shell } from './shell.ts';
 import { readStatus, statusLines } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -23,6 +24,7 @@ export function addCommands(program: Command, around: Surroundings, exit: (code:
   addInspection(program, around, exit);
   addTools(program, around, exit);
   addVolumes(program, around);
+  addReset(program, around);
   addDashboard(program, around);
 }
 

@@ -4,19 +4,14 @@ import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { CallRequest, MachineView, SettingsView } from '../../contracts/bridge.ts';
-import { invalidArgument, unavailable } from '../../contracts/errors.ts';
-import {
-  type BridgeServers,
-  engineStreams,
-  openComposer,
-  type ServedStream,
-  serveDashboard,
-} from '../dashboard/index.ts';
+import { invalidArgument, notFound, notImplemented, unavailable } from '../../contracts/errors.ts';
+import { BackupPlans, runBackup } from '../backups/index.ts';
+import { type BridgeServers, engineStreams, openComposer, openRegistries, serveDashboard } from '../dashboard/index.ts';
 import { defaultSettings, readSettings } from '../settings/index.ts';
 import { doctor } from './doctor.ts';
 import { Engines } from './engines.ts';
 import { readStatus, type Status } from './status.ts';
-import type { Surroundings } from './surroundings.ts';
+import { ensureHome, type Surroundings } from './surroundings.ts';
 import { streamCommand } from './window-command.ts';
 
 /** Declares `berth dashboard`. */
@@ -72,11 +67,40 @@ export function bridgeServers(around: Surroundings, socket: string): BridgeServe
   const { home } = around;
   const engines = new Engines(socket, dockerHostOf(around, socket), around.env);
   const compose = openComposer(around.env, () => engines.dockerHost);
+  const plans = new BackupPlans(home.backups);
+  const registries = openRegistries(around.env, () => engines.dockerHost);
   return {
     calls: {
       engines: async () => ({ engines: await engines.list() }),
       chooseEngine: async ({ name }) => {
         await engines.choose(name);
+        return {};
+      },
+      backups: () => ({ plans: plans.list() }),
+      keepBackup: plan => {
+        ensureHome(around);
+        plans.put({ ...plan, problem: '' });
+        return {};
+      },
+      dropBackup: ({ volume }) => {
+        plans.remove(volume);
+        return {};
+      },
+      backUpNow: async ({ volume }) => {
+        const plan = plans.list().find(each => each.volume === volume);
+        if (!plan) throw notFound(`${volume} is not backed up`);
+        const tried = Date.now();
+        const file = await runBackup({ socketPath: engines.socket }, plan, tried);
+        plans.record(volume, { tried, problem: '' });
+        return { file };
+      },
+      logIns: async () => ({ logIns: await registries.list() }),
+      logIn: async request => {
+        await registries.logIn(request);
+        return {};
+      },
+      logOut: async ({ registry }) => {
+        await registries.logOut(registry);
         return {};
       },
       composeFile: ({ path }) => compose.read(path),
@@ -96,12 +120,16 @@ export function bridgeServers(around: Surroundings, socket: string): BridgeServe
       }),
       settings: () => settingsView(around),
       changeSettings: change => changeSettings(around, change),
+      changeDesktop: () => {
+        throw notImplemented('A browser is no desktop program');
+      },
     },
     streams: {
-      ...engineStreams(() => engines.socket),
+      ...engineStreams(() => engines.socket, registries.headerFor),
       berth: ({ action }, stream) => streamCommand(around, action, stream),
       compose: (request, stream) => compose.run(request, stream),
-      machine: (_request, stream) => streamMachine(around, engines.socket, stream),
+      machine: (_request, stream) => watchMachine(around, engines.socket, view => stream.item(view), stream.signal),
+      desktop: () => Promise.resolve(),
     },
   };
 }
@@ -134,11 +162,16 @@ function changeSettings(around: Surroundings, change: CallRequest<'changeSetting
 const gatherMs = 50;
 
 /** Tells the machine's state now and after each change of its files: sockets come and go with it. */
-async function streamMachine(around: Surroundings, socket: string, stream: ServedStream): Promise<void> {
+export async function watchMachine(
+  around: Surroundings,
+  socket: string,
+  take: (view: MachineView) => void,
+  signal: AbortSignal,
+): Promise<void> {
   let told = '';
   const tell = async (): Promise<void> => {
     const view = JSON.stringify(machineView(await readStatus(around), socket !== around.home.dockerSocket));
-    if (view !== told) stream.item(JSON.parse(view));
+    if (view !== told) take(JSON.parse(view) as MachineView);
     told = view;
   };
   await tell();
@@ -150,7 +183,7 @@ async function streamMachine(around: Surroundings, socket: string, stream: Serve
     timer = setTimeout(() => void tell().catch(() => undefined), gatherMs);
   };
   const watchers = [...new Set(folders)].map(folder => watch(folder, (_event, name) => changed(name)));
-  await new Promise<void>(resolve => stream.signal.addEventListener('abort', () => resolve()));
+  await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()));
   clearTimeout(timer);
   for (const watcher of watchers) watcher.close();
 }

@@ -73,6 +73,13 @@ export async function tellUp(around: Surroundings, options: UpOptions): Promise<
   around.print(`export DOCKER_HOST=${around.home.dockerHost}`);
   around.tell('(or make a docker context of it: `berth context`)');
   options.whenUp?.();
+  void followBackups(around).catch(error => around.tell(`volumes are not backed up: ${messageOf(error)}`));
+}
+
+/** Loaded once everything is up: most have no plans. It ends with this program. */
+async function followBackups({ home }: Surroundings): Promise<void> {
+  const { keepBackups } = await import('../backups/index.ts');
+  await keepBackups(home.backups, { socketPath: home.dockerSocket }, new AbortController().signal);
 }
 
 /** A failing hello is told and does not end anything: the user can look into it. */

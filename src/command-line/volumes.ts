@@ -1,13 +1,14 @@
-import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
+import { createReadStream, existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGzip, createZstdCompress } from 'node:zlib';
 import type { Command } from 'commander';
 import { bytesOf, type HttpTarget, httpBytes, httpJson, httpOpen, refusal } from '../../base/http-client.ts';
+import { bridgeCalls } from '../../contracts/bridge.ts';
 import type { VolumeDocument } from '../../contracts/docker/volumes.ts';
 import { invalidArgument, unavailable } from '../../contracts/errors.ts';
-import type { Surroundings } from './surroundings.ts';
+import { BackupPlans, writeVolume } from '../backups/index.ts';
+import { isSure } from './sure.ts';
+import { ensureHome, type Surroundings } from './surroundings.ts';
 
 const examples = `
 Examples:
@@ -65,15 +66,51 @@ export function addVolumes(program: Command, around: Surroundings): void {
       around.print(made.Name);
     });
   group
+    .command('schedule')
+    .description('back a volume up again and again, while berth is up; without a folder: tell what is backed up')
+    .argument('[volume]')
+    .option('--folder <folder>', 'where to: an absolute path of this computer')
+    .option('--every <hours>', 'how often', '24')
+    .option('--keep <count>', 'how many backups stay', '7')
+    .option('--off', 'no longer')
+    .action((volume: string | undefined, options: ScheduleOptions) => schedule(around, volume, options));
+  group
     .command('empty')
     .description('remove all files of a volume that no running container uses')
     .argument('<volume>')
     .option('-y, --yes', 'do not ask')
     .action(async (volume: string, { yes }: { yes?: true }) => {
-      if (!yes && !(await isSure(volume))) throw invalidArgument('nothing was removed');
+      if (!yes && !(await isSure(`Remove all files of the volume ${volume}?`, 'all files of the volume')))
+        throw invalidArgument('nothing was removed');
       await ask(engine(), 'POST', `${at(volume)}/empty`);
       around.print(volume);
     });
+}
+
+interface ScheduleOptions {
+  folder?: string;
+  every: string;
+  keep: string;
+  off?: true;
+}
+
+function schedule(
+  around: Surroundings,
+  volume: string | undefined,
+  { folder, every, keep, off }: ScheduleOptions,
+): void {
+  const plans = new BackupPlans(around.home.backups);
+  if (volume !== undefined && off) plans.remove(volume);
+  else if (volume !== undefined && folder !== undefined) {
+    const request = { volume, folder, everyHours: Number(every), keep: Number(keep) };
+    ensureHome(around);
+    plans.put({ ...bridgeCalls.keepBackup(request, 'schedule'), problem: '' });
+  } else {
+    for (const { volume: name, folder: to, everyHours, keep: most, tried, problem } of plans.list())
+      around.print(
+        `${name}  every ${everyHours} h into ${to}, ${most} kept  ${problem || (tried ? `last ${new Date(tried).toISOString()}` : 'not yet')}`,
+      );
+  }
 }
 
 /** One volume, for people and programs. */
@@ -131,33 +168,11 @@ async function exportVolume(
   volume: string,
   { output, pause = false }: { output?: string; pause?: boolean },
 ): Promise<void> {
-  const toFile = output !== undefined && output !== '-';
-  if (!toFile && process.stdout.isTTY)
-    throw invalidArgument('a tar is not for a terminal: name a file with -o, or pipe it');
+  if (output !== undefined && output !== '-') return writeVolume(engine, volume, output, pause);
+  if (process.stdout.isTTY) throw invalidArgument('a tar is not for a terminal: name a file with -o, or pipe it');
   const path = `${at(volume)}/archive?pause=${pause}`;
   const answer = await httpOpen(engine, 'GET', path);
   const status = answer.statusCode ?? 0;
   if (status >= 300) throw refusal(status, await bytesOf(answer), `GET ${path}`);
-  if (!toFile) return pipeline(answer, process.stdout, { end: false });
-  const draft = `${output}.part`;
-  try {
-    await pipeline([answer, ...compressorFor(output), createWriteStream(draft)]);
-    renameSync(draft, output);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw error;
-  }
-}
-
-function compressorFor(file: string): NodeJS.ReadWriteStream[] {
-  if (/\.(gz|tgz)$/.test(file)) return [createGzip()];
-  return /\.(zst|tzst)$/.test(file) ? [createZstdCompress()] : [];
-}
-
-async function isSure(volume: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw invalidArgument('all files of the volume would go: say --yes');
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`Remove all files of the volume ${volume}? [y/N] `);
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
+  return pipeline(answer, process.stdout, { end: false });
 }

@@ -1,17 +1,26 @@
 import { bytesOf, httpOpen, refusal } from '../../base/http-client.ts';
 import type { EngineHead, StreamRequest } from '../../contracts/bridge.ts';
+import { imageCreate, imagePush, imageSearch } from '../../contracts/docker/image-routes.ts';
+import type { Route } from '../../contracts/route.ts';
 import { checkEngineRequest } from './engine-routes.ts';
 import type { ServedStream } from './stream.ts';
 
-/** One request of the Docker API, passed on: its head as an item, then its bytes. @throws the engine's own error */
+/**
+ * One request of the Docker API, passed on: its head as an item, then its bytes. `authOf` finds the log-in for an image that is
+ * pulled, pushed or searched: the window knows none. @throws the engine's own error
+ */
 export async function streamEngine(
   socketPath: string,
   request: StreamRequest<'engine'>,
   stream: ServedStream,
+  authOf: (reference: string) => Promise<string | undefined>,
 ): Promise<void> {
-  const { method, path, body } = checkEngineRequest(request.method, request.path, request.body);
+  const { route, method, path, body } = checkEngineRequest(request.method, request.path, request.body);
+  const named = imageOf(route, path);
+  const auth = named === undefined ? undefined : await authOf(named);
+  const headers: Record<string, string> = auth ? { 'x-registry-auth': auth } : {};
   const upload = request.upload === undefined ? {} : { stream: stream.input, contentType: request.upload };
-  const answer = await httpOpen({ socketPath }, method, path, { body, ...upload, signal: stream.signal });
+  const answer = await httpOpen({ socketPath }, method, path, { body, headers, ...upload, signal: stream.signal });
   // a window that goes away aborts the request, whose answer then fails
   answer.on('error', () => undefined);
   const status = answer.statusCode ?? 0;
@@ -24,4 +33,13 @@ export async function streamEngine(
   };
   stream.item(head);
   await stream.pipe(answer);
+}
+
+/** The image that a request is about, where its registry wants to know who asks. */
+function imageOf(route: Route, path: string): string | undefined {
+  const { pathname, searchParams } = new URL(path, 'http://engine');
+  if (route === imageCreate) return searchParams.get('fromImage') ?? undefined;
+  if (route === imageSearch) return searchParams.get('term') ?? undefined;
+  if (route !== imagePush) return undefined;
+  return decodeURIComponent(pathname.slice('/images/'.length, -'/push'.length));
 }

@@ -4,8 +4,11 @@ import { streamStats } from './stats-stream.ts';
 import { streamTerminal } from './terminal-stream.ts';
 
 /** The streams that come from the engine that answers at `socketOf()` when they are asked. */
-export const engineStreams = (socketOf: () => string): Omit<StreamServers, 'machine' | 'compose' | 'berth'> => ({
-  engine: (request, stream) => streamEngine(socketOf(), request, stream),
+export const engineStreams = (
+  socketOf: () => string,
+  authOf: (reference: string) => Promise<string | undefined>,
+): Omit<StreamServers, 'machine' | 'compose' | 'berth' | 'desktop'> => ({
+  engine: (request, stream) => streamEngine(socketOf(), request, stream, authOf),
   terminal: (request, stream) => streamTerminal(socketOf(), request, stream),
   stats: ({ container }, stream) => streamStats(socketOf(), container, stream),
 });

@@ -9,6 +9,8 @@ export interface Home {
   /** `unix:///…/docker.sock`, as DOCKER_HOST wants it. */
   dockerHost: string;
   settings: string;
+  /** Volumes that are backed up on a schedule. */
+  backups: string;
   images: string;
   /** The machine: keys, data disk, console, what runs. */
   machine: string;
@@ -38,6 +40,7 @@ export function homeAt(folder: string, platform: NodeJS.Platform = process.platf
     dockerSocket,
     dockerHost: platform === 'win32' ? 'npipe:////./pipe/berth_engine' : `unix://${dockerSocket}`,
     settings: join(folder, 'settings.json'),
+    backups: join(folder, 'backups.json'),
     images: join(folder, 'images'),
     machine: join(folder, 'machine'),
     log: join(folder, 'berth.log'),

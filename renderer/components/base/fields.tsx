@@ -34,6 +34,8 @@ export interface FieldOptions {
   wide?: boolean;
   list?: readonly string[];
   focus?: boolean;
+  /** What is typed is not shown. */
+  secret?: boolean;
 }
 
 /** A label, a text and what is wrong with it. */
@@ -54,7 +56,12 @@ export function textField(options: FieldOptions): VNode {
       {lines ? (
         <textarea rows={lines} {...common} />
       ) : (
-        <input list={list && `${id}-list`} data-autofocus={options.focus} {...common} />
+        <input
+          type={options.secret ? 'password' : 'text'}
+          list={list && `${id}-list`}
+          data-autofocus={options.focus}
+          {...common}
+        />
       )}
       {list && (
         <datalist id={`${id}-list`}>

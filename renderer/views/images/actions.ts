@@ -16,16 +16,6 @@ export function pull(reference: string): void {
   if (reference.trim() !== '') tasks.quietly(t().tasks.pull(reference), tasks.pull(reference.trim()));
 }
 
-export function askPull(): void {
-  const texts = t().images;
-  useAsking().ask({
-    title: texts.pullTitle,
-    field: { label: texts.reference, hint: texts.referenceHint },
-    verb: texts.pull,
-    run: pull,
-  });
-}
-
 export function askTag(row: ImageRow): void {
   const texts = t().images;
   useAsking().ask({

@@ -12,8 +12,9 @@ import {
 } from '../../components/index.ts';
 import { byteSize, compareTexts, shortId } from '../../model/index.ts';
 import { t, useContainers, useImages } from '../../stores/index.ts';
-import { askPrune, askPull, askRemove, askTag, load, pull, push, save } from './actions.ts';
+import { askPrune, askRemove, askTag, load, pull, push, save } from './actions.ts';
 import { ImageDetail } from './detail.tsx';
+import { PullDialog } from './pull.tsx';
 import { type ImageRow, imageRows, usersOf } from './rows.ts';
 
 /** All images by name. */
@@ -97,12 +98,14 @@ export const ImageList = defineComponent(() => {
   };
 
   const pullButton = (): VNode => button({ label: t().images.pull, icon: Download, kind: 'primary', onClick: askPull });
+  const askPull = (): void => void router.push({ path: route.path, query: { ...route.query, pull: '' } });
+  const closePull = (): void => void router.replace({ query: { ...route.query, pull: undefined } });
 
   const detail = (): VNode => (
     <ImageDetail id={openId.value} name={openRow.value?.reference ?? shortId(openId.value)} />
   );
 
-  return () =>
+  const list = (): VNode =>
     h(ObjectList<ImageRow>, {
       name: 'images',
       title: t().images.title,
@@ -134,4 +137,11 @@ export const ImageList = defineComponent(() => {
       onOpen: (row: ImageRow) => void router.push({ path: `/images/${row.id}`, query: { name: row.reference } }),
       detail: openId.value ? detail : undefined,
     });
+
+  return () => (
+    <div class="view">
+      {list()}
+      {route.query.pull !== undefined && <PullDialog close={closePull} />}
+    </div>
+  );
 });

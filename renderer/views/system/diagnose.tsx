@@ -1,10 +1,10 @@
-import { Download, Play, RotateCw, Square, Stethoscope } from '@lucide/vue';
+import { Download, Play, RotateCw, Square, Stethoscope, Trash2 } from '@lucide/vue';
 import { defineComponent, onMounted, ref, shallowRef, type VNode } from 'vue';
 import type { BerthAction, FindingDocument } from '../../../contracts/bridge.ts';
 import { systemDiskUsage, systemInfo, systemVersion } from '../../../contracts/docker/system-routes.ts';
 import { messageOf } from '../../../contracts/errors.ts';
 import { button, Copyable, progressBar, stateDot } from '../../components/index.ts';
-import { diagnosticsText, sizesOf } from '../../model/index.ts';
+import { byteSize, diagnosticsText, sizesOf } from '../../model/index.ts';
 import { bridge, engine, saveFile, t, useAsking, useBerth, useConnection, useNotices } from '../../stores/index.ts';
 
 const kinds = { good: 'running', warning: 'warning', problem: 'failed', skipped: 'stopped' } as const;
@@ -54,6 +54,37 @@ export const Diagnose = defineComponent(() => {
       verb: texts.actions[action],
       danger: true,
       run: () => void repair(action),
+    });
+  }
+
+  /** What a reset would take, as far as the engine can still tell. */
+  async function lost(): Promise<string[]> {
+    const texts = t().diagnose.reset;
+    try {
+      const { Containers, Images, Volumes, LayersSize } = await engine.json(systemDiskUsage);
+      const volumes = (Volumes ?? []).map(
+        ({ Name, UsageData }) => `${Name}${UsageData && UsageData.Size >= 0 ? ` (${byteSize(UsageData.Size)})` : ''}`,
+      );
+      return [
+        texts.containers((Containers ?? []).map(({ Names }) => (Names[0] ?? '').slice(1))),
+        texts.images(Images?.length ?? 0, byteSize(LayersSize ?? 0)),
+        texts.volumes(volumes),
+      ];
+    } catch {
+      return [texts.unknown];
+    }
+  }
+
+  async function askReset(): Promise<void> {
+    const texts = t().diagnose;
+    useAsking().ask({
+      title: texts.reset.title,
+      says: [...(await lost()), texts.reset.stays],
+      warns: texts.reset.final,
+      confirm: { label: t().volumes.typeName('reset'), name: 'reset' },
+      verb: texts.actions.reset,
+      danger: true,
+      run: () => void repair('reset'),
     });
   }
 
@@ -126,6 +157,14 @@ export const Diagnose = defineComponent(() => {
             ? button({ label: texts.actions.stop, icon: Square, disabled, onClick: () => ask('stop') })
             : undefined}
           {button({ label: texts.actions.context, disabled, onClick: () => void repair('context') })}
+          {button({
+            label: texts.actions.reset,
+            icon: Trash2,
+            kind: 'danger',
+            // another engine is not ours to empty
+            disabled: disabled || Boolean(connection.about?.engine),
+            onClick: () => void askReset(),
+          })}
           {button({ label: texts.bundle, icon: Download, onClick: () => void saveBundle() })}
         </div>
         <p class="soft">{texts.bundleHint}</p>

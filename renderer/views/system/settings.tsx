@@ -4,6 +4,8 @@ import { messageOf } from '../../../contracts/errors.ts';
 import { button, Copyable, fact, searchField, selectField, textField } from '../../components/index.ts';
 import { bridge, type Density, type Theme, t, useConnection, usePreferences } from '../../stores/index.ts';
 import { type Language, languages } from '../../texts/index.ts';
+import { desktopSettings } from './desktop-settings.tsx';
+import { Registries } from './registries.tsx';
 
 type Key = keyof Document['values'];
 const keys: readonly Key[] = ['cpus', 'memoryMiB', 'diskGiB'];
@@ -157,6 +159,9 @@ export const SettingsView = defineComponent(() => {
       <div class="body" tabindex={0}>
         {appearance()}
         {machine()}
+        {shows(t().registries.title, t().registries.logIn) && <Registries />}
+        {shows(t().desktop.title, ...Object.values(t().desktop).filter(text => typeof text === 'string')) &&
+          desktopSettings()}
         {about()}
       </div>
     </div>

@@ -1,4 +1,4 @@
-import { Copy, Eraser, FolderInput, FolderOutput, Trash2 } from '@lucide/vue';
+import { CalendarClock, Copy, Eraser, FolderInput, FolderOutput, Trash2 } from '@lucide/vue';
 import {
   volumeClone,
   volumeCreate,
@@ -9,7 +9,7 @@ import {
 } from '../../../contracts/docker/volume-routes.ts';
 import type { MenuItem } from '../../components/index.ts';
 import { byteSize } from '../../model/index.ts';
-import { engine, t, useAsking, useNotices, useTasks } from '../../stores/index.ts';
+import { engine, t, useAsking, useBackups, useNotices, useTasks } from '../../stores/index.ts';
 import type { VolumeUsage } from './usage.ts';
 
 export function askCreate(): void {
@@ -49,6 +49,13 @@ export function volumeMenu(name: string, usage: VolumeUsage, importInto: (name: 
   return [
     { label: texts.export, icon: FolderOutput, run: () => askExport(name, usage) },
     { label: texts.import, icon: FolderInput, run: () => importInto(name) },
+    {
+      label: t().backups.menu,
+      icon: CalendarClock,
+      run: () => {
+        useBackups().asked = name;
+      },
+    },
     { label: texts.clone, icon: Copy, run: () => askClone(name, usage) },
     { label: texts.empty_, icon: Eraser, danger: true, run: () => askEmpty(name, usage) },
     { label: t().common.remove, icon: Trash2, danger: true, run: () => askRemove([name], usage) },

@@ -1,11 +1,12 @@
 import { FolderInput, Plus, Trash2 } from '@lucide/vue';
-import { computed, defineComponent, h, ref, type VNode } from 'vue';
+import { computed, defineComponent, h, onMounted, ref, type VNode } from 'vue';
 import { useRoute, useRouter } from 'vue-router';
 import type { VolumeDocument } from '../../../contracts/docker/volumes.ts';
-import { age, button, emptyList, fileButton, type ListColumn, ObjectList } from '../../components/index.ts';
+import { age, button, emptyList, fileButton, type ListColumn, ObjectList, stateDot } from '../../components/index.ts';
 import { byteSize, compareTexts } from '../../model/index.ts';
-import { t, useVolumes } from '../../stores/index.ts';
+import { t, useBackups, useNotices, useVolumes } from '../../stores/index.ts';
 import { askCreate, askImport, askRemove, volumeMenu } from './actions.ts';
+import { BackupDialog } from './backup.tsx';
 import { VolumeDetail } from './detail.tsx';
 import { useVolumeUsage } from './usage.ts';
 
@@ -17,6 +18,8 @@ export const VolumeList = defineComponent(() => {
   const router = useRouter();
   const openName = computed(() => (typeof route.params.id === 'string' ? route.params.id : ''));
   const chooser = ref<HTMLInputElement | null>(null);
+  const backups = useBackups();
+  onMounted(() => void backups.read().catch((error: unknown) => useNotices().add(t().backups.column, error)));
   /** The volume that the chosen file goes into. */
   let target = '';
 
@@ -52,6 +55,7 @@ export const VolumeList = defineComponent(() => {
       width: 'minmax(100px, 1fr)',
       cell: ({ Name }) => <span class="soft">{users(Name) || t().volumes.unused}</span>,
     },
+    { key: 'backup', label: t().backups.column, width: '110px', aside: true, cell: backup },
     {
       key: 'size',
       label: t().common.size,
@@ -69,6 +73,13 @@ export const VolumeList = defineComponent(() => {
       cell: ({ CreatedAt }) => age(CreatedAt),
     },
   ];
+
+  const backup = ({ Name }: VolumeDocument): VNode | undefined => {
+    const plan = backups.of(Name);
+    if (!plan) return undefined;
+    if (plan.problem !== '') return stateDot('failed', t().backups.failed, plan.problem);
+    return plan.tried === undefined ? <span class="soft">{t().backups.soon}</span> : age(plan.tried);
+  };
 
   const createButton = (): VNode =>
     button({ label: t().volumes.create, icon: Plus, kind: 'primary', onClick: askCreate });
@@ -115,6 +126,15 @@ export const VolumeList = defineComponent(() => {
         onOpen: ({ Name }: VolumeDocument) => void router.push(`/volumes/${encodeURIComponent(Name)}`),
         detail: openName.value ? detail : undefined,
       })}
+      {backups.asked !== '' && (
+        <BackupDialog
+          key={backups.asked}
+          volume={backups.asked}
+          close={() => {
+            backups.asked = '';
+          }}
+        />
+      )}
       <input
         ref={chooser}
         type="file"

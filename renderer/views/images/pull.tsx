@@ -1,0 +1,93 @@
+import { Star } from '@lucide/vue';
+import { defineComponent, onBeforeUnmount, ref, shallowRef, type VNode, watch } from 'vue';
+import { imageSearch } from '../../../contracts/docker/image-routes.ts';
+import type { ImageSearchResult } from '../../../contracts/docker/images.ts';
+import { messageOf } from '../../../contracts/errors.ts';
+import { button, dialog, icon, textField } from '../../components/index.ts';
+import { engine, t } from '../../stores/index.ts';
+import { pull } from './actions.ts';
+
+/** A registry is asked once nothing was typed for this time, in milliseconds. */
+const restMs = 350;
+const mostFound = 25;
+
+/** Asks which image to pull, and what of that name a registry has. */
+export const PullDialog = defineComponent(
+  (props: { close: () => void }) => {
+    const text = ref('');
+    const found = shallowRef<readonly ImageSearchResult[]>([]);
+    const told = ref('');
+    let resting: ReturnType<typeof setTimeout> | undefined;
+    let asked = 0;
+
+    watch(text, typed => {
+      clearTimeout(resting);
+      // a tag is no longer searched: the name is known then
+      const term = typed.trim();
+      if (term.length >= 2 && !/[:@][^/]*$/.test(term)) resting = setTimeout(() => void search(term), restMs);
+    });
+    onBeforeUnmount(() => clearTimeout(resting));
+
+    async function search(term: string): Promise<void> {
+      const mine = ++asked;
+      told.value = t().images.searching;
+      const results = await engine
+        .json(imageSearch, { query: { term, limit: mostFound } })
+        .catch((error: unknown) => messageOf(error));
+      if (mine !== asked) return; // something else was typed meanwhile
+      found.value = typeof results === 'string' ? [] : results;
+      told.value = typeof results === 'string' ? results : t().images.found(results.length);
+    }
+
+    function submit(): void {
+      if (text.value.trim() === '') return;
+      pull(text.value);
+      props.close();
+    }
+
+    const result = ({ name, description, star_count: stars, is_official: isOfficial }: ImageSearchResult): VNode => (
+      <li key={name}>
+        <button
+          type="button"
+          class="found"
+          onClick={() => {
+            text.value = name;
+            submit();
+          }}
+        >
+          <span class="row">
+            <strong class="grow ellipsis">{name}</strong>
+            {isOfficial && <span class="soft">{t().images.official}</span>}
+            <span class="soft row" title={t().images.stars(stars)}>
+              {icon(Star)} {stars}
+            </span>
+          </span>
+          <span class="soft ellipsis">{description}</span>
+        </button>
+      </li>
+    );
+
+    const content = (): VNode[] => [
+      textField({
+        ...{ id: 'pull', label: t().images.reference, hint: t().images.pullHint, value: text.value, focus: true },
+        change: value => {
+          text.value = value;
+        },
+      }),
+      <p class="soft" role="status">
+        {told.value}
+      </p>,
+      <ul class="plain results">{found.value.map(result)}</ul>,
+    ];
+
+    return () =>
+      dialog({
+        ...{ title: t().images.pullTitle, open: true, close: props.close, submit, content },
+        footer: () => [
+          button({ label: t().common.cancel, onClick: props.close }),
+          button({ label: t().images.pullVerb, kind: 'primary', submit: true, onClick: () => undefined }),
+        ],
+      });
+  },
+  { props: ['close'] },
+);
