@@ -4,6 +4,7 @@ import { type ForkResult, forkProcess, unforkableMappings } from '../syscalls/cl
 import { setns } from '../syscalls/namespace.ts';
 import { CLONE_NEWPID } from '../syscalls/namespace-flags.ts';
 import { blockSignals, exitNow, setSignalMask, socketPair } from '../syscalls/process.ts';
+import { prepareVfork } from '../syscalls/vfork.ts';
 import { runChild, type Task } from './child.ts';
 import { findWakers, leaveDescriptors } from './descriptors.ts';
 import type { StartMessage } from './protocol.ts';
@@ -45,6 +46,7 @@ export const forkWaiting = (cloneFlags: number, expected: Expected): ForkedChild
 /** All signals are blocked in between, for in the child libuv's handler would write into the pipe that both share. */
 function fork(born: () => ForkResult, child: { container: number; task: Task }): ForkedChild {
   findWakers();
+  prepareVfork();
   const [report, childEnd] = socketPair();
   const mask = blockSignals();
   try {

@@ -47,6 +47,8 @@ class Delivery {
   readonly #running: Promise<void>;
   #pid: number;
   #pidfd: number;
+  /** Ends when the one that goes on in its place is its program. */
+  #forerunner: number | undefined;
   #terminal: number | undefined;
   #isReady = false;
   #failure: RuntimeFailure | undefined;
@@ -63,7 +65,10 @@ class Delivery {
       for (const line of lines) this.#hear(JSON.parse(line) as ChildReport);
     });
     const closed = new Promise<void>(resolve => child.socket.on('close', () => resolve()));
-    this.#running = closed.then(() => this.#assertAlive());
+    this.#running = closed.then(() => {
+      if (this.#forerunner !== undefined) waitForChild(this.#forerunner);
+      this.#assertAlive();
+    });
     this.#running.catch(() => undefined); // not everybody waits for it
     this.ready = Promise.race([this.#created.promise, this.#running]);
   }
@@ -103,8 +108,8 @@ class Delivery {
 
   /** A second child goes on in its place, and is ours as well. */
   #replace(pid: number): void {
-    waitForChild(this.#pid);
     closeSync(this.#pidfd);
+    this.#forerunner = this.#pid;
     this.#pid = pid;
     this.#pidfd = pidfdOpen(pid);
   }

@@ -15,7 +15,8 @@ const CLONE_PIDFD = 0x1000;
 export const CLONE_PARENT = 0x8000;
 const CLONE_INTO_CGROUP = 0x200000000n;
 const SIGCHLD = 17n;
-const CLONE_ARGS_SIZE = 88;
+/** Of `struct clone_args`, see clone3(2). */
+export const CLONE_ARGS_SIZE = 88;
 const FIRST_PAGE = 0x1000;
 const END_OF_MEMORY = 0x7ffffffff000;
 
