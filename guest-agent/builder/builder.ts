@@ -14,6 +14,7 @@ import {
   type BuildRequest,
   type BuildWarning,
   type BuildWatcher,
+  type StepExchange,
   silentWatcher,
 } from './contract.ts';
 import { stepError } from './dockerfile/failure.ts';
@@ -36,6 +37,7 @@ export interface Build {
   request: BuildRequest;
   input: BuildInput;
   watcher: BuildWatcher;
+  exchange: StepExchange;
   signal: AbortSignal;
 }
 
@@ -104,7 +106,7 @@ export class Builder {
       if (linter.endsBuilds) await new Solver(dockerfile, { ...rooms, watcher: silentWatcher, dry: true }).solve();
       linter.throwIfWanted();
       const state = await new Solver(dockerfile, { ...rooms, dry: false }).solve();
-      const config = imageWords(state, request.labels);
+      const config = { ...imageWords(state, request.labels), ...build.exchange.wordsFor(state.root) };
       return await this.options.images.compose({ layersOf: state.root, config, intermediate: true });
     });
   }

@@ -25,6 +25,15 @@ export interface StepOutcome {
   cached: boolean;
 }
 
+/** Where a step's result comes from when it is not here. */
+export interface StepSources {
+  make(): Promise<Image>;
+  /** From somebody else's cache. */
+  find(key: string): Promise<Image | undefined>;
+  /** No cache is asked. */
+  fresh: boolean;
+}
+
 /** A name for everything that a step's result depends on; the order of keys is the caller's. */
 export const cacheKey = (parts: unknown): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 
@@ -33,7 +42,7 @@ export class StepCache {
   readonly #folder: string;
   readonly #images: Images;
   readonly #records = new Map<string, CacheRecord>();
-  readonly #flights = new SingleFlight<string, Image>();
+  readonly #flights = new SingleFlight<string, StepOutcome>();
 
   private constructor(folder: string, images: Images) {
     this.#folder = folder;
@@ -57,15 +66,15 @@ export class StepCache {
   }
 
   /** The kept result of `key`, or what `make` makes; builds that want the same at once share it. */
-  async step(key: string, description: string, make: () => Promise<Image>, fresh = false): Promise<StepOutcome> {
+  async step(key: string, description: string, { make, find, fresh }: StepSources): Promise<StepOutcome> {
     const kept = fresh ? undefined : await this.find(key);
     if (kept) return { image: kept, cached: true };
-    const image = await this.#flights.run(key, async () => {
-      const made = await make();
-      await this.#keep(key, description, made);
-      return made;
+    return this.#flights.run(key, async () => {
+      const found = fresh ? undefined : await find(key);
+      const image = found ?? (await make());
+      await this.#keep(key, description, image);
+      return { image, cached: found !== undefined };
     });
-    return { image, cached: false };
   }
 
   async find(key: string): Promise<Image | undefined> {

@@ -6,7 +6,7 @@ import { familiar } from '../../contracts/oci/reference.ts';
 import { type Image, tarIn } from '../images/index.ts';
 import { epochOf } from './args.ts';
 import { type Builder, readDockerfile, toReferences } from './builder.ts';
-import { type BuildInput, type BuildWatcher, type StepWatcher, silentWatcher } from './contract.ts';
+import { type BuildInput, type BuildWatcher, noExchange, type StepWatcher, silentWatcher } from './contract.ts';
 import { type Dockerfile, targetStage } from './dockerfile/stages.ts';
 import { cleanPath, FileTree } from './file-tree.ts';
 import { ignoreFileIn, withoutIgnored } from './ignored-tree.ts';
@@ -96,11 +96,12 @@ export async function buildClassic(request: ClassicRequest, builder: Builder): P
     host,
     hostNetwork: true,
     serial: true,
+    showsPlatform: false,
   };
   const tell = (text: string): void => progress({ stream: text });
   const watcher = quiet ? silentWatcher : new ClassicWatcher(tell);
   try {
-    const image = await builder.build({ request: wishes, input, watcher, signal });
+    const image = await builder.build({ request: wishes, input, watcher, exchange: noExchange, signal });
     progress({ aux: { ID: image.id } });
     await finish(image, references, builder, quiet ? undefined : tell);
     if (quiet) tell(`${image.id}\n`);

@@ -3,7 +3,7 @@ import type { ContainerRef } from '../../contracts/brand.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import type { ContainerCreateBody, HostConfig } from '../../contracts/docker/containers.ts';
 import type { Archive } from '../archive/index.ts';
-import type { Images } from '../images/index.ts';
+import type { Image, Images } from '../images/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
 import type { AgentCall } from './agent-socket.ts';
@@ -36,7 +36,7 @@ export interface BuilderOptions {
   images: Images;
   snapshots: Snapshots;
   archive: Archive;
-  registry: Pick<Registry, 'download' | 'request'>;
+  registry: Pick<Registry, 'download' | 'request' | 'repository'>;
   containers: StepContainers;
   /** Number of `user[:group]` by the files of a root. @throws invalid-argument */
   resolveOwner(spec: string, rootPath: string): { uid: number; gid: number };
@@ -65,6 +65,8 @@ export interface BuildRequest {
   epoch: Date | undefined;
   /** Stages one after another, for a client that shows them so. */
   serial: boolean;
+  /** Steps say for which platform they are: the build is one of several. */
+  showsPlatform: boolean;
 }
 
 /** Where a build's files come from. */
@@ -82,6 +84,16 @@ export interface BuildInput {
   close?(): void;
   /** Connects to the client's SSH agent of that name; undefined when it forwards none. */
   agent(id: string): Promise<(() => AgentCall) | undefined>;
+}
+
+/** Results of steps that others keep, and who wants to know those of this build. */
+export interface StepExchange {
+  /** What a step has made elsewhere, brought here. */
+  find(key: string): Promise<Image | undefined>;
+  /** What a step has made, whichever cache it is from. */
+  known(key: string, image: Image): void;
+  /** What the build's own image is to say of that, besides an image's usual words. */
+  wordsFor(result: Image | undefined): Record<string, string>;
 }
 
 /** A step of a build as a client shows it. */
@@ -121,6 +133,13 @@ const silentStep: StepWatcher = {
   status: () => undefined,
   done: () => undefined,
   failed: () => undefined,
+};
+
+/** For builds that keep to themselves. */
+export const noExchange: StepExchange = {
+  find: async () => undefined,
+  known: () => undefined,
+  wordsFor: () => ({}),
 };
 
 /** For whom nothing is told. */

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeJsonFile } from '../../base/json-file.ts';
 import { Mailbox } from '../../base/mailbox.ts';
 import type { BuildNews, BuildSummary } from '../../contracts/docker/builds.ts';
 import { messageOf, notFound } from '../../contracts/errors.ts';
@@ -204,13 +203,14 @@ export class BuildHistory {
     for (const take of this.#watchers) take(summary.id);
   }
 
-  /** No build waits for the disk here: what a crash takes is a line of a list. */
+  /** No build waits for the disk here, nor is it made to write at once: what a crash takes is a line of a list. */
   #save(record: BuildRecord): void {
     this.#unsaved.add(record);
     void this.#disk.run(async () => {
       const isWanted = this.#unsaved.delete(record) && this.#records.has(record.summary.id);
       const { summary, news } = record;
-      if (isWanted) await writeJsonFile(this.#file(summary.id), { summary, news }).catch(() => undefined);
+      const text = JSON.stringify({ summary, news });
+      if (isWanted) await writeFile(this.#file(summary.id), text, { mode: 0o600 }).catch(() => undefined);
     });
   }
 

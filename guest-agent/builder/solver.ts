@@ -1,11 +1,11 @@
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { ImageRunConfig, Platform } from '../../contracts/oci/image-spec.ts';
-import { type Image, ownPlatform } from '../images/index.ts';
+import { formatPlatform, type Image, ownPlatform } from '../images/index.ts';
 import { declareArgs, metaArgsOf, platformArgs } from './args.ts';
 import type { BuildSources } from './build-sources.ts';
 import type { StepCache } from './cache.ts';
 import type { CacheMounts } from './cache-mounts.ts';
-import type { BuilderOptions, BuildRequest, BuildWatcher } from './contract.ts';
+import type { BuilderOptions, BuildRequest, BuildWatcher, StepExchange } from './contract.ts';
 import { type Expansion, expandWord } from './dockerfile/expand.ts';
 import { stepError } from './dockerfile/failure.ts';
 import { type Instruction, parseInstruction } from './dockerfile/lines.ts';
@@ -25,6 +25,7 @@ export interface SolverRooms {
   sources: BuildSources;
   request: BuildRequest;
   watcher: BuildWatcher;
+  exchange: StepExchange;
   signal: AbortSignal;
   linter: Linter;
   /** Nothing is made: stages are only gone through, for what can be said of them. */
@@ -123,7 +124,8 @@ export class Solver {
     const many = namesStages(this.#dockerfile.stages);
     const own = findStage(this.#dockerfile.stages, base, stage.index) || base === 'scratch' ? 0 : 1;
     const total = stage.instructions.filter(isStep).length + own;
-    return { prefix: many ? `${stage.name || `stage-${stage.index}`} ` : '', total, at: 0 };
+    const platform = this.#rooms.request.showsPlatform ? `${formatPlatform(this.#platform)} ` : '';
+    return { prefix: `${platform}${many ? `${stage.name || `stage-${stage.index}`} ` : ''}`, total, at: 0 };
   }
 
   /** What comes to an image from now on is as old as somebody says. */

@@ -5,7 +5,7 @@ import { proxiesOf } from './args.ts';
 import type { BuildSources } from './build-sources.ts';
 import { cacheKey, type StepCache } from './cache.ts';
 import type { CacheMounts } from './cache-mounts.ts';
-import type { BuilderOptions, BuildRequest, BuildWatcher, StepWatcher } from './contract.ts';
+import type { BuilderOptions, BuildRequest, BuildWatcher, StepExchange, StepWatcher } from './contract.ts';
 import { copySources, filesFrom, treeOf } from './copy-sources.ts';
 import { copyStep, workdirStep } from './copy-step.ts';
 import { booleanFlag, flagValue, flagValues, jsonList, wordsOf } from './dockerfile/arguments.ts';
@@ -26,6 +26,7 @@ export interface StepContext {
   sources: BuildSources;
   request: BuildRequest;
   watcher: BuildWatcher;
+  exchange: StepExchange;
   signal: AbortSignal;
   escapeMark: string;
   /** How words of the instruction are expanded. */
@@ -51,12 +52,17 @@ async function cachedStep(
   context: StepContext,
   make: (watcher: StepWatcher) => Promise<Image>,
 ): Promise<{ next: StageState; cached: boolean }> {
-  const { cache, watcher, name, fresh } = context;
+  const { cache, watcher, name, fresh, exchange } = context;
   const told = watcher.step({ name, text: instruction.text, line: instruction.line });
   try {
     const { epoch } = context.request;
     const whole = cacheKey([state.root?.topChainId ?? '', key, ...(epoch ? [epoch] : [])]);
-    const { image, cached } = await cache.step(whole, name.replace(/^\[.*?\] /, ''), () => make(told), fresh);
+    const { image, cached } = await cache.step(whole, name.replace(/^\[.*?\] /, ''), {
+      make: () => make(told),
+      find: key => exchange.find(key),
+      fresh,
+    });
+    exchange.known(whole, image);
     told.done({ cached, imageId: image.id });
     return { next: withStep(state, createdBy, image), cached };
   } catch (error) {

@@ -17,6 +17,9 @@ export interface DownloadOptions extends Participant {
   retryDelayMs: number;
 }
 
+/** Where blobs come from: a registry's repository, or whoever else keeps them. */
+export type BlobOrigin = Pick<Repository, 'blob'>;
+
 /** Where the bytes go; `offset` of them are there. */
 export interface Sink {
   readonly offset: number;
@@ -25,7 +28,7 @@ export interface Sink {
 
 /** Fetches what `sink` lacks of a blob, going on from where a broken connection stopped. The digest is not checked here. */
 export async function download(
-  repository: Repository,
+  repository: BlobOrigin,
   descriptor: Descriptor,
   sink: Sink,
   options: DownloadOptions,
@@ -49,7 +52,7 @@ export const mayTryAgain = (error: unknown): boolean =>
   isRegistryError(error) && (error.transient || error.status === 429);
 
 async function fetchRest(
-  repository: Repository,
+  repository: BlobOrigin,
   { digest, size }: Descriptor,
   sink: Sink,
   { signal, tell }: DownloadOptions,

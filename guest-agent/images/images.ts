@@ -17,17 +17,18 @@ import { inspectDistribution } from './distribution.ts';
 import { sweepGarbage } from './garbage.ts';
 import { historyOf } from './history.ts';
 import { Holds } from './holds.ts';
-import { type Image, toImage } from './image.ts';
+import { type Image, type LayerBlob, toImage } from './image.ts';
 import { ImageIndex, type IndexState } from './image-index.ts';
 import { LayerArchives } from './layer-archives.ts';
 import { booleanFilter, checkFilters, filterImages, type ImageFilters, noSuchImage } from './list.ts';
 import { Loader, type LoadOptions } from './load.ts';
 import { offersIn, type PlatformOffer } from './offers.ts';
-import { Puller, type PullOptions } from './pull.ts';
+import type { PlatformImage } from './platform-index.ts';
+import { type ObtainRequest, Puller, type PullOptions } from './pull.ts';
 import { isDiskFull } from './pull-errors.ts';
-import { Pusher, type PushOptions } from './push.ts';
+import { type PushedLayers, Pusher, type PushOptions, type WholeLayer } from './push.ts';
 import { type ContainerUse, planRemoval, untaggedItems } from './remove.ts';
-import { saveImages } from './save.ts';
+import { saveImages, saveIndex } from './save.ts';
 
 export interface ImagesOptions {
   /** Where `references.json` lives. */
@@ -57,6 +58,16 @@ export interface Images {
   pull(reference: Reference, options: PullOptions): Promise<Image>;
   /** The tag, or all tags of a repository. */
   push(reference: Reference, options: PushOptions): Promise<void>;
+  /** Layers of images, under a document that is no image's. */
+  pushLayers(reference: Reference, options: PushedLayers): Promise<void>;
+  /** One image a platform, under one tag. Resolves with the digest of the index. */
+  pushIndex(reference: Reference, images: readonly PlatformImage[], options: PushOptions): Promise<Digest>;
+  /** The same as an OCI layout. */
+  saveIndex(images: readonly PlatformImage[], references: readonly Reference[]): Readable;
+  /** A layer's archive, packed; the caller closes it. */
+  packLayer(layer: LayerBlob, signal: AbortSignal): Promise<WholeLayer>;
+  /** An image of layers that are elsewhere, hidden like a build's step. */
+  obtain(request: ObtainRequest): Promise<Image>;
   /** Reads a docker-archive or an OCI layout, packed or not. Resolves to the names (or ids) that were loaded. */
   load(tar: Readable, options: LoadOptions): Promise<Image[]>;
   /** A docker-archive that is an OCI layout too. @throws not-found before the first byte. */
@@ -134,6 +145,28 @@ class ImageStore implements Images {
 
   push(reference: Reference, options: PushOptions): Promise<void> {
     return this.#orSweep(this.#pusher.push(reference, options));
+  }
+
+  pushLayers(reference: Reference, options: PushedLayers): Promise<void> {
+    return this.#orSweep(this.#pusher.pushLayers(reference, options));
+  }
+
+  pushIndex(reference: Reference, images: readonly PlatformImage[], options: PushOptions): Promise<Digest> {
+    return this.#orSweep(this.#pusher.pushIndex(reference, images, options));
+  }
+
+  saveIndex(images: readonly PlatformImage[], references: readonly Reference[]): Readable {
+    const { content } = this.#options;
+    const archives = new LayerArchives(this.#options);
+    return saveIndex(images, references, { content, archives, layerHolds: this.#layerHolds });
+  }
+
+  packLayer(layer: LayerBlob, signal: AbortSignal): Promise<WholeLayer> {
+    return this.#pusher.packLayer(layer, signal);
+  }
+
+  async obtain(request: ObtainRequest): Promise<Image> {
+    return this.#image(await this.#orSweep(this.#puller.obtain(request)));
   }
 
   async load(tar: Readable, options: LoadOptions): Promise<Image[]> {

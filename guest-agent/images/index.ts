@@ -13,14 +13,18 @@
  * a container stands on them (`snapshots` refuses then).
  */
 export { tarIn } from './archive-files.ts';
+export { ociLayerType } from './archived-images.ts';
 export { chainIdsOf, digestOf } from './chain-ids.ts';
 export type { CommitLayerRequest } from './commit-layer.ts';
 export type { ComposeRequest } from './compose-image.ts';
+export type { BlobOrigin } from './download.ts';
 export type { Image, LayerBlob } from './image.ts';
 export { checkStore, type Images, type ImagesOptions, openImages } from './images.ts';
+export type { LayerForm } from './layer-archives.ts';
 export type { ImageFilters } from './list.ts';
 export type { PlatformOffer } from './offers.ts';
 export { formatPlatform, ownPlatform, parsePlatform, suitability, toArchitecture } from './platform.ts';
+export type { PlatformImage } from './platform-index.ts';
 export { humanSize, type Progress, progressBar } from './progress.ts';
 export type { PullOptions } from './pull.ts';
 export type { PushOptions } from './push.ts';

@@ -7,10 +7,9 @@ import type { Compression, Descriptor } from '../../contracts/oci/descriptor.ts'
 import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
 import type { Archive } from '../archive/index.ts';
 import { type ContentStore, DigestMismatchError, type DownloadedBlob, type Ingest } from '../content/index.ts';
-import type { Repository } from '../registry/index.ts';
 import type { LayerContents, LayerDraft, Snapshots } from '../snapshots/index.ts';
 import { compressionIn, magicLength } from './compression-in.ts';
-import { defaultAttempts, defaultRetryDelayMs, download } from './download.ts';
+import { type BlobOrigin, defaultAttempts, defaultRetryDelayMs, download } from './download.ts';
 import type { LayerBlob } from './image.ts';
 import { contentsOf } from './layer-archives.ts';
 import { diskFullText, isDiskFull } from './pull-errors.ts';
@@ -35,7 +34,7 @@ export interface WantedLayer {
   parent: ChainId | undefined;
   diffId: DiffId;
   descriptor: Descriptor;
-  repository: Repository;
+  repository: BlobOrigin;
 }
 
 const defaultDownloads = 3;
@@ -226,7 +225,7 @@ export class LayerTransfers {
 
   async #download(
     ingest: Ingest,
-    task: Participant & { descriptor: Descriptor; repository: Repository; stop: (error: unknown) => void },
+    task: Participant & { descriptor: Descriptor; repository: BlobOrigin; stop: (error: unknown) => void },
   ): Promise<DownloadedBlob> {
     const { clock, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
     const attempts = this.#rooms.attempts?.() ?? defaultAttempts;

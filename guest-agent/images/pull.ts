@@ -1,12 +1,13 @@
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import { cancelled, internal } from '../../contracts/errors.ts';
-import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
-import type { Platform } from '../../contracts/oci/image-spec.ts';
+import type { Descriptor } from '../../contracts/oci/descriptor.ts';
+import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
+import type { ImageConfig, ImageManifest, Platform } from '../../contracts/oci/image-spec.ts';
 import { familiar, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
 import type { Lease } from '../content/index.ts';
 import type { Registry, Repository } from '../registry/index.ts';
-import { chainIdsOf } from './chain-ids.ts';
-import { defaultAttempts, defaultRetryDelayMs } from './download.ts';
+import { chainIdsOf, digestOf } from './chain-ids.ts';
+import { type BlobOrigin, defaultAttempts, defaultRetryDelayMs } from './download.ts';
 import { type FoundImage, findImage } from './find-image.ts';
 import type { Holds } from './holds.ts';
 import type { ImageRecord, LayerBlob } from './image.ts';
@@ -26,12 +27,30 @@ export interface PullOptions {
   signal: AbortSignal;
 }
 
+/** Layers that are elsewhere, without a name. */
+export interface ObtainRequest {
+  /** Lowest first. */
+  layers: readonly { descriptor: Descriptor; diffId: DiffId }[];
+  from: BlobOrigin;
+  config: Omit<ImageConfig, 'rootfs'>;
+  signal: AbortSignal;
+}
+
 export interface PullRooms extends TransferRooms {
   registry: Registry;
   index: ImageIndex;
   /** Layers that no record names yet. */
   layerHolds: Holds<ChainId>;
   platform: Platform;
+}
+
+/** What the layers of a pull need of it. */
+type LayerPull = Pick<Pull, 'progress' | 'signal' | 'lease'> & { repository: BlobOrigin };
+
+/** Which layers: their archives as they are packed, and as they are not. */
+interface LayerList {
+  manifest: Pick<ImageManifest, 'layers'>;
+  config: Pick<ImageConfig, 'rootfs'>;
 }
 
 /** One pull: who asks, and what guards its blobs until they have a record. */
@@ -129,7 +148,33 @@ export class Puller {
     }
   }
 
-  async #layers(found: FoundImage, chainIds: ChainId[], pull: Pull): Promise<LayerBlob[]> {
+  /** An image of layers that are elsewhere, hidden like a build's step. */
+  async obtain({ layers, from, config, signal }: ObtainRequest): Promise<Digest> {
+    const { content, index, layerHolds } = this.#rooms;
+    const diffIds = layers.map(({ diffId }) => diffId);
+    const document: ImageConfig = { ...config, rootfs: { type: 'layers', diff_ids: diffIds } };
+    const chainIds = chainIdsOf(diffIds);
+    const lease = content.lease();
+    const letGo = layerHolds.take(chainIds);
+    try {
+      const list = { config: document, manifest: { layers: layers.map(({ descriptor }) => descriptor) } };
+      const pull = { progress: () => undefined, signal, repository: from, lease };
+      const blobs = await this.#layers(list, chainIds, pull);
+      const text = Buffer.from(JSON.stringify(document));
+      const id = digestOf(text);
+      lease.protect(id);
+      await content.put(text);
+      await index.update(draft => {
+        if (!draft.images.has(id)) draft.images.set(id, { id, layers: blobs, intermediate: true });
+      });
+      return id;
+    } finally {
+      letGo();
+      lease.release();
+    }
+  }
+
+  async #layers(found: LayerList, chainIds: ChainId[], pull: LayerPull): Promise<LayerBlob[]> {
     const failed = new AbortController();
     const signal = AbortSignal.any([pull.signal, failed.signal]);
     const layers: Promise<LayerBlob>[] = [];
@@ -144,9 +189,9 @@ export class Puller {
   }
 
   async #layer(
-    found: FoundImage,
+    found: LayerList,
     place: { chainId: ChainId; position: number; parent: ChainId | undefined },
-    { progress, signal, repository, lease }: Pull,
+    { progress, signal, repository, lease }: LayerPull,
   ): Promise<LayerBlob> {
     const descriptor = found.manifest.layers[place.position];
     const diffId = found.config.rootfs.diff_ids[place.position];

@@ -1,6 +1,8 @@
+import type { Readable } from 'node:stream';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import { cancelled, notFound } from '../../contracts/errors.ts';
-import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
+import type { Descriptor } from '../../contracts/oci/descriptor.ts';
+import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
 import { familiarName, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
 import type { Archive } from '../archive/index.ts';
 import type { ContentStore, Lease } from '../content/index.ts';
@@ -8,12 +10,13 @@ import type { Registry, Repository } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
 import { digestOf } from './chain-ids.ts';
 import type { Holds } from './holds.ts';
-import type { ImageRecord } from './image.ts';
+import type { ImageRecord, LayerBlob } from './image.ts';
 import type { ImageIndex } from './image-index.ts';
 import { LayerArchives, type LayerForm } from './layer-archives.ts';
 import { LayerUploads, type UploadRooms } from './layer-uploads.ts';
 import { parseConfig } from './manifests.ts';
 import { knownForms, PackedLayers } from './packed-layers.ts';
+import { type PlatformImage, platformIndex } from './platform-index.ts';
 import type { Progress } from './progress.ts';
 import { pushError } from './pull-errors.ts';
 import { keptManifest, madeManifest, type PushedManifest } from './push-manifest.ts';
@@ -22,6 +25,21 @@ export interface PushOptions {
   auth?: Partial<AuthConfig>;
   progress: Progress;
   signal: AbortSignal;
+}
+
+/** Layers and a document about them that is no image's configuration: a build's cache. */
+export interface PushedLayers extends PushOptions {
+  /** Each layer once; the archive that it is, not packed, is what its lines begin with. */
+  layers: readonly { layer: LayerBlob; diffId: DiffId }[];
+  /** The document and the manifest that names it and the layers, as the registry has them. */
+  describe(forms: readonly LayerForm[]): { document: Buffer; manifest: { mediaType: string; body: Buffer } };
+}
+
+/** A layer as it is packed, all of it. */
+export interface WholeLayer {
+  form: LayerForm;
+  open(): Readable;
+  close(): Promise<void>;
 }
 
 export interface PushRooms extends UploadRooms {
@@ -60,19 +78,85 @@ export class Pusher {
     const tags = this.#tagsOf(reference);
     const repository = this.#rooms.registry.repository(reference, auth, 'push');
     for (const { tag, id } of tags) {
-      const lease = this.#rooms.content.lease();
       const layers = this.#rooms.index.state.images.get(id)?.layers ?? [];
-      const letGo = this.#rooms.layerHolds.take(layers.map(({ chainId }) => chainId));
-      try {
-        await this.#pushOne({ ...options, reference: { ...repositoryOf(reference), tag }, repository, lease }, id);
-      } catch (error) {
-        if (signal.aborted) throw cancelled('context canceled', { cause: error });
-        throw pushError(error);
-      } finally {
-        letGo();
-        lease.release();
-      }
+      const one = { ...options, reference: { ...repositoryOf(reference), tag }, repository };
+      await this.#guarded(layers, signal, lease => this.#pushOne({ ...one, lease }, id));
     }
+  }
+
+  /** Nothing is swept of what is being sent. @throws in dockerd's words */
+  async #guarded<T>(
+    layers: readonly Pick<LayerBlob, 'chainId' | 'digest'>[],
+    signal: AbortSignal,
+    work: (lease: Lease) => Promise<T>,
+  ): Promise<T> {
+    const lease = this.#rooms.content.lease();
+    const letGo = this.#rooms.layerHolds.take(layers.map(({ chainId }) => chainId));
+    for (const { digest } of layers) lease.protect(digest);
+    try {
+      return await work(lease);
+    } catch (error) {
+      if (signal.aborted) throw cancelled('context canceled', { cause: error });
+      throw pushError(error);
+    } finally {
+      letGo();
+      lease.release();
+    }
+  }
+
+  /** A layer's archive as registries get it, to its end; the caller closes it. */
+  async packLayer(layer: LayerBlob, signal: AbortSignal): Promise<WholeLayer> {
+    const { source, blob, close } = await this.#packed.pack(layer, signal);
+    try {
+      const [whole, form] = await Promise.all(['whole' in source ? source.whole : source, blob]);
+      return { form, open: () => whole.open(0, whole.size), close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  /** Under the reference's tag. @throws in dockerd's words */
+  pushLayers(reference: Reference, { layers, describe, auth, ...task }: PushedLayers): Promise<void> {
+    const { content } = this.#rooms;
+    const { signal } = task;
+    const repository = this.#rooms.registry.repository(reference, auth, 'push');
+    const blobs = layers.map(({ layer }) => layer);
+    return this.#guarded(blobs, signal, async lease => {
+      const outgoing = layers.map(({ layer, diffId }) => ({
+        diffId: diffId as Digest,
+        known: knownForms(layer, undefined),
+        pack: (stop: AbortSignal) => this.#packed.pack(layer, stop),
+      }));
+      const sourceOf = (digest: Digest): string | undefined => this.#sourceOf(digest, reference);
+      const forms = await this.#uploads.layers(outgoing, { repository, sourceOf, ...task });
+      const { document, manifest } = describe(forms);
+      const digest = digestOf(document);
+      lease.protect(digest);
+      await content.put(document);
+      await this.#uploads.document(digest, { repository, signal });
+      await this.#uploads.manifest(reference.tag ?? 'latest', manifest, { repository, signal });
+    });
+  }
+
+  /** An index of images, one a platform, under the reference's tag. Resolves with its digest. @throws in dockerd's words */
+  pushIndex(reference: Reference, images: readonly PlatformImage[], options: PushOptions): Promise<Digest> {
+    const { auth, signal } = options;
+    const repository = this.#rooms.registry.repository(reference, auth, 'push');
+    const blobs = images.flatMap(({ image }) => image.layers);
+    return this.#guarded(blobs, signal, async lease => {
+      await repository.connect(signal);
+      const manifests: Descriptor[] = [];
+      for (const { image, platform } of images) {
+        const manifest = await this.#sendImage({ ...options, reference, repository, lease }, image.id);
+        const digest = digestOf(manifest.body);
+        await this.#uploads.manifest(digest, manifest, { repository, signal });
+        manifests.push({ mediaType: manifest.mediaType, digest, size: manifest.body.length, platform });
+      }
+      const index = platformIndex(manifests);
+      await this.#uploads.manifest(reference.tag ?? 'latest', index, { repository, signal });
+      return digestOf(index.body);
+    });
   }
 
   #tagsOf(reference: Reference): { tag: string; id: Digest }[] {
@@ -91,14 +175,9 @@ export class Pusher {
   }
 
   async #pushOne(push: Push, id: Digest): Promise<void> {
-    const { reference, repository, lease, progress, signal } = push;
-    const record = this.#rooms.index.state.images.get(id);
-    if (!record) throw notFound(`No such image: ${id}`);
+    const { reference, repository, progress, signal } = push;
     await repository.connect(signal);
-    for (const digest of [id, ...record.layers.map(layer => layer.digest)]) lease.protect(digest);
-    if (record.manifest) lease.protect(record.manifest.digest);
-    const manifest = await this.#send(record, push);
-    await this.#uploads.document(manifest.config.digest, { repository, signal });
+    const manifest = await this.#sendImage(push, id);
     await this.#uploads.manifest(reference.tag ?? '', manifest, { repository, signal });
     const digest = digestOf(manifest.body);
     await this.#remember(reference, id, digest);
@@ -106,6 +185,18 @@ export class Pusher {
     const size = manifest.body.length;
     progress({ status: `${tag}: digest: ${digest} size: ${size}` });
     progress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: size } });
+  }
+
+  /** Sends all that the manifest names, and says what it is. */
+  async #sendImage(push: Push, id: Digest): Promise<PushedManifest> {
+    const { repository, lease, signal } = push;
+    const record = this.#rooms.index.state.images.get(id);
+    if (!record) throw notFound(`No such image: ${id}`);
+    for (const digest of [id, ...record.layers.map(layer => layer.digest)]) lease.protect(digest);
+    if (record.manifest) lease.protect(record.manifest.digest);
+    const manifest = await this.#send(record, push);
+    await this.#uploads.document(manifest.config.digest, { repository, signal });
+    return manifest;
   }
 
   /** Sends the layers, and says how they are to be named. */

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 import { notFound } from '../../contracts/errors.ts';
-import { mediaTypes } from '../../contracts/oci/descriptor.ts';
+import { type Descriptor, mediaTypes } from '../../contracts/oci/descriptor.ts';
 import { type ChainId, type Digest, hexOf } from '../../contracts/oci/digest.ts';
 import type { ImageManifest } from '../../contracts/oci/image-spec.ts';
 import { familiar, familiarName, parseReference, type Reference, toText } from '../../contracts/oci/reference.ts';
@@ -12,6 +12,8 @@ import { digestOf } from './chain-ids.ts';
 import type { Holds } from './holds.ts';
 import { type Image, sameRepository } from './image.ts';
 import type { LayerArchives, LayerForm } from './layer-archives.ts';
+import { ownPlatform } from './platform.ts';
+import { type PlatformImage, platformIndex } from './platform-index.ts';
 import { keptManifest } from './push-manifest.ts';
 
 export interface SaveRooms {
@@ -46,11 +48,42 @@ const blobName = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
  */
 export function saveImages(names: readonly string[], rooms: SaveRooms): Readable {
   const saved = savedImages(names, rooms);
-  const lease = rooms.content.lease();
+  return archiveOf(saved, filesOf(saved, rooms.archives), rooms);
+}
+
+/** An OCI layout of one index: an image for each platform, under those names. */
+export function saveIndex(
+  images: readonly PlatformImage[],
+  references: readonly Reference[],
+  rooms: Pick<SaveRooms, 'content' | 'archives' | 'layerHolds'>,
+): Readable {
+  const saved = images.map(({ image }) => withManifest(image, rooms));
+  const { mediaType, body } = platformIndex(
+    saved.map(({ manifest }, place) => ({
+      ...descriptorOf(manifest),
+      platform: images[place]?.platform ?? ownPlatform(),
+    })),
+  );
+  const index = { mediaType, digest: digestOf(body), size: body.length };
+  const files = [
+    ...saved.flatMap(each => imageFiles(each, rooms.archives)),
+    { name: blobName(index.digest), time: epoch, bytes: body },
+    document('index.json', { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: named(index, references) }),
+    layoutFile,
+  ];
+  return archiveOf(saved, files, rooms);
+}
+
+function archiveOf(
+  saved: readonly SavedImage[],
+  files: readonly TarFile[],
+  { content, layerHolds }: Pick<SaveRooms, 'content' | 'layerHolds'>,
+): Readable {
+  const lease = content.lease();
   for (const { image } of saved) for (const { digest } of image.layers) lease.protect(digest);
-  const letGo = rooms.layerHolds.take(saved.flatMap(({ image }) => image.chainIds));
+  const letGo = layerHolds.take(saved.flatMap(({ image }) => image.chainIds));
   const tar = pack();
-  void write(tar, saved, rooms.archives).catch(error => tar.destroy(error));
+  void write(tar, files).catch(error => tar.destroy(error));
   tar.once('close', () => {
     letGo();
     lease.release();
@@ -91,7 +124,7 @@ function missing(message: string): never {
 }
 
 /** The manifest that it came with, if that is OCI's and names the layers as they go in; else a new one. */
-function withManifest(image: Image, { content, archives }: SaveRooms): SavedImage {
+function withManifest(image: Image, { content, archives }: Pick<SaveRooms, 'content' | 'archives'>): SavedImage {
   const layers = image.layers.map(layer => archives.form(layer));
   const kept = keptManifest(image, content);
   const isAsItCame = layers.every(({ digest }, position) => kept?.layers[position]?.digest === digest);
@@ -106,7 +139,7 @@ function withManifest(image: Image, { content, archives }: SaveRooms): SavedImag
   return { image, references: [], layers, manifest: Buffer.from(JSON.stringify(manifest)) };
 }
 
-async function write(tar: Pack, images: readonly SavedImage[], archives: LayerArchives): Promise<void> {
+async function write(tar: Pack, files: readonly TarFile[]): Promise<void> {
   for (const name of ['blobs/', 'blobs/sha256/']) {
     await new Promise<void>((resolve, reject) => {
       const done = (error?: Error | null): void => (error ? reject(error) : resolve());
@@ -114,7 +147,7 @@ async function write(tar: Pack, images: readonly SavedImage[], archives: LayerAr
     });
   }
   const written = new Set<string>();
-  for (const file of filesOf(images, archives)) {
+  for (const file of files) {
     if (written.has(file.name)) continue;
     written.add(file.name);
     await writeFile(tar, file);
@@ -122,27 +155,32 @@ async function write(tar: Pack, images: readonly SavedImage[], archives: LayerAr
   tar.finalize();
 }
 
-function filesOf(images: readonly SavedImage[], archives: LayerArchives): TarFile[] {
-  const files: TarFile[] = images.flatMap(({ image, layers, manifest }) => [
+const document = (name: string, value: unknown): TarFile => ({
+  name,
+  time: epoch,
+  bytes: Buffer.from(JSON.stringify(value)),
+});
+const layoutFile = document('oci-layout', { imageLayoutVersion: '1.0.0' });
+
+function imageFiles({ image, layers, manifest }: SavedImage, archives: LayerArchives): TarFile[] {
+  return [
     ...image.layers.map((layer, position) => {
       const { digest, size } = layers[position] ?? layer;
       return { name: blobName(digest), time: image.createdAt, layer: { size, stream: () => archives.stream(layer) } };
     }),
     { name: blobName(image.id), time: image.createdAt, bytes: Buffer.from(image.configText) },
     { name: blobName(digestOf(manifest)), time: image.createdAt, bytes: manifest },
-  ]);
-  const document = (name: string, value: unknown): TarFile => ({
-    name,
-    time: epoch,
-    bytes: Buffer.from(JSON.stringify(value)),
-  });
-  const named = images.some(({ references }) => references.length > 0);
+  ];
+}
+
+function filesOf(images: readonly SavedImage[], archives: LayerArchives): TarFile[] {
+  const isNamed = images.some(({ references }) => references.length > 0);
   return [
-    ...files,
+    ...images.flatMap(image => imageFiles(image, archives)),
     document('index.json', indexOf(images)),
     document('manifest.json', images.map(dockerManifest)),
-    document('oci-layout', { imageLayoutVersion: '1.0.0' }),
-    ...(named ? [document('repositories', repositoriesOf(images))] : []),
+    layoutFile,
+    ...(isNamed ? [document('repositories', repositoriesOf(images))] : []),
   ];
 }
 
@@ -152,19 +190,27 @@ async function writeFile(tar: Pack, { name, time, layer, bytes = Buffer.alloc(0)
 }
 
 function indexOf(images: readonly SavedImage[]) {
-  const manifests = images.flatMap(({ manifest, references }) => {
-    const descriptor = { mediaType: mediaTypes.ociManifest, digest: digestOf(manifest), size: manifest.length };
-    if (references.length === 0) return [descriptor];
-    return references.map(reference => ({
-      ...descriptor,
-      annotations: {
-        'io.containerd.image.name': toText(reference),
-        'org.opencontainers.image.ref.name': reference.tag ?? '',
-      },
-    }));
-  });
+  const manifests = images.flatMap(({ manifest, references }) => named(descriptorOf(manifest), references));
   return { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
 }
+
+const descriptorOf = (manifest: Buffer): Descriptor => ({
+  mediaType: mediaTypes.ociManifest,
+  digest: digestOf(manifest),
+  size: manifest.length,
+});
+
+/** The same for each of its names, or once for what has none. */
+const named = (descriptor: Descriptor, references: readonly Reference[]): Descriptor[] =>
+  references.length === 0
+    ? [descriptor]
+    : references.map(reference => ({
+        ...descriptor,
+        annotations: {
+          'io.containerd.image.name': toText(reference),
+          'org.opencontainers.image.ref.name': reference.tag ?? '',
+        },
+      }));
 
 function dockerManifest({ image, references, layers }: SavedImage) {
   const sources = layers.map(({ digest, size, compression }, position) => [

@@ -71,6 +71,7 @@ export class BuildKitClient {
   async solve(solve: Solve): Promise<Solved> {
     const Ref = `${this.#id}-${++this.#solves}`;
     const vertices = this.#listen(Ref);
+    vertices.catch(() => undefined); // awaited when all went well
     const bytes = await this.#control.unary(
       `${control}Solve`,
       encode('SolveRequest', { Ref, Session: this.#id, ...solve }),

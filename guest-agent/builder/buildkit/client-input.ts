@@ -6,6 +6,7 @@ import { readIgnoreFile } from '../dockerfile/ignore.ts';
 import { FileTree } from '../file-tree.ts';
 import { parseGitAddress } from '../git/address.ts';
 import { fetchContext, isRemote, type RemoteContext } from '../remote-files.ts';
+import { credentialsFor } from './credentials.ts';
 import { syncFiles } from './file-sync.ts';
 import type { KeptContexts } from './kept-contexts.ts';
 import { decode, encode } from './messages.ts';
@@ -134,19 +135,8 @@ export class ClientInput implements BuildInput {
     throw notImplemented(`the build context ${name}=${value} is not part of Berth yet`);
   }
 
-  async auth(host: string): Promise<AuthConfig | undefined> {
-    const asked = host === 'docker.io' ? 'https://index.docker.io/v1/' : host;
-    try {
-      const answer = await this.#client.session.unary(
-        '/moby.filesync.v1.Auth/Credentials',
-        encode('CredentialsRequest', { Host: asked }),
-      );
-      const { Username, Secret } = decode<{ Username: string; Secret: string }>('CredentialsResponse', answer);
-      if (Secret === '') return undefined;
-      return Username === '' ? { identitytoken: Secret } : { username: Username, password: Secret };
-    } catch {
-      return undefined; // without credentials the registry says what it misses
-    }
+  auth(host: string): Promise<AuthConfig | undefined> {
+    return credentialsFor(this.#client.session, host);
   }
 
   async secret(id: string): Promise<Buffer | undefined> {

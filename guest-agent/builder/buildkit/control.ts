@@ -1,19 +1,22 @@
 import { join } from 'node:path';
 import { forbidden, messageOf, notImplemented } from '../../../contracts/errors.ts';
-import type { Image } from '../../images/index.ts';
-import { ownPlatform } from '../../images/index.ts';
+import { ownPlatform, type PlatformImage, parsePlatform } from '../../images/index.ts';
 import type { Builder } from '../builder.ts';
+import type { CacheExchange } from '../remote-cache/exchange.ts';
+import { bridgeCapabilities, graphCapabilities, version, worker } from './abilities.ts';
 import { Arrivals } from './arrivals.ts';
-import { type ExportRequest, exportImage } from './exports.ts';
+import { type CacheEntry, checkExports, exportCaches, importsIn, openExchange } from './cache-options.ts';
+import { type ExportRequest, exportImages } from './exports.ts';
 import { type FrontendRun, runFrontend, withSource } from './frontend.ts';
 import { listenHistory, updateHistory } from './history-service.ts';
 import { KeptContexts } from './kept-contexts.ts';
-import { type Definition, definitionOf, imageOf } from './llb.ts';
+import { type Definition, imageOf } from './llb.ts';
 import { decode, encode } from './messages.ts';
+import { platformsIn, resultOf } from './platforms.ts';
 import { Progress } from './progress.ts';
 import type { FrontendOptions } from './request.ts';
 import { type GrpcCall, type GrpcHandler, onlyMessage } from './server.ts';
-import type { Sessions } from './session.ts';
+import type { Session, Sessions } from './session.ts';
 import { type HistoryRecord, SolveHistory } from './solve-history.ts';
 import { GrpcError, codes as grpcCodes, toGrpcError } from './status.ts';
 import { runSubrequest } from './subrequests.ts';
@@ -30,53 +33,29 @@ interface SolveRequest extends ExportRequest {
   Cache: { Exports: readonly CacheEntry[]; Imports: readonly CacheEntry[] } | null;
 }
 
-interface CacheEntry {
-  Type: string;
-  Attrs: Readonly<Record<string, string>>;
-}
-
 interface BridgeSolve {
   Frontend: string;
   FrontendOpt: FrontendOptions;
   FrontendInputs: Readonly<Record<string, Definition>>;
   Definition: Definition | null;
+  CacheImports: readonly CacheEntry[];
+}
+
+/** What came of a build, and what is known of its steps. */
+interface Built {
+  /** One, or one a platform. */
+  images: readonly PlatformImage[];
+  /** Undefined for what was built before. */
+  exchange: CacheExchange | undefined;
 }
 
 /** A Solve whose client drives the frontend itself, over the bridge. */
 interface Bridged {
   request: SolveRequest;
-  image: Image | undefined;
+  built: Built | undefined;
   finish(): void;
   fail(error: Error): void;
 }
-
-/** What of BuildKit's bridge is spoken. */
-const capabilities = [
-  'solve.base',
-  'solve.inlinereturn',
-  'return',
-  'returnmap',
-  'proto.refarray',
-  'frontend.caps',
-  'frontend.inputs',
-  'gateway.solve.evaluate',
-  'reference.output',
-  'gateway.evaluate',
-];
-
-/** What of the graph's language clients ask about before they use an option. */
-const graphCapabilities = ['gc.freespacefilter'];
-
-/** The version of BuildKit whose words these are: clients choose by it what they ask for. */
-const version = { package: 'github.com/moby/buildkit', version: 'v0.25.1', revision: 'berth' };
-
-const worker = () => {
-  const { os, architecture, variant } = ownPlatform();
-  const platform = { OS: os, Architecture: architecture, Variant: variant ?? '' };
-  const Labels = { 'org.mobyproject.buildkit.worker.moby.host-gateway-ip': '' };
-  const platforms = architecture === 'amd64' ? [platform, { ...platform, Architecture: '386' }] : [platform];
-  return { ID: 'berth', Labels, platforms, BuildkitVersion: version };
-};
 
 /** BuildKit's Control service and the bridge of its frontends, for one engine. */
 export class Control {
@@ -120,19 +99,14 @@ export class Control {
     const started = this.#begun(request);
     let outcome: Pick<HistoryRecord, 'answer' | 'error'> = { answer: {}, error: undefined };
     try {
-      refuseCacheExport(request);
+      const { Exports = [], Imports = [] } = request.Cache ?? {};
+      checkExports(Exports);
       refuseInsecurity(request);
-      const image = request.Frontend
-        ? await this.#run(request, { ...request, FrontendOpt: request.FrontendAttrs }, call.signal)
+      const asked = { ...request, FrontendOpt: request.FrontendAttrs, CacheImports: Imports };
+      const built = request.Frontend
+        ? await this.#run(request, asked, call.signal)
         : await this.#whenReturned(request, call.signal);
-      const answer = image
-        ? await exportImage(image, request, {
-            builder: this.#builder,
-            progress,
-            signal: call.signal,
-            session: () => this.#sessions.get(request.Session),
-          })
-        : {};
+      const answer = built ? await this.#export(built, request, call.signal) : {};
       outcome = { answer, error: undefined };
       await call.send(encode('SolveResponse', { ExporterResponse: answer }));
     } catch (error) {
@@ -144,6 +118,21 @@ export class Control {
       this.#over({ ...started, ...outcome }, progress);
       setTimeout(() => this.#progress.delete(request.Ref), 60_000).unref();
     }
+  }
+
+  /** The image first, then what is known of its steps. */
+  async #export(
+    { images, exchange }: Built,
+    request: SolveRequest,
+    signal: AbortSignal,
+  ): Promise<Record<string, string>> {
+    const progress = this.#progressOf(request.Ref);
+    const session = (): Promise<Session> => this.#sessions.get(request.Session);
+    const answer = await exportImages(images, request, { builder: this.#builder, progress, signal, session });
+    const { Exports = [] } = request.Cache ?? {};
+    if (!exchange || Exports.length === 0) return answer;
+    const rooms = { options: this.#builder.options, progress, signal, session: await session() };
+    return { ...answer, ...(await exportCaches(Exports, { images, exchange }, rooms)) };
   }
 
   #begun(request: SolveRequest): HistoryRecord {
@@ -175,22 +164,22 @@ export class Control {
   }
 
   /** The client asks for what it wants over the bridge, and says when that is all. */
-  async #whenReturned(request: SolveRequest, signal: AbortSignal): Promise<Image | undefined> {
+  async #whenReturned(request: SolveRequest, signal: AbortSignal): Promise<Built | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const bridged: Bridged = { request, image: undefined, finish: resolve, fail: reject };
+    const bridged: Bridged = { request, built: undefined, finish: resolve, fail: reject };
     this.#bridged.add(request.Ref, bridged);
     const gone = (): void => reject(new GrpcError(grpcCodes.cancelled, 'context canceled'));
     signal.addEventListener('abort', gone, { once: true });
     try {
       await promise;
-      return bridged.image;
+      return bridged.built;
     } finally {
       signal.removeEventListener('abort', gone);
       this.#bridged.delete(request.Ref);
     }
   }
 
-  async #run(request: SolveRequest, asked: Omit<BridgeSolve, 'Definition'>, signal: AbortSignal): Promise<Image> {
+  async #run(request: SolveRequest, asked: Omit<BridgeSolve, 'Definition'>, signal: AbortSignal): Promise<Built> {
     const { Frontend } = asked;
     if (Frontend === 'gateway.v0') {
       throw notImplemented(
@@ -198,7 +187,19 @@ export class Control {
       );
     }
     if (Frontend !== 'dockerfile.v0') throw notImplemented(`the frontend ${Frontend} is not part of Berth yet`);
-    return runFrontend(this.#builder, await this.#frontendRun(request, asked, signal));
+    const run = await this.#frontendRun(request, asked, signal);
+    const imports = [...(request.Cache?.Imports ?? []), ...asked.CacheImports, ...importsIn(asked.FrontendOpt)];
+    const rooms = { ...run, options: this.#builder.options };
+    const exchange = await openExchange({ imports, exports: request.Cache?.Exports ?? [] }, rooms);
+    const asks = platformsIn(asked.FrontendOpt);
+    const images: PlatformImage[] = [];
+    for (const platform of asks.length > 0 ? asks : ['']) {
+      const options = { ...run.options, platform };
+      const showsPlatform = asks.length > 1;
+      const image = await runFrontend(this.#builder, { ...run, options, showsPlatform }, exchange);
+      images.push({ image, platform: platform === '' ? ownPlatform() : parsePlatform(platform, ownPlatform()) });
+    }
+    return { images, exchange };
   }
 
   async #frontendRun(
@@ -209,7 +210,8 @@ export class Control {
     const session = await this.#sessions.get(request.Session);
     const inputs = new Map(Object.entries(FrontendInputs).map(([name, input]) => [name, imageOf(input)]));
     const { Ref, Entitlements: entitlements } = request;
-    return { session, options, inputs, entitlements, progress: this.#progressOf(Ref), signal, kept: this.#kept };
+    const progress = this.#progressOf(Ref);
+    return { session, options, inputs, entitlements, showsPlatform: false, progress, signal, kept: this.#kept };
   }
 
   async #bridgeSolve(call: GrpcCall): Promise<void> {
@@ -217,9 +219,10 @@ export class Control {
     const asked = decode<BridgeSolve>('BridgeSolveRequest', await onlyMessage(call));
     if (!asked.Frontend) {
       if (asked.Definition && asked.Definition.def.length > 0) {
-        bridged.image = this.#builder.options.images.get(imageOf(asked.Definition));
+        const image = this.#builder.options.images.get(imageOf(asked.Definition));
+        bridged.built = { images: [{ image, platform: ownPlatform() }], exchange: bridged.built?.exchange };
       }
-      return call.send(encode('BridgeSolveResponse', { result: bridged.image ? resultOf(bridged.image) : {} }));
+      return call.send(encode('BridgeSolveResponse', { result: bridged.built ? resultOf(bridged.built.images) : {} }));
     }
     const subrequest = asked.FrontendOpt.requestid;
     if (subrequest) {
@@ -230,8 +233,8 @@ export class Control {
       return call.send(encode('BridgeSolveResponse', { result: { metadata } }));
     }
     this.#driven.set(bridged.request.Ref, { frontend: asked.Frontend, attributes: asked.FrontendOpt });
-    bridged.image = await this.#run(bridged.request, asked, call.signal);
-    await call.send(encode('BridgeSolveResponse', { result: resultOf(bridged.image) }));
+    bridged.built = await this.#run(bridged.request, asked, call.signal);
+    await call.send(encode('BridgeSolveResponse', { result: resultOf(bridged.built.images) }));
   }
 
   #bridgedOf({ headers }: GrpcCall): Promise<Bridged> {
@@ -241,7 +244,7 @@ export class Control {
 
   async #ping(call: GrpcCall): Promise<void> {
     await this.#bridgedOf(call);
-    const caps = capabilities.map(ID => ({ ID, Enabled: true }));
+    const caps = bridgeCapabilities.map(ID => ({ ID, Enabled: true }));
     await call.send(
       encode('PongResponse', {
         FrontendAPICaps: caps,
@@ -276,17 +279,8 @@ export class Control {
   }
 }
 
-const resultOf = (image: Image): object => ({ ref: { id: image.id, def: definitionOf(image) } });
-
 /** A step has the rights of a container and no more, whoever allows it more. @throws forbidden, in BuildKit's words */
 function refuseInsecurity({ Entitlements }: SolveRequest): void {
   if (!Entitlements.includes('security.insecure')) return;
   throw forbidden('granting entitlement security.insecure is not allowed by build daemon configuration');
-}
-
-/** @throws not-implemented */
-function refuseCacheExport({ Cache }: SolveRequest): void {
-  const [exported] = Cache?.Exports ?? [];
-  if (!exported) return;
-  throw notImplemented(`exporting the build cache (type=${exported.Type}) is not part of Berth yet`);
 }

@@ -1,15 +1,20 @@
 import { randomBytes } from 'node:crypto';
+import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { notImplemented } from '../../../contracts/errors.ts';
-import { toText } from '../../../contracts/oci/reference.ts';
-import type { Image } from '../../images/index.ts';
+import { type Reference, toText } from '../../../contracts/oci/reference.ts';
+import { formatPlatform, type Image, type PlatformImage } from '../../images/index.ts';
 import { type Builder, toReferences } from '../builder.ts';
 import { dropStubs } from '../container-stubs.ts';
-import { FileTree } from '../file-tree.ts';
+import type { StepWatcher } from '../contract.ts';
+import { FileTree, plainEntry } from '../file-tree.ts';
+import { credentialsFor } from './credentials.ts';
 import { sendFiles } from './file-send.ts';
 import { encode } from './messages.ts';
 import type { Progress } from './progress.ts';
 import type { Session } from './session.ts';
+
+type ExportAttributes = Readonly<Record<string, string>>;
 
 /** How a Solve asks for its result: the old fields, or a list. */
 export interface ExportRequest {
@@ -26,21 +31,25 @@ interface ExportRooms {
 }
 
 /** Gives the result to whom it was asked for; what it says of it is for the client. @throws not-implemented */
-export async function exportImage(
-  image: Image,
+export async function exportImages(
+  images: readonly PlatformImage[],
   request: ExportRequest,
   rooms: ExportRooms,
 ): Promise<Record<string, string>> {
   const listed =
     request.Exporters.length > 0 ? request.Exporters : [{ Type: request.Exporter, Attrs: request.ExporterAttrs }];
-  const answers = await Promise.all(listed.map(({ Type, Attrs }) => exportOne(image, Type, Attrs, rooms)));
-  return Object.assign({}, ...answers);
+  const [only, ...others] = images;
+  const work = listed.map(({ Type, Attrs }) => {
+    if (only && others.length === 0) return exportOne(only.image, Type, Attrs, rooms);
+    return exportPlatforms(images, Type, Attrs, rooms);
+  });
+  return Object.assign({}, ...(await Promise.all(work)));
 }
 
 async function exportOne(
   image: Image,
   type: string,
-  attributes: Readonly<Record<string, string>>,
+  attributes: ExportAttributes,
   rooms: ExportRooms,
 ): Promise<Record<string, string>> {
   switch (type) {
@@ -54,30 +63,102 @@ async function exportOne(
     case 'oci': // an archive of ours is both
       return toArchive(image, attributes, rooms);
     case 'tar':
-      return toClient(image, 'exporting to client tarball', rooms, sendTree);
     case 'local':
-      return toClient(image, 'exporting to client directory', rooms, sendDirectory);
+      return toClient([{ prefix: '', image }], type, rooms);
     default:
-      throw notImplemented(`the exporter ${JSON.stringify(type)} is not part of Berth yet`);
+      throw unknownExporter(type);
   }
+}
+
+const unknownExporter = (type: string): Error =>
+  notImplemented(`the exporter ${JSON.stringify(type)} is not part of Berth yet`);
+
+/** One image a platform: an index of them, or a folder for each. */
+async function exportPlatforms(
+  images: readonly PlatformImage[],
+  type: string,
+  attributes: ExportAttributes,
+  rooms: ExportRooms,
+): Promise<Record<string, string>> {
+  switch (type) {
+    case '':
+    case 'cacheonly':
+      return {};
+    case 'moby':
+    case 'image':
+      return toRegistry(images, attributes, rooms);
+    case 'docker':
+      throw notImplemented('docker exporter does not currently support exporting manifest lists');
+    case 'oci':
+      return toIndexArchive(images, attributes, rooms);
+    case 'tar':
+    case 'local': {
+      const isSplit = attributes['platform-split'] !== 'false';
+      const folder = ({ platform }: PlatformImage): string => formatPlatform(platform).replaceAll('/', '_');
+      const parts = images.map(each => ({ prefix: isSplit ? folder(each) : '', image: each.image }));
+      return toClient(parts, type, rooms);
+    }
+    default:
+      throw unknownExporter(type);
+  }
+}
+
+const referencesIn = ({ name = '' }: ExportAttributes): Reference[] => toReferences(name.split(',').filter(Boolean));
+
+/** The store has images of one platform each: several under one name are for registries. */
+async function toRegistry(
+  images: readonly PlatformImage[],
+  attributes: ExportAttributes,
+  { builder, progress, signal, session }: ExportRooms,
+): Promise<Record<string, string>> {
+  if (attributes.push !== 'true') {
+    throw notImplemented(
+      'an image of several platforms is not kept here: push it from the build (--push), or take it as an archive (--output type=oci)',
+    );
+  }
+  const told = progress.step({ name: 'exporting to image', text: '', line: undefined });
+  try {
+    const answer: Record<string, string> = {};
+    for (const reference of referencesIn(attributes)) {
+      const auth = await credentialsFor(await session(), reference.domain);
+      const options = { ...(auth ? { auth } : {}), progress: () => undefined, signal };
+      answer['containerimage.digest'] = await builder.options.images.pushIndex(reference, images, options);
+      told.status(`pushing manifest for ${toText(reference)}`, 0, 0);
+    }
+    told.done({ cached: false });
+    return { ...answer, 'image.name': attributes.name ?? '' };
+  } catch (error) {
+    told.failed(error);
+    throw error;
+  }
+}
+
+async function toIndexArchive(
+  images: readonly PlatformImage[],
+  attributes: ExportAttributes,
+  rooms: ExportRooms,
+): Promise<Record<string, string>> {
+  const archive = rooms.builder.options.images.saveIndex(images, referencesIn(attributes));
+  await told('exporting to oci image format', rooms, async () => sendTar(archive, await rooms.session()));
+  return {};
 }
 
 /** It is there already: it gets its names. */
 async function toStore(
   image: Image,
-  attributes: Readonly<Record<string, string>>,
-  { builder, progress }: ExportRooms,
+  attributes: ExportAttributes,
+  rooms: ExportRooms,
 ): Promise<Record<string, string>> {
-  if (attributes.push === 'true')
-    throw notImplemented('pushing from a build is not part of Berth yet: use docker push');
+  const { builder, progress } = rooms;
   const told = progress.step({ name: 'exporting to image', text: '', line: undefined });
   try {
-    const references = toReferences((attributes.name ?? '').split(',').filter(Boolean));
+    const references = referencesIn(attributes);
     told.status('exporting layers', 0, 0);
     told.status(`writing image ${image.id}`, 0, 0);
     await builder.keep(image, references);
     const names = references.map(toText);
     for (const name of names) told.status(`naming to ${name.replace(/:latest$/, '')}`, 0, 0);
+    if (attributes.push === 'true') await push(references, told, rooms);
     told.done({ cached: false });
     return {
       'containerimage.digest': image.id,
@@ -90,14 +171,28 @@ async function toStore(
   }
 }
 
+/** `--push`: as `docker push` does it, with what the client knows of the registry. */
+async function push(
+  references: readonly Reference[],
+  told: StepWatcher,
+  { builder, signal, session }: ExportRooms,
+): Promise<void> {
+  for (const reference of references) {
+    const auth = await credentialsFor(await session(), reference.domain);
+    told.status('pushing layers', 0, 0);
+    await builder.options.images.push(reference, { ...(auth ? { auth } : {}), progress: () => undefined, signal });
+    told.status(`pushing manifest for ${toText(reference)}`, 0, 0);
+  }
+}
+
 /** `--output type=docker,dest=…`: an archive as `docker save` writes it, sent to the client. */
 async function toArchive(
   image: Image,
-  attributes: Readonly<Record<string, string>>,
+  attributes: ExportAttributes,
   rooms: ExportRooms,
 ): Promise<Record<string, string>> {
   const { builder } = rooms;
-  const references = toReferences((attributes.name ?? '').split(',').filter(Boolean));
+  const references = referencesIn(attributes);
   await builder.keep(image, references);
   const names = references.length > 0 ? references.map(toText) : [image.id];
   const archive = builder.options.images.save(names);
@@ -105,28 +200,50 @@ async function toArchive(
   return { 'containerimage.config.digest': image.id };
 }
 
-/** `--output type=tar` and `type=local`: the files of the root. */
+/** `--output type=tar` and `type=local`: the files of the roots, each below its folder. */
 async function toClient(
-  image: Image,
-  name: string,
+  parts: readonly { prefix: string; image: Image }[],
+  type: 'tar' | 'local',
   rooms: ExportRooms,
-  work: (tree: FileTree, session: Session) => Promise<number>,
 ): Promise<Record<string, string>> {
-  const { snapshots, archive } = rooms.builder.options;
+  const tree = new FileTree(rooms.builder.scratch);
+  try {
+    for (const { prefix, image } of parts) await addRoot(tree, prefix, image, rooms);
+    const [name, send] =
+      type === 'tar'
+        ? (['exporting to client tarball', sendTree] as const)
+        : (['exporting to client directory', sendDirectory] as const);
+    await told(name, rooms, async () => send(tree, await rooms.session()));
+  } finally {
+    tree.close();
+  }
+  return {};
+}
+
+async function addRoot(
+  tree: FileTree,
+  prefix: string,
+  image: Image,
+  { builder: { options, scratch } }: ExportRooms,
+): Promise<void> {
+  const { snapshots, archive } = options;
   const id = `build-export-${randomBytes(12).toString('hex')}`;
   await snapshots.prepare(id, image.topChainId);
   const root = snapshots.open(id);
-  const tree = new FileTree(rooms.builder.scratch);
+  const files = new FileTree(scratch, tree);
   try {
-    await tree.addTar(archive.pack({ root: root.path, path: '/', contentsOnly: true }));
-    dropStubs(tree);
-    await told(name, rooms, async () => work(tree, await rooms.session()));
+    await files.addTar(archive.pack({ root: root.path, path: '/', contentsOnly: true }));
+    dropStubs(files);
+    if (prefix !== '') tree.add(prefix, plainEntry('directory'));
+    for (const path of files.paths) {
+      const entry = files.get(path);
+      if (entry) tree.add(posix.join(prefix, path), entry);
+    }
   } finally {
-    tree.close();
+    files.close();
     root.close();
     await snapshots.remove(id);
   }
-  return {};
 }
 
 const fileSend = '/moby.filesync.v1.FileSend/DiffCopy';

@@ -1,6 +1,7 @@
 import { messageOf } from '../../../contracts/errors.ts';
 import type { Image } from '../../images/index.ts';
 import type { Builder } from '../builder.ts';
+import type { StepExchange } from '../contract.ts';
 import { DockerfileError } from '../dockerfile/failure.ts';
 import { placeOf } from '../solver.ts';
 import { ClientInput } from './client-input.ts';
@@ -18,18 +19,20 @@ export interface FrontendRun {
   inputs: ReadonlyMap<string, string>;
   /** What the client allows steps beyond the usual: `network.host`. */
   entitlements: readonly string[];
+  /** One of several builds for as many platforms. */
+  showsPlatform: boolean;
   progress: Progress;
   signal: AbortSignal;
   kept: KeptContexts;
 }
 
 /** The Dockerfile frontend for a client of BuildKit's. @throws GrpcError that shows where in the file the fault is */
-export async function runFrontend(builder: Builder, run: FrontendRun): Promise<Image> {
+export async function runFrontend(builder: Builder, run: FrontendRun, exchange: StepExchange): Promise<Image> {
   const { options, progress, signal } = run;
   try {
-    const request = toBuildRequest(options, run.entitlements);
+    const request = { ...toBuildRequest(options, run.entitlements), showsPlatform: run.showsPlatform };
     const input = new ClientInput({ ...run, builder: builder.options, scratch: builder.scratch });
-    return await builder.build({ request, input, watcher: progress, signal });
+    return await builder.build({ request, input, watcher: progress, exchange, signal });
   } catch (error) {
     throw withSource(error, progress);
   }

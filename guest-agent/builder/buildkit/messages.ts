@@ -6,7 +6,7 @@ type Shape = Readonly<Record<string, string>>;
 /**
  * BuildKit's messages, as far as they are spoken here; fields that are not named are passed over. Declared by hand, so that
  * nothing has to be generated: names and numbers are those of moby/buildkit's .proto files (api/services/control,
- * frontend/gateway/pb, session) and of tonistiigi/fsutil's wire format.
+ * frontend/gateway/pb, session), of containerd's content service and of tonistiigi/fsutil's wire format.
  */
 const shapes: Readonly<Record<string, Shape>> = {
   Empty: {},
@@ -129,7 +129,8 @@ const shapes: Readonly<Record<string, Shape>> = {
   BuildHistoryEvent: { type: '1 int32', record: '2 BuildHistoryRecord' },
   UpdateBuildHistoryRequest: { Ref: '1 string', Pinned: '2 bool', Delete: '3 bool', Finalize: '4 bool' },
   Reference: { id: '1 string', def: '2 Definition' },
-  Result: { ref: '3 Reference', metadata: '10 map bytes' },
+  References: { refs: '1 map Reference' },
+  Result: { ref: '3 Reference', refs: '4 References', metadata: '10 map bytes' },
   BridgeSolveResponse: { ref: '1 string', result: '3 Result' },
   ReturnRequest: { result: '1 Result', error: '2 Status' },
   Stat: {
@@ -149,6 +150,19 @@ const shapes: Readonly<Record<string, Shape>> = {
   CredentialsResponse: { Username: '1 string', Secret: '2 string' },
   GetSecretRequest: { ID: '1 string' },
   GetSecretResponse: { data: '1 bytes' },
+  ContentInfoRequest: { digest: '1 string' },
+  ContentInfo: { digest: '1 string', size: '2 int64' },
+  ContentInfoResponse: { info: '1 ContentInfo' },
+  ReadContentRequest: { digest: '1 string', offset: '2 int64', size: '3 int64' },
+  ReadContentResponse: { offset: '1 int64', data: '2 bytes' },
+  WriteContentRequest: {
+    action: '1 int32',
+    ref: '2 string',
+    total: '3 int64',
+    expected: '4 string',
+    offset: '5 int64',
+    data: '6 bytes',
+  },
   CheckAgentRequest: { ID: '1 string' },
   BytesMessage: { data: '1 bytes' },
 };

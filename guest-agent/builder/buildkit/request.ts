@@ -17,9 +17,6 @@ export const optionsUnder = (options: FrontendOptions, prefix: string): Record<s
 /** @throws invalid-argument, not-implemented for what is not there yet */
 export function toBuildRequest(options: FrontendOptions, entitlements: readonly string[]): BuildRequest {
   const { platform } = options;
-  if (platform?.includes(',')) {
-    throw notImplemented(`images for several platforms (${platform}) are not part of Berth yet`);
-  }
   if (options['attest:sbom'] !== undefined) throw notImplemented('SBOM attestations are not part of Berth yet');
   const noCache = options['no-cache'];
   const args = optionsUnder(options, 'build-arg:');
@@ -35,6 +32,7 @@ export function toBuildRequest(options: FrontendOptions, entitlements: readonly 
     host: hostOf(options),
     hostNetwork: entitlements.includes('network.host'),
     serial: false,
+    showsPlatform: false,
   };
 }
 

@@ -76,7 +76,7 @@ export class SolveHistory {
     this.#onDisk(async () => {
       if (!this.#records.has(ref)) return;
       await writeFile(this.#file(ref, 'log'), framed(messages), { mode: 0o600 });
-      await writeJsonFile(this.#file(ref, 'json'), this.#records.get(ref));
+      await writeFile(this.#file(ref, 'json'), JSON.stringify(this.#records.get(ref)), { mode: 0o600 });
       this.#unsaved.delete(ref);
     });
     this.#tell({ type: 'complete', record });

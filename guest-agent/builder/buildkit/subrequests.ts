@@ -1,5 +1,6 @@
 import { messageOf, notImplemented } from '../../../contracts/errors.ts';
 import type { Builder, Survey } from '../builder.ts';
+import { noExchange } from '../contract.ts';
 import { argumentsOf, flagValues } from '../dockerfile/arguments.ts';
 import { DockerfileError } from '../dockerfile/failure.ts';
 import type { Instruction } from '../dockerfile/lines.ts';
@@ -34,7 +35,7 @@ export async function runSubrequest(
   const request = toBuildRequest(run.options, run.entitlements);
   const input = new ClientInput({ ...run, builder: builder.options, scratch: builder.scratch });
   const isLint = id === 'frontend.lint';
-  const survey = await builder.survey({ request, input, watcher: progress, signal }, isLint);
+  const survey = await builder.survey({ request, input, watcher: progress, exchange: noExchange, signal }, isLint);
   const document = JSON.stringify(answer(survey, request.target), null, 2);
   const isBad = isLint && (survey.warnings.length > 0 || survey.failure !== undefined);
   const texts = {
