@@ -1,7 +1,8 @@
 import type { ContainerRef } from '../../contracts/brand.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
-import { cancelled, EngineError } from '../../contracts/errors.ts';
-import type { Image } from '../images/index.ts';
+import { cancelled, EngineError, messageOf } from '../../contracts/errors.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
+import { formatPlatform, type Image, ownPlatform } from '../images/index.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { BuilderOptions, StepContainer, StepContainers, StepWatcher } from './contract.ts';
 import { cleanPath } from './file-tree.ts';
@@ -36,6 +37,8 @@ export interface RunRequest extends StepOutput {
   workingDir: string;
   mounts: readonly RunMount[];
   network: string | undefined;
+  /** What its programs are made for. */
+  platform: Platform;
   host: HostConfig;
 }
 
@@ -92,7 +95,9 @@ async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: Run
   const container = containers.getByRef(Id as ContainerRef);
   try {
     watcher.running(Id);
-    const exitCode = await finished(container, watcher, signal);
+    const exitCode = await finished(container, watcher, signal).catch(error => {
+      throw withoutEmulation(error, request.platform);
+    });
     if (exitCode !== 0) throw new CommandFailed(request.args, exitCode);
     const { parent, createdBy, mounts, epoch } = request;
     const changes = await snapshots.openChanges(Id);
@@ -106,6 +111,14 @@ async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: Run
   } finally {
     await container.remove({ force: true, volumes: true, link: false });
   }
+}
+
+/** The kernel's words for a program of another processor say nothing of what would help. */
+function withoutEmulation(error: unknown, platform: Platform): unknown {
+  const message = messageOf(error);
+  if (!message.includes('exec format error') || platform.architecture === ownPlatform().architecture) return error;
+  const help = `programs for ${formatPlatform(platform)} need an emulator here: qemu-user, registered with binfmt_misc`;
+  return new EngineError('internal', `${message}: ${help}`, { cause: error });
 }
 
 /** A client that goes away ends the command. */

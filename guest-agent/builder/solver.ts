@@ -96,7 +96,10 @@ export class Solver {
     const base = this.#expanded(stage, stage.base);
     const numbering = this.#numberingOf(stage, base);
     this.#tellInstruction(stage.from.text);
-    let state = this.#datedBy(request.epoch, await this.#begin(stage, base, numbering));
+    const begun = await this.#begin(stage, base, numbering).catch(error => {
+      throw located(error, stage.from);
+    });
+    let state = this.#datedBy(request.epoch, begun);
     if (state.root) this.#rooms.watcher.instructionDone?.(state.root.id, false);
     const triggers = (state.config.OnBuild ?? []).map(text => this.#trigger(text, stage));
     if (triggers.length > 0) state = { ...state, config: { ...state.config, OnBuild: null } };

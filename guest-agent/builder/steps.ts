@@ -126,6 +126,7 @@ const run: Step = async (state, instruction, context) => {
         workingDir,
         mounts,
         network,
+        platform: state.platform,
         host: request.host,
         createdBy,
         epoch: request.epoch,

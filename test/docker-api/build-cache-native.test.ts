@@ -44,11 +44,13 @@ describe('a build cache that is kept elsewhere', { timeout }, () => {
     await engine().docker('rmi', image);
     await engine().docker('builder', 'prune', '-af');
   };
-  /** Which of the steps that make a layer were in a cache. */
-  const cached = ({ stderr }: CommandResult): string[] =>
-    [...stderr.matchAll(/^#(\d+) \[[^\]]*\] (RUN|COPY)/gm)].flatMap(([, number, word = '']) =>
-      stderr.includes(`\n#${number} CACHED`) ? [word] : [],
+  /** Which of the steps that make a layer were in a cache; a step is shown again when others came between. */
+  const cached = ({ stderr }: CommandResult): string[] => {
+    const steps = new Map(
+      [...stderr.matchAll(/^#(\d+) \[[^\]]*\] (RUN|COPY)/gm)].map(([, number, word]) => [number, word]),
     );
+    return [...steps].flatMap(([number, word = '']) => (stderr.includes(`\n#${number} CACHED`) ? [word] : []));
+  };
 
   const places: [string, () => { to: string; from: string; more?: string[] }, string[]][] = [
     [

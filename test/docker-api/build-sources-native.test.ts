@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer as createWebServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -86,6 +87,27 @@ describe('what builds take from elsewhere', { timeout }, () => {
       expect(seen.join('\n')).not.toContain(token);
       const kept = await command('grep', ['-rl', token, engine().root, engine().execRoot]);
       expect(kept.stdout).toBe('');
+    });
+
+    it('give no token to the servers of repositories inside them', async () => {
+      const seen: unknown[] = [];
+      const other = createWebServer((asked, answer) => {
+        seen.push(asked.headers.authorization);
+        answer.writeHead(404).end();
+      });
+      await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
+      const url = `http://user:hidden-4712@127.0.0.1:${(other.address() as AddressInfo).port}/x.git`;
+      const modules = `[submodule "x"]\n\tpath = x\n\turl = ${url.replace('user:hidden-4712@', '')}\n`;
+      await repositories.add('hostile', { Dockerfile: 'FROM busybox\nCOPY . /ctx\n', '.gitmodules': modules }, ['x']);
+      const { stderr } = await build(['--secret', 'id=GIT_AUTH_TOKEN', `${repositories.url}/locked/hostile.git`], {
+        GIT_AUTH_TOKEN: token,
+      });
+      expect(stderr).toContain('x.git');
+      expect(seen).toEqual([undefined]);
+      expect((await build([url])).stderr).toContain("fatal: repository 'http://xxxxx:xxxxx@127.0.0.1");
+      expect((await build([url])).stderr).not.toContain('hidden-4712');
+      other.closeAllConnections();
+      other.close();
     });
 
     it('are added, with the folder in which git keeps them or without', async () => {

@@ -10,8 +10,8 @@ import { succeed } from './command.ts';
 export interface Repositories {
   /** `http://127.0.0.1:port`; below `/locked/` only for who has the token. */
   url: string;
-  /** Makes `<name>.git` of these files, one commit on `main`, tagged `v1`. Resolves with the commit. */
-  add(name: string, files: Readonly<Record<string, string>>): Promise<string>;
+  /** Makes `<name>.git` of these files, one commit on `main`, tagged `v1`; other repositories belong at `submodules`. Resolves with the commit. */
+  add(name: string, files: Readonly<Record<string, string>>, submodules?: readonly string[]): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export async function startRepositories(token: string): Promise<Repositories> {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    add: async (name, files) => {
+    add: async (name, files, submodules = []) => {
       const work = await mkdtemp(join(root, 'work-'));
       for (const [path, text] of Object.entries(files)) {
         await mkdir(dirname(join(work, path)), { recursive: true });
@@ -43,6 +43,9 @@ export async function startRepositories(token: string): Promise<Repositories> {
       const git = (...args: string[]): Promise<string> => succeed('git', [...identity, ...args], { cwd: work });
       await git('init', '-q');
       await git('add', '.');
+      for (const path of submodules) {
+        await git('update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},${path}`);
+      }
       await git('commit', '-qm', 'one');
       await git('tag', '-am', 'first', 'v1');
       await git('clone', '-q', '--bare', '.', join(root, `${name}.git`));

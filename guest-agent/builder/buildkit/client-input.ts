@@ -6,6 +6,7 @@ import { readIgnoreFile } from '../dockerfile/ignore.ts';
 import { FileTree } from '../file-tree.ts';
 import { parseGitAddress } from '../git/address.ts';
 import { fetchContext, isRemote, type RemoteContext } from '../remote-files.ts';
+import { withoutCredentials } from '../shown-address.ts';
 import { credentialsFor } from './credentials.ts';
 import { syncFiles } from './file-sync.ts';
 import type { KeptContexts } from './kept-contexts.ts';
@@ -97,7 +98,7 @@ export class ClientInput implements BuildInput {
     const { context } = this.#client.options;
     if (context === undefined || context.startsWith('local:')) return Promise.resolve(undefined);
     this.#remote ??= this.#fetch(
-      `[internal] load ${parseGitAddress(context) ? 'git source' : 'remote build context'} ${context}`,
+      `[internal] load ${parseGitAddress(context) ? 'git source' : 'remote build context'} ${withoutCredentials(context)}`,
       context,
     );
     return this.#remote;
@@ -131,7 +132,7 @@ export class ClientInput implements BuildInput {
       const exclude = await this.#readIgnore(`[context ${name}]`, rest);
       return this.#bring(`[context ${name}] load from client`, rest, exclude);
     }
-    if (isRemote(value)) return (await this.#fetch(`[context ${name}] load ${value}`, value)).tree;
+    if (isRemote(value)) return (await this.#fetch(`[context ${name}] load ${withoutCredentials(value)}`, value)).tree;
     throw notImplemented(`the build context ${name}=${value} is not part of Berth yet`);
   }
 

@@ -47,10 +47,10 @@ export function withSource(error: unknown, { source }: Progress): GrpcError {
   const message = messageOf(error);
   if (first === undefined || !source) return new GrpcError(code, message);
   const last = instruction?.endLine ?? first;
-  const position = (line: number): object => ({ line, character: 0 });
+  const lines = Array.from({ length: Math.max(1, last - first + 1) }, (_, place) => ({ line: first + place }));
   const detail = {
     info: { filename: source.filename, data: Buffer.from(source.data).toString('base64'), language: 'Dockerfile' },
-    ranges: [{ start: position(first), end: position(last) }],
+    ranges: lines.map(line => ({ start: line, end: line })), // BuildKit knows no columns: whole lines are at fault
   };
   const any = {
     type_url: 'github.com/moby/buildkit/errdefs.Source+json',

@@ -99,7 +99,9 @@ const judged = (stream: ClientHttp2Stream): Promise<GrpcError | undefined> =>
       if (status === undefined) return;
       const code = Number(status);
       const message = decodeURIComponent(String(headers['grpc-message'] ?? ''));
-      resolve(code === codes.ok ? undefined : new GrpcError(code, message));
+      const details = headers['grpc-status-details-bin'];
+      const more = details === undefined ? undefined : Buffer.from(String(details), 'base64');
+      resolve(code === codes.ok ? undefined : new GrpcError(code, message, more));
     };
     stream.on('response', judge);
     stream.on('trailers', judge);

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { invalidArgument, notImplemented } from '../../../contracts/errors.ts';
 import { type FileTree, plainEntry } from '../file-tree.ts';
+import { withoutCredentials } from '../shown-address.ts';
 import { Spool } from '../spool.ts';
 import type { GitAddress } from './address.ts';
 import { checkOut, type Submodule } from './checkout.ts';
@@ -24,13 +25,24 @@ interface Clone {
   tree: FileTree;
 }
 
+/** Whose repository was asked for: only that server may see credentials that are for no server in particular. */
+interface Depth {
+  depth: number;
+  host: string | undefined;
+}
+
 /** How deep repositories may stand in each other. */
 const deepest = 8;
 
 /** The files of a repository, and of those inside it, as git would check them out. Resolves with the commit. */
-export async function cloneInto(clone: Clone, rooms: CloneRooms, depth = 0): Promise<string> {
+export async function cloneInto(
+  clone: Clone,
+  rooms: CloneRooms,
+  { depth, host }: Depth = { depth: 0, host: undefined },
+): Promise<string> {
   const { address, tree, prefix } = clone;
-  const server = await serverOf(address.remote, rooms);
+  const trusted = host ?? hostOf(address.remote);
+  const server = await serverOf(address.remote, trusted, rooms);
   const commit = await findCommit(
     server,
     address.ref || (/^[0-9a-f]{40}$/.test(address.checksum) ? address.checksum : ''),
@@ -45,7 +57,7 @@ export async function cloneInto(clone: Clone, rooms: CloneRooms, depth = 0): Pro
     const pack = new Pack(read, spool.end);
     const submodules = checkOut(pack, commit, { tree, prefix, subdirectory: address.subdirectory });
     if (clone.keepGitFolder) addGitFolder(clone, commit, pack, read, spool.end);
-    for (const each of submodules) await cloneSubmodule(each, clone, rooms, depth + 1);
+    for (const each of submodules) await cloneSubmodule(each, clone, rooms, { depth: depth + 1, host: trusted });
     return commit;
   } finally {
     spool.close();
@@ -56,16 +68,16 @@ async function cloneSubmodule(
   { path, commit }: Submodule,
   { address, prefix, tree }: Clone,
   rooms: CloneRooms,
-  depth: number,
+  at: Depth,
 ): Promise<void> {
   const file = tree.get(posix.join(prefix, '.gitmodules'));
-  if (file?.type !== 'file' || depth > deepest) return;
+  if (file?.type !== 'file' || at.depth > deepest) return;
   const inside = prefix === '' ? path : path.slice(prefix.length + 1);
   const url = urlOf(tree.bytesOf(file).toString(), posix.join(address.subdirectory, inside));
   if (url === undefined) return;
   const remote = url.startsWith('.') ? new URL(url, `${address.remote.replace(/\/*$/, '')}/`).href : url;
   const found = { remote, ref: commit, subdirectory: '', checksum: '' };
-  await cloneInto({ address: found, prefix: path, keepGitFolder: false, tree }, rooms, depth);
+  await cloneInto({ address: found, prefix: path, keepGitFolder: false, tree }, rooms, at);
 }
 
 /** `.gitmodules`: the url of the section whose path it is. */
@@ -78,17 +90,21 @@ function urlOf(modules: string, path: string): string | undefined {
   return undefined;
 }
 
+const hostOf = (remote: string): string => (URL.canParse(remote) ? new URL(remote).host : '');
+
 /** @throws not-implemented for a way that is not HTTP's */
-async function serverOf(remote: string, { request, secret, signal }: CloneRooms): Promise<GitServer> {
+async function serverOf(remote: string, trusted: string, { request, secret, signal }: CloneRooms): Promise<GitServer> {
   if (!/^https?:/.test(remote)) {
-    throw notImplemented(`git repositories by ssh and by git's own protocol are not part of Berth yet: ${remote}`);
+    const shown = withoutCredentials(remote);
+    throw notImplemented(`git repositories by ssh and by git's own protocol are not part of Berth yet: ${shown}`);
   }
-  const { hostname } = new URL(remote);
-  for (const name of [`GIT_AUTH_HEADER.${hostname}`, 'GIT_AUTH_HEADER']) {
+  const { hostname, host } = new URL(remote);
+  const names = (kind: string): string[] => [`${kind}.${hostname}`, ...(host === trusted ? [kind] : [])];
+  for (const name of names('GIT_AUTH_HEADER')) {
     const header = await secret(name);
     if (header) return { remote, request, signal, authorization: header.toString().trim() };
   }
-  for (const name of [`GIT_AUTH_TOKEN.${hostname}`, 'GIT_AUTH_TOKEN']) {
+  for (const name of names('GIT_AUTH_TOKEN')) {
     const token = await secret(name);
     if (!token) continue;
     const credentials = Buffer.from(`x-access-token:${token.toString().trim()}`).toString('base64');
@@ -101,7 +117,7 @@ async function serverOf(remote: string, { request, secret, signal }: CloneRooms)
 function addGitFolder({ address, prefix, tree }: Clone, commit: string, pack: Pack, read: ReadAt, size: number): void {
   const digest = read(size - 20, 20);
   const name = `objects/pack/pack-${digest.toString('hex')}`;
-  const config = `[core]\n\trepositoryformatversion = 0\n\tbare = false\n[remote "origin"]\n\turl = ${address.remote}\n`;
+  const config = `[core]\n\trepositoryformatversion = 0\n\tbare = false\n[remote "origin"]\n\turl = ${withoutCredentials(address.remote)}\n`;
   const folder = posix.join(prefix, '.git');
   for (const each of ['', 'objects', 'objects/pack', 'refs', 'refs/heads']) {
     tree.add(posix.join(folder, each), plainEntry('directory'));

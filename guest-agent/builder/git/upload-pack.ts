@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { internal, invalidArgument } from '../../../contracts/errors.ts';
+import { withoutCredentials } from '../shown-address.ts';
 import { delimiter, flush, type Packet, packet, packetsIn } from './packets.ts';
 
 /** A request with the engine's proxies and certificates. */
@@ -56,7 +57,9 @@ async function checkServer(server: GitServer): Promise<void> {
     if (typeof each !== 'string') lines.push(each.toString().trim());
   }
   if (lines.includes('version 2')) return;
-  throw invalidArgument(`the server of ${server.remote} does not speak version 2 of git's protocol`);
+  throw invalidArgument(
+    `the server of ${withoutCredentials(server.remote)} does not speak version 2 of git's protocol`,
+  );
 }
 
 /** The pack of a commit alone, without those before it; each piece is given to `write`. @throws internal */
@@ -71,7 +74,7 @@ export async function fetchPack(server: GitServer, commit: string, write: (piece
     if (inPack) onBand(each, write);
     else inPack = isPackHeader(each);
   }
-  if (!inPack) throw internal(`the server of ${server.remote} sent no pack`);
+  if (!inPack) throw internal(`the server of ${withoutCredentials(server.remote)} sent no pack`);
 }
 
 function isPackHeader(each: Exclude<Packet, string>): boolean {
@@ -107,7 +110,8 @@ async function send(
   const { statusCode = 0 } = answer;
   if (statusCode < 300) return answer;
   answer.destroy();
-  if (statusCode === 401 || statusCode === 403) throw internal(`fatal: Authentication failed for '${remote}'`);
-  if (statusCode === 404) throw internal(`fatal: repository '${remote}' not found`);
-  throw internal(`fatal: unable to access '${remote}': The requested URL returned error: ${statusCode}`);
+  const shown = withoutCredentials(remote);
+  if (statusCode === 401 || statusCode === 403) throw internal(`fatal: Authentication failed for '${shown}'`);
+  if (statusCode === 404) throw internal(`fatal: repository '${shown}' not found`);
+  throw internal(`fatal: unable to access '${shown}': The requested URL returned error: ${statusCode}`);
 }
