@@ -1,27 +1,32 @@
 import { succeed } from '../../test/support/command.ts';
 import { type NativeEngine, startNativeEngine } from '../../test/support/engine.ts';
 import { busyboxArchive } from '../../test/support/images.ts';
-import { startPeer } from '../../test/support/peer.ts';
+import { type Peer, startPeer } from '../../test/support/peer.ts';
 import { cycle, openApi } from './api.ts';
 import { requireWholeWork } from './guards.ts';
 import { engineProcesses, pssMegabytes } from './memory.ts';
 import { compared, limited, type Row } from './numbers.ts';
 import { alternate } from './turns.ts';
 
-async function lives(ours: string, peer: string, rounds: number): Promise<Row[]> {
-  const apis = [openApi(ours), openApi(peer)] as const;
+/** Our aims beside each dockerd. */
+const aims = [
+  { network: 'bridge', old: 15, today: 20 },
+  { network: 'none', old: 10, today: 10 },
+  { network: 'host', old: 10, today: 10 },
+] as const;
+
+async function lives(ours: string, peers: { old: Peer; today: Peer }, rounds: number): Promise<Row[]> {
+  const apis = [ours, peers.old.socket, peers.today.socket].map(openApi);
   const rows: Row[] = [];
-  for (const [network, times] of [
-    ['bridge', 15],
-    ['none', 10],
-    ['host', 10],
-  ] as const) {
-    const [mine = [], theirs = []] = await alternate(
+  for (const { network, ...times } of aims) {
+    const [mine = [], old = [], today = []] = await alternate(
       rounds,
       10,
       apis.map(api => () => cycle(api, network)),
     );
-    rows.push(compared(`create, start, wait, delete of \`true\`, ${network} network`, 'ms', mine, theirs, times));
+    const what = `create, start, wait, delete of \`true\`, ${network} network`;
+    rows.push(compared(`${what}; peer: dockerd 20.10`, 'ms', mine, old, times.old));
+    rows.push(compared(what, 'ms', mine, today, times.today));
   }
   for (const api of apis) api.close();
   return rows;
@@ -50,18 +55,19 @@ async function memory(engine: NativeEngine): Promise<Row[]> {
   ];
 }
 
-/** Our engine on this host's kernel beside dockerd, in one run. */
+/** Our engine on this host's kernel beside two dockerds, in one run: the one of Debian 12, and today's. */
 export async function benchNative(rounds: number): Promise<Row[]> {
-  const peer = await startPeer();
+  const peers = { old: await startPeer({ which: 'old' }), today: await startPeer() };
   const engine = await startNativeEngine();
   try {
     const archive = await busyboxArchive();
-    for (const { socket } of [engine, peer])
+    for (const { socket } of [engine, peers.old, peers.today])
       await succeed('docker', ['-H', `unix://${socket}`, 'load', '-q', '-i', archive]);
     await requireWholeWork(engine, (await engineProcesses(engine)).agent);
-    return [...(await lives(engine.socket, peer.socket, rounds)), ...(await memory(engine))];
+    return [...(await lives(engine.socket, peers, rounds)), ...(await memory(engine))];
   } finally {
     await engine.stop();
-    await peer.stop();
+    await peers.old.stop();
+    await peers.today.stop();
   }
 }

@@ -65,13 +65,22 @@ async function download(suite: string, packages: string[], work: string, archite
   }
 }
 
+/** The peer's packages by their suites: today's dockerd, and the one of Debian 12 (20.10). */
+const packages = {
+  today: {
+    sid: ['docker.io', 'containerd', 'docker-cli', 'docker-compose', 'docker-buildx'],
+    bookworm: ['runc', 'tini'],
+  },
+  old: { bookworm: ['docker.io', 'containerd', 'runc', 'tini'] },
+};
+const folders = { today: 'root', old: 'old' };
+
 /** The folder that holds the peer's programs, unpacked. */
-export async function fetchPeer(): Promise<string> {
-  const root = join(cache, 'root');
+export async function fetchPeer(which: keyof typeof packages = 'today'): Promise<string> {
+  const root = join(cache, folders[which]);
   if (existsSync(root)) return root;
   const work = await mkdtemp(join(tmpdir(), 'berth-peer-'));
-  await download('sid', ['docker.io', 'containerd', 'docker-cli', 'docker-compose', 'docker-buildx'], work);
-  await download('bookworm', ['runc', 'tini'], work);
+  for (const [suite, names] of Object.entries(packages[which])) await download(suite, names, work);
   await mkdir(cache, { recursive: true });
   await rename(join(work, 'root'), root).catch(() => succeed('cp', ['-a', join(work, 'root'), root]));
   await rm(work, { recursive: true, force: true });
@@ -83,12 +92,12 @@ export async function fetchPeer(): Promise<string> {
  * mounts, so that nothing of it is left on the host.
  */
 export async function startPeer(
-  options: { insecureRegistries?: string[]; userlandProxy?: boolean } = {},
+  options: { insecureRegistries?: string[]; userlandProxy?: boolean; which?: keyof typeof packages } = {},
 ): Promise<Peer> {
-  const root = await fetchPeer();
+  const root = await fetchPeer(options.which);
   const work = await mkdtemp(join(tmpdir(), 'berth-peer-run-'));
   const socket = join(work, 'docker.sock');
-  const namespace = `berthpeer${process.pid}`;
+  const namespace = `berthpeer${process.pid}${options.which ?? ''}`;
   await succeed('ip', ['netns', 'add', namespace]);
   await succeed('ip', ['-n', namespace, 'link', 'set', 'lo', 'up']);
   const enter = [`--net=/run/netns/${namespace}`];
