@@ -24,13 +24,14 @@ interface OpenedFile {
 }
 
 const key = 'berth.compose.files';
+const trustKey = 'berth.compose.trusted';
 const decoder = new TextDecoder();
 /** Of what a command says, so many characters are kept. */
 const mostOutput = 200_000;
 
-function saved(): OpenedFile[] {
+function saved<Item>(name: string): Item[] {
   try {
-    return JSON.parse(localStorage.getItem(key) ?? '[]') as OpenedFile[];
+    return JSON.parse(localStorage.getItem(name) ?? '[]') as Item[];
   } catch {
     return [];
   }
@@ -39,12 +40,20 @@ function saved(): OpenedFile[] {
 /** Compose projects, and `docker compose` on the computer that Berth runs on. */
 export const useCompose = defineStore('compose', () => {
   const containers = useContainers();
-  const opened = ref(saved());
+  const opened = ref(saved<OpenedFile>(key));
+  const trusted = ref(saved<string>(trustKey));
   /** What the last command of a project said. */
   const outputs = ref(new Map<string, string>());
   /** What is being done to which project. */
   const busy = ref(new Map<string, ComposeAction>());
   watch(opened, now => localStorage.setItem(key, JSON.stringify(now)));
+  watch(trusted, now => localStorage.setItem(trustKey, JSON.stringify(now)));
+
+  /** Files that the user has opened, or said yes to. Others are only what labels say, and an image can say anything. */
+  const trusts = (files: readonly string[]): boolean => files.every(file => trusted.value.includes(file));
+  const trust = (files: readonly string[]): void => {
+    trusted.value = [...new Set([...trusted.value, ...files])];
+  };
 
   const projects = computed((): ComposeProject[] => {
     const groups = Map.groupBy(
@@ -73,6 +82,7 @@ export const useCompose = defineStore('compose', () => {
   async function open(path: string): Promise<string> {
     const { project, problem } = await check(path, await read(path));
     if (problem !== '') throw invalidArgument(problem);
+    trust([path]);
     opened.value = [...opened.value.filter(({ name }) => name !== project), { name: project, path }];
     return project;
   }
@@ -104,5 +114,5 @@ export const useCompose = defineStore('compose', () => {
     }
   }
 
-  return { projects, outputs, busy, read, check, open, forget, run };
+  return { projects, outputs, busy, read, check, open, forget, trusts, trust, run };
 });

@@ -645,6 +645,9 @@ export const de: Texts = {
       down: 'Down',
       remove: 'Down mit Volumes',
     },
+    trustTitle: (project: string) => `Die Datei von ${project} verwenden?`,
+    trustText:
+      'Nur Labels seiner Container nennen diese Datei, und ein Image kann solche mitbringen. Was darin steht, wird getan: Sie kann Containern jeden Ordner dieses Computers geben.',
     downTitle: (project: string) => `${project} abbauen?`,
     downText: (count: number) =>
       `${plural(count, 'Container', 'Container')} und die Netzwerke des Projekts werden entfernt, und was in die Container geschrieben wurde. Volumes bleiben.`,

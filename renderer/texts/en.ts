@@ -647,6 +647,9 @@ export const en = {
       down: 'Down',
       remove: 'Down with volumes',
     },
+    trustTitle: (project: string) => `Use the file of ${project}?`,
+    trustText:
+      'Only labels of its containers name this file, and an image can bring such labels. What it says is done: it may give containers any folder of this computer.',
     downTitle: (project: string) => `Take ${project} down?`,
     downText: (count: number) =>
       `${plural(count, 'container', 'containers')} and the networks of the project are removed, and what was written into the containers with them. Volumes stay.`,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import type { NativeEngine } from '../support/engine.ts';
+import { eventually } from '../support/eventually.ts';
 import { accessProblems } from './axe.ts';
 import { chromium, windowForTests } from './window-for-tests.ts';
 
@@ -79,5 +80,27 @@ describe.skipIf(!chromium)('builds and compose in the window', () => {
     await row('harbour').getByText('Not there').waitFor({ timeout: 40_000 });
     await page.getByRole('tab', { name: 'Output' }).click();
     await see(/Container harbour-crane-1\s+Removed/);
+  });
+
+  test('a file that only labels name is used once its user has said yes', async () => {
+    const file = join(home, 'labelled.yaml');
+    await writeFile(file, 'name: ghost\nservices:\n  ship:\n    image: busybox\n    command: "true"\n');
+    const labels = { project: 'ghost', 'project.config_files': file, 'project.working_dir': home, service: 'old' };
+    const words = Object.entries(labels).flatMap(([name, value]) => ['--label', `com.docker.compose.${name}=${value}`]);
+    await engine.docker('create', '--name', 'old', ...words, 'busybox', 'true');
+    await visit('Compose');
+    const up = async (): Promise<void> => {
+      await row('ghost').click({ button: 'right' });
+      await page.getByRole('menuitem', { name: 'Up', exact: true }).click();
+    };
+    await up();
+    await see('Use the file of ghost?');
+    await see(file);
+    await picture('compose-trust');
+    await page.keyboard.press('Escape');
+    expect((await engine.docker('ps', '-a', '--format', '{{.Names}}')).trim()).toBe('old');
+    await up();
+    await page.getByRole('dialog').getByRole('button', { name: 'Up' }).click();
+    await eventually('it is up', async () => (await engine.docker('ps', '-a')).includes('ghost-ship-1'), 40_000);
   });
 });

@@ -3,8 +3,30 @@ import type { ComposeAction } from '../../../contracts/bridge.ts';
 import type { MenuItem } from '../../components/index.ts';
 import { type ComposeProject, t, useAsking, useCompose, useTasks } from '../../stores/index.ts';
 
-/** Its task tells how it goes. */
+/** What makes containers of what a file says. */
+const fromFile: readonly ComposeAction[] = ['up', 'pull', 'build'];
+
+/** Asks first, when the file is known only by labels of containers: it may give them any folder of this computer. */
 export function run(project: ComposeProject, action: ComposeAction): void {
+  if (!fromFile.includes(action) || useCompose().trusts(project.files)) begin(project, action);
+  else askTrust(project, action);
+}
+
+function askTrust(project: ComposeProject, action: ComposeAction): void {
+  const texts = t().compose;
+  useAsking().ask({
+    title: texts.trustTitle(project.name),
+    says: [project.files.join(', '), texts.trustText],
+    verb: texts.actions[action],
+    run: () => {
+      useCompose().trust(project.files);
+      begin(project, action);
+    },
+  });
+}
+
+/** Its task tells how it goes. */
+function begin(project: ComposeProject, action: ComposeAction): void {
   const title = t().compose.task(t().compose.actions[action], project.name);
   useTasks().quietly(title, useCompose().run(project, action));
 }

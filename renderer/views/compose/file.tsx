@@ -54,6 +54,7 @@ export const ComposeFile = defineComponent(
       try {
         await bridge.call('saveComposeFile', { path: path.value, text: now });
         saved.value = now;
+        compose.trust([path.value]); // it was before the user's eyes
         return true;
       } catch (failure) {
         useNotices().add(t().common.save, failure);
