@@ -15,7 +15,7 @@ export async function writeVolume(engine: HttpTarget, volume: string, file: stri
   if (status >= 300) throw refusal(status, await bytesOf(answer), `GET ${path}`);
   const draft = `${file}.part`;
   try {
-    await pipeline([answer, ...compressorFor(file), createWriteStream(draft, { mode: 0o600 })]);
+    await pipeline([answer, ...compressorFor(file), createWriteStream(draft, { mode: 0o600, flush: true })]);
     await rename(draft, file);
   } catch (error) {
     await rm(draft, { force: true });
