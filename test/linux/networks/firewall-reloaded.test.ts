@@ -1,7 +1,6 @@
-import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Networks, openNetworks, type Sandbox } from '../../../guest-agent/networks/index.ts';
 import { inNetworkNamespace } from '../../../guest-agent/syscalls/network-namespace.ts';
@@ -22,8 +21,16 @@ table inet filter {
 }
 `;
 
-/** A late acknowledgement would meet a host without rules, which knows nothing of the connection. */
-const longestDelayMs = 200;
+/**
+ * How many bytes on connections with a port nobody has acknowledged yet, as /proc/net/tcp6 tells of a server
+ * for both families. A late acknowledgement would meet a host without rules, which knows nothing of the connection.
+ */
+const unacknowledged = (namespace: number, port: number): number => {
+  const table = inNetworkNamespace(namespace, () => readFileSync('/proc/thread-self/net/tcp6', 'utf8'));
+  const connections = table.split('\n').map(line => line.trim().split(/\s+/));
+  const ofPort = connections.filter(ends => ends.slice(1, 3).some(end => Number.parseInt(end.slice(-4), 16) === port));
+  return ofPort.reduce((sum, [, , , , queues = '']) => sum + Number.parseInt(queues, 16), 0);
+};
 
 describe.skipIf(!usable)('a host whose firewall is loaded anew again and again', { timeout: 60_000 }, () => {
   let world: ReturnType<typeof enterOwnNetwork>;
@@ -87,7 +94,7 @@ describe.skipIf(!usable)('a host whose firewall is loaded anew again and again',
     writeFileSync(file, hostRules);
     for (const round of ['first', 'second']) {
       expect(await say(round)).toBe(round);
-      await sleep(longestDelayMs);
+      await eventually('all is acknowledged', () => unacknowledged(inTalking, 81) === 0);
       await succeed('nft', ['-f', file]);
       await eventually('the port answers', async () =>
         /^at 8080 /.test(await visit(world.neighbour, world.hostAddress, 8080, 1)),
