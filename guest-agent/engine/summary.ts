@@ -199,7 +199,7 @@ function portSummaries(ports: NonNullable<ContainerRecord['ports']>): PortSummar
     return bindings.map(({ HostIp, HostPort }) => ({
       IP: HostIp,
       PrivatePort: containerPort,
-      PublicPort: Number(HostPort),
+      ...(HostPort && { PublicPort: Number(HostPort) }),
       Type: protocol,
     }));
   });

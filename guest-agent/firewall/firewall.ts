@@ -17,7 +17,7 @@ export interface Firewall {
   /** makes or repairs the bridge's table; published ports stay */
   ensureBridge(rules: BridgeRules): void;
   removeBridge(bridge: string): void;
-  /** of these bridges, those without their table: anybody may flush all rules */
+  /** of these bridges, those without their tables: anybody may flush all rules */
   missing(bridges: readonly string[]): string[];
   /** sees to it that nobody else's chains drop what these bridges forward; of others that we marked once, `gone` ones go */
   admit(bridges: readonly string[], gone: (bridge: string) => boolean): void;
@@ -32,16 +32,16 @@ export interface Firewall {
 /** In the network namespace of the calling thread. @throws Error when libnftables is not installed */
 export function openFirewall(): Firewall {
   const nft = new Nftables();
-  /** bridges with IPv6 too */
-  const dual = new Set<string>();
+  const rulesOf = new Map<string, BridgeRules>();
   return {
     ensureBridge: rules => {
       nft.run(tableCommands(rules));
-      if (rules.subnet6) dual.add(rules.bridge);
+      rulesOf.set(rules.bridge, rules);
     },
     removeBridge: bridge => {
       nft.run(removeTableCommands(bridge));
-      if (dual.delete(bridge)) nft.run(removeTableCommands(bridge, 'ip6'));
+      if (rulesOf.get(bridge)?.subnet6) nft.run(removeTableCommands(bridge, 'ip6'));
+      rulesOf.delete(bridge);
       changePlaces(nft, { everywhere: true }, (place, rules) =>
         dismissalCommands(place, rules, name => name === bridge),
       );
@@ -50,7 +50,9 @@ export function openFirewall(): Firewall {
     missing: bridges => {
       const { nftables } = nft.list('list tables') as Listing;
       const present = new Set(nftables.map(({ table }) => table && `${table.family} ${table.name}`));
-      return bridges.filter(bridge => !present.has(tableOf(bridge)));
+      const isWhole = (bridge: string): boolean =>
+        present.has(tableOf(bridge)) && (!rulesOf.get(bridge)?.subnet6 || present.has(tableOf(bridge, 'ip6')));
+      return bridges.filter(bridge => !isWhole(bridge));
     },
     admit: (bridges, gone) => {
       changePlaces(nft, { everywhere: true }, (place, rules) => dismissalCommands(place, rules, gone));
@@ -60,7 +62,7 @@ export function openFirewall(): Firewall {
     publish: (bridge, forwards) => void (forwards.length > 0 && nft.run(publishCommands(bridge, forwards))),
     withdraw: (bridge, forwards) => void (forwards.length > 0 && nft.run(withdrawCommands(bridge, forwards))),
     replace: (bridge, forwards) =>
-      void nft.run(replaceCommands(bridge, forwards, dual.has(bridge) ? ['ip', 'ip6'] : ['ip'])),
+      void nft.run(replaceCommands(rulesOf.get(bridge) ?? { bridge, internal: false, masquerade: false }, forwards)),
     close: () => nft.close(),
   };
 }

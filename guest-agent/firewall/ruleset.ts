@@ -12,11 +12,13 @@ export interface BridgeRules {
   masquerade: boolean;
   /** behind which of them; absent: that of the link by which they leave */
   sources?: Partial<Record<Family, string | undefined>>;
+  /** of these nothing is translated: outside, containers have their own addresses, at which ports are let in */
+  routed?: readonly Family[];
   /** who reaches all ports of containers from outside: links by name */
   openTo?: Partial<Record<Family, 'everybody' | readonly string[]>>;
 }
 
-/** A host's port and the container's address that serves it. */
+/** A host's port and the container's address that serves it; of port 0 only that one's port is let in, where it is routed. */
 export interface PortForward {
   protocol: 'tcp' | 'udp' | 'sctp';
   /** `0.0.0.0` or `::` for every address of the host */
@@ -25,6 +27,9 @@ export interface PortForward {
   address: string;
   containerPort: number;
 }
+
+/** Of a chain by its name. */
+type Rule = [chain: string, rule: string];
 
 const protocols = ['tcp', 'udp', 'sctp'] as const;
 export type Family = 'ip' | 'ip6';
@@ -54,6 +59,9 @@ function familyCommands(rules: BridgeRules, family: Family, subnet: string | und
     `add map ${table} ${protocol}_anywhere { type inet_service : ${address} . inet_service; }`,
     `add map ${table} ${protocol}_at { type ${address} . inet_service : ${address} . inet_service; }`,
   ]);
+  const open = rules.routed?.includes(family)
+    ? protocols.map(protocol => `add set ${table} ${protocol}_open { type ${address} . inet_service; }`)
+    : [];
   const chains = [
     ['published', ''],
     ['guard', `{ type filter hook prerouting priority ${numericPriority.raw}; policy accept; }`],
@@ -63,15 +71,16 @@ function familyCommands(rules: BridgeRules, family: Family, subnet: string | und
     ['postrouting', `{ type nat hook postrouting priority ${numericPriority.source}; policy accept; }`],
   ].flatMap(([name, hook]) => [`add chain ${table} ${name} ${hook}`.trimEnd(), `flush chain ${table} ${name}`]);
   const lines = chainRules(rules, family, subnet).map(([chain, rule]) => `add rule ${table} ${chain} ${rule}`);
-  return [`add table ${table}`, ...maps, ...chains, ...lines].join('\n');
+  return [`add table ${table}`, ...maps, ...open, ...chains, ...lines].join('\n');
 }
 
 function chainRules(
-  { bridge, internal, masquerade, sources = {}, openTo = {} }: BridgeRules,
+  { bridge, internal, masquerade, sources = {}, routed = [], openTo = {} }: BridgeRules,
   family: Family,
   subnet: string | undefined,
-): [chain: string, rule: string][] {
-  const published = protocols.flatMap((protocol): [string, string][] => [
+): Rule[] {
+  const own = routed.includes(family);
+  const published = protocols.flatMap((protocol): Rule[] => [
     ['published', `dnat ${family} to ${family} daddr . ${protocol} dport map @${protocol}_at`],
     ['published', `fib daddr type local dnat ${family} to ${protocol} dport map @${protocol}_anywhere`],
   ]);
@@ -80,26 +89,26 @@ function chainRules(
     ...(family === 'ip' ? loopbackGuard(bridge) : []),
     ['prerouting', 'jump published'],
     ['output', family === 'ip' ? 'jump published' : 'ip6 daddr != ::1 jump published'], // what came from ::1 cannot leave it
-    ...(internal ? internalRules(bridge, family, subnet) : forwardRules(bridge, openTo[family] ?? [])),
+    ...(internal
+      ? internalRules(bridge, family, subnet)
+      : forwardRules(bridge, openTo[family] ?? [], own ? routedRules(bridge, family) : [])),
     // A container that reaches itself or a neighbour through the host's address, and the host's own loopback.
     ...(family === 'ip' ? [loopbackWayOut(bridge)] : []),
-    ...(subnet ? wayOut({ bridge, family, subnet, source: sources[family] }, masquerade && !internal) : []),
+    ...(subnet ? wayOut({ bridge, family, subnet, source: sources[family] }, masquerade && !internal && !own) : []),
   ];
 }
 
 function wayOut(
   { bridge, family, subnet, source }: { bridge: string; family: Family; subnet: string; source: string | undefined },
   masquerade: boolean,
-): [string, string][] {
-  const own: [string, string][] = [
-    ['postrouting', `oifname "${bridge}" ${family} saddr ${subnet} ct status dnat masquerade`],
-  ];
+): Rule[] {
+  const own: Rule[] = [['postrouting', `oifname "${bridge}" ${family} saddr ${subnet} ct status dnat masquerade`]];
   const hidden = source ? `snat to ${source}` : 'masquerade';
   return masquerade ? [...own, ['postrouting', `${family} saddr ${subnet} oifname != "${bridge}" ${hidden}`]] : own;
 }
 
 /** Ports published on 127.0.0.1, and route_localnet on the bridge, must not open loopback to neighbours. */
-const loopbackGuard = (bridge: string): [string, string][] => [
+const loopbackGuard = (bridge: string): Rule[] => [
   ['guard', 'iifname != "lo" ip daddr 127.0.0.0/8 drop'],
   ['guard', `iifname "${bridge}" ip saddr 127.0.0.0/8 drop`],
 ];
@@ -109,22 +118,33 @@ const loopbackWayOut = (bridge: string): [string, string] => [
   `oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade`,
 ];
 
+/** Into a network whose addresses are known outside. */
+const routedRules = (bridge: string, family: Family): Rule[] => [
+  ...protocols.map(
+    (protocol): Rule => ['forward', `oifname "${bridge}" ${family} daddr . ${protocol} dport @${protocol}_open accept`],
+  ),
+  ['forward', `oifname "${bridge}" meta l4proto ${family === 'ip' ? 'icmp' : 'ipv6-icmp'} accept`],
+];
+
 /** Out is free, in only as an answer or by a published port; this also keeps other bridges' containers away. */
-function forwardRules(bridge: string, openTo: 'everybody' | readonly string[]): [string, string][] {
+function forwardRules(bridge: string, openTo: 'everybody' | readonly string[], routed: readonly Rule[]): Rule[] {
   const links = openTo === 'everybody' ? [''] : openTo.map(link => `iifname "${link}" `);
   return [
     ['forward', `oifname "${bridge}" ct state established,related accept`],
     ['forward', `oifname "${bridge}" ct status dnat accept`],
     ['forward', `iifname "${bridge}" oifname "${bridge}" accept`],
-    ...links.map((link): [string, string] => ['forward', `${link}oifname "${bridge}" accept`]),
+    ...routed,
+    ...links.map((link): Rule => ['forward', `${link}oifname "${bridge}" accept`]),
     ['forward', `oifname "${bridge}" drop`],
     ['forward', `iifname "${bridge}" accept`],
   ];
 }
 
-function internalRules(bridge: string, family: Family, subnet: string | undefined): [string, string][] {
+/** With br_netfilter neighbours pass here as well, and look for each other at addresses of no subnet. */
+function internalRules(bridge: string, family: Family, subnet: string | undefined): Rule[] {
   const [to, from] = subnet ? [` ${family} daddr != ${subnet}`, ` ${family} saddr != ${subnet}`] : ['', ''];
   return [
+    ['forward', `iifname "${bridge}" oifname "${bridge}" accept`],
     ['forward', `iifname "${bridge}"${to} drop`],
     ['forward', `oifname "${bridge}"${from} drop`],
   ];
@@ -136,18 +156,18 @@ export const publishCommands = (bridge: string, forwards: readonly PortForward[]
 export const withdrawCommands = (bridge: string, forwards: readonly PortForward[]): string =>
   elementCommands('delete', bridge, forwards);
 
-/** Makes `forwards` the only ones of the bridge, in one transaction. */
+/** Makes `forwards` the only ones of the bridge that has these rules, in one transaction. */
 export function replaceCommands(
-  bridge: string,
+  { bridge, subnet6, routed = [] }: BridgeRules,
   forwards: readonly PortForward[],
-  families: readonly Family[] = ['ip'],
 ): string {
-  const maps = families.flatMap(family =>
-    protocols.flatMap(protocol =>
-      [`${protocol}_anywhere`, `${protocol}_at`].map(map => `${tableOf(bridge, family)} ${map}`),
-    ),
+  const families: Family[] = subnet6 ? ['ip', 'ip6'] : ['ip'];
+  const flushes = families.flatMap(family =>
+    protocols.flatMap(protocol => [
+      ...['anywhere', 'at'].map(kind => `flush map ${tableOf(bridge, family)} ${protocol}_${kind}`),
+      ...(routed.includes(family) ? [`flush set ${tableOf(bridge, family)} ${protocol}_open`] : []),
+    ]),
   );
-  const flushes = maps.map(map => `flush map ${map}`);
   return [...flushes, elementCommands('add', bridge, forwards)].join('\n').trimEnd();
 }
 
@@ -156,13 +176,14 @@ export const removeTableCommands = (bridge: string, family: Family = 'ip'): stri
   `add table ${tableOf(bridge, family)}\ndelete table ${tableOf(bridge, family)}`;
 
 function elementCommands(verb: 'add' | 'delete', bridge: string, forwards: readonly PortForward[]): string {
-  return forwards
-    .map(({ protocol, hostIp, hostPort, address, containerPort }) => {
-      const [map, key] = everywhere.has(hostIp)
-        ? [`${protocol}_anywhere`, `${hostPort}`]
-        : [`${protocol}_at`, `${hostIp} . ${hostPort}`];
-      const value = verb === 'add' ? ` : ${address} . ${containerPort}` : '';
-      return `${verb} element ${tableOf(bridge, familyOf(address))} ${map} { ${key}${value} }`;
-    })
-    .join('\n');
+  const commands = forwards.map(({ protocol, hostIp, hostPort, address, containerPort }) => {
+    const table = tableOf(bridge, familyOf(address));
+    if (hostPort === 0) return `${verb} element ${table} ${protocol}_open { ${address} . ${containerPort} }`;
+    const [map, key] = everywhere.has(hostIp)
+      ? [`${protocol}_anywhere`, `${hostPort}`]
+      : [`${protocol}_at`, `${hostIp} . ${hostPort}`];
+    const value = verb === 'add' ? ` : ${address} . ${containerPort}` : '';
+    return `${verb} element ${table} ${map} { ${key}${value} }`;
+  });
+  return [...new Set(commands)].join('\n');
 }

@@ -6,7 +6,7 @@ import { ensureBridge, outerMtu, removeBridge } from './bridge.ts';
 import type { Endpoint, NetworkRecord, PublishedPort, Subnet } from './contract.ts';
 import type { DriverNetwork, Ground } from './driver-network.ts';
 import { macOf } from './ipam.ts';
-import { isIsolated, isOn, openTo, option, sourceOf } from './network-options.ts';
+import { isIsolated, isOn, isRouted, openTo, option, sourceOf } from './network-options.ts';
 import { type Namespace, type Port, plugIn, type Wire } from './sandbox.ts';
 
 /** A bridge in the kernel with its addresses and its table of rules, as a record describes it. Synchronous. */
@@ -38,7 +38,8 @@ export class BridgeNetwork implements DriverNetwork {
     this.#ground = ground;
     this.#mtu = Number(record.options[option.mtu]) || outerMtu(ground.host);
     this.#makeRules(); // before the bridge: route_localnet must never be without its guard
-    this.index = ensureBridge(ground.host, { name: this.bridge, ...this.#ownSubnets(), mtu: this.#mtu }, ground.log);
+    const spec = { name: this.bridge, ...this.#ownSubnets(), ipv6: six !== undefined, mtu: this.#mtu };
+    this.index = ensureBridge(ground.host, spec, ground.log);
   }
 
   plug(namespace: Namespace, interfaceName: string): Wire {
@@ -69,7 +70,7 @@ export class BridgeNetwork implements DriverNetwork {
   }
 
   publish(id: string, endpoint: Endpoint, ports: readonly PublishedPort[]): void {
-    const forwards = forwardsTo(endpoint, ports);
+    const forwards = this.#forwardsTo(endpoint, ports);
     if (forwards.length === 0) return;
     const { firewall, log } = this.#ground;
     try {
@@ -85,8 +86,18 @@ export class BridgeNetwork implements DriverNetwork {
 
   /** After a restart: remembered now, put in with all others by {@link reconcile}. */
   remember(id: string, endpoint: Endpoint, ports: readonly PublishedPort[]): void {
-    const forwards = forwardsTo(endpoint, ports);
+    const forwards = this.#forwardsTo(endpoint, ports);
     if (forwards.length > 0) this.#forwards.set(id, forwards);
+  }
+
+  /** Ports of an address of the host lead to the container's address of the same family; those without are let in there. */
+  #forwardsTo({ ipAddress, ipv6Address }: Endpoint, ports: readonly PublishedPort[]): PortForward[] {
+    return ports.flatMap(port => {
+      const six = port.hostIp.includes(':');
+      const address = six ? ipv6Address : ipAddress;
+      const leads = port.hostPort > 0 || isRouted(this.record.options, six ? 'six' : 'four');
+      return address && leads ? [{ ...port, address }] : [];
+    });
   }
 
   /** By id, any number of times; never throws: whoever gives back goes on. */
@@ -141,6 +152,7 @@ export class BridgeNetwork implements DriverNetwork {
       internal: this.record.internal,
       masquerade: isOn(this.record.options[option.masquerade], true),
       sources: { ip: sourceOf(this.record.options, 'four'), ip6: sourceOf(this.record.options, 'six') },
+      routed: routedFamilies(this.record.options),
       openTo: { ip: openTo(this.record.options, 'four'), ip6: openTo(this.record.options, 'six') },
     });
   }
@@ -152,13 +164,10 @@ export class BridgeNetwork implements DriverNetwork {
   }
 }
 
-/** Ports of an address of the host lead to the container's address of the same family. */
-function forwardsTo({ ipAddress, ipv6Address }: Endpoint, ports: readonly PublishedPort[]): PortForward[] {
-  return ports.flatMap(port => {
-    const address = port.hostIp.includes(':') ? ipv6Address : ipAddress;
-    return address ? [{ ...port, address }] : [];
-  });
-}
+const routedFamilies = (options: NetworkRecord['options']): ('ip' | 'ip6')[] => [
+  ...(isRouted(options, 'four') ? (['ip'] as const) : []),
+  ...(isRouted(options, 'six') ? (['ip6'] as const) : []),
+];
 
 /** The default network's options, in Docker's words. */
 export const defaultBridgeOptions = (bridge: string): Record<string, string> => ({

@@ -24,8 +24,11 @@ const defaultMtu = 1500;
 
 export interface BridgeSpec {
   name: string;
+  /** of which the bridge has an address */
   four?: Subnet;
   six?: Subnet;
+  /** containers have IPv6, also where the bridge has no address of it */
+  ipv6: boolean;
   mtu: number;
 }
 
@@ -41,7 +44,7 @@ export function ensureBridge(host: RouteConnection, spec: BridgeSpec, log: Log):
   const present = listAddresses(host).filter(address => address.index === index);
   const missing = wanted && !present.some(isWanted) ? [addAddress({ index, ...wanted })] : [];
   const wrong = present.filter(one => !isWanted(one)).map(removeAddress);
-  host.request(...wrong, ...missing, changeLink(index, { up: true, mtu: spec.mtu }));
+  host.request(...wrong, ...missing, changeLink(index, { up: true, mtu: spec.mtu, noLinkLocal: !spec.six }));
   writeSettings(spec, log);
   if (spec.six) addGateway6(host, index, spec.six);
   return index;
@@ -90,6 +93,15 @@ function addGateway6(host: RouteConnection, index: number, { subnet, gateway }: 
   }
 }
 
+/** The kernel has IPv6, and its owner has not switched it off. */
+export function hasIpv6(): boolean {
+  try {
+    return readFileSync('/proc/sys/net/ipv6/conf/all/disable_ipv6', 'utf8').trim() === '0';
+  } catch {
+    return false;
+  }
+}
+
 /** A host that forwards hears no more router advertisements, unless its links are told to: its own way out may be one. */
 function keptAdvertisements(): Record<string, string> {
   const links = readdirSync('/proc/sys/net/ipv6/conf').map(name => `net/ipv6/conf/${name}/accept_ra`);
@@ -98,12 +110,12 @@ function keptAdvertisements(): Record<string, string> {
 }
 
 /** `route_localnet` is what lets the host's own 127.0.0.1 be published; the firewall's guard makes it safe (CVE-2020-8558). */
-function writeSettings({ name: bridge, six }: BridgeSpec, log: Log): void {
+function writeSettings({ name: bridge, six, ipv6 }: BridgeSpec, log: Log): void {
   const settings = {
     'net/ipv4/ip_forward': '1',
     [`net/ipv4/conf/${bridge}/route_localnet`]: '1',
     [`net/ipv6/conf/${bridge}/accept_ra`]: '0',
-    [`net/ipv6/conf/${bridge}/disable_ipv6`]: six ? '0' : '1',
+    [`net/ipv6/conf/${bridge}/disable_ipv6`]: ipv6 ? '0' : '1',
     ...(six ? { ...keptAdvertisements(), 'net/ipv6/conf/all/forwarding': '1' } : {}),
   };
   for (const [name, value] of Object.entries(settings)) {

@@ -18,6 +18,7 @@ export interface PublishedPort {
   containerPort: number;
   protocol: Protocol;
   hostIp: string;
+  /** 0: none of the host, but the container's own at its address, which is known outside */
   hostPort: number;
 }
 
@@ -226,7 +227,7 @@ export interface AddressBlock {
 /** What the default network is asked to be: `cidr` is the gateway with its prefix, like Docker's `bip`. */
 export interface DefaultBridge extends FamilyWish {
   name: string;
-  /** absent: the network has no IPv6 */
+  /** absent: no IPv6, nor in new bridge networks that do not ask for it. Where the kernel has none it is as if absent */
   ipv6?: FamilyWish;
   options?: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,4 @@
-import { internal, invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import { internal, invalidArgument } from '../../contracts/errors.ts';
 import type { NetworkCreateRequest } from './contract.ts';
 import { parseIpv4 } from './ipv4.ts';
 import { parseIpv6 } from './ipv6.ts';
@@ -29,6 +29,9 @@ type Options = Readonly<Record<string, string>>;
 /** Nothing of the host is in an isolated network: its bridge has no address of the family. */
 export const isIsolated = (options: Options, family: BridgeFamily): boolean =>
   options[gatewayMode[family]] === 'isolated';
+
+/** Containers keep their own addresses outside: none is translated, and published ports are let in at the container's. */
+export const isRouted = (options: Options, family: BridgeFamily): boolean => options[gatewayMode[family]] === 'routed';
 
 /** What leaves has this address instead of that of the link it leaves by; undefined: it does not. */
 export const sourceOf = (options: Options, family: BridgeFamily): string | undefined =>
@@ -87,7 +90,6 @@ function checkFamily(options: Options, family: BridgeFamily, closed: boolean): v
     throw invalidArgument(`failed to parse ${gatewayMode[family]} value: ${mode} (unknown gateway mode ${mode})`);
   if (mode === 'isolated' && !closed)
     throw internal(`gateway mode 'isolated' can only be used for an internal network`);
-  if (mode === 'routed') throw notImplemented(`gateway mode 'routed' is not there yet`);
 }
 
 const unreadable = (name: string, value: string, call: string): Error =>

@@ -7,12 +7,18 @@ export interface RelayTarget {
   port: number;
 }
 
+/** Joins visitors of a port of the host to the container. */
+export interface Relay {
+  /** undefined: nobody serves at the moment */
+  target: RelayTarget | undefined;
+  close(): void;
+}
+
 /**
  * Accepts whom the kernel cannot translate, and joins him to the container: a visitor from ::1, whose address must not
  * leave the loopback, and one who comes by IPv6 to a container that has only IPv4. All others never get here.
  */
-export class PortRelay {
-  /** absent: nobody serves at the moment */
+export class PortRelay implements Relay {
   target: RelayTarget | undefined;
   readonly #server: Server;
   readonly #visitors = new Set<Socket>();

@@ -18,10 +18,11 @@ import {
   setSocketNumber,
 } from '../syscalls/socket.ts';
 import type { PortMap, PortMapping, Protocol, PublishedPort } from './contract.ts';
+import { DatagramRelay } from './datagram-relay.ts';
 import { ipv4Text, requireIpv4 } from './ipv4.ts';
 import { ipv6Text, parseIpv6 } from './ipv6.ts';
 import { holderOf } from './port-holder.ts';
-import { PortRelay } from './port-relay.ts';
+import { PortRelay, type Relay } from './port-relay.ts';
 
 const everywhere = '0.0.0.0';
 const everywhere6 = '::';
@@ -37,11 +38,13 @@ const words: Record<string, string> = {
   EPROTONOSUPPORT: 'protocol not supported',
 };
 
-/** What a network does with ports of the host's IPv4 and IPv6 addresses. */
+/**
+ * What a network does with ports of the host's IPv4 and IPv6 addresses. `routed`: nothing, containers are reached at their
+ * own; `relayed`: they have no IPv6, and visitors who come by it are joined to them, by TCP and UDP.
+ */
 export interface Reach {
-  four: boolean;
-  /** `relayed`: containers have no IPv6, and visitors who come by it are joined to them, by TCP */
-  six: 'translated' | 'relayed' | 'none';
+  four: 'translated' | 'routed' | 'none';
+  six: 'translated' | 'routed' | 'relayed' | 'none';
 }
 
 /** A port that is held. */
@@ -49,13 +52,13 @@ interface Holder {
   fd: number;
   /** the container's name */
   by: string;
-  relay?: PortRelay;
+  relay?: Relay;
 }
 
 /**
  * The host's ports that containers have. Each is held by a socket bound to it for as long as it is published, so that
  * other programs see it taken and we see theirs. Packets are translated before they reach these sockets; whom the kernel
- * cannot translate gets to one of IPv6, and from there to the container ({@link PortRelay}).
+ * cannot translate gets to one of IPv6, and from there to the container ({@link PortRelay}, {@link DatagramRelay}).
  */
 export class PublishedPorts {
   readonly #holders = new Map<string, Holder>();
@@ -86,8 +89,8 @@ export class PublishedPorts {
   /** Where those are joined to who come to a port by IPv6 and cannot be translated; undefined: nobody serves. */
   lead(port: PublishedPort, host: string | undefined): void {
     const holder = this.#holders.get(keyOf(port));
-    if (!holder || !isSix(port) || port.protocol !== 'tcp' || this.#addressesOfOthers) return;
-    if (host) holder.relay ??= new PortRelay(holder.fd);
+    if (!holder || !isSix(port) || port.protocol === 'sctp' || this.#addressesOfOthers) return;
+    if (host) holder.relay ??= new (port.protocol === 'udp' ? DatagramRelay : PortRelay)(holder.fd);
     if (holder.relay) holder.relay.target = host === undefined ? undefined : { host, port: port.containerPort };
   }
 
@@ -105,12 +108,18 @@ export class PublishedPorts {
 
   #takeOne(mapping: PortMapping, reach: Reach, by: string): PublishedPort[] {
     const { protocol, containerPort } = mapping;
+    const isRouted = (hostIp: string): boolean => (hostIp.includes(':') ? reach.six : reach.four) === 'routed';
     const addresses = addressesFor(mapping, reach);
     const take = (hostPort: number): PublishedPort[] =>
       this.#holdAll(
-        addresses.map(hostIp => ({ containerPort, protocol, hostIp, hostPort })),
+        addresses.map(hostIp =>
+          isRouted(hostIp)
+            ? { containerPort, protocol, hostIp: hostIp.includes(':') ? everywhere6 : everywhere, hostPort: 0 }
+            : { containerPort, protocol, hostIp, hostPort },
+        ),
         by,
       );
+    if (addresses.every(isRouted)) return take(0);
     if (!mapping.hostPort) return this.#firstFree(ephemeralRange(), take, true);
     if (!mapping.hostPortEnd || mapping.hostPortEnd === mapping.hostPort) return take(mapping.hostPort);
     return this.#firstFree([mapping.hostPort, mapping.hostPortEnd], take, false);
@@ -150,6 +159,7 @@ export class PublishedPorts {
   }
 
   #hold(port: PublishedPort, by: string): PublishedPort {
+    if (port.hostPort === 0) return port;
     const other = this.#conflicting(port);
     if (other)
       throw new PortTaken(
@@ -176,10 +186,11 @@ export class PublishedPorts {
 
 /** The addresses of the host that a mapping is for. @throws invalid-argument for what is none, or cannot lead to a container */
 function addressesFor({ hostIp, protocol }: PortMapping, { four, six }: Reach): string[] {
-  const hasSix = six === 'translated' || (six === 'relayed' && protocol === 'tcp');
-  if (!hostIp) return [...(four ? [everywhere] : []), ...(hasSix ? [everywhere6] : [])];
+  const hasSix = six === 'relayed' ? protocol !== 'sctp' : six !== 'none';
+  const hasFour = four !== 'none';
+  if (!hostIp) return [...(hasFour ? [everywhere] : []), ...(hasSix ? [everywhere6] : [])];
   const address = checkedAddress(hostIp);
-  if (address.includes(':') ? hasSix : four) return [address];
+  if (address.includes(':') ? hasSix : hasFour) return [address];
   const family = address.includes(':') ? 'IPv6' : 'IPv4';
   throw invalidArgument(`cannot publish on ${family} address ${hostIp}: the network has no ${family}`);
 }
@@ -282,7 +293,7 @@ export function toPortMap(exposed: readonly string[], published: readonly Publis
   }
   for (const { containerPort, protocol, hostIp, hostPort } of published) {
     const key = `${containerPort}/${protocol}`;
-    map[key] = [...(map[key] ?? []), { HostIp: hostIp, HostPort: String(hostPort) }];
+    map[key] = [...(map[key] ?? []), { HostIp: hostIp, HostPort: hostPort ? String(hostPort) : '' }];
   }
   return map;
 }

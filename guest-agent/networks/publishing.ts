@@ -14,6 +14,7 @@ import type {
 } from './contract.ts';
 import { type Live, outletOf } from './live.ts';
 import type { NetworkList } from './network-list.ts';
+import { isRouted } from './network-options.ts';
 import { PublishedPorts, type Reach, wantedMappings } from './published-ports.ts';
 
 /** The ports of all containers: taken on the host, and translated to the endpoint that leads outside, wherever that is. */
@@ -54,7 +55,9 @@ export class Publishing {
   takeAgain({ ports, name }: SandboxRecord): PublishedPort[] {
     return ports.flatMap(port => {
       try {
-        return this.#ports.take([port], { reach: { four: true, six: 'translated' }, by: name });
+        return port.hostPort === 0
+          ? [port]
+          : this.#ports.take([port], { reach: { four: 'translated', six: 'translated' }, by: name });
       } catch (error) {
         this.#log.error('a published port was taken by somebody else while the engine was away', { ...port, error });
         return [];
@@ -63,7 +66,8 @@ export class Publishing {
   }
 
   async announce({ record: { id, ports } }: Live): Promise<void> {
-    if (ports.length > 0) await this.#publisher?.publish(id, ports);
+    const ofHost = ports.filter(({ hostPort }) => hostPort > 0);
+    if (ofHost.length > 0) await this.#publisher?.publish(id, ofHost);
   }
 
   /** Brings the ports to the endpoint that leads outside now. */
@@ -105,9 +109,11 @@ export class Publishing {
   /** Addresses in front of a machine are those of its host, which translates them itself. */
   #reachOf(request: ConnectRequest): Reach {
     const network = this.#publishingNetwork(request);
-    const six = network?.enableIPv6 ? 'translated' : 'relayed';
+    const { enableIPv4 = true, enableIPv6 = false, options = {} } = network ?? {};
+    const six = isRouted(options, 'six') && enableIPv6 ? 'routed' : enableIPv6 ? 'translated' : 'relayed';
+    const four = isRouted(options, 'four') ? 'routed' : 'translated';
     return {
-      four: network?.enableIPv4 !== false,
+      four: enableIPv4 ? four : 'none',
       six: this.#publisher === undefined && existsSync('/proc/sys/net/ipv6') ? six : 'none',
     };
   }

@@ -116,6 +116,56 @@ describe.skipIf(!usable)('a network with IPv6', () => {
     await networks.release(only.sandbox.record.id);
   });
 
+  const gatewayMode = (mode: string): Record<string, string> => ({
+    'com.docker.network.bridge.gateway_mode_ipv4': mode,
+    'com.docker.network.bridge.gateway_mode_ipv6': mode,
+  });
+
+  it('is known outside when it is routed: containers are reached at their own published ports, and nowhere else', async () => {
+    const config = [{ subnet: '172.25.0.0/24' }, { subnet: 'fd00:78::/64' }];
+    await networks.create({ name: 'routed', enableIPv6: true, ipam: { config }, options: gatewayMode('routed') });
+    const published = { containerPort: 80, protocol: 'tcp' as const, hostPort: 8080 };
+    const local = { ...published, containerPort: 81, hostIp: '127.0.0.1' };
+    const { sandbox, inside } = await begin({ mode: 'routed', ports: [published, local] });
+    expect(sandbox.ports).toEqual({
+      '80/tcp': [
+        { HostIp: '0.0.0.0', HostPort: '' },
+        { HostIp: '::', HostPort: '' },
+      ],
+      '81/tcp': [{ HostIp: '0.0.0.0', HostPort: '' }],
+    });
+    const servers = [80, 82].map(port => serve(inside, port, 'routed'));
+    servers.push(serve(world.neighbour, 7000, 'neighbour'));
+    expect(await visit(world.neighbour, '172.25.0.2', 80)).toBe(`routed ${world.neighbourAddress}`);
+    expect(await visit(world.neighbour, 'fd00:78::2', 80)).toBe(`routed ${neighbourAddress}`);
+    expect(await visit(inside, world.neighbourAddress, 7000)).toBe('neighbour 172.25.0.2');
+    expect(await visit(inside, neighbourAddress, 7000)).toBe('neighbour fd00:78::2');
+    expect(await run(world.neighbour, 'busybox', ['ping', '-c', '1', '172.25.0.2'])).toContain('1 packets received');
+    expect(await run(world.neighbour, 'busybox', ['ping', '-c', '1', 'fd00:78::2'])).toContain('1 packets received');
+    expect(await visit(world.neighbour, '172.25.0.2', 82, 1)).toBe('');
+    expect(await visit(world.neighbour, world.hostAddress, 8080, 1)).toBe('');
+    await networks.release(sandbox.record.id);
+    expect(new Nftables().run('list ruleset')).not.toContain('fd00:78::2 . 80');
+    for (const server of servers) server.close();
+  });
+
+  it('has nothing of the host in it when it is isolated', async () => {
+    const { bridge = '' } = await networks.create({
+      name: 'isolated',
+      enableIPv6: true,
+      internal: true,
+      options: gatewayMode('isolated'),
+    });
+    expect(await run(undefined, 'ip', ['-o', 'addr', 'show', 'dev', bridge])).not.toMatch(/inet6? (?!fe80)/);
+    const [one, two] = [await begin({ mode: 'isolated' }), await begin({ mode: 'isolated' })];
+    const server = serve(one.inside, 80, 'one');
+    const { ipAddress = '', ipv6Address = '' } = one.sandbox.endpoints.isolated ?? {};
+    expect(await visit(two.inside, ipAddress, 80)).toMatch(/^one /);
+    expect(await visit(two.inside, ipv6Address, 80)).toMatch(/^one /);
+    server.close();
+    for (const { sandbox } of [one, two]) await networks.release(sandbox.record.id);
+  });
+
   it('moves with the default route, and an internal one leads nowhere', async () => {
     const { sandbox, inside } = await begin({ mode: 'chosen' });
     const { ipv6Address = '', ipv6Gateway } = sandbox.endpoints.chosen ?? {};

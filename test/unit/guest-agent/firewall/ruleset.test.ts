@@ -27,6 +27,7 @@ describe('the rules of a bridge', () => {
         openTo: { ip: ['out0'], ip6: 'everybody' as const },
       },
     ],
+    ['routed', { internal: false, masquerade: true, subnet6: 'fd00:1::/64', routed: ['ip6' as const] }],
     ['six-alone', { internal: false, masquerade: true, subnet: undefined, subnet6: 'fd00:1::/64' }],
   ])('%s', async (name, kind) => {
     const rules = tableCommands({ bridge: 'berth0', subnet: '172.17.0.0/16', ...kind });
@@ -45,10 +46,18 @@ describe('the rules of a bridge', () => {
   });
 
   it('replacing empties every map first', () => {
-    const commands = replaceCommands('b', forwards.slice(0, 1)).split('\n');
+    const plain = { bridge: 'b', subnet: '172.17.0.0/16', internal: false, masquerade: true };
+    const commands = replaceCommands(plain, forwards.slice(0, 1)).split('\n');
     expect(commands.filter(command => command.startsWith('flush map'))).toHaveLength(6);
     expect(commands.at(-1)).toBe('add element ip berth_b tcp_anywhere { 8080 : 172.17.0.2 . 80 }');
-    expect(replaceCommands('b', [])).not.toContain('add');
+    expect(replaceCommands(plain, [])).not.toContain('add');
+  });
+
+  it('where addresses are known outside a port is let in at the container, once', () => {
+    const port = { protocol: 'tcp' as const, hostIp: '::', hostPort: 0, address: 'fd00:1::2', containerPort: 80 };
+    expect(publishCommands('b', [port, port])).toBe('add element ip6 berth_b tcp_open { fd00:1::2 . 80 }');
+    const rules = { bridge: 'b', subnet6: 'fd00:1::/64', internal: false, masquerade: true, routed: ['ip6' as const] };
+    expect(replaceCommands(rules, []).split('\n')).toContain('flush set ip6 berth_b tcp_open');
   });
 
   it('removing does not mind an absent table', () => {

@@ -23,11 +23,13 @@ describe('ports', () => {
     const published = [
       { containerPort: 80, protocol: 'tcp' as const, hostIp: '0.0.0.0', hostPort: 8080 },
       { containerPort: 80, protocol: 'tcp' as const, hostIp: '127.0.0.1', hostPort: 81 },
+      { containerPort: 80, protocol: 'tcp' as const, hostIp: '::', hostPort: 0 },
     ];
     expect(toPortMap(['80/tcp', '443'], published)).toEqual({
       '80/tcp': [
         { HostIp: '0.0.0.0', HostPort: '8080' },
         { HostIp: '127.0.0.1', HostPort: '81' },
+        { HostIp: '::', HostPort: '' },
       ],
       '443/tcp': null,
     });
