@@ -11,7 +11,7 @@ export interface FamilySettings {
 
 /** What the configuration says of networks, in words of our own. */
 export interface NetworkSettings {
-  /** of the default network; `ipv6` absent: it has none */
+  /** of the default network; `ipv6` absent: it has none, nor have others that do not ask for it */
   bridge: FamilySettings & { ipv6?: FamilySettings; options: Record<string, string> };
   /** options of new networks of users that do not say otherwise, by driver */
   driverOptions: Record<string, Record<string, string>>;
@@ -21,12 +21,17 @@ export interface NetworkSettings {
   hostGateways: string[];
 }
 
-/** `bip` may be a flag as well. @throws invalid-argument in dockerd's words */
+/**
+ * `bip` may be a flag as well. Networks have IPv6 unless the configuration says no; what it says is then as dockerd has
+ * it: only those have it that ask for it. @throws invalid-argument in dockerd's words
+ */
 export function networkSettings(config: DaemonConfig, bip = config.bip): NetworkSettings {
   return {
     bridge: {
       ...family(bip, config['fixed-cidr'], config['default-gateway']),
-      ...(config.ipv6 && { ipv6: family(config.bip6, config['fixed-cidr-v6'], config['default-gateway-v6']) }),
+      ...(config.ipv6 !== false && {
+        ipv6: family(config.bip6, config['fixed-cidr-v6'], config['default-gateway-v6']),
+      }),
       options: bridgeOptions(config),
     },
     driverOptions: config['default-network-opts'] ?? {},

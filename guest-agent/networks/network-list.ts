@@ -1,6 +1,6 @@
 import { conflict, forbidden, invalidArgument, messageOf, notFound } from '../../contracts/errors.ts';
 import { findLink } from '../netlink/index.ts';
-import { portsOf, removeBridge } from './bridge.ts';
+import { hasIpv6, portsOf, removeBridge } from './bridge.ts';
 import { BridgeNetwork, defaultBridgeOptions } from './bridge-network.ts';
 import { filledIn, formOf } from './config-only.ts';
 import type { DefaultBridge, NetworkCreateRequest, NetworkDriver, NetworkRecord, NetworksOptions } from './contract.ts';
@@ -85,6 +85,11 @@ export class NetworkList {
     await this.records.remove(record);
   }
 
+  /** New bridge networks that do not say otherwise are as the default one is. */
+  get #defaultHasSix(): boolean {
+    return this.networkOf(this.get('bridge')).record.enableIPv6;
+  }
+
   /** Another network lives on the same link of the host. */
   #isShared = ({ id, parent }: NetworkRecord): boolean =>
     parent !== undefined && this.records.list().some(other => other.id !== id && other.parent?.link === parent.link);
@@ -112,7 +117,8 @@ export class NetworkList {
     if (driver === 'host' || driver === 'null') throw forbidden(`only one instance of "${driver}" network is allowed`);
     if (driver === 'overlay') throw forbidden(notInSwarm);
     if (driver !== 'bridge' && !isParentDriver(driver)) throw notFound(`plugin "${driver}" not found`);
-    const whole = withDefaults(filledIn({ ...request, driver }, this.records.list()), this.#driverOptions[driver]);
+    const asked = withDefaults(filledIn({ ...request, driver }, this.records.list()), this.#driverOptions[driver]);
+    const whole = { ...asked, enableIPv6: asked.enableIPv6 ?? (driver === 'bridge' && this.#defaultHasSix) };
     const { driver: ipamDriver = 'default', options = null } = whole.ipam ?? {};
     if (ipamDriver !== 'default') throw notFound(`plugin "${ipamDriver}" not found`);
     if (whole.enableIPv4 === false && !whole.enableIPv6) throw invalidArgument('IPv4 or IPv6 must be enabled');
@@ -144,16 +150,17 @@ export class NetworkList {
   }
 
   /** The saved subnets stay as long as nothing else wants them; what the options say always wins. */
-  #ensureDefaultBridge(wish: DefaultBridge): void {
+  #ensureDefaultBridge(asked: DefaultBridge): void {
+    const wish = hasIpv6() ? asked : { ...asked, ipv6: undefined };
     const saved = this.records.findByName('bridge');
     if (saved?.bridge !== undefined && saved.bridge !== wish.name) this.#dropLeftover(saved.bridge);
+    const before = saved ?? simpleRecord('bridge', 'bridge', true);
     const wanted = {
       enableIPv6: wish.ipv6 !== undefined,
-      ipam: { driver: 'default', options: {}, config: this.#subnets.forDefault(wish, saved) },
+      ipam: { driver: 'default', options: {}, config: this.#subnets.forDefault(wish, before) },
       options: { ...defaultBridgeOptions(wish.name), ...wish.options },
       bridge: wish.name,
     };
-    const before = saved ?? simpleRecord('bridge', 'bridge', true);
     const record = { ...before, ...wanted };
     if (!saved || JSON.stringify(record) !== JSON.stringify(saved)) this.records.save(record);
   }
@@ -166,15 +173,27 @@ export class NetworkList {
     this.#ground.firewall.removeBridge(bridge);
   }
 
-  /** One broken network must not keep an engine from starting. The default one must. */
   #raise(record: NetworkRecord): void {
     if (record.driver === 'host' || record.driver === 'null') return; // a form is `null`, too
     try {
       this.#raiseNow(record);
     } catch (error) {
-      if (record.predefined) throw error;
-      this.#ground.log.error(`network ${record.name} cannot be used: ${messageOf(error)}`, { error });
+      this.#makeDo(record, error);
     }
+  }
+
+  /**
+   * What the kernel lacks of IPv6 must not cost a network its IPv4, nor one broken network all others: an engine starts
+   * without it. Not without the default one.
+   */
+  #makeDo(record: NetworkRecord, error: unknown): void {
+    const { name, predefined, enableIPv4, enableIPv6 } = record;
+    const { log } = this.#ground;
+    if (enableIPv4 && enableIPv6) {
+      log.warn(`network ${name} is tried with IPv4 alone: ${messageOf(error)}`, { error });
+      this.#raise({ ...record, enableIPv6: false });
+    } else if (predefined) throw error;
+    else log.error(`network ${name} cannot be used: ${messageOf(error)}`, { error });
   }
 
   #raiseNow(record: NetworkRecord): DriverNetwork {

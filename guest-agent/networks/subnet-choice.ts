@@ -38,33 +38,33 @@ export class SubnetChoice {
   }
 
   /** What the default network has: as the options say, else as it was while nothing else wants it, else what is free. */
-  forDefault(wish: DefaultBridge, saved: NetworkRecord | undefined): Subnet[] {
-    const four = wish.cidr ? subnetOfBridge(wish.cidr) : this.#keptOrFree(saved, wish.name);
-    return [withWish(four, wish), ...(wish.ipv6 ? [this.#defaultSix(wish.ipv6, saved)] : [])];
+  forDefault(wish: DefaultBridge, record: NetworkRecord): Subnet[] {
+    const four = wish.cidr ? subnetOfBridge(wish.cidr) : this.#keptOrFree(record, wish.name);
+    return [withWish(four, wish), ...(wish.ipv6 ? [this.#defaultSix(wish.ipv6, record)] : [])];
   }
 
-  #defaultSix(wish: FamilyWish, saved: NetworkRecord | undefined): Subnet {
+  #defaultSix(wish: FamilyWish, { id, ipam }: NetworkRecord): Subnet {
     const { cidr, range, gateway } = wish;
     if (cidr) return withWish(subnetOfBridge6(cidr), wish);
     if (range) return withWish(subnetOfBridge6(range), { gateway });
-    const kept = saved?.ipam.config.find(isSixth);
-    const [free] = kept ? [kept] : this.#six([], saved?.id);
+    const kept = ipam.config.find(isSixth);
+    const [free] = kept ? [kept] : this.#six([], id);
     return withWish({ subnet: free?.subnet ?? '', gateway: free?.gateway ?? '' }, { gateway });
   }
 
-  #keptOrFree(saved: NetworkRecord | undefined, bridge: string): Subnet {
-    const taken = this.#takenBlocks(saved?.id);
-    const kept = saved?.ipam.config.find(one => !isSixth(one));
+  #keptOrFree(record: NetworkRecord, bridge: string): Subnet {
+    const taken = this.#takenBlocks(record.id);
+    const kept = record.ipam.config.find(one => !isSixth(one));
     const fits = (subnet: Subnet): boolean => !taken.some(block => overlaps(block, parseCidr(subnet.subnet).block));
-    if (kept && saved?.bridge === bridge && fits(kept)) return { subnet: kept.subnet, gateway: kept.gateway };
+    if (kept && record.bridge === bridge && fits(kept)) return { subnet: kept.subnet, gateway: kept.gateway };
     return chooseSubnet(taken, this.#fourPools());
   }
 
-  /** IPv6 subnets as wished, or one of the pools, or else of this engine's own block. */
+  /** IPv6 subnets as wished, or one of the pools, or else of this engine's own block: no two default networks have the same id. */
   #six(wishes: readonly Partial<Subnet>[], except?: string): Subnet[] {
     const others = this.#list().filter(({ id }) => id !== except);
     const taken = others.flatMap(record => record.ipam.config.filter(isSixth).map(({ subnet }) => subnet));
-    const seed = this.#list().find(({ name }) => name === 'bridge')?.id ?? '';
+    const seed = this.#list().find(({ name }) => name === 'bridge')?.id ?? except ?? '';
     if (wishes.length === 0) return [chooseSubnet6(seed, taken, this.#pools.filter(isSixthPool))];
     return wishes.map((wish, index) =>
       completeSubnet6(wish, [...taken, ...wishes.slice(0, index).map(({ subnet = '' }) => subnet)]),

@@ -6,6 +6,9 @@ const recordings = JSON.parse(readFileSync(join(import.meta.dirname, '../recordi
   scenarios: Record<string, Outcome[]>;
 };
 
+/** Of an engine that is to answer as dockerd did (daemon.json): dockerd's networks have IPv6 when they ask for it, ours unless told. */
+export const asRecorded = { ipv6: false };
+
 /** What commands printed, as one reads it. */
 export const text = (outcomes: readonly Outcome[]): string =>
   outcomes

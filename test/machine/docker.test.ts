@@ -8,7 +8,7 @@ import { buildxConfig, playBuild } from '../docker-api/builds/play-build.ts';
 import { recordedBuild } from '../docker-api/builds/recorded-builds.ts';
 import { composeTests } from '../docker-api/compose-application.ts';
 import { realInput } from '../docker-api/real-input.ts';
-import { recordedOutcomes, text } from '../docker-api/recordings.ts';
+import { asRecorded, recordedOutcomes, text } from '../docker-api/recordings.ts';
 import { play } from '../docker-api/replay.ts';
 import { resourceTests } from '../docker-api/resources.ts';
 import { scenarios } from '../docker-api/scenarios.ts';
@@ -35,7 +35,8 @@ const host = 'host.docker.internal';
 const address = '10.0.2.2';
 
 beforeAll(async () => {
-  machine = await startMachine({ 'insecure-registries': Object.values(ports).map(port => `${host}:${port}`) });
+  const registries = Object.values(ports).map(port => `${host}:${port}`);
+  machine = await startMachine({ ...asRecorded, 'insecure-registries': registries });
 }, 900_000);
 
 afterAll(() => machine?.stop(), 240_000);

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createSocket } from 'node:dgram';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   type Networks,
@@ -7,8 +8,9 @@ import {
   openNetworks,
   type Sandbox,
 } from '../../../guest-agent/networks/index.ts';
+import { parseCidr6 } from '../../../guest-agent/networks/ipv6.ts';
 import { succeed } from '../../support/command.ts';
-import { enterOwnNetwork, newOptions, newRequest, serve, visit } from './own-network.ts';
+import { echo, enterOwnNetwork, newOptions, newRequest, serve, visit } from './own-network.ts';
 
 const usable = process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/proc/sys/net/ipv6');
 if (!usable) console.log('skipped: networks need Linux and root, and a kernel with IPv6');
@@ -61,9 +63,19 @@ describe.skipIf(!usable)('the default network', () => {
     expect(await visit(other.inside, 'fd00:99::2', 80)).toBe('web fd00:99::3');
   });
 
-  it('chooses its subnet from no pool, but of this engine, when none is named', async () => {
-    const { networks } = await open({ bridge: { name: 'berth8', ipv6: {} } });
-    expect(networks.get('bridge').ipam.config[1]?.subnet).toMatch(/^fd[0-9a-f:]+\/64$/);
+  it('and others have IPv6 of no pool, but of this engine, unless they want none', async () => {
+    const dual = { bridge: { name: 'berth8', ipv6: {} } };
+    const { networks } = await open(dual);
+    await networks.create({ name: 'other', ipam: { config: [{ subnet: '10.97.0.0/24' }] } });
+    await networks.create({ name: 'four', enableIPv6: false });
+    const subnets = ['bridge', 'other', 'four'].map(name => networks.get(name).ipam.config[1]?.subnet ?? '');
+    const blocks = subnets.map(subnet => parseCidr6(subnet)?.block);
+    const [own, other, none] = blocks.map(
+      block => block && [block.base >> 120n, block.base >> 80n, block.prefixLength],
+    );
+    expect([own?.[0], own?.[2], none]).toEqual([0xfdn, 64, undefined]);
+    expect(other).toEqual(own);
+    expect(subnets[0]).not.toBe(subnets[1]);
   });
 
   it('of IPv4 alone is reached by ::1, too, through a relay that goes with the container', async () => {
@@ -86,6 +98,29 @@ describe.skipIf(!usable)('the default network', () => {
     serving(again.inside, 'again');
     expect(await visit(undefined, '::1', 8080)).toMatch(/^again /);
     expect(await visit(undefined, '127.0.0.1', 8080, 1)).toBe('');
+  });
+
+  it('is so by UDP, too: each who asks is answered, whoever else asks', async () => {
+    const engine = await open({});
+    const { sandbox, inside } = await begin(engine, { ports: [{ ...web, protocol: 'udp' }] });
+    expect(sandbox.ports['80/udp']).toEqual([
+      { HostIp: '0.0.0.0', HostPort: '8080' },
+      { HostIp: '::', HostPort: '8080' },
+    ]);
+    const server = echo(inside, 80);
+    closing.push(() => server.close());
+    const asking = ['one', 'two'].map(word => {
+      const socket = createSocket('udp6');
+      closing.push(() => socket.close());
+      const answer = new Promise<string>(resolve => socket.once('message', message => resolve(String(message))));
+      return { word, ask: () => socket.send(word, 8080, '::1'), answer };
+    });
+    for (const { ask } of asking) ask();
+    for (const { word, answer } of asking) expect(await answer).toBe(word);
+    await engine.networks.release(sandbox.record.id);
+    const again = createSocket('udp6').bind(8080, '::1'); // nobody has the port any more
+    closing.push(() => again.close());
+    await new Promise((resolve, reject) => again.once('listening', resolve).once('error', reject));
   });
 
   it('says that the kernel has no SCTP, where that is so', async context => {
@@ -172,7 +207,7 @@ describe.skipIf(!usable)('the default network', () => {
       serving(inside, mode);
       const { ipAddress = '' } = sandbox.endpoints[mode] ?? {};
       const expected = mode === 'bridge' ? '' : `${mode} ${world.neighbourAddress}`;
-      expect(await visit(world.neighbour, ipAddress, 80, 1)).toBe(expected);
+      expect(await visit(world.neighbour, ipAddress, 80, expected ? 5 : 1)).toBe(expected);
       if (mode === 'trusting') {
         await succeed('ip', ['addr', 'add', '192.0.2.99/32', 'dev', 'out0']);
         const outside = serve(world.neighbour, 7000, 'outside');
@@ -180,5 +215,14 @@ describe.skipIf(!usable)('the default network', () => {
         expect(await visit(inside, world.neighbourAddress, 7000, 2)).toBe('outside 192.0.2.99');
       }
     }
+  });
+
+  it('and others have IPv4 alone where IPv6 is switched off', async () => {
+    const setting = '/proc/sys/net/ipv6/conf/all/disable_ipv6';
+    writeFileSync(setting, '1');
+    closing.push(() => writeFileSync(setting, '0'));
+    const { networks } = await open({ bridge: { name: 'berth8', ipv6: {} } });
+    await networks.create({ name: 'other' });
+    expect(['bridge', 'other'].map(name => networks.get(name).enableIPv6)).toEqual([false, false]);
   });
 });

@@ -80,7 +80,9 @@ describe('a configuration file', () => {
 
   it('tells of networks, with pools that can be cut', () => {
     const read = (content: object) => networkSettings(parseConfig(JSON.stringify(content)).config);
-    expect(read({})).toEqual({ bridge: { options: {} }, driverOptions: {}, addressPools: [], hostGateways: [] });
+    const none = { driverOptions: {}, addressPools: [], hostGateways: [] };
+    expect(read({})).toEqual({ bridge: { ipv6: {}, options: {} }, ...none });
+    expect(read({ ipv6: false })).toEqual({ bridge: { options: {} }, ...none });
     const pools = [{ base: '10.5.0.0/16', size: 24 }];
     const six = { ipv6: true, 'fixed-cidr-v6': 'fd00:9::/64' };
     const asked = { 'default-address-pools': pools, ...six, mtu: 1400, icc: false, ip: '127.0.0.1' };
