@@ -68,11 +68,12 @@ export function composeTests(name: string, open: () => ComposeSubject): void {
       if (code !== 0) throw new Error(`compose ${args}: ${stderr}\n${await engine.log()}`);
       return stdout.trim();
     }
-    /** `3 first hush <host name>`: how many have come, what the application was told, who answered. */
-    const visit = async (): Promise<string[]> => {
-      const answer = await fetch(`http://127.0.0.1:${port}/`);
-      return (await answer.text()).split(' ');
-    };
+    /** `3 first hush <host name>`: how many have come, what the application was told, who answered. Nobody waits for `web` to listen. */
+    const visit = (): Promise<string[]> =>
+      eventually('the web server answers', async () => {
+        const answer = await fetch(`http://127.0.0.1:${port}/`);
+        return (await answer.text()).split(' ');
+      });
     const ids = async (service: string): Promise<string[]> => (await compose(`ps -q ${service}`)).split('\n').sort();
 
     it('comes up in its order, and stays as it is when nothing changes', async () => {
