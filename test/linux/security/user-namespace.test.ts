@@ -38,7 +38,7 @@ describe.skipIf(!usable)('an engine whose containers’ root is nobody', { timeo
     expect((await engine.docker('info', '--format', '{{json .SecurityOptions}} {{.DockerRootDir}}')).trim()).toMatch(
       new RegExp(`"name=userns".*/${range.start}.${range.start}$`),
     );
-    const script = `id -u; stat -c %u /bin/sh /v /etc/hosts; touch /v/x; echo 1.2.3.4 other >>/etc/hosts && ip -o addr show eth0 | wc -l; nc -l -p 80 & sleep 0.1; kill %1; echo to-stdout >/dev/stdout`;
+    const script = `id -u; stat -c %u /bin/sh /v /etc/hosts; touch /v/x; echo 1.2.3.4 other >>/etc/hosts && ip -4 -o addr show eth0 | wc -l; nc -l -p 80 & sleep 0.1; kill %1; echo to-stdout >/dev/stdout`;
     expect(await run('-v', 'mine:/v', 'busybox', 'sh', '-c', script)).toBe('0\n0\n0\n0\n1\nto-stdout\n');
     expect(
       await run('-u', '1000', '-v', 'mine:/v', 'busybox', 'sh', '-c', 'echo user >/dev/stdout; stat -c %u /v/x'),
