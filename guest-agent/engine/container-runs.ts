@@ -146,7 +146,8 @@ export abstract class ContainerRuns {
   }
 
   async #startFailed(error: unknown): Promise<EngineError> {
-    const failure = launchFailure(error, commandOf(this.#record.config)[0] ?? '');
+    const { config, mounts } = this.#record;
+    const failure = launchFailure(error, { command: commandOf(config)[0] ?? '', mounts });
     const exitCode = exitCodeOf(failure.message);
     this.changeSurely({ state: startFailed(this.#record.state, { exitCode, error: failure.message }) }, false);
     this.streams.ended();

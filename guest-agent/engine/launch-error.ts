@@ -19,13 +19,33 @@ const inExec = 'OCI runtime exec failed: exec failed: unable to start container 
 /** A specification that is not even tried. */
 export const refusedLaunch = (why: string): EngineError => internal(`${notCreated}${why}`);
 
+/** What a container was to run, and what was to be mounted where. */
+export interface Launching {
+  command: string;
+  mounts?: readonly { source: string; destination: string }[];
+}
+
 /** A failed launch in the words that Docker's clients know, with the kind that carries the right status. */
-export function launchFailure(error: unknown, command: string): EngineError {
+export function launchFailure(error: unknown, { command, mounts = [] }: Launching): EngineError {
   if (error instanceof CgroupError) return internal(`${inContainer}${cgroupReason(error)}`, { cause: error });
   if (!(error instanceof LaunchError))
     return error instanceof EngineError ? error : internal(messageOf(error), { cause: error });
+  const { step, code, subject } = error;
+  if (step === 'user' && code === 'ENOTDIR') {
+    return invalidArgument(`Cannot mkdir: ${subject} is not a directory`, { cause: error });
+  }
+  const mount = mounts.find(({ destination }) => destination === subject);
+  if (step === 'bind' && (code === 'EINVAL' || code === 'ENOTDIR') && mount) {
+    return withKind(`${inContainer}error during container init: ${mismatch(mount)}`, error);
+  }
   return withKind(`${inContainer}${reason(error, command)}`, error);
 }
+
+/** A file and a folder do not go together. */
+const mismatch = ({ source, destination }: { source: string; destination: string }): string =>
+  `error mounting "${source}" to rootfs at "${destination}": mount ${source}:${destination}: not a directory: ` +
+  'Are you trying to mount a directory onto a file (or vice-versa)? ' +
+  'Check if the specified host path exists and is the expected type';
 
 /** runc writes some limits before the process is in its cgroup, and the others while it waits for its hooks. */
 function cgroupReason({ file, message }: CgroupError): string {
@@ -92,6 +112,9 @@ function reason(error: LaunchError, command: string): string {
       return `error during container init: error setting rlimits for ready process: error setting rlimit type ${error.subject}: ${text}`;
     case 'sysctls':
       return `error during container init: ${error.code === 'ENOENT' ? 'open' : 'write'} /proc/${error.subject}: ${text}`;
+    case 'hostname':
+    case 'domainname':
+      return `error during container init: set${error.step}: ${text}`;
     default:
       return `${error.step} ${error.subject}: ${text}`;
   }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { posix } from 'node:path';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import type {
@@ -99,7 +99,7 @@ function processOf({ config, hostConfig }: ContainerRecord, facts: SpecFacts): R
     },
     args: hasInit(hostConfig) ? [initPath, '--', ...commandOf(config)] : commandOf(config),
     env: withHome(environmentOf(config, facts.hostname), facts.user.home),
-    cwd: config.WorkingDir || '/',
+    cwd: posix.join(config.WorkingDir || '/'),
     capabilities,
     rlimits: (hostConfig.Ulimits ?? []).map(limit => ({
       type: `RLIMIT_${(limit.Name ?? '').toUpperCase()}`,
@@ -203,4 +203,4 @@ function rootPropagation(record: ContainerRecord): 'rprivate' | 'rslave' | 'rsha
 }
 
 /** Our place in each hierarchy. */
-export const cgroupsPathOf = (id: ContainerId, parent: string): string => join('/', parent, id);
+export const cgroupsPathOf = (id: ContainerId, parent: string): string => posix.join('/', parent, id);

@@ -92,8 +92,15 @@ function joinsOf(request: ConnectRequest, networks: NetworkList): Join[] {
   if (wishes.length === 0) wishes.push({ record: main, wish: {} });
   const joins = wishes.map(({ record, wish }) => {
     if (record.configOnly) throw forbidden('cannot create endpoint on configuration-only network');
-    if (record.driver === 'host' || record.driver === 'null')
-      throw invalidArgument('container cannot be connected to network endpoints: host-mode or none is alone');
+    if (record.driver === 'host')
+      throw invalidArgument(
+        'cannot connect container to host network - container must be created in host network mode',
+      );
+    if (record.driver === 'null') {
+      throw invalidArgument(
+        'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+      );
+    }
     checkWish(wish, record);
     return { network: networks.networkOf(record), wish };
   });

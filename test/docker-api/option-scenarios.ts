@@ -84,6 +84,13 @@ const words: Scenario = {
       step(`run --rm -u ${user} busybox id`),
     ),
     step('run --rm --group-add nosuch busybox true'),
+    ...['/etc/passwd', '/a/b/../c', '/a/./b/'].map(folder => step(`run --rm -w ${folder} busybox pwd`)),
+    ...['/etc/passwd:/tmp', '/tmp:/etc/passwd'].map(bind =>
+      step(`run --rm -v ${bind} busybox true`, { hide: [/mount \S+( \(via \S+, flags: \w+)?: not a/g] }),
+    ),
+    step('run --rm --network bridge --network host busybox true'),
+    step('run --rm --network bridge --network none busybox true'),
+    step(`run --rm -h ${'a'.repeat(70)} busybox true`),
   ],
 };
 

@@ -59,6 +59,14 @@ export async function startNativeEngine(
   await mkdir(root, { recursive: true });
   await writeFile(configFile, JSON.stringify(config));
   let child: ChildProcess;
+  const ended = (): Promise<unknown> =>
+    child.exitCode === null && child.signalCode === null
+      ? new Promise(resolve => child.once('exit', resolve))
+      : Promise.resolve();
+  const end = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await ended();
+  };
   const start = async (): Promise<void> => {
     const output = openSync(logFile, 'a');
     const args = ['engine', '--root', root, '--exec-root', execRoot, '--host', `unix://${socket}`, '--bridge', bridge];
@@ -67,22 +75,18 @@ export async function startNativeEngine(
       env: { ...process.env, ...around.env },
     });
     closeSync(output);
-    const answered = await eventually('the engine answers', async () => {
+    const answers = async (): Promise<string> => {
       if (child.exitCode !== null || child.signalCode !== null) return 'ended';
       return succeed('docker', ['-H', `unix://${socket}`, 'version', '--format', '{{.Server.Version}}']);
+    };
+    const answered = await eventually('the engine answers', answers, 60_000).catch(async error => {
+      await end(); // nobody else would
+      throw error;
     });
     if (answered === 'ended') throw new Error(`the engine ended:\n${await readFile(logFile, 'utf8')}`);
   };
-  const ended = (): Promise<unknown> =>
-    child.exitCode === null && child.signalCode === null
-      ? new Promise(resolve => child.once('exit', resolve))
-      : Promise.resolve();
   const agentPid = async (): Promise<number> =>
     Number((await succeed('pgrep', ['-P', String(child.pid)])).trim().split('\n')[0]);
-  const end = async (): Promise<void> => {
-    child.kill('SIGTERM');
-    await ended();
-  };
   await start();
   return {
     ...dockerOn(socket),

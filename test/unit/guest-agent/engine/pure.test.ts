@@ -6,7 +6,7 @@ import { durationMs, keepsLabels, parseMoment } from '../../../../guest-agent/en
 import { exitCodeOf, launchFailure } from '../../../../guest-agent/engine/launch-error.ts';
 import { checkName, inventName } from '../../../../guest-agent/engine/names.ts';
 import { nextRestart, startsWithEngine } from '../../../../guest-agent/engine/restart-policy.ts';
-import { parseSignal } from '../../../../guest-agent/engine/signals.ts';
+import { parseSendable, parseSignal } from '../../../../guest-agent/engine/signals.ts';
 import { humanDuration, statusText } from '../../../../guest-agent/engine/summary.ts';
 import { resolveUser } from '../../../../guest-agent/engine/user.ts';
 import { LaunchError } from '../../../../guest-agent/runtime/contract.ts';
@@ -20,9 +20,16 @@ describe('signals', () => {
     ['SIGRTMAX-1', 63],
   ])('%s is %i', (text, number) => expect(parseSignal(text)).toBe(number));
 
-  it.each(['NOPE', '0', '65', 'RTMIN+40'])('refuses %s', text =>
+  it.each(['NOPE', '0', 'RTMIN+40'])('refuses %s', text =>
     expect(() => parseSignal(text)).toThrow(`invalid signal: ${text}`),
   );
+
+  it('takes every other number, but sends only what there is', () => {
+    expect(parseSignal('65')).toBe(65);
+    expect(parseSendable('64')).toBe(64);
+    for (const text of ['65', '-1'])
+      expect(() => parseSendable(text)).toThrow(`the linux daemon does not support signal ${text}`);
+  });
 });
 
 describe('names', () => {
@@ -149,7 +156,7 @@ describe('filters', () => {
 
 describe('failed launches', () => {
   const words = (step: string, code: string, subject: string, command: string): string =>
-    launchFailure(new LaunchError(step, code, subject), command).message;
+    launchFailure(new LaunchError(step, code, subject), { command }).message;
   it('use the words that the docker command reads its exit code from', () => {
     expect(words('execve', 'ENOENT', 'nope', 'nope')).toBe(
       'failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ' +

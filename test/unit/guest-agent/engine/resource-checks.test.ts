@@ -21,7 +21,7 @@ const refusals: [Resources, string][] = [
   [{ Memory: 64 * MiB, MemorySwappiness: 101 }, 'Invalid value: 101, valid memory swappiness range is 0-100'],
   [{ MemoryReservation: MiB }, 'Minimum memory reservation allowed is 6MB'],
   [{ NanoCpus: 99e9 }, 'range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available'],
-  [{ NanoCpus: 1e9, CpuQuota: 5000 }, 'Conflicting options: Nano CPUs and CPU Quota cannot both be set.'],
+  [{ NanoCpus: 1e9, CpuQuota: 5000 }, 'Conflicting options: Nano CPUs and CPU Quota cannot both be set'],
   [{ CpuPeriod: 10 }, 'CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)'],
   [{ CpuQuota: 10 }, 'CPU cfs quota can not be less than 1ms (i.e. 1000)'],
   [{ CpusetCpus: '0-' }, 'Invalid value 0- for cpuset cpus: invalid format: 0-'],
