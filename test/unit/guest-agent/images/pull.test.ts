@@ -40,16 +40,15 @@ describe('pull', () => {
     expect(first.lines[0]).toBe('latest: Pulling from app');
     for (const id of [one, two]) {
       const actions = first.lines.filter(line => line.startsWith(id)).map(line => line.slice(14));
-      expect(actions).toEqual(
-        [
-          'Pulling fs layer',
-          'Downloading',
-          'Verifying Checksum',
-          'Download complete',
-          'Extracting',
-          'Pull complete',
-        ].flatMap(action => (action === 'Downloading' ? ['Downloading', 'Downloading'] : [action])),
-      );
+      // How often it tells of mere progress depends on the clock.
+      expect(actions.filter((action, position) => action !== actions[position - 1])).toEqual([
+        'Pulling fs layer',
+        'Downloading',
+        'Verifying Checksum',
+        'Download complete',
+        'Extracting',
+        'Pull complete',
+      ]);
     }
     const complete = first.lines.filter(line => line.endsWith('Pull complete'));
     expect(complete).toEqual([`${one}: Pull complete`, `${two}: Pull complete`]);
