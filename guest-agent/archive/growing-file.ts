@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { bytesPassed } from '../../base/passing-bytes.ts';
 import { cancelled } from '../../contracts/errors.ts';
 
 /**
@@ -52,6 +53,7 @@ export async function* growingFile(path: string, growth: SharedGrowth, signal: A
         if (bytesRead === 0) return;
         position += bytesRead;
         yield buffer.subarray(0, bytesRead);
+        bytesPassed(bytesRead);
       } else if (Number(seen % 4n) === whole) {
         return;
       } else {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { bytesPassed } from '../../base/passing-bytes.ts';
 import { invalidArgument, notImplemented, unavailable } from '../../contracts/errors.ts';
 import type { DiffId } from '../../contracts/oci/digest.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
@@ -10,7 +11,7 @@ import { TarReader, type TarSink } from './tar-reader.ts';
 
 /** Large pieces: each costs a turn of the event loop. Decompression itself runs in the thread pool, beside this thread. */
 const pieceBytes = 256 * 1024;
-const aheadBytes = 4 * 1024 * 1024;
+const aheadBytes = 2 * 1024 * 1024;
 
 /** The bytes of a tar, decompressed as they come; with an allowance, no more than that. */
 export function decompressed(source: Readable, compression: Compression, allowance?: Allowance): AsyncIterable<Buffer> {
@@ -55,6 +56,7 @@ export async function readArchive(pieces: AsyncIterable<Buffer>, sink: TarSink, 
     signal.throwIfAborted();
     hash.update(piece);
     reader.push(piece);
+    bytesPassed(piece.length);
   }
   reader.finish();
   return `sha256:${hash.digest('hex')}` as DiffId;

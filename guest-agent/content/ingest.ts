@@ -4,6 +4,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { syncFolder } from '../../base/json-file.ts';
+import { bytesPassed } from '../../base/passing-bytes.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import { Growth } from './growth.ts';
 
@@ -127,6 +128,7 @@ export class HashedFile {
     if (batch.length === 0) return;
     const size = this.size;
     this.#flushing = writeAll(this.#file, batch).then(() => this.growth.advance(size));
+    bytesPassed(batch.reduce((sum, { length }) => sum + length, 0));
     this.#flushing.catch(() => undefined); // seen by the next write
   }
 

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
+import { bytesPassed } from '../../base/passing-bytes.ts';
 import { compressionOf, type Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import type { ContentStore, IngestedBlob, Spool } from '../content/index.ts';
@@ -126,6 +127,7 @@ export class PackedLayers {
     try {
       for await (const { bytes, from } of gzipMembers(blocksOf(this.#archives.stream(layer)), signal)) {
         await spool.write(bytes);
+        bytesPassed(from + bytes.length);
         progress.read += from;
         progress.packed += bytes.length;
       }
