@@ -66,7 +66,9 @@ export class Publishing {
   }
 
   async announce({ record: { id, ports } }: Live): Promise<void> {
-    const ofHost = ports.filter(({ hostPort }) => hostPort > 0);
+    const ofHost = ports.filter(({ hostPort, protocol }) => hostPort > 0 && protocol !== 'sctp');
+    if (this.#publisher && ports.some(({ protocol }) => protocol === 'sctp'))
+      this.#log.warn('SCTP is published inside the machine only: its host forwards TCP and UDP', { container: id });
     if (ofHost.length > 0) await this.#publisher?.publish(id, ofHost);
   }
 
