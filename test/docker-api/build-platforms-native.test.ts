@@ -61,7 +61,8 @@ describe('builds for several platforms', { timeout }, () => {
   });
 
   it('come to the client as an OCI layout, and as a folder each', async () => {
-    await built(both, '-t', 'example.com/both', '-o', `type=oci,dest=${folder}/out.tar`);
+    const outputs = ['-o', `type=oci,dest=${folder}/out.tar`, '-o', `type=local,dest=${folder}/out`];
+    await built(both, '-t', 'example.com/both', ...outputs);
     await mkdir(join(folder, 'layout'));
     await succeed('tar', ['-xf', `${folder}/out.tar`, '-C', `${folder}/layout`]);
     const read = async (path: string): Promise<ImageIndex> =>
@@ -72,7 +73,6 @@ describe('builds for several platforms', { timeout }, () => {
     expect(index.manifests.map(({ platform }) => platform?.architecture)).toEqual(['amd64', 'arm64']);
     await rm(join(folder, 'layout'), { recursive: true });
 
-    await built(both, '-o', `type=local,dest=${folder}/out`);
     expect(await readFile(join(folder, 'out/linux_amd64/arch'), 'utf8')).toBe('amd64');
     expect(await readFile(join(folder, 'out/linux_arm64/arch'), 'utf8')).toBe('arm64');
   });

@@ -15,7 +15,7 @@ export const bridgeCapabilities = [
 ];
 
 /** What of the graph's language clients ask about before they use an option. */
-export const graphCapabilities = ['gc.freespacefilter'];
+export const graphCapabilities = ['gc.freespacefilter', 'exporter.multiple'];
 
 /** The version of BuildKit whose words these are: clients choose by it what they ask for. */
 export const version = { package: 'github.com/moby/buildkit', version: 'v0.25.1', revision: 'berth' };

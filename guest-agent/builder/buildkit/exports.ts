@@ -12,7 +12,7 @@ import { credentialsFor } from './credentials.ts';
 import { sendFiles } from './file-send.ts';
 import { encode } from './messages.ts';
 import type { Progress } from './progress.ts';
-import type { Session } from './session.ts';
+import type { ClientCall, Session } from './session.ts';
 
 type ExportAttributes = Readonly<Record<string, string>>;
 
@@ -30,6 +30,12 @@ interface ExportRooms {
   session(): Promise<Session>;
 }
 
+/** One of several exports; the client has a place for what each sends. */
+interface ExporterRooms extends ExportRooms {
+  /** Its number in the client's list. */
+  exporter: number;
+}
+
 /** Gives the result to whom it was asked for; what it says of it is for the client. @throws not-implemented */
 export async function exportImages(
   images: readonly PlatformImage[],
@@ -39,9 +45,9 @@ export async function exportImages(
   const listed =
     request.Exporters.length > 0 ? request.Exporters : [{ Type: request.Exporter, Attrs: request.ExporterAttrs }];
   const [only, ...others] = images;
-  const work = listed.map(({ Type, Attrs }) => {
-    if (only && others.length === 0) return exportOne(only.image, Type, Attrs, rooms);
-    return exportPlatforms(images, Type, Attrs, rooms);
+  const work = listed.map(({ Type, Attrs }, exporter) => {
+    if (only && others.length === 0) return exportOne(only.image, Type, Attrs, { ...rooms, exporter });
+    return exportPlatforms(images, Type, Attrs, { ...rooms, exporter });
   });
   return Object.assign({}, ...(await Promise.all(work)));
 }
@@ -50,7 +56,7 @@ async function exportOne(
   image: Image,
   type: string,
   attributes: ExportAttributes,
-  rooms: ExportRooms,
+  rooms: ExporterRooms,
 ): Promise<Record<string, string>> {
   switch (type) {
     case '':
@@ -78,7 +84,7 @@ async function exportPlatforms(
   images: readonly PlatformImage[],
   type: string,
   attributes: ExportAttributes,
-  rooms: ExportRooms,
+  rooms: ExporterRooms,
 ): Promise<Record<string, string>> {
   switch (type) {
     case '':
@@ -136,10 +142,10 @@ async function toRegistry(
 async function toIndexArchive(
   images: readonly PlatformImage[],
   attributes: ExportAttributes,
-  rooms: ExportRooms,
+  rooms: ExporterRooms,
 ): Promise<Record<string, string>> {
   const archive = rooms.builder.options.images.saveIndex(images, referencesIn(attributes));
-  await told('exporting to oci image format', rooms, async () => sendTar(archive, await rooms.session()));
+  await told('exporting to oci image format', rooms, () => sendTar(archive, rooms));
   return {};
 }
 
@@ -147,7 +153,7 @@ async function toIndexArchive(
 async function toStore(
   image: Image,
   attributes: ExportAttributes,
-  rooms: ExportRooms,
+  rooms: ExporterRooms,
 ): Promise<Record<string, string>> {
   const { builder, progress } = rooms;
   const told = progress.step({ name: 'exporting to image', text: '', line: undefined });
@@ -189,14 +195,14 @@ async function push(
 async function toArchive(
   image: Image,
   attributes: ExportAttributes,
-  rooms: ExportRooms,
+  rooms: ExporterRooms,
 ): Promise<Record<string, string>> {
   const { builder } = rooms;
   const references = referencesIn(attributes);
   await builder.keep(image, references);
   const names = references.length > 0 ? references.map(toText) : [image.id];
   const archive = builder.options.images.save(names);
-  await told('exporting to docker image format', rooms, async () => sendTar(archive, await rooms.session()));
+  await told('exporting to docker image format', rooms, () => sendTar(archive, rooms));
   return { 'containerimage.config.digest': image.id };
 }
 
@@ -204,7 +210,7 @@ async function toArchive(
 async function toClient(
   parts: readonly { prefix: string; image: Image }[],
   type: 'tar' | 'local',
-  rooms: ExportRooms,
+  rooms: ExporterRooms,
 ): Promise<Record<string, string>> {
   const tree = new FileTree(rooms.builder.scratch);
   try {
@@ -213,7 +219,7 @@ async function toClient(
       type === 'tar'
         ? (['exporting to client tarball', sendTree] as const)
         : (['exporting to client directory', sendDirectory] as const);
-    await told(name, rooms, async () => send(tree, await rooms.session()));
+    await told(name, rooms, () => send(tree, rooms));
   } finally {
     tree.close();
   }
@@ -246,10 +252,14 @@ async function addRoot(
   }
 }
 
-const fileSend = '/moby.filesync.v1.FileSend/DiffCopy';
+/** A call to the client's place for this export (BuildKit's session/filesync). */
+const placeFor = async ({ session, exporter }: ExporterRooms): Promise<ClientCall> =>
+  (await session()).call('/moby.filesync.v1.FileSend/DiffCopy', {
+    'buildkit-attachable-exporter-id': String(exporter),
+  });
 
-async function sendTar(bytes: Readable, session: Session): Promise<number> {
-  const call = session.call(fileSend);
+async function sendTar(bytes: Readable, rooms: ExporterRooms): Promise<number> {
+  const call = await placeFor(rooms);
   let sent = 0;
   for await (const data of bytes as AsyncIterable<Buffer>) {
     await call.send(encode('BytesMessage', { data }));
@@ -260,15 +270,16 @@ async function sendTar(bytes: Readable, session: Session): Promise<number> {
   return sent;
 }
 
-const sendTree = (tree: FileTree, session: Session): Promise<number> => {
+const sendTree = (tree: FileTree, rooms: ExporterRooms): Promise<number> => {
   const placed = tree.paths.flatMap(path => {
     const entry = tree.get(path);
     return entry ? [{ path, entry }] : [];
   });
-  return sendTar(tree.toTar(placed), session);
+  return sendTar(tree.toTar(placed), rooms);
 };
 
-const sendDirectory = (tree: FileTree, session: Session): Promise<number> => sendFiles(session.call(fileSend), tree);
+const sendDirectory = async (tree: FileTree, rooms: ExporterRooms): Promise<number> =>
+  sendFiles(await placeFor(rooms), tree);
 
 /** A step that a client sees, and how much it sent. */
 async function told(name: string, { progress }: ExportRooms, work: () => Promise<number>): Promise<void> {
