@@ -1,4 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -107,8 +109,12 @@ describe('a build cache that is kept elsewhere', { timeout }, () => {
     const asked = client.solve({ Frontend: 'dockerfile.v0', Cache: { Exports: [{ Type: 's3', Attrs: {} }] } });
     await expect(asked).rejects.toThrow('exporting the build cache (type=s3) is not part of Berth');
     client.close();
-    const nowhere = await build('--cache-to', 'type=registry,ref=localhost:1/x');
-    expect(nowhere.code).not.toBe(0);
-    expect((await build('--cache-to', 'type=registry,ref=localhost:1/x,ignore-error=true')).code).toBe(0);
+    const closed = createServer((_, reply) => reply.writeHead(403).end());
+    await new Promise<void>(resolve => closed.listen(0, '127.0.0.1', resolve));
+    const to = `type=registry,ref=localhost:${(closed.address() as AddressInfo).port}/x`;
+    expect((await build('--cache-to', to)).code).not.toBe(0);
+    expect((await build('--cache-to', `${to},ignore-error=true`)).code).toBe(0);
+    closed.closeAllConnections();
+    closed.close();
   });
 });
