@@ -39,6 +39,7 @@ export async function commitContainer(
     }
   });
   const imageRef = reference ? familiar(reference) : '';
+  events.emit({ type: 'image', action: 'create', id: image.id, attributes: { name: image.id } });
   if (reference) {
     await rooms.images.tag(image.id, reference);
     events.emit({ type: 'image', action: 'tag', id: image.id, attributes: { name: imageRef } });

@@ -138,7 +138,7 @@ export class ImageService implements ImagesService {
     const { platform, ...rest } = options;
     const wanted = platform ? { platform: parsePlatform(platform, ownPlatform()) } : {};
     for (const image of await this.#context.rooms.images.load(tar, { ...rest, ...wanted }))
-      this.#emit('load', image.id, nameOf(image));
+      this.#emit('load', image.id, image.id);
   }
 
   async save(names: readonly string[], platform?: string): Promise<Readable> {
@@ -174,8 +174,17 @@ export class ImageService implements ImagesService {
   }
 
   async prune(filters: Filters): Promise<ImagePruneReport> {
-    const report = await this.#context.rooms.images.prune(filters, id => this.#usesOf(id));
-    for (const item of report.deleted) if ('Deleted' in item) this.#emit('delete', item.Deleted, item.Deleted);
+    const { images } = this.#context.rooms;
+    const before = new Set<string>(images.list().map(({ id }) => id));
+    const report = await images.prune(filters, id => this.#usesOf(id));
+    let untagged = 0;
+    for (const item of report.deleted) {
+      if ('Untagged' in item) untagged++;
+      else if (before.has(item.Deleted)) {
+        for (; untagged > 0; untagged--) this.#emit('untag', item.Deleted, item.Deleted);
+        this.#emit('delete', item.Deleted, item.Deleted);
+      }
+    }
     this.#context.events.emit({
       type: 'image',
       action: 'prune',
@@ -240,11 +249,6 @@ function missingImage(name: string): never {
 }
 
 const seconds = (date: Date): number => Math.floor(date.getTime() / 1000);
-
-const nameOf = (image: Image): string => {
-  const [first] = image.references;
-  return first ? familiar(first) : image.id;
-};
 
 /** `repository` and the tag (or digest) beside it. @throws invalid-argument in Docker's words */
 function withTag(repository: string, tag: string | undefined): Reference {
