@@ -31,7 +31,7 @@ await build({
 });
 
 const icons = {
-  'icon.png': iconPng(1024),
+  'icon.png': iconPng(512),
   'tray.png': trayPng(32),
   'trayTemplate.png': trayPng(16),
   'trayTemplate@2x.png': trayPng(32),

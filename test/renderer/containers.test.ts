@@ -16,6 +16,9 @@ describe.skipIf(!chromium)('containers in the window', () => {
   test('an image is pulled, run, read, stopped and removed', async () => {
     await visit('Images');
     await page.getByRole('button', { name: 'Pull an image' }).first().click();
+    await page.getByLabel('Image', { exact: true }).waitFor();
+    await picture('pull');
+    expect(await accessProblems(page)).toEqual([]);
     await page.getByLabel('Image', { exact: true }).fill('busybox');
     await page.keyboard.press('Enter');
     await row('busybox').waitFor();

@@ -16,7 +16,7 @@ test('the desktop program is bundled whole', async () => {
   await succeed(process.execPath, [join(project, 'scripts/build-desktop.ts')]);
   for (const name of ['main.mjs', 'preload.cjs'])
     await succeed(process.execPath, ['--check', join(project, 'dist/desktop', name)]);
-});
+}, 120_000);
 
 test.skipIf(!there)('the desktop program shows the window', async () => {
   await succeed(process.execPath, [join(project, 'scripts/build-renderer.ts')]);
