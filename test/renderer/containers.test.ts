@@ -124,4 +124,20 @@ describe.skipIf(!chromium)('containers in the window', () => {
     expect(await engine.docker('ps', '-a', '--format', '{{.Names}}')).not.toMatch(/\.(old|new)/);
     await page.getByRole('button', { name: 'Close' }).click();
   });
+
+  test('work that failed is begun again from its task', async () => {
+    await visit('Images');
+    await page.getByRole('button', { name: 'Pull an image' }).first().click();
+    await page.getByLabel('Image', { exact: true }).fill('localhost:1/nosuch:1');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: /^Tasks/ }).click();
+    const again = page.getByRole('button', { name: 'Try again' });
+    await again.waitFor();
+    await picture('tasks');
+    expect(await accessProblems(page)).toEqual([]);
+    await again.click();
+    await page.getByRole('region', { name: 'It did not work' }).getByText('Pull localhost:1/nosuch:1').nth(1).waitFor();
+    await again.waitFor();
+    expect(await again.count()).toBe(1);
+  });
 });
