@@ -36,6 +36,9 @@ export function openFirewall(): Firewall {
   return {
     ensureBridge: rules => {
       nft.run(tableCommands(rules));
+      // An engine that died may have had IPv6 in it.
+      if (!rules.subnet6 && tablesIn(nft).has(tableOf(rules.bridge, 'ip6')))
+        nft.run(removeTableCommands(rules.bridge, 'ip6'));
       rulesOf.set(rules.bridge, rules);
     },
     removeBridge: bridge => {
@@ -48,8 +51,7 @@ export function openFirewall(): Firewall {
       dismissInLegacy(bridge);
     },
     missing: bridges => {
-      const { nftables } = nft.list('list tables') as Listing;
-      const present = new Set(nftables.map(({ table }) => table && `${table.family} ${table.name}`));
+      const present = tablesIn(nft);
       const isWhole = (bridge: string): boolean =>
         present.has(tableOf(bridge)) && (!rulesOf.get(bridge)?.subnet6 || present.has(tableOf(bridge, 'ip6')));
       return bridges.filter(bridge => !isWhole(bridge));
@@ -66,6 +68,10 @@ export function openFirewall(): Firewall {
     close: () => nft.close(),
   };
 }
+
+/** As {@link tableOf} calls them. */
+const tablesIn = (nft: Nftables): ReadonlySet<string> =>
+  new Set((nft.list('list tables') as Listing).nftables.map(({ table }) => `${table?.family} ${table?.name}`));
 
 /** Somebody else's chains, each changed in one transaction. */
 function changePlaces(

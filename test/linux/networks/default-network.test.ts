@@ -9,6 +9,7 @@ import {
   type Sandbox,
 } from '../../../guest-agent/networks/index.ts';
 import { parseCidr6 } from '../../../guest-agent/networks/ipv6.ts';
+import { Nftables } from '../../../guest-agent/syscalls/nftables.ts';
 import { succeed } from '../../support/command.ts';
 import { echo, enterOwnNetwork, newOptions, newRequest, serve, visit } from './own-network.ts';
 
@@ -215,6 +216,18 @@ describe.skipIf(!usable)('the default network', () => {
         expect(await visit(inside, world.neighbourAddress, 7000, 2)).toBe('outside 192.0.2.99');
       }
     }
+  });
+
+  it('loses what an engine that died had of IPv6, when the next one is to have none', async () => {
+    const { networks, folder } = await open({ bridge: { name: 'berth8', ipv6: {} } });
+    closing.splice(-1); // it is not closed in order
+    await networks.close({ removeAll: false });
+    const options = newOptions('berth8');
+    closing.push(() => rmSync(options.folder, { recursive: true }));
+    const next = await openNetworks({ ...options, root: `${folder}/networks` });
+    expect(next.get('bridge').enableIPv6).toBe(false);
+    await next.close({ removeAll: true });
+    expect(new Nftables().run('list ruleset')).toBe('');
   });
 
   it('and others have IPv4 alone where IPv6 is switched off', async () => {
