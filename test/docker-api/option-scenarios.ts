@@ -121,7 +121,7 @@ const processes: Scenario = {
     ...['ax -o comm,pid', '-eo pid=ID,comm,pid', '-C sleep -o pid,comm'].map(options =>
       step(`top ca ${options}`, { hide: [/\b\d+ */g] }),
     ),
-    ...['--forest -eo pid,args', 'axf -o pid,args', '-p 1', '-o pid,stat,ni,pri,nlwp,tty'].map(options =>
+    ...['--forest -eo pid,args', 'axf -o pid,args', '-p 1', '-o pid,nlwp,tty'].map(options =>
       step(`top ca ${options}`, { hide: [/\b\d\d+ */g] }),
     ),
     // Of the others only what stands above the columns: the rest is of the moment.

@@ -72,7 +72,11 @@ export function windowForTests(use: (shown: Shown) => unknown) {
     row: (name: string): Locator =>
       shown.page.getByRole('row').filter({ has: shown.page.getByText(name, { exact: true }) }),
     see: (text: string | RegExp): Promise<void> => shown.page.getByText(text).first().waitFor(),
-    /** Within the application: the connection stays. */
-    visit: (place: string): Promise<void> => shown.page.getByRole('link', { name: place, exact: true }).click(),
+    /** Within the application: the connection stays. The former view is shown until the code of the new one is there. */
+    visit: async (place: string): Promise<void> => {
+      const link = shown.page.getByRole('link', { name: place, exact: true });
+      await link.click();
+      await link.and(shown.page.locator('[aria-current=page]')).waitFor();
+    },
   };
 }
