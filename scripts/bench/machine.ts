@@ -3,6 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { packCpio } from '../../base/cpio.ts';
+import { acceleratorOption } from '../../src/machine/drivers/qemu/command-line.ts';
+import type { Verdict } from '../../src/machine/drivers/qemu/probe.ts';
 import { succeed } from '../../test/support/command.ts';
 import { limited, median, type Row } from './numbers.ts';
 
@@ -12,10 +14,10 @@ const firstBootEvery = 3;
 const project = dirname(dirname(import.meta.dirname));
 
 /**
- * The least that a machine can do: the same kernel and accelerator, an initramfs with one program that turns the
- * machine off. Seconds from the start of QEMU to its end.
+ * The least that a machine can do: the same kernel and accelerator, called the same way, an initramfs with one program
+ * that turns the machine off. Seconds from the start of QEMU to its end.
  */
-async function bareBoot(images: string, accelerator: string): Promise<number> {
+async function bareBoot(images: string, { accelerator, qemu }: Verdict): Promise<number> {
   const work = await mkdtemp(join(tmpdir(), 'berth-bare-'));
   const init = '#!/bin/busybox sh\n/bin/busybox poweroff -f\n';
   const busybox = await readFile('/bin/busybox');
@@ -31,7 +33,7 @@ async function bareBoot(images: string, accelerator: string): Promise<number> {
     '-M',
     'q35',
     '-accel',
-    accelerator,
+    acceleratorOption({ accelerator, version: qemu.version }),
     '-cpu',
     cpu,
     '-smp',
@@ -52,8 +54,8 @@ async function bareBoot(images: string, accelerator: string): Promise<number> {
     '-no-reboot',
   ];
   const started = performance.now();
-  const qemu = spawn('qemu-system-x86_64', [...machine, ...kernel], { stdio: 'ignore' });
-  await new Promise(resolve => qemu.once('close', resolve));
+  const child = spawn(qemu.program, [...machine, ...kernel], { stdio: 'ignore' });
+  await new Promise(resolve => child.once('close', resolve));
   const seconds = (performance.now() - started) / 1000;
   await rm(work, { recursive: true });
   return seconds;
@@ -100,13 +102,13 @@ export async function benchMachine(rounds: number): Promise<Row[]> {
     const env = { BERTH_HOME: home };
     await succeed(join(project, 'bin/berth'), ['image', 'build'], { env, timeoutMs: 600_000 });
     await berthBoot(home); // makes the data disk and remembers the accelerator's verdict
-    const status = await readFile(join(home, 'machine/accelerator.json'), 'utf8');
-    const accelerator = /"accelerator":"(\w+)"/.exec(status)?.[1] ?? 'tcg';
+    const verdict = JSON.parse(await readFile(join(home, 'machine/accelerator.json'), 'utf8')) as Verdict;
+    const { accelerator } = verdict;
     const bare: number[] = [];
     const ours: number[] = [];
     const first: number[] = [];
     for (let round = 0; round < rounds; round++) {
-      bare.push(await bareBoot(join(home, 'images/amd64'), accelerator));
+      bare.push(await bareBoot(join(home, 'images/amd64'), verdict));
       ours.push(await berthBoot(home));
       if (round % firstBootEvery !== 0) continue;
       await forgetKept(home);

@@ -31,7 +31,7 @@ export const networkId = 'net0';
 export function qemuArguments(plan: QemuPlan): string[] {
   return [
     ...['-name', 'berth', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...['-machine', plan.arch === 'amd64' ? 'q35' : 'virt,gic-version=max', '-accel', acceleratorOf(plan)],
+    ...['-machine', plan.arch === 'amd64' ? 'q35' : 'virt,gic-version=max', '-accel', acceleratorOption(plan)],
     ...['-cpu', cpuModel(plan)],
     ...['-smp', String(plan.cpus), '-m', `${plan.memoryMiB}M`],
     ...['-kernel', plan.kernel, '-initrd', plan.initrd, '-append', plan.kernelArguments],
@@ -54,11 +54,14 @@ export function qemuArguments(plan: QemuPlan): string[] {
 }
 
 /**
- * Before 8.1, QEMU may translate an instruction that another thread changes at that moment, and keep what it saw: a
+ * The value of `-accel`. Before 8.1, QEMU may translate an instruction that another thread changes at that moment, and keep what it saw: a
  * kernel that patches its own code (a static key, as the first container throws a handful) then dies of a breakpoint
  * that is long gone. With one thread for all processors nobody else writes.
  */
-function acceleratorOf({ accelerator, version: { major, minor } }: QemuPlan): string {
+export function acceleratorOption({
+  accelerator,
+  version: { major, minor },
+}: Pick<QemuPlan, 'accelerator' | 'version'>): string {
   const racy = major < 8 || (major === 8 && minor < 1);
   return accelerator === 'tcg' && racy ? 'tcg,thread=single' : accelerator;
 }
