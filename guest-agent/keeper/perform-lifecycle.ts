@@ -9,6 +9,7 @@ import {
   exitNow,
   forgetBrokenPipe,
   nativeCommand,
+  pidfdEnded,
   pidfdSendSignal,
   type ReapedChild,
   readFd,
@@ -69,12 +70,11 @@ function runHook(hook: HooksStep['hooks'][number], input: Buffer, inherited: num
   closeFd(theirs);
   offer(ours, input);
   closeFd(ours);
-  const until = Date.now() + (hook.timeout ? hook.timeout * 1000 : longestPatienceMs);
-  let ended = waitForChild(pid);
-  while (!ended && Date.now() < until) ended = waitForChild(pid);
-  if (!ended) pidfdSendSignal(pidfd, SIGKILL);
+  const inTime = pidfdEnded(pidfd, hook.timeout ? hook.timeout * 1000 : longestPatienceMs);
+  if (!inTime) pidfdSendSignal(pidfd, SIGKILL);
+  const ended = waitForChild(pid);
   closeFd(pidfd);
-  return ended;
+  return inTime ? ended : undefined;
 }
 
 /** A hook need not read what it is told. */

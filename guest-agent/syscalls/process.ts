@@ -132,12 +132,12 @@ const rawIoctl = declare<(fd: number, request: number, argument: Buffer) => numb
   'int ioctl(int fd, unsigned long request, void *argument)',
 );
 
-/** True once the process behind the pidfd has ended. */
-export function pidfdEnded(pidfd: number): boolean {
+/** True once the process behind the pidfd has ended, for which it is waited at most so long. poll(2) */
+export function pidfdEnded(pidfd: number, patienceMs = 0): boolean {
   const entry = Buffer.alloc(8); // struct pollfd
   entry.writeInt32LE(pidfd, 0);
   entry.writeInt16LE(POLLIN, 4);
-  return rawPoll(entry, 1, 0) === 1;
+  return rawPoll(entry, 1, patienceMs) === 1;
 }
 
 /** How a process that somebody else has reaped ended, or undefined where the kernel does not tell (before Linux 6.15). */
