@@ -44,69 +44,45 @@ export async function exportImages(
 ): Promise<Record<string, string>> {
   const listed =
     request.Exporters.length > 0 ? request.Exporters : [{ Type: request.Exporter, Attrs: request.ExporterAttrs }];
-  const [only, ...others] = images;
-  const work = listed.map(({ Type, Attrs }, exporter) => {
-    if (only && others.length === 0) return exportOne(only.image, Type, Attrs, { ...rooms, exporter });
-    return exportPlatforms(images, Type, Attrs, { ...rooms, exporter });
-  });
+  const work = listed.map(({ Type, Attrs }, exporter) => exportAs(Type, images, Attrs, { ...rooms, exporter }));
   return Object.assign({}, ...(await Promise.all(work)));
 }
 
-async function exportOne(
-  image: Image,
+/** Several images are those of several platforms: an index of them, or a folder for each. */
+async function exportAs(
   type: string,
+  images: readonly PlatformImage[],
   attributes: ExportAttributes,
   rooms: ExporterRooms,
 ): Promise<Record<string, string>> {
+  const only = images.length === 1 ? images[0]?.image : undefined;
   switch (type) {
     case '':
     case 'cacheonly':
       return {};
     case 'moby':
     case 'image':
-      return toStore(image, attributes, rooms);
+      return only ? toStore(only, attributes, rooms) : toRegistry(images, attributes, rooms);
     case 'docker':
+      if (!only) throw notImplemented('docker exporter does not currently support exporting manifest lists');
+      return toArchive(only, attributes, rooms);
     case 'oci': // an archive of ours is both
-      return toArchive(image, attributes, rooms);
+      return only ? toArchive(only, attributes, rooms) : toIndexArchive(images, attributes, rooms);
     case 'tar':
     case 'local':
-      return toClient([{ prefix: '', image }], type, rooms);
+      return toClient(only ? [{ prefix: '', image: only }] : foldersOf(images, attributes), type, rooms);
     default:
-      throw unknownExporter(type);
+      throw notImplemented(`the exporter ${JSON.stringify(type)} is not part of Berth yet`);
   }
 }
 
-const unknownExporter = (type: string): Error =>
-  notImplemented(`the exporter ${JSON.stringify(type)} is not part of Berth yet`);
-
-/** One image a platform: an index of them, or a folder for each. */
-async function exportPlatforms(
-  images: readonly PlatformImage[],
-  type: string,
-  attributes: ExportAttributes,
-  rooms: ExporterRooms,
-): Promise<Record<string, string>> {
-  switch (type) {
-    case '':
-    case 'cacheonly':
-      return {};
-    case 'moby':
-    case 'image':
-      return toRegistry(images, attributes, rooms);
-    case 'docker':
-      throw notImplemented('docker exporter does not currently support exporting manifest lists');
-    case 'oci':
-      return toIndexArchive(images, attributes, rooms);
-    case 'tar':
-    case 'local': {
-      const isSplit = attributes['platform-split'] !== 'false';
-      const folder = ({ platform }: PlatformImage): string => formatPlatform(platform).replaceAll('/', '_');
-      const parts = images.map(each => ({ prefix: isSplit ? folder(each) : '', image: each.image }));
-      return toClient(parts, type, rooms);
-    }
-    default:
-      throw unknownExporter(type);
-  }
+/** Where the files of each platform go. */
+function foldersOf(images: readonly PlatformImage[], attributes: ExportAttributes): { prefix: string; image: Image }[] {
+  const isSplit = attributes['platform-split'] !== 'false';
+  return images.map(({ platform, image }) => ({
+    prefix: isSplit ? formatPlatform(platform).replaceAll('/', '_') : '',
+    image,
+  }));
 }
 
 const referencesIn = ({ name = '' }: ExportAttributes): Reference[] => toReferences(name.split(',').filter(Boolean));
