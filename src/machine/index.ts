@@ -8,7 +8,7 @@ export { findAccelerator, type Verdict } from './drivers/qemu/probe.ts';
 export { findQemuProgram, openQemu, parseQemuVersion, type Qemu, versionText } from './drivers/qemu/qemu.ts';
 export { filesIn, openQemuDriver, readQemuRecord } from './drivers/qemu/qemu-driver.ts';
 export { type Arch, ownArch, readImage } from './image.ts';
-export { ensureKeys } from './keys.ts';
+export { ensureKeys, newKeyPair } from './keys.ts';
 export { acquireLock } from './lock.ts';
 export { Machine, type MachineOptions } from './machine.ts';
 export type { MachineState } from './machine-state.ts';

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Finding } from '../../src/diagnostics/index.ts';
+import { newKeyPair } from '../../src/machine/index.ts';
 import { type CommandResult, command, succeed } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
 import { busyboxArchive } from '../support/images.ts';
@@ -84,7 +85,7 @@ describe.runIf(runs)('a machine', { timeout: 300_000 }, () => {
     const { sshPort } = JSON.parse(readFileSync(join(home, 'machine/qemu.json'), 'utf8')) as { sshPort: number };
     const stranger = new ssh2.Client();
     const refused = new Promise(resolve => stranger.on('error', error => resolve(error.message)));
-    const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519');
+    const { private: privateKey } = await newKeyPair();
     stranger.connect({ host: '127.0.0.1', port: sshPort, username: 'berth', privateKey, readyTimeout: 60_000 });
     expect(await refused).toContain('authentication methods failed');
   });

@@ -20,11 +20,11 @@ import {
   PortForwarder,
   synchroniseClock,
 } from '../../../../src/forwarding/index.ts';
+import { newKeyPair } from '../../../../src/machine/index.ts';
 
 const log = createLog({ level: 'error' });
-const newKeys = () => ssh2.utils.generateKeyPairSync('ed25519');
-const guest = newKeys();
-const user = newKeys();
+const guest = await newKeyPair();
+const user = await newKeyPair();
 
 let folder: string;
 let engine: Server;
@@ -169,8 +169,8 @@ describe('strangers', () => {
   it('a key that is not listed, a password and another host key get nothing', async () => {
     const login = async (hostPublicKey: string, privateKey: string) =>
       openSshSession({ stream: await openStream(), hostPublicKey, privateKey, timeoutMs: 5000 });
-    await expect(login(guest.public, newKeys().private)).rejects.toThrow('authentication');
-    await expect(login(newKeys().public, user.private)).rejects.toThrow('Host denied');
+    await expect(login(guest.public, (await newKeyPair()).private)).rejects.toThrow('authentication');
+    await expect(login((await newKeyPair()).public, user.private)).rejects.toThrow('Host denied');
     const client = new ssh2.Client();
     const refused = new Promise(resolve => client.on('error', error => resolve(error.message)));
     client.connect({ host: '127.0.0.1', port: ssh.port, username: 'berth', password: 'secret' });
