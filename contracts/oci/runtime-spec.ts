@@ -66,6 +66,8 @@ export interface RuntimeMount {
   subpath?: string;
   /** Ours: these in place of `source`, as one tree, the top one first; `source` is one of them. */
   layers?: string[];
+  /** Ours: the mount namespace, as a path of the host, in which `source` stands. */
+  mountNamespace?: string;
   options?: string[];
 }
 

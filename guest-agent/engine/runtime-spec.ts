@@ -17,6 +17,7 @@ import type { ContainerRecord } from './container-record.ts';
 import { defaultDeviceRules, defaultMounts, defaultShmBytes, everyDevice } from './default-spec.ts';
 import { hasInit, initPath } from './init.ts';
 import { parseSecurityOptions } from './security-options.ts';
+import type { SharedShm } from './shared-namespaces.ts';
 import type { ResolvedUser } from './user.ts';
 
 /** All that the specification depends on besides the record: looked up beforehand, so that this stays pure. */
@@ -36,7 +37,7 @@ export interface SpecFacts {
   pidNamespace?: string;
   /** hosts, resolv.conf, hostname and what binds, volumes and tmpfs ask for. */
   mounts: readonly RuntimeMount[];
-  shmSource?: string;
+  shm?: SharedShm;
   hostMqueue: boolean;
   resources: LinuxResources;
   /** `--device`, or all of the host's for a privileged container. */
@@ -170,9 +171,8 @@ function readonlyCgroup(mount: RuntimeMount, host: HostConfig): RuntimeMount {
 function shmMount(host: HostConfig, facts: SpecFacts): RuntimeMount | undefined {
   const mode = host.IpcMode ?? 'private';
   if (mode === 'none') return undefined;
-  if (facts.shmSource) {
-    return { destination: '/dev/shm', type: 'bind', source: facts.shmSource, options: ['rbind', 'rprivate'] };
-  }
+  if (facts.shm)
+    return { destination: '/dev/shm', type: 'bind', source: '/dev/shm', options: ['rbind', 'rprivate'], ...facts.shm };
   const size = host.ShmSize || defaultShmBytes;
   return {
     destination: '/dev/shm',

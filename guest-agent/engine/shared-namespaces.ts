@@ -1,17 +1,20 @@
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import type { ContainerId, ContainerRef } from '../../contracts/brand.ts';
+import { existsSync } from 'node:fs';
+import type { ContainerRef } from '../../contracts/brand.ts';
 import { conflict, invalidArgument } from '../../contracts/errors.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
-import { execDirectory } from './exec-directory.ts';
+
+/** `/dev/shm` of this mount namespace, a path below `/proc`; without one, of the machine. */
+export interface SharedShm {
+  mountNamespace?: string;
+}
 
 /** What a container takes from another one, or from the host, instead of having its own. */
 export interface SharedNamespaces {
   ipcNamespace?: string;
   pidNamespace?: string;
-  /** A folder of this machine that becomes /dev/shm; absent: a tmpfs of its own. */
-  shmSource?: string;
+  /** What becomes /dev/shm: the machine's, or another container's; absent: a tmpfs of its own. */
+  shm?: SharedShm;
   /** `--ipc host` on a machine that has /dev/mqueue. */
   hostMqueue: boolean;
 }
@@ -23,9 +26,8 @@ export function sharedNamespaces(record: ContainerRecord, context: EngineContext
   const pid = donorOf(pidMode, 'PID', context);
   return {
     ...(pid ? { pidNamespace: `/proc/${pid.pid}/ns/pid` } : {}),
-    ...(ipc ? { ipcNamespace: `/proc/${ipc.pid}/ns/ipc`, shmSource: donatedShm(ipc.record, context) } : {}),
-    ...(ipcMode === 'host' && existsSync('/dev/shm') ? { shmSource: '/dev/shm' } : {}),
-    ...(ipcMode === 'shareable' ? { shmSource: sharedShm(record.id, context) } : {}),
+    ...(ipc ? { ipcNamespace: `/proc/${ipc.pid}/ns/ipc`, shm: donatedShm(ipc) } : {}),
+    ...(ipcMode === 'host' && existsSync('/dev/shm') ? { shm: {} } : {}),
     hostMqueue: ipcMode === 'host' && existsSync('/dev/mqueue'),
   };
 }
@@ -44,17 +46,9 @@ function donorOf(
   return { pid: other.live.process.pid, record: other.record };
 }
 
-/** Mounts do not cross namespaces: what two containers share is a folder that both bind. */
-function sharedShm(id: ContainerId, { options }: EngineContext): string {
-  const folder = join(execDirectory(options.execRoot, id), 'shm');
-  mkdirSync(folder, { recursive: true });
-  chmodSync(folder, 0o1777);
-  return folder;
-}
-
-function donatedShm({ id, hostConfig }: ContainerRecord, context: EngineContext): string {
-  if (hostConfig.IpcMode === 'host') return '/dev/shm';
-  if (hostConfig.IpcMode === 'shareable') return sharedShm(id, context);
+function donatedShm({ pid, record: { id, hostConfig } }: { pid: number; record: ContainerRecord }): SharedShm {
+  if (hostConfig.IpcMode === 'host') return {};
+  if (hostConfig.IpcMode === 'shareable') return { mountNamespace: `/proc/${pid}/ns/mnt` };
   throw invalidArgument(
     `failed to join IPC namespace: container ${id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
   );

@@ -1,3 +1,4 @@
+import { openSync } from 'node:fs';
 import { AT_FDCWD, chownAt, closeFd, mknodAt, O_PATH, openAt2, symlinkAt, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import {
@@ -10,6 +11,8 @@ import {
   unmount,
 } from '../syscalls/mount.ts';
 import { MOUNT_ATTR_RDONLY, MS_REC } from '../syscalls/mount-flags.ts';
+import { setns } from '../syscalls/namespace.ts';
+import { CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
 import { newWritableOverlay } from '../syscalls/overlay.ts';
 import { changeDirectory, changeDirectoryTo } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
@@ -101,10 +104,24 @@ export function bind(child: Child, step: BindStep): void {
   closeFd(mount);
 }
 
+/** A mount can only be copied from where it stands. setns(2) */
+function inMountNamespace<T>(path: string, act: () => T): T {
+  const [own, other] = [openSync('/proc/self/ns/mnt', 'r'), openSync(path, 'r')];
+  setns(other, CLONE_NEWNS, path);
+  try {
+    return act();
+  } finally {
+    setns(own, CLONE_NEWNS);
+    closeFd(own);
+    closeFd(other);
+  }
+}
+
 /** A detached copy of what a bind mount shows. */
-export function sourceOf(child: Child, { source, target, inside, recursive, layers }: BindStep): number {
+export function sourceOf(child: Child, { source, target, inside, recursive, layers, namespace }: BindStep): number {
   const held = child.held?.get(target);
   if (held !== undefined) return held;
+  if (namespace !== undefined) return inMountNamespace(namespace, () => cloneTree(AT_FDCWD, source, recursive));
   if (layers !== undefined) return viewOf(layers, { place: source, inside });
   if (inside === undefined) return cloneTree(AT_FDCWD, source, recursive);
   const root = openAt2(AT_FDCWD, toBytes(source), O_PATH, 0);

@@ -106,6 +106,8 @@ export interface BindStep {
   layers?: string[];
   /** Below the source, whose links do not lead out of it. */
   inside?: string;
+  /** The mount namespace in which the source stands, as a path. */
+  namespace?: string;
   target: string;
   recursive: boolean;
   /** `MOUNT_ATTR_*` bits. */

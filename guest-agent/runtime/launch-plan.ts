@@ -162,13 +162,14 @@ interface Namespaces {
   privateCgroups: boolean;
 }
 
+/** The user namespace has a step of its own: what only root of the machine may do comes before it. */
 function namespacesOf(spec: RuntimeSpec): Namespaces {
   const found: Namespaces = { flags: CLONE_NEWNS, joined: [], pid: undefined, privateCgroups: false };
   for (const { type, path } of spec.linux.namespaces) {
     if (type === 'cgroup' && !path) found.privateCgroups = true;
     else if (!path) found.flags |= cloneFlagOf[type] ?? 0;
     else if (type === 'pid') found.pid = path;
-    else if (type !== 'mount') found.joined.push({ op: 'enterNamespace', type, path });
+    else if (type !== 'mount' && type !== 'user') found.joined.push({ op: 'enterNamespace', type, path });
   }
   return found;
 }

@@ -196,6 +196,7 @@ export function bindSteps(mount: RuntimeMount): LaunchStep[] {
     target: mount.destination,
     ...(mount.layers === undefined ? {} : { layers: mount.layers }),
     ...(mount.subpath === undefined ? {} : { inside: mount.subpath }),
+    ...(mount.mountNamespace === undefined ? {} : { namespace: mount.mountNamespace }),
     recursive: options.recursive,
     set: recursive ? setAll : set,
     clear: recursive ? clearAll : clear,

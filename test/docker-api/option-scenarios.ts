@@ -46,8 +46,10 @@ const namespaces: Scenario = {
     step('run --rm --network host --sysctl net.ipv4.ip_default_ttl=33 busybox true'),
     step('run --rm --ipc host --sysctl kernel.msgmax=65536 busybox true'),
     step('run --rm --uts host --domainname x busybox true'),
-    step('run -d --name ca --ipc shareable busybox sleep 1000'),
+    step("run -d --name ca --ipc shareable --shm-size 8m busybox sh -c 'echo hers >/dev/shm/f; sleep 1000'"),
     step('run -d --name cb busybox sleep 1000'),
+    step("run --rm --ipc container:ca busybox sh -c 'cat /dev/shm/f; df -k /dev/shm | tail -1; echo his >/dev/shm/f'"),
+    step("exec ca sh -c 'cat /dev/shm/f; df -k /dev/shm | tail -1'"),
     step("run --rm --ipc container:ca --pid container:ca busybox sh -c 'ps -o comm | grep -c sleep'"),
     ...['--ipc container:cb', '--ipc container:', '--pid container:', '--uts container:ca', '--cgroupns nope'].map(
       mode => step(`run --rm ${mode} busybox true`),

@@ -73,6 +73,27 @@ describe.skipIf(!usable)('an engine whose containers’ root is nobody', { timeo
     rmSync(folder, { recursive: true });
   });
 
+  it('shares the memory of one with another, in the size that the first was given', async () => {
+    await engine.docker(
+      'run',
+      '-d',
+      '--name',
+      'donor',
+      '--ipc',
+      'shareable',
+      '--shm-size',
+      '4m',
+      'busybox',
+      'sleep',
+      '1000',
+    );
+    await engine.docker('exec', 'donor', 'sh', '-c', 'echo hers >/dev/shm/f');
+    const script = 'cat /dev/shm/f; df -k /dev/shm | tail -1 | awk "{print \\$2}"; echo his >/dev/shm/f';
+    expect(await run('--ipc', 'container:donor', 'busybox', 'sh', '-c', script)).toBe('hers\n4096\n');
+    expect(await engine.docker('exec', 'donor', 'cat', '/dev/shm/f')).toBe('his\n');
+    await engine.docker('rm', '-f', 'donor');
+  });
+
   it('refuses what would need the machine, unless it is asked for the machine’s users', async () => {
     expect(await refusal('--privileged')).toContain(
       'privileged mode is incompatible with user namespaces.  You must run',

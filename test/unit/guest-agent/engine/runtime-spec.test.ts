@@ -82,7 +82,7 @@ describe('the runtime spec', () => {
       NetworkMode: 'host',
     };
     const { networkNamespace: _, ...shared } = facts;
-    const spec = toRuntimeSpec(record({}, host), { ...shared, shmSource: '/dev/shm', hostMqueue: true });
+    const spec = toRuntimeSpec(record({}, host), { ...shared, shm: {}, hostMqueue: true });
     await expect(text(spec)).toMatchFileSnapshot(golden('privileged'));
   });
 });
