@@ -131,6 +131,7 @@ export const bridgeCalls = {
     startsAtLogin: optional(yesOrNo),
     notifications: optional(yesOrNo),
     looksForUpdates: optional(yesOrNo),
+    language: optional(oneOf(['en', 'de'])),
     update: optional(oneOf(['check', 'download', 'install'])),
   }),
   /** Volumes that are backed up on a schedule, by whoever hosts the engine. */

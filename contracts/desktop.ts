@@ -15,12 +15,17 @@ export function pathOfDeepLink(link: string): string | undefined {
   return found ? `/${found[1]}${found[2]}` : undefined;
 }
 
+/** What the window and the desktop program around it speak. */
+export type Language = 'en' | 'de';
+
 /** What its user chose about the desktop program. */
 export interface DesktopPreferences {
   /** The system tells of containers that end badly, also while no window is open. */
   notifications: boolean;
   /** Berth looks for a newer version by itself, once a day; it fetches and installs none that nobody asked for. */
   looksForUpdates: boolean;
+  /** What the window speaks; undefined until one was open: the system's language counts then. */
+  language?: Language | undefined;
 }
 
 export const defaultDesktopPreferences: DesktopPreferences = { notifications: true, looksForUpdates: false };

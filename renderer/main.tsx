@@ -3,7 +3,7 @@ import { createApp } from 'vue';
 import { App } from './app.tsx';
 import { desktop } from './bridge/index.ts';
 import { router } from './router.ts';
-import { useConnection } from './stores/index.ts';
+import { useConnection, useDesktop } from './stores/index.ts';
 import './styles/tokens.css';
 import './styles/app.css';
 
@@ -11,5 +11,6 @@ const app = createApp(App);
 app.use(createPinia());
 app.use(router);
 useConnection().start();
+useDesktop(); // its menus speak as this window does
 desktop?.onGoTo(path => void router.push(path));
 app.mount('#app');

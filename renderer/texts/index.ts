@@ -1,9 +1,9 @@
+import type { Language } from '../../contracts/desktop.ts';
 import { de } from './de.ts';
 import { en, type Texts } from './en.ts';
 
 /** Room `texts`: every word of the window, by language. */
-export type Language = 'en' | 'de';
-export type { Texts };
+export type { Language, Texts };
 
 export const languages: Record<Language, { name: string; texts: Texts }> = {
   en: { name: 'English', texts: en },

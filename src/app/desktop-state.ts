@@ -2,6 +2,7 @@ import type { CallRequest } from '../../contracts/bridge.ts';
 import type { DesktopPreferences, DesktopView } from '../../contracts/desktop.ts';
 import type { ServedStream } from '../dashboard/index.ts';
 import type { Shell } from './shell.ts';
+import { type DesktopTexts, desktopTexts } from './texts.ts';
 import { Updates } from './updates.ts';
 
 /** Milliseconds between two looks for a newer version, where the user wants them. */
@@ -28,16 +29,22 @@ export class DesktopState {
     return this.#preferences;
   }
 
+  /** The words of menus and news. */
+  get texts(): DesktopTexts {
+    return desktopTexts(this.#preferences.language, this.#shell.locale());
+  }
+
   get view(): DesktopView {
     return { ...this.#preferences, startsAtLogin: this.#shell.startsAtLogin(), update: this.#updates.state };
   }
 
   change({ startsAtLogin, update, ...chosen }: CallRequest<'changeDesktop'>): void {
     if (startsAtLogin !== undefined) this.#shell.startAtLogin(startsAtLogin);
-    const { notifications, looksForUpdates } = this.#preferences;
+    const { notifications, looksForUpdates, language } = this.#preferences;
     this.#preferences = {
       notifications: chosen.notifications ?? notifications,
       looksForUpdates: chosen.looksForUpdates ?? looksForUpdates,
+      language: chosen.language ?? language,
     };
     this.#save(this.#preferences);
     if (this.#preferences.looksForUpdates !== looksForUpdates) this.#look();
@@ -47,10 +54,15 @@ export class DesktopState {
     this.#tell();
   }
 
+  /** `tell` whenever something has changed. */
+  watch(tell: () => void): void {
+    this.#watchers.add(tell);
+  }
+
   /** Serves the stream of a window until it wants no more. */
   async serve(stream: ServedStream): Promise<void> {
     const tell = (): void => stream.item(this.view);
-    this.#watchers.add(tell);
+    this.watch(tell);
     tell();
     await new Promise<void>(resolve => stream.signal.addEventListener('abort', () => resolve()));
     this.#watchers.delete(tell);

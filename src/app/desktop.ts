@@ -6,7 +6,7 @@ import { type BridgeServers, type CallServers, type Channel, serveBridge } from 
 import { visibleBounds } from './bounds.ts';
 import { DesktopState } from './desktop-state.ts';
 import { hiddenArgument } from './login-item.ts';
-import { applicationMenu, machineWords, trayMenu } from './menus.ts';
+import { applicationMenu, type MenuActions, machineWords, trayMenu } from './menus.ts';
 import { NewsDesk } from './news.ts';
 import type { Bounds, Port, Shell, Window } from './shell.ts';
 
@@ -52,22 +52,42 @@ export async function runDesktop(options: DesktopOptions): Promise<boolean> {
     void options
       .startEngine()
       .catch(error =>
-        shell.notify({ title: 'Berth did not start', body: messageOf(error), path: '/diagnose' }, () =>
+        shell.notify({ title: desktop.texts.notStarted, body: messageOf(error), path: '/diagnose' }, () =>
           frame.open('/diagnose'),
         ),
       );
   const actions = { open: (path?: string) => frame.open(path), start, quit: () => shell.quit() };
-  shell.showMenu(applicationMenu(actions));
-  shell.showTray(trayMenu(actions, undefined), 'Berth');
-  options.watchMachine(machine => shell.showTray(trayMenu(actions, machine), `Berth: ${machineWords(machine)}`));
+  showMenus(options, desktop, actions);
   const desk = new NewsDesk();
   options.watchEvents(event => {
-    const news = desk.take(event);
+    const news = desk.take(event, desktop.texts);
     if (news && desktop.preferences.notifications) shell.notify(news, () => frame.open(news.path));
   });
   if (options.args.includes(hiddenArgument)) start();
   else follow(options.args);
   return true;
+}
+
+/** Keeps the menu and the tray as the engine is, in the words that the window speaks. */
+function showMenus({ shell, watchMachine }: DesktopOptions, desktop: DesktopState, actions: MenuActions): void {
+  let machine: MachineView | undefined;
+  let { texts } = desktop;
+  const showTray = (): void =>
+    shell.showTray(trayMenu(actions, machine, texts), machine ? `Berth: ${machineWords(machine, texts)}` : 'Berth');
+  const showAll = (): void => {
+    shell.showMenu(applicationMenu(actions, texts));
+    showTray();
+  };
+  showAll();
+  desktop.watch(() => {
+    if (texts === desktop.texts) return;
+    ({ texts } = desktop);
+    showAll();
+  });
+  watchMachine(now => {
+    machine = now;
+    showTray();
+  });
 }
 
 /** The one window, while there is one; where it was, while there is none. */

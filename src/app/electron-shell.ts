@@ -74,6 +74,7 @@ export function electronShell(pageFolder: string, iconFile: string): Shell {
     startAtLogin: wanted =>
       autostart ? autostart.put(wanted) : app.setLoginItemSettings({ ...loginItem, openAtLogin: wanted }),
     updater: () => (app.isPackaged ? electronUpdater() : undefined),
+    locale: () => app.getLocale(),
     quit: () => app.quit(),
   };
 }
@@ -147,7 +148,7 @@ function portOf(port: MessagePortMain): Port {
 
 function menuItem(entry: MenuEntry): MenuItemConstructorOptions {
   if (entry.kind === 'separator') return { type: 'separator' };
-  if (entry.kind === 'role') return { role: entry.role };
+  if (entry.kind === 'role') return { role: entry.role, label: entry.label };
   if (entry.kind === 'menu') return { label: entry.label, submenu: entry.entries.map(menuItem) };
   const { label, accelerator, enabled, run } = entry;
   return { label, accelerator, enabled, click: run };

@@ -7,4 +7,5 @@ export { type DesktopOptions, isWebAddress, runDesktop } from './desktop.ts';
 export { AutostartFile, hiddenArgument } from './login-item.ts';
 export { type News, NewsDesk } from './news.ts';
 export type { Bounds, MenuEntry, Port, Shell, Window, WindowOptions } from './shell.ts';
+export { desktopTexts } from './texts.ts';
 export { type Updater, Updates } from './updates.ts';

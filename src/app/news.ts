@@ -1,4 +1,5 @@
 import type { EventMessage } from '../../contracts/docker/events.ts';
+import type { DesktopTexts } from './texts.ts';
 
 /** What the system tells the user of, and where the window goes when it is clicked. */
 export interface News {
@@ -17,15 +18,14 @@ const expected = ['0', '130', '137', '143'];
 export class NewsDesk {
   readonly #told = new Map<string, number>();
 
-  take({ Type, Action, Actor, timeNano }: EventMessage): News | undefined {
+  take({ Type, Action, Actor, timeNano }: EventMessage, { news: texts }: DesktopTexts): News | undefined {
     if (Type !== 'container') return undefined;
     const { name = Actor.ID.slice(0, 12), exitCode = '0' } = Actor.Attributes;
     const news = (body: string, tab: string): News => ({ title: name, body, path: `/containers/${Actor.ID}/${tab}` });
-    if (Action === 'oom') return this.#once(Actor.ID, timeNano, news('It ran out of memory.', 'stats'));
-    if (Action === 'health_status: unhealthy')
-      return this.#once(Actor.ID, timeNano, news('It is unhealthy.', 'overview'));
+    if (Action === 'oom') return this.#once(Actor.ID, timeNano, news(texts.memory, 'stats'));
+    if (Action === 'health_status: unhealthy') return this.#once(Actor.ID, timeNano, news(texts.unhealthy, 'overview'));
     if (Action !== 'die' || expected.includes(exitCode)) return undefined;
-    return this.#once(Actor.ID, timeNano, news(`It has ended with exit code ${exitCode}.`, 'logs'));
+    return this.#once(Actor.ID, timeNano, news(texts.ended(exitCode), 'logs'));
   }
 
   #once(id: string, timeNano: number, news: News): News | undefined {

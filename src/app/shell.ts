@@ -28,6 +28,8 @@ export interface Shell {
   startAtLogin(wanted: boolean): void;
   /** Undefined where this program cannot be replaced by itself. */
   updater(): Updater | undefined;
+  /** What the system speaks, a tag like `de-AT`. */
+  locale(): string;
   quit(): void;
 }
 
@@ -65,8 +67,14 @@ export interface Port {
   onClose(take: () => void): void;
 }
 
+/** What the system does by itself when it is chosen. */
+export type MenuRole =
+  | ('undo' | 'redo' | 'cut' | 'copy' | 'paste' | 'selectAll')
+  | ('reload' | 'resetZoom' | 'zoomIn' | 'zoomOut' | 'togglefullscreen' | 'toggleDevTools')
+  | ('minimize' | 'close');
+
 export type MenuEntry =
   | { kind: 'separator' }
-  | { kind: 'role'; role: 'editMenu' | 'viewMenu' | 'windowMenu' }
+  | { kind: 'role'; role: MenuRole; label: string }
   | { kind: 'action'; label: string; accelerator?: string; enabled?: boolean; run: () => void }
   | { kind: 'menu'; label: string; entries: readonly MenuEntry[] };

@@ -9,6 +9,8 @@ export class FakeShell implements Shell {
   tray: readonly MenuEntry[] = [];
   told: { news: News; chosen: () => void }[] = [];
   atLogin = false;
+  /** What the system speaks. */
+  language = 'en-GB';
   /** What the place of updates has; undefined where this program cannot be replaced. */
   newest: { version: string; notes: string } | undefined;
   readonly #takers = new Map<string, (value: never) => void>();
@@ -56,6 +58,7 @@ export class FakeShell implements Shell {
   startAtLogin = (wanted: boolean): void => {
     this.atLogin = wanted;
   };
+  locale = (): string => this.language;
   quit = (): void => void this.heard.push('quit');
 
   updater(): Updater | undefined {

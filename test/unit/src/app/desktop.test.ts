@@ -149,9 +149,45 @@ describe('the desktop program', () => {
     expect(shell.heard.filter(each => each.startsWith('/'))).toEqual([
       '/overview',
       '/containers',
+      '/compose',
       '/images',
       '/volumes',
       '/networks',
+      '/builds',
+      '/engines',
+    ]);
+  });
+
+  test('speaks as its window does, and before there was one as the system does', async () => {
+    const shell = new FakeShell();
+    shell.language = 'de-AT';
+    const kept: unknown[] = [];
+    let happen: (event: EventMessage) => void = () => undefined;
+    await runDesktop(
+      options(shell, {
+        savePreferences: preferences => kept.push(preferences),
+        watchMachine: take => take({ mode: 'machine', status: 'running', detail: '' }),
+        watchEvents: take => {
+          happen = take;
+        },
+      }),
+    );
+    const labels = (): unknown[] => shell.menu.map(entry => (entry.kind === 'separator' ? '' : entry.label));
+    expect(labels()).toEqual(['Berth', 'Bearbeiten', 'Gehe zu', 'Ansicht', 'Fenster']);
+    expect([shell.heard.at(-2), shell.tray[0]]).toEqual([
+      'tray Berth: läuft',
+      expect.objectContaining({ label: 'Engine läuft' }),
+    ]);
+    happen(died('a', '3'));
+    expect(shell.told[0]?.news.body).toBe('Er ist mit Exit-Code 3 beendet.');
+    const { port, posted, send } = fakePort();
+    shell.windows[0]?.onBridge(port);
+    send({ type: 'call', id: 1, name: 'changeDesktop', request: { language: 'en' } });
+    await expect.poll(() => posted).toContainEqual({ type: 'item', id: 1, item: {} });
+    expect(labels()).toEqual(['Berth', 'Edit', 'Go', 'View', 'Window']);
+    expect([shell.heard.at(-1), kept]).toEqual([
+      'tray Berth: running',
+      [{ ...defaultDesktopPreferences, language: 'en' }],
     ]);
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { EventMessage } from '../../../../contracts/docker/events.ts';
-import { AutostartFile, NewsDesk, Updates, visibleBounds } from '../../../../src/app/index.ts';
+import { AutostartFile, desktopTexts, NewsDesk, Updates, visibleBounds } from '../../../../src/app/index.ts';
 import { FakeShell } from '../../../fakes/fake-shell.ts';
 
 const screen = { x: 0, y: 0, width: 1920, height: 1080 };
@@ -27,7 +27,7 @@ test('news are what went wrong, once in ten minutes for each container', () => {
       ...{ Type: 'container', Action, timeNano: minutes * 60e9 },
       Actor: { ID: id, Attributes: { name: `name-of-${id}`, ...(exitCode && { exitCode }) } },
     }) as unknown as EventMessage;
-  const bodies = (...events: EventMessage[]) => events.map(each => desk.take(each)?.body);
+  const bodies = (...events: EventMessage[]) => events.map(each => desk.take(each, desktopTexts('en', 'de-AT'))?.body);
   expect(bodies(event('die', 'a', 0, '0'), event('die', 'a', 0, '137'), event('start', 'a', 0))).toEqual([
     undefined,
     undefined,
