@@ -43,3 +43,18 @@ export function toggled(set: ReadonlySet<string>, key: string): Set<string> {
   if (!now.delete(key)) now.add(key);
   return now;
 }
+
+/** Columns in the order that was chosen: those that `order` names take one another's places, all others keep their own. */
+export function inOrder<Column extends { key: string }>(
+  columns: readonly Column[],
+  order: readonly string[],
+): Column[] {
+  const named = order.flatMap(key => columns.find(column => column.key === key) ?? []);
+  const places = new Set(named);
+  const next = named.values();
+  return columns.map(column => (places.has(column) ? (next.next().value ?? column) : column));
+}
+
+/** The same keys with `key` at `place`. */
+export const movedTo = (keys: readonly string[], key: string, place: number): string[] =>
+  keys.filter(each => each !== key).toSpliced(Math.max(0, place), 0, key);

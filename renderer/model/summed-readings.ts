@@ -17,10 +17,10 @@ export function summedReadings(all: readonly (readonly StatsReading[])[], most: 
       seconds.set(second, { cpu: sum.cpu + cpuPercent, memory: sum.memory + memoryBytes });
     }
   }
-  // the last second is still coming in: not all have told
+  // not all have told in the first second, nor yet in the last
   const times = [...seconds.keys()]
     .sort((a, b) => a - b)
-    .slice(0, -1)
+    .slice(1, -1)
     .slice(-most);
   return {
     times,

@@ -13,6 +13,16 @@ function remembered<T extends string>(name: string, choices: readonly T[], fallb
   return value;
 }
 
+/** Whether the page is so, now and whenever it changes. */
+function matching(query: string) {
+  const list = matchMedia(query);
+  const is = ref(list.matches);
+  list.addEventListener('change', ({ matches }) => {
+    is.value = matches;
+  });
+  return is;
+}
+
 /** How the window looks and speaks. */
 export const usePreferences = defineStore('preferences', () => {
   const theme = remembered<Theme>('theme', ['system', 'light', 'dark'], 'system');
@@ -20,11 +30,7 @@ export const usePreferences = defineStore('preferences', () => {
   const wanted: Language = navigator.language.startsWith('de') ? 'de' : 'en';
   const language = remembered<Language>('language', ['en', 'de'], wanted);
   const navigation = remembered<'wide' | 'narrow'>('navigation', ['wide', 'narrow'], 'wide');
-  const systemDark = matchMedia('(prefers-color-scheme: dark)');
-  const isSystemDark = ref(systemDark.matches);
-  systemDark.addEventListener('change', ({ matches }) => {
-    isSystemDark.value = matches;
-  });
+  const isSystemDark = matching('(prefers-color-scheme: dark)');
   const dark = computed(() => theme.value === 'dark' || (theme.value === 'system' && isSystemDark.value));
   watchEffect(() => {
     const page = document.documentElement;
@@ -38,6 +44,7 @@ export const usePreferences = defineStore('preferences', () => {
     language,
     navigation,
     dark,
+    isNarrow: matching('(max-width: 1040px)'),
     rowHeight: computed(() => (density.value === 'compact' ? 28 : 36)),
   };
 });

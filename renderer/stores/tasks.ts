@@ -145,8 +145,8 @@ export const useTasks = defineStore('tasks', () => {
   ): Promise<void> => transfer(title, route, request, work => fileSink(fileName, bytes => work.change({ bytes })));
 
   /** Pulls an image; resolves when it is there. @throws EngineError in the engine's words, also when cancelled */
-  const pull = (reference: string): Promise<void> =>
-    run(t().tasks.pull(reference), imageCreate, { query: { fromImage: withTag(reference) } });
+  const pull = (reference: string, platform?: string): Promise<void> =>
+    run(t().tasks.pull(reference), imageCreate, { query: { fromImage: withTag(reference), platform } });
 
   /** For work that nobody waits for: its task tells why it failed, and so does a notice. */
   const quietly = (title: string, work: Promise<unknown>): void =>

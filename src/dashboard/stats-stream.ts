@@ -11,7 +11,10 @@ export async function streamStats(socketPath: string, container: string, stream:
   answer.on('error', () => undefined);
   if (answer.statusCode !== 200) throw refusal(answer.statusCode ?? 0, await bytesOf(answer), `GET ${path}`);
   for await (const line of linesOf(answer)) {
-    if (line.trim() !== '') stream.item(statsReading(JSON.parse(line) as StatsDocument));
+    if (line.trim() === '') continue;
+    const document = JSON.parse(line) as StatsDocument;
+    // the first has nothing before it: what it would tell of the processors is no number
+    if (document.precpu_stats.system_cpu_usage) stream.item(statsReading(document));
   }
 }
 

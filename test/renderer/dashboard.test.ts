@@ -4,6 +4,7 @@ import type { TestDashboard } from '../support/browser.ts';
 import type { NativeEngine } from '../support/engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { accessProblems } from './axe.ts';
+import { fillHarbour, lastInHarbour } from './harbour.ts';
 import { chromium, windowForTests } from './window-for-tests.ts';
 
 const places = [
@@ -17,6 +18,15 @@ const places = [
   'Settings',
   'Troubleshoot',
 ];
+
+/** What does not fit: words that are cut off where no dots say so, a view that is wider than its place. */
+const cutOff = (page: Page): Promise<string[]> =>
+  page.evaluate<
+    string[]
+  >(`[...document.querySelectorAll('main, main :is(button, label, h1, h2, .table, .th, .state, .tab), nav a')]
+    .filter(each => each.checkVisibility() && getComputedStyle(each).display !== 'inline')
+    .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 1)
+    .map(each => each.tagName + ' ' + each.className + ' ' + each.textContent.slice(0, 60))`);
 
 /** What in the view can be used by mouse and is not reached by Tab, and what is reached and does not show it. */
 async function unreachable(page: Page): Promise<string[]> {
@@ -83,8 +93,12 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
 
   test('what is empty says how to fill it', async () => {
     await see('No containers yet');
-    await picture('containers-empty');
     expect(await accessProblems(page)).toEqual([]);
+    for (const place of places) {
+      await visit(place);
+      await picture(`${place.toLowerCase()}-empty`);
+    }
+    await visit('Containers');
     await page.evaluate(`(() => {
       const dataTransfer = new DataTransfer();
       dataTransfer.items.add(new File(['x'], 'images.tar'));
@@ -99,7 +113,7 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await engine.docker('pull', '-q', 'busybox');
     await engine.docker('volume', 'create', 'shop_data');
     const busy = ['-v', 'shop_data:/data', 'busybox', 'sh', '-c', 'while :; do :; done & sleep 600'];
-    await engine.docker('run', '-d', '--name', 'shop-web', '--memory', '64m', ...compose, ...busy);
+    await engine.docker('run', '-d', '--name', 'shop-web', '--memory', '64m', '--cpus', '0.3', ...compose, ...busy);
     await engine.docker(
       'run',
       '-d',
@@ -149,13 +163,47 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await row('shop-web').waitFor();
   });
 
+  test('fifty containers run, and columns are where their user wants them', async () => {
+    await fillHarbour(engine);
+    await visit('Containers');
+    await see(/^5\d of 5\d containers run/);
+    const heads = async (): Promise<string[]> =>
+      (await page.getByRole('columnheader').allInnerTexts()).filter(Boolean).map(text => text.split(' ')[0] ?? '');
+    const usual = ['NAME', 'IMAGE', 'STATE', 'CPU', 'MEMORY', 'PORTS', 'CREATED'];
+    expect((await heads()).filter(text => usual.includes(text))).toEqual(usual);
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByLabel('Image', { exact: true }).uncheck();
+    const down = page.getByRole('button', { name: 'Move State down' });
+    await down.focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Enter'); // the focus has gone with it
+    await picture('columns');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    const chosen = ['NAME', 'CPU', 'MEMORY', 'STATE', 'PORTS', 'CREATED'];
+    expect((await heads()).filter(text => usual.includes(text))).toEqual(chosen);
+    await page.getByRole('columnheader', { name: 'Ports' }).dragTo(page.getByRole('columnheader', { name: 'CPU' }));
+    const dragged = ['NAME', 'PORTS', 'CPU', 'MEMORY', 'STATE', 'CREATED'];
+    expect((await heads()).filter(text => usual.includes(text))).toEqual(dragged);
+    await page.reload();
+    await row('billing-api').waitFor();
+    expect((await heads()).filter(text => usual.includes(text))).toEqual(dragged);
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByRole('button', { name: 'All columns, in their usual order' }).click();
+    await page.keyboard.press('Escape');
+    expect((await heads()).filter(text => usual.includes(text))).toEqual(usual);
+  });
+
   test.each(['light', 'dark'] as const)('every view is accessible: %s', async theme => {
     await page.emulateMedia({ colorScheme: theme });
     for (const place of places) {
       await visit(place);
       await page.getByRole('heading', { name: place, level: 1 }).waitFor();
       if (place === 'Volumes') await row('shop_data').waitFor();
+      if (place === 'Compose') await see('alertmanager');
       if (place === 'Overview') await see('broken has ended: Exited (3)');
+      if (place === 'Overview') await page.locator('.chart').first().waitFor();
+      if (place === 'Troubleshoot') await page.getByText('Checking…').waitFor({ state: 'detached' });
       await picture(`${place.toLowerCase()}-${theme}`);
       // of all rules only this one knows colours
       const rules = theme === 'dark' ? ['color-contrast'] : undefined;
@@ -175,31 +223,37 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
   });
 
   test('in a long list the focus goes to its end and is not lost when others scroll', async () => {
-    const made = Array.from({ length: 60 }, (_, index) => `many-${index + 10}`);
-    await Promise.all(made.map(name => engine.docker('create', '--name', name, 'busybox', 'true')));
     await visit('Containers');
-    await row('many-10').focus();
+    const grid = page.getByRole('grid');
+    await grid.getByRole('row').nth(2).focus();
     await page.keyboard.press('End');
-    await focused(page, 'many-69');
+    await focused(page, lastInHarbour);
     await page.keyboard.press('k');
-    await focused(page, 'many-68');
+    await focused(page, 'vaultwarden');
     await page.evaluate(`document.querySelector('[role=grid]').scrollTop = 0`);
-    await row('many-10').waitFor();
-    await focused(page, 'many-68');
-    await picture('containers-many');
+    await row('billing-api').waitFor();
+    await focused(page, 'vaultwarden');
     await page.keyboard.press('Home');
     await page.keyboard.press('ArrowDown');
-    await focused(page, 'shop-db');
-    await engine.docker('rm', ...made);
-    await row('many-10').waitFor({ state: 'detached' });
-    await focused(page, 'shop-db');
+    await focused(page, 'billing-api');
+    await engine.docker('rm', '-f', 'billing-cache', lastInHarbour);
+    await row('billing-cache').waitFor({ state: 'detached' });
+    await focused(page, 'billing-api');
   });
 
   test('it speaks another language, and the palette goes anywhere', async () => {
     await visit('Settings');
     await page.getByLabel('Language').selectOption('de');
     await page.getByRole('heading', { name: 'Einstellungen' }).waitFor();
-    await picture('settings-german');
+    await page.setViewportSize({ width: 900, height: 600 });
+    for (const link of await page.locator('nav a').all()) {
+      await link.click();
+      await link.and(page.locator('[aria-current=page]')).waitFor();
+      await picture(`${new URL(page.url()).pathname.slice(1)}-german`);
+      expect(await cutOff(page), page.url()).toEqual([]);
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.getByRole('link', { name: 'Einstellungen' }).click();
     await page.getByLabel('Sprache').selectOption('en');
     await page.keyboard.press('Control+k');
     await page.keyboard.type('shop-db logs');
@@ -213,10 +267,16 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     await engine.docker('rm', '-f', 'shop-web', 'shop-db'); // stopping them would take ten seconds of grace
     await engine.end();
     await see(/The engine does not answer/);
-    await picture('engine-away');
+    for (const place of places) {
+      await visit(place);
+      await picture(`${place.toLowerCase()}-away`);
+    }
+    await visit('Containers');
+    expect(await accessProblems(page)).toEqual([]);
     await engine.restart();
     await page.getByRole('alert').waitFor({ state: 'detached' });
     await engine.docker('run', '-d', '--name', 'after', 'busybox', 'sleep', '600');
+    await page.getByRole('searchbox').fill('after');
     await row('after').getByText('Running').waitFor();
   });
 });

@@ -1,5 +1,6 @@
 import { defaultRangeExtractor, type Range, useVirtualizer } from '@tanstack/vue-virtual';
 import { computed, defineComponent, nextTick, onMounted, ref, type VNode } from 'vue';
+import { draggable } from './dragging.ts';
 import { contextMenu, type MenuItem } from './menu.tsx';
 
 export interface Column<Row> {
@@ -13,6 +14,8 @@ export interface Column<Row> {
   hideLabel?: boolean;
   /** Its head sorts. */
   sortable?: boolean;
+  /** Its head can be dragged to the place of another. */
+  movable?: boolean;
   class?: string;
 }
 
@@ -27,7 +30,10 @@ export interface DataTableProps<Row> {
   sorting?: { key: string; down: boolean };
   /** A row across all columns. */
   group?: (row: Row) => VNode | undefined;
+  rowClass?: (row: Row) => string | undefined;
   onSort?: (key: string) => void;
+  /** The column `key` was dragged to the place of `to`. */
+  onArrange?: (key: string, to: string) => void;
   onOpen?: (row: Row) => void;
   /** A key on a row; true when it meant something. */
   onKey?: (row: Row, key: string) => boolean;
@@ -36,6 +42,9 @@ export interface DataTableProps<Row> {
   /** Where it was scrolled to, and where it is. */
   scrolled?: { top: number };
 }
+
+/** What is dragged from head to head. */
+const columnDrag = 'application/x-berth-column';
 
 /** Rows beyond the view that exist, so that fast scrolling finds them. */
 const overscan = 12;
@@ -108,12 +117,18 @@ export const DataTable = defineComponent(
 
     const head = (columns: string): VNode => (
       <div role="row" class="thead" aria-rowindex={1} style={{ gridTemplateColumns: columns }}>
-        {props.columns.map(({ key, label, end, sortable, hideLabel }) => {
+        {props.columns.map(({ key, label, end, sortable, hideLabel, movable }) => {
           const sorted = props.sorting?.key === key ? props.sorting : undefined;
           const order = sorted ? (sorted.down ? 'descending' : 'ascending') : undefined;
           const arrow = sorted ? (sorted.down ? ' ↓' : ' ↑') : '';
           return (
-            <div role="columnheader" key={key} class={['th', end && 'end']} aria-sort={order}>
+            <div
+              role="columnheader"
+              key={key}
+              class={['th', end && 'end']}
+              aria-sort={order}
+              {...(movable && draggable(columnDrag, key, dragged => props.onArrange?.(dragged, key)))}
+            >
               {sortable ? (
                 <button type="button" onClick={() => props.onSort?.(key)}>
                   {label + arrow}
@@ -139,7 +154,7 @@ export const DataTable = defineComponent(
           data-index={index}
           aria-rowindex={index + 2}
           aria-selected={props.selected === undefined ? undefined : key === props.selected}
-          class={['tr', group && 'group', key === props.selected && 'selected']}
+          class={['tr', group && 'group', key === props.selected && 'selected', props.rowClass?.(row)]}
           style={{
             transform: `translateY(${start - 30}px)`,
             top: '30px',
@@ -212,7 +227,9 @@ export const DataTable = defineComponent(
       'selected',
       'sorting',
       'group',
+      'rowClass',
       'onSort',
+      'onArrange',
       'onOpen',
       'onKey',
       'menu',

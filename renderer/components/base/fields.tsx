@@ -4,15 +4,15 @@ import { icon } from './controls.tsx';
 
 const textOf = (event: Event): string => (event.target as HTMLInputElement).value;
 
-/** The one search field of a view; `/` goes there. */
-export const searchField = (label: string, value: string, change: (value: string) => void): VNode => (
+/** The one search field of a view; `/` goes there. `shown` stands in it where the label is long. */
+export const searchField = (label: string, value: string, change: (value: string) => void, shown = label): VNode => (
   <div class="search">
     {icon(Search)}
     <input
       type="search"
       data-search
       aria-label={label}
-      placeholder={label}
+      placeholder={shown}
       value={value}
       onInput={event => change(textOf(event))}
       onKeydown={event => {

@@ -1,14 +1,12 @@
-import { Columns3, type LucideIcon, MoreHorizontal } from '@lucide/vue';
+import { type LucideIcon, MoreHorizontal } from '@lucide/vue';
 import {
   ContextMenuContent,
   ContextMenuItem,
   ContextMenuPortal,
   ContextMenuRoot,
   ContextMenuTrigger,
-  DropdownMenuCheckboxItem,
   DropdownMenuContent,
   DropdownMenuItem,
-  DropdownMenuItemIndicator,
   DropdownMenuPortal,
   DropdownMenuRoot,
   DropdownMenuTrigger,
@@ -54,31 +52,28 @@ const dropdown = (opener: VNode, content: () => VNode[]): VNode =>
 export const moreMenu = (label: string, items: readonly MenuItem[]): VNode =>
   dropdown(trigger(label, MoreHorizontal), () => itemsOf(DropdownMenuItem, items));
 
-export interface Choice {
-  key: string;
-  label: string;
-  chosen: boolean;
-}
+/**
+ * Three dots that open the menu which the right button of the mouse opens there: one menu serves a whole list. One for each
+ * row was most of what a list took to draw.
+ */
+export const rowMenuButton = (label: string): VNode => (
+  <button
+    type="button"
+    class="button quiet icon-only"
+    aria-haspopup="menu"
+    aria-label={label}
+    title={label}
+    onClick={event => openAround(event.currentTarget as HTMLElement)}
+  >
+    {icon(MoreHorizontal)}
+  </button>
+);
 
-/** Which columns of a list are shown; it stays open while one chooses. */
-export const columnMenu = (label: string, choices: readonly Choice[], toggle: (key: string) => void): VNode =>
-  dropdown(trigger(label, Columns3), () =>
-    choices.map(({ key, label: text, chosen }) =>
-      h(
-        DropdownMenuCheckboxItem,
-        {
-          key,
-          class: 'menu-item check',
-          modelValue: chosen,
-          onSelect: (event: Event) => {
-            event.preventDefault();
-            toggle(key);
-          },
-        },
-        () => [h(DropdownMenuItemIndicator, { class: 'tick' }, () => '✓'), text],
-      ),
-    ),
-  );
+function openAround(element: HTMLElement): void {
+  const { left, bottom } = element.getBoundingClientRect();
+  const common = { bubbles: true, cancelable: true };
+  element.dispatchEvent(new MouseEvent('contextmenu', { ...common, clientX: left, clientY: bottom + 4 }));
+}
 
 /** `inside` with a menu on the right button of the mouse; `items` is asked when it opens. */
 export const contextMenu = (inside: VNode, items: () => readonly MenuItem[]): VNode =>

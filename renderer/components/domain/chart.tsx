@@ -19,11 +19,18 @@ export interface ChartProps {
   /** The chart is at least so high: nothing looks like nothing. */
   least: number;
   dark: boolean;
+  /** Beside the legend. */
+  note?: string | undefined;
+  /** Its numbers are of memory, which comes in powers of two. */
+  binary?: boolean;
 }
 
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const clock = (seconds: number): string => new Date(seconds * 1000).toTimeString().slice(0, 8);
+
+/** Distances between the lines of a chart of memory. */
+const powersOfTwo = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 /** So much time is shown at least: what has just begun grows from the right. */
 const shortestSeconds = 60;
@@ -56,8 +63,13 @@ export const Chart = defineComponent(
           y: { range: (_plot, _least, most) => [0, Math.max(most * 1.1, props.least)] },
         },
         axes: [
-          { ...axis(), size: 24, space: 90, values: (_plot, times) => times.map(clock) },
-          { ...axis(), size: 64, values: (_plot, values) => values.map(props.format) },
+          { ...axis(), size: 28, gap: 8, space: 90, values: (_plot, times) => times.map(clock) },
+          {
+            ...axis(),
+            size: 64,
+            values: (_plot, values) => values.map(props.format),
+            ...(props.binary && { incrs: powersOfTwo }),
+          },
         ],
         series: [
           {},
@@ -105,11 +117,14 @@ export const Chart = defineComponent(
       <figure class="chart" style={{ margin: '0 0 16px' }}>
         <figcaption class="row">
           <h2>{props.title}</h2>
-          <span class="legend">{legend()}</span>
+          <span class="legend">
+            {legend()}
+            {props.note && <span>{props.note}</span>}
+          </span>
         </figcaption>
         <div ref={box} aria-hidden="true" />
       </figure>
     );
   },
-  { props: ['title', 'times', 'lines', 'format', 'least', 'dark'] },
+  { props: ['title', 'times', 'lines', 'format', 'least', 'dark', 'note', 'binary'] },
 );

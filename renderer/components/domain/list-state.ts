@@ -1,5 +1,6 @@
 import { computed, ref, watch } from 'vue';
-import { groupedLines, type ListLine, matchingRows, toggled } from '../../model/index.ts';
+import { groupedLines, inOrder, type ListLine, matchingRows, movedTo, toggled } from '../../model/index.ts';
+import { usePreferences } from '../../stores/index.ts';
 import type { Column } from '../base/data-table.tsx';
 
 export interface ListColumn<Row> extends Omit<Column<Row>, 'sortable'> {
@@ -7,7 +8,9 @@ export interface ListColumn<Row> extends Omit<Column<Row>, 'sortable'> {
   compare?: (left: Row, right: Row) => number;
   /** It is hidden while a row is open beside the list. */
   aside?: boolean;
-  /** It cannot be hidden. */
+  /** It is hidden where the window has little room. */
+  spare?: boolean;
+  /** It can be neither hidden nor moved. */
   fixed?: boolean;
 }
 
@@ -41,6 +44,8 @@ function keptOf(name: string): Kept {
 interface Remembered {
   sorting?: { key: string; down: boolean };
   hidden?: string[];
+  /** Keys of the columns, as they were arranged. */
+  order?: string[];
 }
 
 function remembered(name: string): Remembered {
@@ -53,6 +58,7 @@ function remembered(name: string): Remembered {
 
 /** Search, order, columns, folded groups and checked rows of a list, and the lines that come of them. */
 export function useListState<Row>(source: ListSource<Row>) {
+  const preferences = usePreferences();
   const kept = keptOf(source.name);
   const search = ref(kept.search);
   const folded = ref(kept.folded);
@@ -60,9 +66,10 @@ export function useListState<Row>(source: ListSource<Row>) {
   const before = remembered(source.name);
   const sorting = ref(before.sorting ?? { key: source.columns.find(({ compare }) => compare)?.key ?? '', down: false });
   const hidden = ref<ReadonlySet<string>>(new Set(before.hidden));
+  const order = ref<readonly string[]>(before.order ?? []);
   watch([search, folded], () => Object.assign(kept, { search: search.value, folded: folded.value }));
-  watch([sorting, hidden], () => {
-    const now = { sorting: sorting.value, hidden: [...hidden.value] };
+  watch([sorting, hidden, order], () => {
+    const now = { sorting: sorting.value, hidden: [...hidden.value], order: order.value };
     localStorage.setItem(`berth.list.${source.name}`, JSON.stringify(now));
   });
 
@@ -76,12 +83,18 @@ export function useListState<Row>(source: ListSource<Row>) {
     groupedLines(found.value, source.keyOf, source.groupOf ?? (() => ''), folded.value),
   );
   const chosen = computed(() => source.rows.filter(row => checked.value.has(source.keyOf(row))));
+  const arranged = computed(() => inOrder(source.columns, order.value));
+  /** Those that its user arranges. */
+  const choices = computed(() => arranged.value.filter(({ fixed }) => !fixed));
   const columns = computed(() =>
-    source.columns.filter(({ key, aside }) => !hidden.value.has(key) && !(aside && source.selected !== undefined)),
+    arranged.value.filter(
+      ({ key, aside, spare }) =>
+        !hidden.value.has(key) && !(aside && source.selected !== undefined) && !(spare && preferences.isNarrow),
+    ),
   );
 
   return {
-    ...{ search, sorting, hidden, found, lines, chosen, checked, columns, folded },
+    ...{ search, sorting, hidden, found, lines, chosen, checked, choices, columns, folded },
     scrolled: kept.scrolled,
     sort: (key: string): void => {
       sorting.value = { key, down: sorting.value.key === key && !sorting.value.down };
@@ -91,6 +104,14 @@ export function useListState<Row>(source: ListSource<Row>) {
     },
     hide: (key: string): void => {
       hidden.value = toggled(hidden.value, key);
+    },
+    move: (key: string, place: number): void => {
+      const keys = choices.value.map(column => column.key);
+      order.value = movedTo(keys, key, place);
+    },
+    resetColumns: (): void => {
+      hidden.value = new Set();
+      order.value = [];
     },
     check: (row: Row): void => {
       checked.value = toggled(checked.value, source.keyOf(row));

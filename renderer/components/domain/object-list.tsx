@@ -2,10 +2,11 @@ import { ChevronDown, ChevronRight } from '@lucide/vue';
 import { defineComponent, h, type VNode } from 'vue';
 import type { ListLine } from '../../model/index.ts';
 import { t, usePreferences } from '../../stores/index.ts';
+import { ColumnChooser } from '../base/column-chooser.tsx';
 import { button } from '../base/controls.tsx';
 import { type Column, DataTable } from '../base/data-table.tsx';
 import { searchField } from '../base/fields.tsx';
-import { columnMenu, type MenuItem, moreMenu } from '../base/menu.tsx';
+import { type MenuItem, rowMenuButton } from '../base/menu.tsx';
 import { Split } from '../base/split.tsx';
 import { type ListColumn, type ListSource, useListState } from './list-state.ts';
 import { engineAway } from './start-engine.tsx';
@@ -70,14 +71,16 @@ export const ObjectList = defineComponent(
     const actions = (row: Row): VNode => (
       <span class="row">
         {props.quick?.(row)}
-        {props.menu && moreMenu(t().common.more, props.menu(row))}
+        {props.menu && rowMenuButton(t().common.more)}
       </span>
     );
 
     const columns = (): Column<ListLine<Row>>[] => {
       const of = (column: ListColumn<Row>): Column<ListLine<Row>> => ({
         ...column,
+        ...(column.key === 'name' && { class: 'title' }),
         sortable: column.compare !== undefined,
+        movable: !column.fixed,
         cell: line => ('row' in line ? column.cell(line.row) : undefined),
       });
       const more = { hideLabel: true, fixed: true };
@@ -91,6 +94,13 @@ export const ObjectList = defineComponent(
           : []),
       ];
     };
+
+    /** A column takes the place of another. */
+    const arrange = (key: string, to: string): void =>
+      state.move(
+        key,
+        state.choices.value.findIndex(column => column.key === to),
+      );
 
     const group = (line: ListLine<Row>): VNode | undefined => {
       if ('row' in line) return undefined;
@@ -137,19 +147,20 @@ export const ObjectList = defineComponent(
         {props.filters}
         {bulk()}
         <span class="grow" />
-        {columnMenu(
-          t().common.columns,
-          props.columns
-            .filter(({ fixed }) => !fixed)
-            .map(({ key, label }) => ({ key, label, chosen: !state.hidden.value.has(key) })),
-          state.hide,
-        )}
+        <ColumnChooser
+          choices={state.choices.value.map(({ key, label }) => ({ key, label, chosen: !state.hidden.value.has(key) }))}
+          onToggle={state.hide}
+          onMove={state.move}
+          onReset={state.resetColumns}
+        />
       </div>
     );
 
+    const isEmpty = (): boolean => props.loaded && props.rows.length === 0 && props.empty !== undefined;
+
     const content = (): VNode | undefined => {
       if (!props.loaded) return engineAway();
-      if (props.rows.length === 0 && props.empty) return props.empty;
+      if (isEmpty()) return props.empty;
       if (state.lines.value.length === 0) return <p class="empty">{t().common.nothingFound}</p>;
       const { menu } = props;
       return h(DataTable<ListLine<Row>>, {
@@ -162,8 +173,10 @@ export const ObjectList = defineComponent(
         sorting: state.sorting.value,
         scrolled: state.scrolled,
         group,
+        rowClass: (line: ListLine<Row>) => ('row' in line && props.groupOf?.(line.row) ? 'member' : undefined),
         menu: menu && ((line: ListLine<Row>) => ('row' in line ? menu(line.row) : [])),
         onSort: state.sort,
+        onArrange: arrange,
         onOpen: (line: ListLine<Row>) => ('row' in line ? props.onOpen?.(line.row) : state.fold(line.group)),
         onKey,
       });
@@ -178,7 +191,7 @@ export const ObjectList = defineComponent(
           </div>
           {props.actions}
         </header>
-        {toolbar()}
+        {isEmpty() ? undefined : toolbar()}
         {content()}
       </div>
     );

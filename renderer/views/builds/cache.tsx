@@ -62,7 +62,7 @@ export const BuildCache = defineComponent(() => {
     {
       key: 'size',
       label: t().common.size,
-      width: '90px',
+      width: '108px',
       end: true,
       compare: (a, b) => a.Size - b.Size,
       cell: ({ Size }) => byteSize(Size),

@@ -53,6 +53,7 @@ export const BuildList = defineComponent(() => {
     },
     {
       key: 'steps',
+      spare: true,
       label: t().builds.steps,
       width: 'minmax(110px, 1fr)',
       aside: true,
@@ -61,7 +62,7 @@ export const BuildList = defineComponent(() => {
     {
       key: 'duration',
       label: t().builds.duration,
-      width: '92px',
+      width: '108px',
       end: true,
       compare: (a, b) => took(a) - took(b),
       cell: build => duration(took(build)),

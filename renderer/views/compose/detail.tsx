@@ -2,10 +2,10 @@ import { Play, RotateCw, Square } from '@lucide/vue';
 import { computed, defineAsyncComponent, defineComponent, h, shallowRef, type VNode, watch } from 'vue';
 import { RouterLink, useRouter } from 'vue-router';
 import { containerInspect } from '../../../contracts/docker/container-routes.ts';
-import { button, detailView, moreMenu, stateDot, tabs } from '../../components/index.ts';
+import { button, detailView, moreMenu, tabs } from '../../components/index.ts';
 import { memorySize, percent, plainText } from '../../model/index.ts';
 import { type ComposeProject, engine, t, useCompose, useStats } from '../../stores/index.ts';
-import { stateOf } from '../containers/state.tsx';
+import { containerState } from '../containers/state.tsx';
 import type { LogSource } from '../logs/feed.ts';
 import { projectMenu, run } from './actions.ts';
 import { projectState } from './state.tsx';
@@ -48,7 +48,7 @@ export const ComposeDetail = defineComponent(
                       {{ default: () => row.service || row.name }}
                     </RouterLink>
                   </td>
-                  <td>{stateDot(stateOf(row), t().states[row.state], row.status)}</td>
+                  <td>{containerState(row)}</td>
                   <td class="end">{reading ? percent(reading.cpuPercent) : '–'}</td>
                   <td class="end">{reading ? memorySize(reading.memoryBytes) : '–'}</td>
                   <td class="mono">

@@ -57,7 +57,7 @@ export const ComposeList = defineComponent(() => {
     {
       key: 'cpu',
       label: t().common.cpu,
-      width: '72px',
+      width: '88px',
       end: true,
       compare: (a, b) => sum(a, 'cpuPercent') - sum(b, 'cpuPercent'),
       cell: project => (project.running > 0 ? percent(sum(project, 'cpuPercent')) : '–'),
@@ -65,13 +65,14 @@ export const ComposeList = defineComponent(() => {
     {
       key: 'memory',
       label: t().common.memory,
-      width: '84px',
+      width: '104px',
       end: true,
       compare: (a, b) => sum(a, 'memoryBytes') - sum(b, 'memoryBytes'),
       cell: project => (project.running > 0 ? memorySize(sum(project, 'memoryBytes')) : '–'),
     },
     {
       key: 'file',
+      spare: true,
       label: t().compose.file,
       width: 'minmax(120px, 1.6fr)',
       aside: true,

@@ -1,9 +1,9 @@
 import type { VNode } from 'vue';
 import type { StatsReading } from '../../../contracts/bridge.ts';
-import { age, type ListColumn, stateDot } from '../../components/index.ts';
+import { age, type ListColumn } from '../../components/index.ts';
 import { type ContainerRow, compareTexts, memorySize, percent } from '../../model/index.ts';
-import { t, useContainers, useStats } from '../../stores/index.ts';
-import { stateOf } from './state.tsx';
+import { t, useStats } from '../../stores/index.ts';
+import { containerState } from './state.tsx';
 
 /** What the list of containers shows of each. */
 export function containerColumns(): ListColumn<ContainerRow>[] {
@@ -25,6 +25,7 @@ export function containerColumns(): ListColumn<ContainerRow>[] {
     },
     {
       key: 'image',
+      spare: true,
       label: texts.image,
       width: 'minmax(100px, 1.4fr)',
       aside: true,
@@ -40,12 +41,12 @@ export function containerColumns(): ListColumn<ContainerRow>[] {
       label: texts.state,
       width: 'minmax(108px, 0.8fr)',
       compare: byText(row => row.state),
-      cell: state,
+      cell: containerState,
     },
     {
       key: 'cpu',
       label: texts.cpu,
-      width: '72px',
+      width: '84px',
       end: true,
       compare: byNumber(cpu),
       cell: row => live(row, ({ cpuPercent }) => percent(cpuPercent)),
@@ -53,7 +54,7 @@ export function containerColumns(): ListColumn<ContainerRow>[] {
     {
       key: 'memory',
       label: texts.memory,
-      width: '84px',
+      width: '100px',
       end: true,
       compare: byNumber(memory),
       cell: row => live(row, ({ memoryBytes }) => memorySize(memoryBytes)),
@@ -61,6 +62,7 @@ export function containerColumns(): ListColumn<ContainerRow>[] {
     { key: 'ports', label: texts.ports, width: 'minmax(90px, 1fr)', aside: true, cell: ports },
     {
       key: 'created',
+      spare: true,
       label: texts.created,
       width: '128px',
       aside: true,
@@ -68,13 +70,6 @@ export function containerColumns(): ListColumn<ContainerRow>[] {
       cell: row => age(row.created),
     },
   ];
-}
-
-function state(row: ContainerRow): VNode {
-  const busy = useContainers().busy.get(row.id);
-  if (busy) return stateDot('warning', t().containers.busy[busy]);
-  const health = row.health && row.health !== 'healthy' ? `, ${t().states[row.health]}` : '';
-  return stateDot(stateOf(row), t().states[row.state] + health, row.status);
 }
 
 function live(row: ContainerRow, text: (reading: StatsReading) => string): string {

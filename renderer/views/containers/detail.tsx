@@ -52,8 +52,9 @@ export const ContainerDetail = defineComponent(
 
     const stateText = (state: ContainerRow['state']): string => {
       const at = Date.parse(document.value?.State[state === 'running' ? 'StartedAt' : 'FinishedAt'] ?? '');
-      const when = at > 0 ? `, ${relativeTime(at, useClock().now, usePreferences().language)}` : '';
-      return t().states[state] + when;
+      const when = at > 0 ? relativeTime(at, useClock().now, usePreferences().language) : '';
+      if (when === '') return t().states[state];
+      return state === 'running' ? t().detail.runsSince(when) : `${t().states[state]}, ${when}`;
     };
 
     const head = (): VNode => {

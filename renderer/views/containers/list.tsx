@@ -126,7 +126,10 @@ export const ContainerList = defineComponent(() => {
         selected: openId.value || undefined,
         actions: runButton(),
         filters: filters(),
-        empty: emptyList(t().containers.empty, t().containers.emptyHint, 'docker run -d -p 8080:80 nginx', runButton()),
+        // all there are may be hidden by the filter
+        empty: onlyRunning.value
+          ? undefined
+          : emptyList(t().containers.empty, t().containers.emptyHint, 'docker run -d -p 8080:80 nginx', runButton()),
         quick,
         menu: (row: ContainerRow) => containerMenu(row, tab => open(row, tab), closeIf([row])),
         bulk,

@@ -1,72 +1,88 @@
-import { computed, defineComponent } from 'vue';
+import { computed, defineComponent, ref, type VNode } from 'vue';
 import type { StatsReading } from '../../../contracts/bridge.ts';
-import { Chart } from '../../components/charts.ts';
-import { byteSize, memorySize, percent } from '../../model/index.ts';
+import { Chart, type ChartLine } from '../../components/charts.ts';
+import { selectField } from '../../components/index.ts';
+import { byteSize, memorySize, percent, ratesOf, statsSeries } from '../../model/index.ts';
 import { t, useContainers, usePreferences, useStats } from '../../stores/index.ts';
 
-/** Ten minutes of CPU, memory, network and disk over one axis of time. */
+type Span = keyof ReturnType<typeof t>['stats']['spans'];
+
+/** CPU, memory, network and disk over one axis of time, as far back as an hour. */
 export const Statistics = defineComponent(
   (props: { id: string }) => {
     const stats = useStats();
     const containers = useContainers();
     const preferences = usePreferences();
     stats.show();
-    const readings = computed(() => stats.of(props.id).slice(-600));
-    const times = computed(() => readings.value.map(({ time }) => time / 1000));
-    const limit = computed(() => limitWorthShowing(readings.value));
+    const span = ref<Span>('600');
+    const series = computed(() => statsSeries(stats.of(props.id), Number(span.value)));
+    const last = computed(() => series.value.readings.at(-1));
+
+    const values = (of: (reading: StatsReading) => number): (number | null)[] =>
+      series.value.readings.map(reading => (reading ? of(reading) : null));
+    const rates = (of: (reading: StatsReading) => number): (number | null)[] => ratesOf(series.value, of);
+    const speed = (value: number): string => byteSize(value) + t().stats.perSecond;
+
+    const chart = (
+      title: string,
+      format: (value: number) => string,
+      least: number,
+      lines: ChartLine[],
+      more: { note?: string; binary?: boolean } = {},
+    ): VNode => (
+      <Chart {...{ title, format, least, lines, ...more }} times={series.value.times} dark={preferences.dark} />
+    );
+
+    const memory = (): VNode => {
+      const texts = t().stats;
+      const limit = last.value?.memoryLimit ?? 0;
+      const drawn = limitWorthShowing(last.value);
+      const line = { label: texts.memory, values: values(each => each.memoryBytes), colour: '--accent' };
+      const limitLine = { label: texts.limit, values: values(() => limit), colour: '--failed', dashed: true };
+      const note = limit > 0 && !drawn ? texts.ofLimit(memorySize(limit)) : undefined;
+      return chart(texts.memory, memorySize, 1024, drawn ? [line, limitLine] : [line], { note, binary: true });
+    };
+
+    const toolbar = (): VNode => {
+      const texts = t().stats;
+      const running = containers.row(props.id)?.state === 'running';
+      return (
+        <div class="toolbar">
+          {selectField<Span>({
+            ...{ id: 'stats-span', label: texts.span, hideLabel: true, value: span.value, choices: texts.spans },
+            change: value => {
+              span.value = value;
+            },
+          })}
+          <span class="soft grow ellipsis" title={texts.hint}>
+            {running ? texts.hint : texts.stopped}
+          </span>
+          <span class="soft">
+            {texts.processes}: {last.value?.processes ?? '–'}
+          </span>
+        </div>
+      );
+    };
 
     return () => {
       const texts = t().stats;
-      const all = readings.value;
-      const running = containers.row(props.id)?.state === 'running';
-      const rate = (of: (reading: StatsReading) => number): (number | null)[] => ratesOf(all, of);
-      const common = { times: times.value, dark: preferences.dark };
-      const speed = (value: number): string => byteSize(value) + texts.perSecond;
       return (
-        <div class="body">
-          {!running && <p class="soft">{texts.stopped}</p>}
-          <Chart
-            {...common}
-            title={texts.cpu}
-            format={percent}
-            least={1}
-            lines={[{ label: texts.cpu, values: all.map(each => each.cpuPercent), colour: '--accent' }]}
-          />
-          <Chart
-            {...common}
-            title={texts.memory}
-            format={memorySize}
-            least={1024}
-            lines={[
-              { label: texts.memory, values: all.map(each => each.memoryBytes), colour: '--accent' },
-              ...(limit.value
-                ? [{ label: texts.limit, values: all.map(() => limit.value), colour: '--failed', dashed: true }]
-                : []),
-            ]}
-          />
-          <Chart
-            {...common}
-            title={texts.network}
-            format={speed}
-            least={1000}
-            lines={[
-              { label: texts.received, values: rate(each => each.received), colour: '--accent' },
-              { label: texts.sent, values: rate(each => each.sent), colour: '--warning' },
-            ]}
-          />
-          <Chart
-            {...common}
-            title={texts.disk}
-            format={speed}
-            least={1000}
-            lines={[
-              { label: texts.read, values: rate(each => each.read), colour: '--accent' },
-              { label: texts.written, values: rate(each => each.written), colour: '--warning' },
-            ]}
-          />
-          <p class="soft">
-            {texts.processes}: {all.at(-1)?.processes ?? '–'}
-          </p>
+        <div class="view">
+          {toolbar()}
+          <div class="body" tabindex={0}>
+            {chart(texts.cpu, percent, 1, [
+              { label: texts.cpu, values: values(each => each.cpuPercent), colour: '--accent' },
+            ])}
+            {memory()}
+            {chart(texts.network, speed, 1000, [
+              { label: texts.received, values: rates(each => each.received), colour: '--accent' },
+              { label: texts.sent, values: rates(each => each.sent), colour: '--warning' },
+            ])}
+            {chart(texts.disk, speed, 1000, [
+              { label: texts.read, values: rates(each => each.read), colour: '--accent' },
+              { label: texts.written, values: rates(each => each.written), colour: '--warning' },
+            ])}
+          </div>
         </div>
       );
     };
@@ -75,15 +91,5 @@ export const Statistics = defineComponent(
 );
 
 /** A limit far above the use (the whole machine's memory) would flatten the line. */
-function limitWorthShowing(readings: readonly StatsReading[]): number {
-  const last = readings.at(-1);
-  return last && last.memoryLimit < last.memoryBytes * 8 ? last.memoryLimit : 0;
-}
-
-function ratesOf(readings: readonly StatsReading[], of: (reading: StatsReading) => number): (number | null)[] {
-  return readings.map((reading, index) => {
-    const before = readings[index - 1];
-    const seconds = before ? (reading.time - before.time) / 1000 : 0;
-    return before && seconds > 0 ? Math.max(0, (of(reading) - of(before)) / seconds) : null;
-  });
-}
+const limitWorthShowing = (last: StatsReading | undefined): boolean =>
+  last !== undefined && last.memoryLimit < last.memoryBytes * 8;

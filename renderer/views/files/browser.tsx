@@ -62,8 +62,9 @@ export const FileBrowser = defineComponent(
         useNotices().add(what, failure);
       }
     }
-    const download = (name: string): Promise<void> =>
+    const download = ({ name, kind }: FileEntry): Promise<void> =>
       attempt(`${t().common.download}: ${name}`, async () => {
+        if (kind === 'folder') return props.source.download(inside(name), `${name}.tar`);
         const { bytes } = await props.source.read(inside(name));
         saveFile(new Blob([bytes]), name);
       });
@@ -111,13 +112,13 @@ export const FileBrowser = defineComponent(
         ...(kind === 'file' && size <= mostOpened
           ? [button({ ...common, label: `${t().files.edit} ${name}`, icon: Pencil, onClick: edit })]
           : []),
-        ...(kind === 'file'
+        ...(kind === 'file' || kind === 'folder'
           ? [
               button({
                 ...common,
                 label: `${t().common.download} ${name}`,
                 icon: Download,
-                onClick: () => void download(name),
+                onClick: () => void download(entry),
               }),
             ]
           : []),

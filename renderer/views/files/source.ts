@@ -4,6 +4,8 @@ import {
   containerChanges,
   containerCreate,
   containerRemove,
+  containerStart,
+  containerWait,
 } from '../../../contracts/docker/container-routes.ts';
 import { invalidArgument, messageOf, unavailable } from '../../../contracts/errors.ts';
 import {
@@ -15,7 +17,8 @@ import {
   TarReader,
   tarOf,
 } from '../../model/index.ts';
-import { engine, runIn, t, useContainers, useImages } from '../../stores/index.ts';
+import { engine, runIn, t, useContainers, useImages, useTasks } from '../../stores/index.ts';
+import { debugImage } from '../containers/debug-shell.ts';
 import type { VolumeUser } from '../volumes/usage.ts';
 
 export interface OpenedFile extends Owner {
@@ -27,6 +30,8 @@ export interface FileSource {
   list(folder: string): Promise<FileEntry[]>;
   read(path: string): Promise<OpenedFile>;
   write(folder: string, name: string, bytes: Uint8Array, owner?: Owner): Promise<void>;
+  /** A folder as a tar, into a file of the user's. @throws EngineError */
+  download(folder: string, fileName: string): Promise<void>;
   /** Undefined while nothing runs that could do it. */
   remove: ((path: string) => Promise<void>) | undefined;
   /** What differs from the image, by path: 0 changed, 1 added, 2 deleted. */
@@ -89,6 +94,13 @@ export function containerFiles(id: string, running: boolean, base = ''): FileSou
       const query = { path: at(folder) || '/' };
       await engine.collect(archiveWrite, { path: { ref: id }, query }, new Blob([tarOf(name, bytes, owner)])).promise;
     },
+    download: (folder, fileName) =>
+      useTasks().save(
+        t().tasks.save(fileName),
+        archiveRead,
+        { path: { ref: id }, query: { path: at(folder) } },
+        fileName,
+      ),
     remove: running
       ? async path => {
           const { output, exitCode } = await runIn(id, ['rm', '-rf', '--', at(path)]);
@@ -154,6 +166,29 @@ export function volumeFiles(volume: string, user: VolumeUser | undefined): FileS
     list: through(files => files.list),
     read: through(files => files.read),
     write: through(files => files.write),
-    remove: undefined,
+    download: through(files => files.download),
+    remove: path => removeInVolume(volume, path),
   };
+}
+
+/** Nothing of the API deletes a file: a program does it, in a container that is there only for that. */
+async function removeInVolume(volume: string, path: string): Promise<void> {
+  await useImages().ready();
+  const Image = debugImage();
+  if (!Image) throw unavailable(t().files.needsProgram);
+  const body = {
+    ...{ Image, Entrypoint: ['rm'], Cmd: ['-rf', '--', `/volume${path}`], User: '0' },
+    Labels: { [useContainers().helperLabel]: 'files' },
+    HostConfig: { Binds: [`${volume}:/volume`], NetworkMode: 'none' },
+  };
+  const { Id } = await engine.json(containerCreate, { body });
+  const ref = { path: { ref: Id } };
+  try {
+    await engine.json(containerStart, ref).catch((error: unknown) => {
+      throw /executable file not found/.test(messageOf(error)) ? unavailable(t().files.needsProgram) : error;
+    });
+    await engine.json(containerWait, ref);
+  } finally {
+    await engine.json(containerRemove, { ...ref, query: { force: true } });
+  }
 }

@@ -11,9 +11,9 @@ import { engine, t, useAsking, useImages, useNotices, useTasks } from '../../sto
 import type { ImageRow } from './rows.ts';
 
 /** Its task shows how it goes, and why it does not. */
-export function pull(reference: string): void {
+export function pull(reference: string, platform?: string): void {
   const tasks = useTasks();
-  if (reference.trim() !== '') tasks.quietly(t().tasks.pull(reference), tasks.pull(reference.trim()));
+  if (reference.trim() !== '') tasks.quietly(t().tasks.pull(reference), tasks.pull(reference.trim(), platform));
 }
 
 export function askTag(row: ImageRow): void {

@@ -65,6 +65,7 @@ export const ImageList = defineComponent(() => {
     },
     {
       key: 'id',
+      spare: true,
       label: t().common.id,
       width: '120px',
       aside: true,
@@ -74,7 +75,7 @@ export const ImageList = defineComponent(() => {
     {
       key: 'size',
       label: t().common.size,
-      width: '86px',
+      width: '100px',
       end: true,
       compare: (a, b) => a.size - b.size,
       cell: row => byteSize(row.size),

@@ -3,7 +3,7 @@ import { defineComponent, onBeforeUnmount, ref, shallowRef, type VNode, watch } 
 import { imageSearch } from '../../../contracts/docker/image-routes.ts';
 import type { ImageSearchResult } from '../../../contracts/docker/images.ts';
 import { messageOf } from '../../../contracts/errors.ts';
-import { button, dialog, icon, textField } from '../../components/index.ts';
+import { button, dialog, icon, selectField, textField } from '../../components/index.ts';
 import { engine, t } from '../../stores/index.ts';
 import { pull } from './actions.ts';
 
@@ -11,10 +11,15 @@ import { pull } from './actions.ts';
 const restMs = 350;
 const mostFound = 25;
 
+/** Those that most images of registries are built for. */
+const platforms = ['linux/amd64', 'linux/arm64', 'linux/arm/v7', 'linux/386', 'linux/ppc64le', 'linux/s390x'];
+
 /** Asks which image to pull, and what of that name a registry has. */
 export const PullDialog = defineComponent(
   (props: { close: () => void }) => {
     const text = ref('');
+    /** Empty: the machine's own. */
+    const platform = ref('');
     const found = shallowRef<readonly ImageSearchResult[]>([]);
     const told = ref('');
     let resting: ReturnType<typeof setTimeout> | undefined;
@@ -41,7 +46,7 @@ export const PullDialog = defineComponent(
 
     function submit(): void {
       if (text.value.trim() === '') return;
-      pull(text.value);
+      pull(text.value, platform.value || undefined);
       props.close();
     }
 
@@ -72,6 +77,13 @@ export const PullDialog = defineComponent(
         ...{ id: 'pull', label: t().images.reference, hint: t().images.pullHint, value: text.value, focus: true },
         change: value => {
           text.value = value;
+        },
+      }),
+      selectField({
+        ...{ id: 'pull-platform', label: t().images.platform, value: platform.value },
+        choices: { '': t().images.ownPlatform, ...Object.fromEntries(platforms.map(each => [each, each])) },
+        change: value => {
+          platform.value = value;
         },
       }),
       <p class="soft" role="status">

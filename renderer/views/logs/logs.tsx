@@ -175,9 +175,14 @@ export const Logs = defineComponent(
       const texts = t().logs;
       return (
         <div class="toolbar">
-          {searchField(texts.search, text.value, value => {
-            text.value = value;
-          })}
+          {searchField(
+            texts.search,
+            text.value,
+            value => {
+              text.value = value;
+            },
+            texts.searchShort,
+          )}
           {finder()}
           <span class="grow" />
           <span class="soft">{texts.lines(count.value)}</span>

@@ -37,6 +37,15 @@ export const NetworkList = defineComponent(() => {
       : undefined;
   }
 
+  /** How many containers are on each, also those that do not run. */
+  const counts = computed(() =>
+    Map.groupBy(
+      containers.rows.flatMap(row => row.networks),
+      ({ name }) => name,
+    ),
+  );
+  const members = ({ Name }: NetworkInspect): number => counts.value.get(Name)?.length ?? 0;
+
   const columns = (): ListColumn<NetworkInspect>[] => [
     {
       key: 'name',
@@ -54,9 +63,17 @@ export const NetworkList = defineComponent(() => {
       cell: ({ Driver }) => <span class="soft">{Driver}</span>,
     },
     {
+      key: 'members',
+      label: t().networks.members,
+      width: '128px',
+      end: true,
+      compare: (a, b) => members(a) - members(b),
+      cell: each => String(members(each) || '–'),
+    },
+    {
       key: 'subnet',
       label: t().networks.subnet,
-      width: 'minmax(120px, 1fr)',
+      width: 'minmax(120px, 1.6fr)',
       compare: (a, b) => compareTexts(subnets(a), subnets(b)),
       cell: each => <span class="mono">{subnets(each)}</span>,
     },

@@ -109,30 +109,30 @@ export const Diagnose = defineComponent(() => {
   const finding = ({ check: name, outcome, detail, cause, repair: told }: FindingDocument): VNode => {
     const action = told && outcome !== 'good' ? actionOf(told) : undefined;
     return (
-      <div class="card" key={name}>
-        <div class="row">
-          <strong class="grow">{name}</strong>
-          {stateDot(kinds[outcome], t().diagnose.outcomes[outcome])}
+      <li class="finding" key={name}>
+        {stateDot(kinds[outcome], t().diagnose.outcomes[outcome])}
+        <strong>{name}</strong>
+        <div>
+          <p class="wrap">{detail}</p>
+          {cause ? (
+            <p class="soft">
+              {t().diagnose.cause}: {cause}
+            </p>
+          ) : undefined}
+          {told ? (
+            <div class="row">
+              {t().diagnose.repair}: <Copyable text={told} />
+              {action
+                ? button({
+                    label: t().diagnose.actions[action],
+                    disabled: berth.busy !== undefined,
+                    onClick: () => void repair(action),
+                  })
+                : undefined}
+            </div>
+          ) : undefined}
         </div>
-        <p class="wrap">{detail}</p>
-        {cause ? (
-          <p class="soft">
-            {t().diagnose.cause}: {cause}
-          </p>
-        ) : undefined}
-        {told ? (
-          <div class="row">
-            {t().diagnose.repair}: <Copyable text={told} />
-            {action
-              ? button({
-                  label: t().diagnose.actions[action],
-                  disabled: berth.busy !== undefined,
-                  onClick: () => void repair(action),
-                })
-              : undefined}
-          </div>
-        ) : undefined}
-      </div>
+      </li>
     );
   };
 
@@ -202,7 +202,7 @@ export const Diagnose = defineComponent(() => {
       </header>
       <div class="body" tabindex={0}>
         <p class="soft">{t().diagnose.hint}</p>
-        <div class="section">{findings.value.map(finding)}</div>
+        <ul class="findings">{findings.value.map(finding)}</ul>
         {life()}
         <section class="section">
           <h2>{t().diagnose.log}</h2>

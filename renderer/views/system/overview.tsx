@@ -21,6 +21,7 @@ const Chart = defineAsyncComponent(async () => (await import('../../components/c
 
 /** So many seconds are drawn. */
 const chartSeconds = 600;
+const shownEvents = 12;
 
 /** What runs, is it well, what does it cost. */
 export const Overview = defineComponent(() => {
@@ -68,6 +69,7 @@ export const Overview = defineComponent(() => {
         {h(Chart, {
           ...common,
           title: t().stats.memory,
+          binary: true,
           format: memorySize,
           least: 1024,
           lines: line(t().stats.memory, memoryBytes),
@@ -87,6 +89,36 @@ export const Overview = defineComponent(() => {
     });
   });
 
+  /** What takes room, the same things that `docker system df` counts. */
+  const disk = computed(() => {
+    const { LayersSize, Volumes, Containers, BuildCache } = usage.value ?? {};
+    return [
+      { label: t().overview.images, bytes: LayersSize ?? 0 },
+      { label: t().nav.volumes, bytes: sumOf(Volumes?.map(({ UsageData }) => UsageData?.Size ?? 0)) },
+      { label: t().overview.written, bytes: sumOf(Containers?.map(({ SizeRw }) => SizeRw ?? 0)) },
+      {
+        label: t().overview.buildCache,
+        bytes: sumOf(BuildCache?.filter(({ Shared }) => !Shared).map(({ Size }) => Size)),
+      },
+    ];
+  });
+
+  const diskSection = (): VNode => (
+    <section class="section">
+      <h2>{t().overview.disk}</h2>
+      <div class="parts" aria-hidden="true">
+        {disk.value.map(({ label, bytes }, index) => (
+          <i key={label} class={`lane-${index}`} style={{ flexGrow: bytes }} />
+        ))}
+      </div>
+      <dl class="facts">
+        {disk.value.map(({ label, bytes }, index) =>
+          fact(label, <span class={['part', `lane-${index}`]}>{byteSize(bytes)}</span>),
+        )}
+      </dl>
+    </section>
+  );
+
   const card = (label: string, number: string, more: string): VNode => (
     <div class="card">
       <span class="soft">{label}</span>
@@ -97,13 +129,8 @@ export const Overview = defineComponent(() => {
 
   const cards = (): VNode => {
     const texts = t().overview;
-    const disk = usage.value;
-    const bytes =
-      (disk?.LayersSize ?? 0) +
-      sumOf(disk?.Volumes?.map(({ UsageData }) => UsageData?.Size ?? 0)) +
-      sumOf(disk?.Containers?.map(({ SizeRw }) => SizeRw ?? 0));
     const unused = sumOf(
-      disk?.Images?.filter(({ Containers }) => Containers === 0).map(
+      usage.value?.Images?.filter(({ Containers }) => Containers === 0).map(
         ({ Size, SharedSize }) => Size - Math.max(0, SharedSize),
       ),
     );
@@ -117,7 +144,11 @@ export const Overview = defineComponent(() => {
           memorySize(sums.value.memory),
           `${t().common.of} ${memorySize(connection.info?.MemTotal ?? 0)}`,
         )}
-        {card(texts.disk, byteSize(bytes), texts.reclaimable(byteSize(unused)))}
+        {card(
+          texts.disk,
+          usage.value ? byteSize(sumOf(disk.value.map(({ bytes }) => bytes))) : '–',
+          texts.reclaimable(byteSize(unused)),
+        )}
       </div>
     );
   };
@@ -139,12 +170,12 @@ export const Overview = defineComponent(() => {
   );
 
   const event = ({ Type, Action, Actor, timeNano }: EventMessage): VNode => (
-    <li key={timeNano} class="row">
-      <time class="soft" style={{ width: '130px' }} title={new Date(timeNano / 1e6).toLocaleString()}>
+    <li key={timeNano} class="event">
+      <time class="soft ellipsis" title={new Date(timeNano / 1e6).toLocaleString()}>
         {relativeTime(timeNano / 1e6, useClock().now, preferences.language)}
       </time>
       <span class="soft">{Type}</span>
-      <span>{Action}</span>
+      <span class="ellipsis">{Action}</span>
       <span class="ellipsis">{shortName(Actor.Attributes.name ?? Actor.ID)}</span>
     </li>
   );
@@ -152,7 +183,7 @@ export const Overview = defineComponent(() => {
   return () => {
     const texts = t().overview;
     const info = connection.info;
-    const events = connection.events.slice(0, 12);
+    const events = connection.events.filter(isNews).slice(0, shownEvents);
     return (
       <div class="view">
         <header class="head">
@@ -163,27 +194,42 @@ export const Overview = defineComponent(() => {
           <div class="body" tabindex={0}>
             {cards()}
             {charts()}
-            {needs()}
-            <section class="section">
-              <h2>{texts.events}</h2>
-              {events.length === 0 && <p class="soft">{texts.noEvents}</p>}
-              <ul class="plain">{events.map(event)}</ul>
-            </section>
-            <section class="section">
-              <h2>{texts.engine}</h2>
-              <dl class="facts">
-                {fact(t().settings.version, info?.ServerVersion)}
-                {fact(texts.kernel, info && `${info.KernelVersion}, ${info.OperatingSystem}`)}
-                {fact(texts.processors, info?.NCPU)}
-                {fact(texts.memory, info && memorySize(info.MemTotal))}
-              </dl>
-            </section>
+            <div class="columns">
+              <div>
+                {needs()}
+                <section class="section">
+                  <h2>{texts.events}</h2>
+                  {events.length === 0 && <p class="soft">{texts.noEvents}</p>}
+                  <ul class="plain">{events.map(event)}</ul>
+                </section>
+              </div>
+              <div>
+                {usage.value && diskSection()}
+                <section class="section">
+                  <h2>{texts.engine}</h2>
+                  <dl class="facts">
+                    {fact(t().settings.version, info?.ServerVersion)}
+                    {fact(texts.kernel, info && `${info.KernelVersion}, ${info.OperatingSystem}`)}
+                    {fact(texts.processors, info?.NCPU)}
+                    {fact(texts.memory, info && memorySize(info.MemTotal))}
+                  </dl>
+                </section>
+              </div>
+            </div>
           </div>
         )}
       </div>
     );
   };
 });
+
+/** Not what comes along with something else. */
+const isNews = ({ Type, Action }: EventMessage): boolean =>
+  !(
+    (Type === 'network' && /^(dis)?connect$/.test(Action)) ||
+    (Type === 'volume' && /mount$/.test(Action)) ||
+    (Type === 'container' && /^(attach|resize|top|exec_)/.test(Action))
+  );
 
 const shortName = (name: string): string => (/^(sha256:)?[0-9a-f]{64}$/.test(name) ? shortId(name) : name);
 

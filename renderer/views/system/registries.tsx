@@ -58,8 +58,7 @@ export const Registries = defineComponent(() => {
         <p class="soft">{texts.hint}</p>
         {logIns.value.length > 0 && <ul class="plain">{logIns.value.map(line)}</ul>}
         <form
-          class="fields"
-          style={{ maxWidth: '640px' }}
+          class="fields three"
           onSubmit={event => {
             event.preventDefault();
             void logIn();

@@ -58,7 +58,7 @@ export const SettingsView = defineComponent(() => {
     return (
       <section class="section">
         <h2>{texts.appearance}</h2>
-        <div class="fields" style={{ maxWidth: '640px' }}>
+        <div class="fields three">
           {selectField<Theme>({
             id: 'theme',
             label: texts.theme,
@@ -96,8 +96,7 @@ export const SettingsView = defineComponent(() => {
         <h2>{texts.machine}</h2>
         <p class="soft">{texts.machineHint}</p>
         <form
-          class="fields"
-          style={{ maxWidth: '640px' }}
+          class="fields three"
           onSubmit={event => {
             event.preventDefault();
             void save();

@@ -44,6 +44,7 @@ export const VolumeList = defineComponent(() => {
     },
     {
       key: 'driver',
+      spare: true,
       label: t().common.driver,
       width: '90px',
       aside: true,
@@ -55,11 +56,11 @@ export const VolumeList = defineComponent(() => {
       width: 'minmax(100px, 1fr)',
       cell: ({ Name }) => <span class="soft">{users(Name) || t().volumes.unused}</span>,
     },
-    { key: 'backup', label: t().backups.column, width: '110px', aside: true, cell: backup },
+    { key: 'backup', spare: true, label: t().backups.column, width: '110px', aside: true, cell: backup },
     {
       key: 'size',
       label: t().common.size,
-      width: '90px',
+      width: '108px',
       end: true,
       compare: (a, b) => usage.sizeOf(a.Name) - usage.sizeOf(b.Name),
       cell: ({ Name }) => (usage.sizeOf(Name) < 0 ? '' : byteSize(usage.sizeOf(Name))),
