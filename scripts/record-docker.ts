@@ -5,6 +5,8 @@ import { inquire } from '../test/docker-api/ask.ts';
 import { badInput, startHostileRegistry, wordsFor } from '../test/docker-api/bad-input.ts';
 import { buildCases } from '../test/docker-api/builds/cases.ts';
 import { buildxConfig, playBuild } from '../test/docker-api/builds/play-build.ts';
+import { graphCases } from '../test/docker-api/graphs/cases.ts';
+import { playGraph } from '../test/docker-api/graphs/play-graph.ts';
 import { inquiries } from '../test/docker-api/inquiries/index.ts';
 import { registryScenario, setUpRegistries } from '../test/docker-api/registry-scenario.ts';
 import { play } from '../test/docker-api/replay.ts';
@@ -73,6 +75,12 @@ async function record(peer: Peer): Promise<void> {
     built[build.name] = await playBuild(build, { socket: peer.socket, config, door: 'buildkit' });
   }
   await keep('builds.json', engine, 'builds', built);
+  const solved = earlier('graphs.json', 'graphs');
+  for (const each of graphCases.filter(isWanted)) {
+    process.stdout.write(`${each.name}\n`);
+    solved[each.name] = await playGraph(each, peer.socket);
+  }
+  await keep('graphs.json', engine, 'graphs', solved);
   const answered = earlier('inquiries.json', 'inquiries');
   for (const inquiry of inquiries.filter(isWanted)) {
     process.stdout.write(`${inquiry.name}\n`);

@@ -83,7 +83,6 @@ export class BuildSources {
   }
 
   async #resolve(name: string, platform: Platform, context: string | undefined): Promise<Image> {
-    const { images } = this.#options;
     const own = name.startsWith('sha256:') ? this.#options.images.find(name) : undefined;
     if (own) return own;
     const reference = withDefaultTag(parseReference(name));
@@ -95,14 +94,19 @@ export class BuildSources {
       line: undefined,
     });
     try {
-      const known = this.#request.pull ? undefined : images.find(name);
-      const image = known && suitability(known.config, platform) > 0 ? known : await this.#pull(name, platform);
+      const image = await this.fetch(name, platform, this.#request.pull);
       step.done({ cached: false });
       return image;
     } catch (error) {
       step.failed(error);
       throw error;
     }
+  }
+
+  /** The image itself, from here, unless a newer one is wanted, or from its registry; nobody is told. */
+  async fetch(name: string, platform: Platform, anew: boolean): Promise<Image> {
+    const known = anew ? undefined : this.#options.images.find(name);
+    return known && suitability(known.config, platform) > 0 ? known : this.#pull(name, platform);
   }
 
   async #pull(name: string, platform: Platform): Promise<Image> {

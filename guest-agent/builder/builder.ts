@@ -20,6 +20,8 @@ import {
 import { stepError } from './dockerfile/failure.ts';
 import { ignorer } from './dockerfile/ignore.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/stages.ts';
+import type { GraphSolver } from './graph/graph-solver.ts';
+import type { GraphInput } from './graph/rooms.ts';
 import { BuildHistory } from './history.ts';
 import { Kept } from './kept.ts';
 import { checkSettings, fileFindings } from './lint.ts';
@@ -138,6 +140,13 @@ export class Builder {
       sources.close();
       build.input.close?.();
     }
+  }
+
+  /** Works on graphs of a client's own, until it is closed. */
+  async openGraphs(build: Build, input: GraphInput): Promise<GraphSolver> {
+    const { GraphSolver: Graphs } = await import('./graph/graph-solver.ts');
+    const sources = new BuildSources(this.options, build);
+    return new Graphs({ ...build, input, options: this.options, cache: this.#cache, caches: this.#caches, sources });
   }
 
   /** Makes it an image like others, and gives it its names. */

@@ -104,6 +104,8 @@ export interface StepNews {
   text: string;
   /** Where in the Dockerfile; absent for the builder's own steps. */
   line: number | undefined;
+  /** Of a client's own graph: what it calls the operation, and those that it needs. */
+  vertex?: { digest: string; inputs: readonly string[] };
 }
 
 /** One step while it is under way; exactly one of `done` and `failed` ends it. */

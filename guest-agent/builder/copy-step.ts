@@ -9,12 +9,11 @@ import { tarOf } from './packed-files.ts';
 import { type Look, placeFiles } from './place-files.ts';
 import type { Selected } from './select-files.ts';
 
-export interface CopyRequest extends StepOutput {
+/** Files, and how they are to be placed. */
+export interface Copying {
   tree: FileTree;
   selected: readonly Selected[];
   destination: string;
-  /** `user:group`, as typed. */
-  chown: string | undefined;
   chmod: string | undefined;
   /** ADD: archives are unpacked. */
   unpack: boolean;
@@ -23,7 +22,17 @@ export interface CopyRequest extends StepOutput {
   signal: AbortSignal;
 }
 
-const lookIn =
+export interface CopyRequest extends StepOutput, Copying {
+  /** `user:group`, as typed. */
+  chown: string | undefined;
+}
+
+interface Owner {
+  uid: number;
+  gid: number;
+}
+
+export const lookIn =
   ({ path: root }: StepRoot, { archive }: Pick<BuilderOptions, 'archive'>): Look =>
   path => {
     const stat = archive.stat(root, path);
@@ -34,11 +43,7 @@ const lookIn =
   };
 
 /** Names that the root's account files do not know are root's, as BuildKit has it. */
-function ownerOf(
-  spec: string,
-  root: StepRoot,
-  { resolveOwner }: Pick<BuilderOptions, 'resolveOwner'>,
-): { uid: number; gid: number } {
+export function ownerOf(spec: string, root: StepRoot, { resolveOwner }: Pick<BuilderOptions, 'resolveOwner'>): Owner {
   const [, group] = spec.split(':');
   for (const each of [spec, ...(group ? [`0:${group}`] : [])]) {
     try {
@@ -51,16 +56,25 @@ function ownerOf(
 }
 
 /** COPY and ADD: a layer of the files that were selected. */
-export function copyStep(request: CopyRequest, options: BuilderOptions): Promise<Image> {
-  const { tree, destination, chmod } = request;
-  return layerOf(request, options, async root => {
+export const copyStep = (request: CopyRequest, options: BuilderOptions): Promise<Image> =>
+  layerOf(request, options, root => {
     const owner = request.chown ? ownerOf(request.chown, root, options) : undefined;
-    const { plain, archives } = await parted(request);
-    const look = lookIn(root, options);
-    const placed = placeFiles(plain, { destination, owner, mode: chmod, look });
-    await fillWith(async () => tree.toTar(placed), options)(root);
-    for (const tar of archives) await unpackInto(root, { tar, request, look }, options);
+    return copyInto(root, { ...request, owner }, options);
   });
+
+/** Places the files in a root; their times are their own, unless somebody says another. */
+export async function copyInto(
+  root: StepRoot,
+  request: Copying & { owner: Owner | undefined; mtime?: Date | undefined },
+  options: BuilderOptions,
+): Promise<void> {
+  const { tree, destination, chmod, owner, mtime } = request;
+  const { plain, archives } = await parted(request);
+  const look = lookIn(root, options);
+  const placed = placeFiles(plain, { destination, owner, mode: chmod, look });
+  const dated = mtime ? placed.map(({ path, entry }) => ({ path, entry: { ...entry, mtime } })) : placed;
+  await fillWith(async () => tree.toTar(dated), options)(root);
+  for (const tar of archives) await unpackInto(root, { tar, request, look }, options);
 }
 
 /** WORKDIR: the directory, if it is not there. */
@@ -89,7 +103,7 @@ async function parted({
   tree,
   unpack,
   signal,
-}: CopyRequest): Promise<{ plain: Selected[]; archives: Readable[] }> {
+}: Copying): Promise<{ plain: Selected[]; archives: Readable[] }> {
   const archives: Readable[] = [];
   const plain: Selected[] = [];
   for (const each of selected) {
@@ -102,7 +116,7 @@ async function parted({
 
 async function unpackInto(
   root: StepRoot,
-  { tar, request, look }: { tar: Readable; request: CopyRequest; look: Look },
+  { tar, request, look }: { tar: Readable; request: Copying & { owner: Owner | undefined }; look: Look },
   options: BuilderOptions,
 ): Promise<void> {
   const tree = new FileTree(request.scratch);
@@ -113,7 +127,7 @@ async function unpackInto(
       return entry ? [{ relative: path, entry }] : [];
     });
     const all: Selected = { name: '', under: '', entry: plainEntry('directory'), contents };
-    const owner = request.chown ? ownerOf(request.chown, root, options) : undefined;
+    const { owner } = request;
     const destination = posix.join(request.destination, '/');
     const placed: Placed[] = placeFiles([all], { destination, owner, mode: request.chmod, look });
     await fillWith(async () => tree.toTar(placed), options)(root);

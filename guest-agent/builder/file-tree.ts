@@ -37,6 +37,12 @@ const wasteBytes = 64 * 1024 * 1024;
 /** Without slashes around it; '' is the root. */
 export const cleanPath = (path: string): string => posix.normalize(`/${path}`).replace(/^\/+|\/+$/g, '');
 
+/** `a/b/c` → `a`, `a/b`, `a/b/c`. */
+export function ancestors(path: string): string[] {
+  const parts = cleanPath(path).split('/').filter(Boolean);
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+}
+
 /**
  * Files that a build copies from: a context, or what of an image was asked for. Names are only keys here: links are
  * followed in memory, so nothing that a hostile client sends can point outside.

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { invalidArgument } from '../../contracts/errors.ts';
-import { cleanPath, type Placed, plainEntry, type TreeEntry } from './file-tree.ts';
+import { ancestors, cleanPath, type Placed, plainEntry, type TreeEntry } from './file-tree.ts';
 import type { Selected } from './select-files.ts';
 
 /** What is at a path of the image now; links are followed. */
@@ -46,7 +46,7 @@ class Places {
   /** What a directory holds; itself only where there is none yet. */
   directory(base: string, { entry, contents }: Selected, plain: boolean): void {
     this.#makeParents(plain ? base : posix.dirname(`/${base}`));
-    if (!this.#isThere(base)) this.#place(base, entry);
+    if (!this.#isThere(base)) this.#make(base, entry);
     this.#made.add(base);
     for (const { relative, entry: below } of contents) this.#place(cleanPath(`${base}/${relative}`), below);
   }
@@ -56,11 +56,18 @@ class Places {
     this.placed.push({ path, entry: { ...entry, ...owner, mode: changedMode(entry, mode) } });
   }
 
+  /** A directory for what is copied: owner and mode are the copy's, as in BuildKit, but for `u+x`. */
+  #make(path: string, entry: TreeEntry): void {
+    const { owner, mode = '' } = this.#placement;
+    if (isOctal(mode)) this.#place(path, entry);
+    else this.placed.push({ path, entry: { ...entry, ...owner } });
+  }
+
   #makeParents(path: string): void {
     for (const directory of ancestors(path)) {
       if (this.#isThere(directory)) continue;
       this.#made.add(directory);
-      this.#place(directory, plainEntry('directory')); // owner and mode are the copy's, as in BuildKit
+      this.#make(directory, plainEntry('directory'));
     }
   }
 
@@ -69,16 +76,12 @@ class Places {
   }
 }
 
-/** `a/b/c` → `a`, `a/b`, `a/b/c`. */
-export function ancestors(path: string): string[] {
-  const parts = cleanPath(path).split('/').filter(Boolean);
-  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
-}
+const isOctal = (mode: string): boolean => /^[0-7]{1,4}$/.test(mode);
 
 /** A link has no mode of its own. @throws invalid-argument */
 function changedMode({ type, mode }: TreeEntry, change: string | undefined): number {
   if (change === undefined || type === 'symlink') return mode;
-  if (/^[0-7]{1,4}$/.test(change)) return Number.parseInt(change, 8);
+  if (isOctal(change)) return Number.parseInt(change, 8);
   return change.split(',').reduce((sum, clause) => symbolic(sum, clause, type === 'directory', change), mode);
 }
 

@@ -6,7 +6,7 @@ import { invalidArgument } from '../../contracts/errors.ts';
 import { type AgentCall, serveAgent } from './agent-socket.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { BuilderOptions } from './contract.ts';
-import { cleanPath, type FileTree } from './file-tree.ts';
+import { ancestors, type FileTree } from './file-tree.ts';
 import type { RunMount } from './run-mounts.ts';
 import { MissingSource } from './select-files.ts';
 
@@ -24,6 +24,8 @@ export interface PreparedMounts {
   binds: string[];
   tmpfs: Record<string, string>;
   env: string[];
+  /** Where files were laid out for a mount. */
+  folders: Map<RunMount, string>;
   release(): void;
 }
 
@@ -52,6 +54,7 @@ export async function prepareMounts(mounts: readonly RunMount[], rooms: MountRoo
     binds: [],
     tmpfs: {},
     env: [],
+    folders: new Map(),
     release: () => {
       for (const release of releases.splice(0)) release();
       for (const folder of [disk, memory]) {
@@ -97,6 +100,7 @@ async function prepare(mount: RunMount, place: Place, rooms: MountRooms): Promis
       return addSecret(mount, place, rooms.sources);
     case 'bind': {
       const source = await layOut(mount, disk, rooms);
+      prepared.folders.set(mount, source);
       prepared.binds.push(`${source}:${mount.target}:${access}`);
       return;
     }
@@ -167,17 +171,14 @@ async function layOut(mount: RunMount, folder: string, { sources, options }: Mou
   return isDirectory ? folder : join(folder, 'file');
 }
 
-/** Mount points that a container makes in its image: they are none of the step's doing. */
-export const mountPoints = (mounts: readonly RunMount[]): string[] =>
-  mounts.flatMap(({ type, target, id, source }) => {
+/** Mount points that a container makes in its image, each after those above it: they are none of the step's doing. */
+export const mountPoints = (mounts: readonly RunMount[]): string[][] =>
+  mounts.map(({ type, target, id, source }) => {
     const defaults: Readonly<Record<string, string>> = {
       secret: `/run/secrets/${id || source}`,
       ssh: `${agentFolder}/ssh_agent.0`,
     };
-    const parts = cleanPath(target || (defaults[type] ?? ''))
-      .split('/')
-      .filter(Boolean);
-    return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+    return ancestors(target || (defaults[type] ?? ''));
   });
 
 /** Hosts, limits and networks of a RUN's container beside its mounts. */

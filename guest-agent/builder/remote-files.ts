@@ -39,13 +39,23 @@ export async function fetchRemote(
   }
   const name = posix.basename(new URL(address).pathname);
   if (name === '' || name === '/') throw invalidArgument(`cannot determine filename for source ${address}`);
-  const { stream, mtime } = await rooms.options.registry.download(address, rooms.signal);
   const path = posix.join(folder, name);
-  const digest = await addStream(tree, path, stream, { mode: 0o600, mtime: mtime ?? new Date(0) });
+  await fetchFile(address, { tree, path }, { checksum, mode: 0o600 }, rooms);
+  return path;
+}
+
+/** A file of the web, at the path. @throws invalid-argument for other bytes than were asked for */
+export async function fetchFile(
+  address: string,
+  { tree, path }: { tree: FileTree; path: string },
+  { checksum, mode }: { checksum: string | undefined; mode: number },
+  { options, signal }: RemoteRooms,
+): Promise<void> {
+  const { stream, mtime } = await options.registry.download(address, signal);
+  const digest = await addStream(tree, path, stream, { mode, mtime: mtime ?? new Date(0) });
   if (checksum !== undefined && checksum !== digest) {
     throw invalidArgument(`digest mismatch ${digest}: ${checksum}`);
   }
-  return path;
 }
 
 /** A file of what comes; resolves with its digest. */
@@ -63,7 +73,7 @@ async function addStream(
 }
 
 /** What it takes to speak with a server of repositories is loaded when there is one. */
-async function fetchGit(
+export async function fetchGit(
   address: GitAddress,
   into: { tree: FileTree; prefix: string; keepGitFolder: boolean },
   { options, scratch, signal, secret }: RemoteRooms,

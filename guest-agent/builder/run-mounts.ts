@@ -65,14 +65,14 @@ export function parseMount(text: string, workingDir: string, line: number): RunM
   };
 }
 
-/** A file that the step's command is: its text, and where it stands. */
-export const scriptMount = (target: string, text: string): RunMount => ({
-  type: 'script',
+/** A mount of which nothing else is said. */
+export const plainMount = (type: RunMount['type'], target: string): RunMount => ({
+  type,
   target,
-  source: text,
+  source: '',
   from: '',
   id: '',
-  readonly: true,
+  readonly: false,
   required: false,
   sharing: 'shared',
   mode: undefined,
@@ -80,6 +80,13 @@ export const scriptMount = (target: string, text: string): RunMount => ({
   gid: 0,
   sizeBytes: undefined,
   env: '',
+});
+
+/** A file that the step's command is: its text, and where it stands. */
+export const scriptMount = (target: string, text: string): RunMount => ({
+  ...plainMount('script', target),
+  source: text,
+  readonly: true,
 });
 
 const aliases: Readonly<Record<string, string>> = {

@@ -40,6 +40,19 @@ export interface RunRequest extends StepOutput {
   /** What its programs are made for. */
   platform: Platform;
   host: HostConfig;
+  hostname?: string;
+  /** Of the places on which its mounts stood only these themselves are none of its doing. */
+  keepsStubFolders?: boolean;
+  /** How the command may end and have done well: else with 0 alone. */
+  goodExitCodes?: readonly number[];
+}
+
+/** What a command left, while its container and its mounts are still there. */
+export interface RunTraces {
+  /** Its root as a layer on the parent's. */
+  root(): Promise<Image>;
+  /** Where the files of a mount are. */
+  folderOf(mount: RunMount): string | undefined;
 }
 
 export interface RunRooms {
@@ -50,12 +63,23 @@ export interface RunRooms {
 }
 
 /** Runs the command in a container and keeps what it changed. @throws CommandFailed */
-export async function runStep(request: RunRequest, watcher: StepWatcher, rooms: RunRooms): Promise<Image> {
+export const runStep = (request: RunRequest, watcher: StepWatcher, rooms: RunRooms): Promise<Image> =>
+  runFor(({ root }) => root(), request, watcher, rooms);
+
+/** Runs the command in a container, and takes what is wanted of what it left. @throws CommandFailed */
+export async function runFor<T>(
+  take: (left: RunTraces) => Promise<T>,
+  request: RunRequest,
+  watcher: StepWatcher,
+  rooms: RunRooms,
+): Promise<T> {
   return rooms.caches.alone(request.mounts, async () => {
     const prepared = await prepareMounts(request.mounts, rooms);
     try {
       const host = hostConfigOf(request.host, prepared, request.network);
-      return await inContainer({ ...request, host, env: [...request.env, ...prepared.env] }, watcher, rooms);
+      const asked = { ...request, host, env: [...request.env, ...prepared.env] };
+      const folderOf = (mount: RunMount): string | undefined => prepared.folders.get(mount);
+      return await inContainer(root => take({ root, folderOf }), asked, watcher, rooms);
     } finally {
       prepared.release();
     }
@@ -72,9 +96,13 @@ export async function removeStepContainers(containers: StepContainers): Promise<
   }
 }
 
-async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: RunRooms): Promise<Image> {
-  const { options, signal } = rooms;
-  const { containers, snapshots, archive, images } = options;
+async function inContainer<T>(
+  take: (root: RunTraces['root']) => Promise<T>,
+  request: RunRequest,
+  watcher: StepWatcher,
+  { options, signal }: RunRooms,
+): Promise<T> {
+  const { containers, images } = options;
   const { architecture = process.arch === 'arm64' ? 'arm64' : 'amd64', os = 'linux' } = request.parent?.config ?? {};
   // the image's own volumes, commands and health checks are not the step's
   const bare = await images.compose({ layersOf: request.parent, config: { architecture, os }, intermediate: true });
@@ -87,7 +115,7 @@ async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: Run
       Env: [...request.env, ...request.passingEnv],
       User: request.user,
       WorkingDir: request.workingDir,
-      Hostname: 'buildkitsandbox',
+      Hostname: request.hostname || 'buildkitsandbox',
       Labels: { [stepLabel]: 'step' },
       HostConfig: request.host,
     },
@@ -98,18 +126,26 @@ async function inContainer(request: RunRequest, watcher: StepWatcher, rooms: Run
     const exitCode = await finished(container, watcher, signal).catch(error => {
       throw withoutEmulation(error, request.platform);
     });
-    if (exitCode !== 0) throw new CommandFailed(request.args, exitCode);
-    const { parent, createdBy, mounts, epoch } = request;
-    const changes = await snapshots.openChanges(Id);
-    try {
-      const tar = archive.pack({ root: changes.path, path: '/', contentsOnly: true, asLayer: true });
-      const skip = mounts.length > 0 ? { skip: stubsOf(mounts) } : {};
-      return await commitStep({ parent, tar, createdBy, epoch, ...skip }, options);
-    } finally {
-      changes.close();
-    }
+    if (!(request.goodExitCodes ?? [0]).includes(exitCode)) throw new CommandFailed(request.args, exitCode);
+    return await take(() => changesOf(Id, request, options));
   } finally {
     await container.remove({ force: true, volumes: true, link: false });
+  }
+}
+
+/** What a container changed, as a layer. */
+async function changesOf(
+  container: string,
+  { parent, createdBy, mounts, epoch, keepsStubFolders = false }: RunRequest,
+  options: BuilderOptions,
+): Promise<Image> {
+  const changes = await options.snapshots.openChanges(container);
+  try {
+    const tar = options.archive.pack({ root: changes.path, path: '/', contentsOnly: true, asLayer: true });
+    const skip = mounts.length > 0 ? { skip: stubsOf(mounts, keepsStubFolders) } : {};
+    return await commitStep({ parent, tar, createdBy, epoch, ...skip }, options);
+  } finally {
+    changes.close();
   }
 }
 
@@ -143,7 +179,7 @@ async function finished(container: StepContainer, watcher: StepWatcher, signal: 
 }
 
 /** Empty files and directories on which the step's mounts stood: they are none of its doing. */
-function stubsOf(mounts: readonly RunMount[]): SkipMember {
-  const stubs = new Set(mountPoints(mounts));
+function stubsOf(mounts: readonly RunMount[], keepsFolders: boolean): SkipMember {
+  const stubs = new Set(mountPoints(mounts).flatMap(points => (keepsFolders ? points.slice(-1) : points)));
   return ({ name, type, size }) => stubs.has(cleanPath(name)) && (type === 'directory' || size === 0);
 }

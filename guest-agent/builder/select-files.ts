@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { EngineError } from '../../contracts/errors.ts';
 import { hasGlob, pathPattern } from './dockerfile/glob.ts';
 import { ignorer } from './dockerfile/ignore.ts';
-import { cleanPath, type FileTree, type TreeEntry } from './file-tree.ts';
+import { ancestors, cleanPath, type FileTree, type TreeEntry } from './file-tree.ts';
 
 /** A source of COPY or ADD that is not there; each door has its own words for it. */
 export class MissingSource extends EngineError {
@@ -35,16 +35,23 @@ export interface Selection {
   exclude: readonly string[];
   /** `--parents`: the source's own directories are made, from `/./` on. */
   parents: boolean;
+  /** What is taken, of all that is not left out; nothing: all. */
+  include?: readonly string[];
+  /** A source that is a link stays one. */
+  keepsLinks?: boolean;
+  /** Asterisks in sources are characters like others. */
+  literal?: boolean;
 }
 
 /** What the sources name, in their order. @throws MissingSource */
-export function selectFiles(tree: FileTree, { sources, exclude, parents }: Selection): Selected[] {
+export function selectFiles(tree: FileTree, selection: Selection): Selected[] {
+  const { sources, exclude, parents } = selection;
   const ignored = ignorer(exclude);
   return sources.flatMap(source => {
-    const matches = matchesOf(tree, source);
+    const matches = matchesOf(tree, source, selection);
     if (matches.length === 0) throw new MissingSource(source);
     return matches.flatMap(path => {
-      const selected = select(tree, path, ignored);
+      const selected = select(tree, path, { ...selection, ignored });
       if (!selected) return [];
       return [parents ? { ...selected, under: underOf(source, path, selected.entry) } : selected];
     });
@@ -59,15 +66,28 @@ function underOf(source: string, path: string, { type }: TreeEntry): string {
   return type === 'directory' ? kept : cleanPath(posix.dirname(`/${kept}`));
 }
 
-function matchesOf(tree: FileTree, source: string): string[] {
+/** The paths that a source means. */
+export function matchesOf(tree: FileTree, source: string, { literal, keepsLinks }: Partial<Selection> = {}): string[] {
   const wanted = cleanPath(source);
-  if (!hasGlob(source)) return tree.resolve(wanted) === undefined ? [] : [wanted];
+  if (literal || !hasGlob(source)) return placeOf(tree, wanted, keepsLinks) === undefined ? [] : [wanted];
   const pattern = new RegExp(`^${pathPattern(wanted, { doubleStar: true })}$`, 's');
   return tree.paths.filter(path => pattern.test(path));
 }
 
-function select(tree: FileTree, path: string, ignored: (path: string) => boolean): Selected | undefined {
-  const place = tree.resolve(path);
+/** Where the file is that a path means. */
+function placeOf(tree: FileTree, path: string, keepsLinks = false): string | undefined {
+  if (!keepsLinks || path === '') return tree.resolve(path);
+  const folder = tree.resolve(posix.dirname(`/${path}`));
+  const place = folder === undefined ? undefined : cleanPath(`${folder}/${posix.basename(path)}`);
+  return place !== undefined && tree.get(place) ? place : undefined;
+}
+
+interface Choice extends Pick<Selection, 'include' | 'keepsLinks'> {
+  ignored: (path: string) => boolean;
+}
+
+function select(tree: FileTree, path: string, { ignored, include, keepsLinks }: Choice): Selected | undefined {
+  const place = placeOf(tree, path, keepsLinks);
   const entry = place === undefined ? undefined : tree.get(place);
   if (place === undefined || !entry) return undefined;
   const name = posix.basename(path) || '/';
@@ -79,13 +99,21 @@ function select(tree: FileTree, path: string, ignored: (path: string) => boolean
     const found = tree.get(below);
     return found && !ignored(relative) && !ignored(below) ? [{ relative, entry: found }] : [];
   });
-  return { name, under: '', entry, contents };
+  return { name, under: '', entry, contents: include?.length ? included(contents, include) : contents };
+}
+
+/** Of what a directory holds, that which the patterns name, with the directories above it. */
+function included(contents: Selected['contents'], patterns: readonly string[]): Selected['contents'] {
+  const isNamed = ignorer(patterns);
+  const named = contents.filter(({ relative }) => isNamed(relative));
+  const kept = new Set(named.flatMap(({ relative }) => ancestors(relative)));
+  return contents.filter(({ relative }) => kept.has(relative));
 }
 
 /** A name for what of the selection a step's result depends on: all but times. @throws MissingSource */
-export const fingerprint = (tree: FileTree, { sources, exclude, parents }: Selection): string =>
-  tree.remember(JSON.stringify([sources, exclude, parents]), () => {
-    const selected = selectFiles(tree, { sources, exclude, parents });
+export const fingerprint = (tree: FileTree, selection: Selection): string =>
+  tree.remember(JSON.stringify(selection), () => {
+    const selected = selectFiles(tree, selection);
     return createHash('sha256')
       .update(JSON.stringify(selected.map(factsOf)))
       .digest('hex');

@@ -148,7 +148,8 @@ const run: Step = async (state, instruction, context) => {
 
 /** Where programs are when nobody says. */
 export const usualPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const withPath = (env: string[]): string[] => (env.some(each => each.startsWith('PATH=')) ? env : [...env, usualPath]);
+export const withPath = (env: readonly string[]): readonly string[] =>
+  env.some(each => each.startsWith('PATH=')) ? env : [...env, usualPath];
 
 /** History has a here-document by its name alone. */
 const saidOf = (word: string): string => {

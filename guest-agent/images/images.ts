@@ -29,6 +29,7 @@ import { isDiskFull } from './pull-errors.ts';
 import { type PushedLayers, Pusher, type PushOptions, type WholeLayer } from './push.ts';
 import { type ContainerUse, planRemoval, untaggedItems } from './remove.ts';
 import { saveImages, saveIndex } from './save.ts';
+import { type StackRequest, stackLayer } from './stack-layers.ts';
 
 export interface ImagesOptions {
   /** Where `references.json` lives. */
@@ -81,6 +82,8 @@ export interface Images {
   offers(image: Image): PlatformOffer[];
   /** `docker commit`: an image of another one with a layer on it. */
   commitLayer(request: CommitLayerRequest): Promise<Image>;
+  /** Layers of whatever images, one on the other. */
+  stack(request: StackRequest): Promise<Image>;
   /** An image of another one's layers with words of its own. */
   compose(request: ComposeRequest): Promise<Image>;
   /** What {@link compose} would call it. */
@@ -216,6 +219,16 @@ class ImageStore implements Images {
   async commitLayer(request: CommitLayerRequest): Promise<Image> {
     const rooms = { ...this.#options, index: this.#index, layerHolds: this.#layerHolds };
     return this.#image(await this.#orSweep(commitLayer(request, rooms)));
+  }
+
+  async stack({ below, layers, signal }: StackRequest): Promise<Image> {
+    const rooms = { ...this.#options, index: this.#index, layerHolds: this.#layerHolds };
+    let stacked = below;
+    for (const each of layers) {
+      stacked = this.#image(await this.#orSweep(stackLayer({ ...each, below: stacked, signal }, rooms)));
+    }
+    if (!stacked) throw new Error('no layers to stack');
+    return stacked;
   }
 
   async compose(request: ComposeRequest): Promise<Image> {

@@ -29,3 +29,4 @@ export { humanSize, type Progress, progressBar } from './progress.ts';
 export type { PullOptions } from './pull.ts';
 export type { PushOptions } from './push.ts';
 export type { ContainerUse } from './remove.ts';
+export type { StackedLayer } from './stack-layers.ts';

@@ -115,14 +115,20 @@ function openOr(
 }
 
 /**
- * Opens a regular file for reading. What it is gets looked at before it is opened: opening a device can block, rewind a
+ * Opens a regular file, for reading unless `access` is another. What it is gets looked at before it is opened: opening a device can block, rewind a
  * tape or start a watchdog, and whoever made the tree may put one there at any moment. @throws SyscallError ENXIO for anything else
  */
-export function openRegular(dir: number, path: ByteString, resolve: number, flags = 0): number {
+export function openRegular(
+  dir: number,
+  path: ByteString,
+  resolve: number,
+  flags = 0,
+  access: number = constants.O_RDONLY,
+): number {
   const found = openAt2(dir, path, O_PATH | flags, resolve);
   try {
     if (!isRegular(statAt(found, '').mode)) throw new SyscallError('openat2', ENXIO, toText(path));
-    return openAt2(AT_FDCWD, `/proc/self/fd/${found}`, constants.O_RDONLY, 0);
+    return openAt2(AT_FDCWD, `/proc/self/fd/${found}`, access, 0);
   } finally {
     closeFd(found);
   }

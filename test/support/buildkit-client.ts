@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { frame, messagesIn } from '../../guest-agent/builder/buildkit/frames.ts';
 import { decode, encode } from '../../guest-agent/builder/buildkit/messages.ts';
 import { Session } from '../../guest-agent/builder/buildkit/session.ts';
+import { codes, GrpcError, toGrpcError } from '../../guest-agent/builder/buildkit/status.ts';
 import { goMode, type Packet, packets } from '../../guest-agent/builder/buildkit/wire.ts';
 
 /** A directory that a client serves: contents by path, in any order. */
@@ -14,6 +15,7 @@ export interface Solve {
   Frontend?: string;
   FrontendAttrs?: Readonly<Record<string, string>>;
   Definition?: object;
+  Entitlements?: readonly string[];
   Exporter?: string;
   ExporterAttrs?: Readonly<Record<string, string>>;
   Cache?: object;
@@ -48,13 +50,18 @@ export class BuildKitClient {
   }
 
   /** Connects to an engine; `folders` are served by their names: `dockerfile`, `context`. */
-  static async connect(socketPath: string, folders: Readonly<Record<string, ClientFolder>>): Promise<BuildKitClient> {
+  static async connect(
+    socketPath: string,
+    folders: Readonly<Record<string, ClientFolder>>,
+    { secrets = {} }: { secrets?: Readonly<Record<string, string>> } = {},
+  ): Promise<BuildKitClient> {
     const id = `client-${process.pid}-${++clients}`;
     const listings = new Map(Object.entries(folders).map(([name, files]) => [name, listingOf(files)]));
     const served: Readonly<Record<string, Served>> = {
       '/moby.filesync.v1.FileSync/DiffCopy': (stream, headers) =>
         serveFolder(stream, headers, listings.get(String(headers['dir-name'])) ?? listingOf({})),
       '/moby.filesync.v1.Auth/Credentials': async stream => answer(stream, encode('CredentialsResponse', {})),
+      '/moby.buildkit.secrets.v1.Secrets/GetSecret': stream => serveSecret(stream, secrets),
       '/grpc.health.v1.Health/Check': async stream => answer(stream, new Uint8Array([8, 1])),
     };
     const session = await upgrade(socketPath, '/session', {
@@ -123,15 +130,30 @@ function serve(socket: Duplex, served: Readonly<Record<string, Served>>): void {
     stream.on('error', () => undefined);
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
     const work = served[String(headers[':path'])];
-    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': work ? '0' : '12' }));
+    let status: number = work ? codes.ok : codes.unimplemented;
+    stream.on('wantTrailers', () =>
+      stream.sendTrailers({ 'grpc-status': String(status), 'grpc-message': 'not served' }),
+    );
     if (!work) stream.end();
-    else work(stream, headers).catch(() => stream.close());
+    else
+      work(stream, headers).catch(error => {
+        status = toGrpcError(error).code;
+        stream.end();
+      });
   });
 }
 
 function answer(stream: ServerHttp2Stream, message: Uint8Array): void {
   stream.resume();
   stream.end(frame(message));
+}
+
+async function serveSecret(stream: ServerHttp2Stream, secrets: Readonly<Record<string, string>>): Promise<void> {
+  for await (const message of messagesIn(stream.iterator({ destroyOnReturn: false }))) {
+    const secret = secrets[decode<{ ID: string }>('GetSecretRequest', message).ID];
+    if (secret === undefined) throw new GrpcError(codes.notFound, 'not found');
+    return answer(stream, encode('GetSecretResponse', { data: Buffer.from(secret) }));
+  }
 }
 
 interface Listed {

@@ -1,14 +1,17 @@
 import type { AuthConfig } from '../../../contracts/docker/common.ts';
 import { invalidArgument, notFound, notImplemented } from '../../../contracts/errors.ts';
+import type { Image } from '../../images/index.ts';
 import type { AgentCall } from '../agent-socket.ts';
 import type { BuilderOptions, BuildInput, StepWatcher } from '../contract.ts';
 import { readIgnoreFile } from '../dockerfile/ignore.ts';
 import { FileTree } from '../file-tree.ts';
 import { parseGitAddress } from '../git/address.ts';
+import type { GraphInput, LocalRequest } from '../graph/rooms.ts';
 import { fetchContext, isRemote, type RemoteContext } from '../remote-files.ts';
 import { withoutCredentials } from '../shown-address.ts';
+import { ClientContent } from './client-content.ts';
 import { credentialsFor } from './credentials.ts';
-import { syncFiles } from './file-sync.ts';
+import { type SyncRequest, syncFiles } from './file-sync.ts';
 import type { KeptContexts } from './kept-contexts.ts';
 import { decode, encode } from './messages.ts';
 import type { Progress } from './progress.ts';
@@ -29,7 +32,7 @@ interface Client {
 }
 
 /** A build's files, secrets and credentials, as its client serves them over its session. */
-export class ClientInput implements BuildInput {
+export class ClientInput implements BuildInput, GraphInput {
   readonly #client: Client;
   #ignore: readonly string[] | undefined;
   #remote: Promise<RemoteContext> | undefined;
@@ -190,8 +193,30 @@ export class ClientInput implements BuildInput {
 
   async #bring(step: string, name: string, exclude: readonly string[]): Promise<FileTree> {
     const told = this.#client.progress.step({ name: step, text: '', line: undefined });
+    try {
+      const tree = await this.#transfer({ name, exclude }, told);
+      told.done({ cached: false });
+      return tree;
+    } catch (error) {
+      told.failed(error);
+      throw error;
+    }
+  }
+
+  local(request: LocalRequest, told: StepWatcher): Promise<FileTree> {
+    return this.#transfer(request, told);
+  }
+
+  async stored(store: string, digest: string): Promise<Image> {
+    const { session, builder, signal } = this.#client;
+    const { imageFrom } = await import('../remote-cache/stored-image.ts');
+    return imageFrom(new ClientContent(session, store, digest), builder.images, signal);
+  }
+
+  /** A directory of the client's; what it sent lately and has not changed since does not come again. */
+  async #transfer(request: Omit<SyncRequest, 'last' | 'progress'>, told: StepWatcher): Promise<FileTree> {
     const { kept, session, scratch } = this.#client;
-    const key = JSON.stringify([session.sharedKey, name, exclude]);
+    const key = JSON.stringify([session.sharedKey, request]);
     const last = session.sharedKey === '' ? undefined : kept.get(key);
     const tree = new FileTree(scratch, last?.tree);
     try {
@@ -199,14 +224,12 @@ export class ClientInput implements BuildInput {
       const progress = (sum: number): void => {
         bytes = sum;
       };
-      const files = await syncFiles(session, { name, exclude, last, progress }, tree);
+      const files = await syncFiles(session, { ...request, last, progress }, tree);
       if (session.sharedKey !== '') kept.put(key, { tree: tree.copy(scratch), told: files });
       told.status('transferring context:', bytes, bytes);
-      told.done({ cached: false });
       return tree;
     } catch (error) {
       tree.close();
-      told.failed(error);
       throw error;
     }
   }

@@ -25,7 +25,7 @@ export class BuildKitDoor {
   }
 
   serve(socket: Duplex): void {
-    serveGrpc(socket, this.#control.handlers, this.#builder.options.log);
+    serveGrpc(socket, this.#control.handler, this.#builder.options.log);
   }
 
   /** The client turns the connection around: it serves from now on. */

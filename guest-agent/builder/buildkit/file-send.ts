@@ -46,7 +46,8 @@ const types: Readonly<Record<TreeEntry['type'], number>> = {
   fifo: goMode.pipe,
 };
 
-function statOf(path: string, { type, mode, uid, gid, size, mtime, target, device }: TreeEntry): object {
+/** A file as fsutil tells of it. */
+export function statOf(path: string, { type, mode, uid, gid, size, mtime, target, device }: TreeEntry): object {
   const special = (mode & 0o4000 ? goMode.setuid : 0) + (mode & 0o2000 ? goMode.setgid : 0);
   const sticky = mode & 0o1000 ? goMode.sticky : 0;
   return {

@@ -14,6 +14,8 @@ export interface SyncRequest {
   name: string;
   include?: readonly string[];
   exclude?: readonly string[];
+  /** Paths that come with what their links lead to. */
+  follow?: readonly string[];
   /** As it was sent last; its bytes are the tree's, too. */
   last?: KeptContext | undefined;
   /** Told as bytes arrive. */
@@ -33,6 +35,7 @@ export async function syncFiles(
     'dir-name': request.name,
     ...listed('include-patterns', request.include),
     ...listed('exclude-patterns', request.exclude),
+    ...listed('followpaths', request.follow),
   });
   const receiver = new Receiver(call, tree, request);
   return receiver.run();

@@ -1,4 +1,5 @@
 import protobuf from 'protobufjs/light.js';
+import { graphShapes } from './graph-shapes.ts';
 
 /** A message's fields: name → `number type`, with `[]` for a list and `map` before the type of a map's values. */
 type Shape = Readonly<Record<string, string>>;
@@ -9,6 +10,7 @@ type Shape = Readonly<Record<string, string>>;
  * frontend/gateway/pb, session), of containerd's content service and of tonistiigi/fsutil's wire format.
  */
 const shapes: Readonly<Record<string, Shape>> = {
+  ...graphShapes,
   Empty: {},
   Timestamp: { seconds: '1 int64', nanos: '2 int32' },
   Any: { type_url: '1 string', value: '2 bytes' },
@@ -99,10 +101,6 @@ const shapes: Readonly<Record<string, Shape>> = {
   DiskUsageResponse: { record: '1 UsageRecord[]' },
   Capability: { ID: '1 string', Enabled: '2 bool' },
   PongResponse: { FrontendAPICaps: '1 Capability[]', LLBCaps: '2 Capability[]', Workers: '3 WorkerRecord[]' },
-  Definition: { def: '1 bytes[]', metadata: '2 map Empty' },
-  OperationInput: { digest: '1 string', index: '2 int64' },
-  SourceOperation: { identifier: '1 string', attrs: '2 map string' },
-  Operation: { inputs: '1 OperationInput[]', source: '3 SourceOperation' },
   BridgeSolveRequest: {
     Definition: '1 Definition',
     Frontend: '2 string',
@@ -133,6 +131,31 @@ const shapes: Readonly<Record<string, Shape>> = {
   Result: { ref: '3 Reference', refs: '4 References', metadata: '10 map bytes' },
   BridgeSolveResponse: { ref: '1 string', result: '3 Result' },
   ReturnRequest: { result: '1 Result', error: '2 Status' },
+  InputsResponse: { Definitions: '1 map Definition' },
+  ReadFileRequest: { Ref: '1 string', FilePath: '2 string', Range: '3 FileRange' },
+  FileRange: { Offset: '1 int64', Length: '2 int64' },
+  ReadDirectoryRequest: { Ref: '1 string', DirPath: '2 string', IncludePattern: '3 string' },
+  ReadDirectoryResponse: { entries: '1 Stat[]' },
+  StatFileRequest: { Ref: '1 string', Path: '2 string' },
+  StatFileResponse: { stat: '1 Stat' },
+  ResolveImageRequest: { Ref: '1 string', Platform: '2 Platform', ResolveMode: '3 string', LogName: '4 string' },
+  ResolveImageResponse: { Digest: '1 string', Config: '2 bytes', Ref: '3 string' },
+  ResolveSourceRequest: {
+    Source: '1 SourceOperation',
+    Platform: '2 Platform',
+    LogName: '3 string',
+    ResolveMode: '4 string',
+  },
+  ResolveSourceResponse: { Source: '1 SourceOperation', Image: '2 ResolveImageResponse' },
+  WarnRequest: {
+    digest: '1 string',
+    level: '2 int64',
+    short: '3 bytes',
+    detail: '4 bytes[]',
+    url: '5 string',
+    info: '6 SourceInfo',
+    ranges: '7 Range[]',
+  },
   Stat: {
     path: '1 string',
     mode: '2 uint32',

@@ -24,11 +24,11 @@ export class Progress implements BuildWatcher {
   }
 
   step(news: StepNews): StepWatcher {
-    const digest = `sha256:${createHash('sha256')
-      .update(`${this.#id} ${this.#steps++} ${news.name}`)
-      .digest('hex')}`;
+    const number = this.#steps++;
+    const { digest, inputs } = news.vertex ?? { digest: this.#digestFor(number, news), inputs: [] };
     const started = timestampOf(new Date());
-    const vertex = (more: object): void => this.#tell({ vertexes: [{ digest, name: news.name, started, ...more }] });
+    const vertex = (more: object): void =>
+      this.#tell({ vertexes: [{ digest, inputs, name: news.name, started, ...more }] });
     if (news.name.includes('load build definition')) this.definition = digest;
     vertex({});
     return {
@@ -65,6 +65,11 @@ export class Progress implements BuildWatcher {
     };
   }
 
+  /** Steps without a digest of their own get one that no other build has. */
+  #digestFor(number: number, { name }: StepNews): string {
+    return `sha256:${createHash('sha256').update(`${this.#id} ${number} ${name}`).digest('hex')}`;
+  }
+
   warning({ rule, message, line, endLine }: BuildWarning): void {
     this.#warnings++;
     const [start, end] = [line, endLine].map(each => ({ line: each, character: 0 }));
@@ -81,6 +86,12 @@ export class Progress implements BuildWatcher {
         },
       ],
     });
+  }
+
+  /** A warning of a frontend's own, in its words. */
+  passOn(warning: object): void {
+    this.#warnings++;
+    this.#tell({ warnings: [warning] });
   }
 
   /** How many steps there were, and what became of them. */

@@ -19,25 +19,24 @@ export interface GrpcCall {
 
 export type GrpcHandler = (call: GrpcCall) => Promise<void>;
 
+/** Who answers a method, if anybody does. */
+export type FindHandler = (path: string) => GrpcHandler | undefined;
+
 /** Serves gRPC on a connection that has been taken over: HTTP/2 without TLS. */
-export function serveGrpc(socket: Duplex, handlers: ReadonlyMap<string, GrpcHandler>, log: Log): void {
+export function serveGrpc(socket: Duplex, handlerOf: FindHandler, log: Log): void {
   socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
   const session = performServerHandshake(socket);
   session.on('error', () => socket.destroy());
   session.on('stream', (stream, headers) => {
     stream.on('error', () => undefined);
-    answer(stream, headers, handlers).catch(error => {
+    answer(stream, headers, handlerOf).catch(error => {
       log.error('A gRPC answer failed', { path: headers[':path'], error });
       stream.close();
     });
   });
 }
 
-async function answer(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  handlers: ReadonlyMap<string, GrpcHandler>,
-): Promise<void> {
+async function answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handlerOf: FindHandler): Promise<void> {
   const path = String(headers[':path'] ?? '');
   const gone = new AbortController();
   stream.once('close', () => gone.abort());
@@ -45,7 +44,7 @@ async function answer(
   let failure: GrpcError | undefined;
   stream.on('wantTrailers', () => stream.sendTrailers(trailersOf(failure)));
   try {
-    const handler = handlers.get(path);
+    const handler = handlerOf(path);
     if (!handler) throw new GrpcError(codes.unimplemented, `unknown method ${path}`);
     const send = (message: Uint8Array): Promise<void> => write(stream, frame(message));
     await handler({

@@ -75,7 +75,8 @@ export async function playBuild(
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
-const masked = (text: string): string =>
+/** What is another each time. */
+export const masked = (text: string): string =>
   text.replace(/ of ref [\w-]+::\w+: /, ' of ref: ').replace(/sha256:[0-9a-f]{64}/g, '<digest>');
 
 interface Vertex {
@@ -102,7 +103,7 @@ function drawn(stderr: string): { steps: string[]; warnings: string[] } {
 }
 
 /** The image that a build made. */
-async function resultOf(tag: string, socket: string): Promise<BuildOutcome> {
+export async function resultOf(tag: string, socket: string): Promise<BuildOutcome> {
   const [image] = JSON.parse(await succeed('docker', ['-H', `unix://${socket}`, 'image', 'inspect', tag])) as [
     { Config: Record<string, unknown>; Author: string; Architecture: string; Os: string },
   ];
