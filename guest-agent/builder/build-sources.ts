@@ -3,7 +3,7 @@ import { join, posix } from 'node:path';
 import { EngineError, invalidArgument } from '../../contracts/errors.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { familiarName, parseReference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
-import { type Image, ownPlatform, parsePlatform, suitability } from '../images/index.ts';
+import { type Image, ownPlatform, parsePlatform } from '../images/index.ts';
 import type { AgentCall } from './agent-socket.ts';
 import { dropStubs } from './container-stubs.ts';
 import type { BuilderOptions, BuildInput, BuildRequest, BuildWatcher } from './contract.ts';
@@ -105,8 +105,8 @@ export class BuildSources {
 
   /** The image itself, from here, unless a newer one is wanted, or from its registry; nobody is told. */
   async fetch(name: string, platform: Platform, anew: boolean): Promise<Image> {
-    const known = anew ? undefined : this.#options.images.find(name);
-    return known && suitability(known.config, platform) > 0 ? known : this.#pull(name, platform);
+    const known = anew ? undefined : this.#options.images.find(name, platform);
+    return known ?? this.#pull(name, platform);
   }
 
   async #pull(name: string, platform: Platform): Promise<Image> {

@@ -1,8 +1,9 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import type { Digest } from '../../contracts/oci/digest.ts';
 import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
-import { type Image, ownPlatform } from '../images/index.ts';
+import { type Image, ownPlatform, type PlatformImage } from '../images/index.ts';
 import { returnBlocksAbove } from '../syscalls/memory.ts';
 import { platformArgs } from './args.ts';
 import { BuildSources } from './build-sources.ts';
@@ -158,6 +159,18 @@ export class Builder {
       await this.options.images.tag(image.id, reference);
       this.options.emit({ type: 'image', action: 'tag', id: image.id, attributes: { name: familiar(reference) } });
     }
+  }
+
+  /** Makes them one image of several platforms, and gives it its names. Resolves with the digest of their index. */
+  async keepIndex(images: readonly PlatformImage[], references: readonly Reference[]): Promise<Digest> {
+    for (const { image } of images) {
+      await this.keep(image, []);
+      this.history.named(image.id, references.map(familiar));
+    }
+    const digest = await this.options.images.keepIndex(images, references);
+    for (const reference of references)
+      this.options.emit({ type: 'image', action: 'tag', id: digest, attributes: { name: familiar(reference) } });
+    return digest;
   }
 }
 

@@ -165,7 +165,7 @@ function findImage(name: string, platform: string | undefined, { rooms }: Engine
     (!architecture || architecture === config.architecture) &&
     (!variant || !config.variant || variant === config.variant);
   if (fits(image)) return image;
-  const other = rooms.images.offers(image).find(offer => offer.image && fits(offer.image))?.image;
+  const other = image.siblings.map(id => rooms.images.get(id)).find(fits);
   if (other) return other;
   const { config } = image;
   const actual = [config.os, config.architecture, config.variant].filter(Boolean).join('/');

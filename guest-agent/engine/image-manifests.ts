@@ -3,7 +3,7 @@ import type { PlatformOffer } from '../images/index.ts';
 
 /** A platform of an image as `docker images --tree` shows it; `containersOf` tells who was made of what is here. */
 export function toManifestSummary(
-  { descriptor, image, statementFor }: PlatformOffer,
+  { descriptor, available, image, statementFor }: PlatformOffer,
   containersOf: (imageId: string) => string[],
 ): ManifestSummary {
   const unpacked = image?.size ?? 0;
@@ -11,7 +11,7 @@ export function toManifestSummary(
   const common = {
     ID: descriptor.digest,
     Descriptor: descriptor,
-    Available: image !== undefined,
+    Available: available,
     Size: { Content: 0, Total: unpacked }, // packed layers are not kept
   };
   if (statementFor) return { ...common, Kind: 'attestation', AttestationData: { For: statementFor } };

@@ -5,13 +5,14 @@ import type {
   DistributionInspect,
   HistoryItem,
   ImageDeleteItem,
+  ImageDescriptor,
   ImageInspect,
   ImagePruneReport,
   ImageSearchResult,
   ImageSummary,
   ManifestSummary,
 } from '../../contracts/docker/images.ts';
-import { invalidArgument, messageOf, notFound } from '../../contracts/errors.ts';
+import { invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import {
@@ -46,12 +47,12 @@ export class ImageService implements ImagesService {
   async list(query: { filters?: Filters; sharedSize?: boolean; manifests?: boolean }): Promise<ImageSummary[]> {
     const { images } = this.#context.rooms;
     return images.list(query.filters ?? {}).map(image => ({
-      Containers: this.#usesOf(image.id).length,
+      Containers: [image.id, ...image.siblings].flatMap(id => this.#usesOf(id)).length,
       Created: seconds(image.createdAt),
       Id: image.id,
       Labels: image.config.config?.Labels ?? null,
       ParentId: '',
-      ...(image.manifest ? { Descriptor: image.manifest } : {}),
+      ...descriptorOf(image),
       ...(query.manifests ? this.#manifestsOf(image) : {}),
       RepoDigests: image.repoDigests,
       RepoTags: image.references.map(familiar),
@@ -80,7 +81,7 @@ export class ImageService implements ImagesService {
       GraphDriver: { Name: this.#context.rooms.snapshots.driver, Data: null },
       RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
       Metadata: { LastTagTime: image.taggedAt?.toISOString() ?? '0001-01-01T00:00:00Z' },
-      ...(image.manifest ? { Descriptor: image.manifest } : {}),
+      ...descriptorOf(options.platform ? { ...image, platforms: undefined } : image),
       ...(options.manifests ? this.#manifestsOf(image) : {}),
     };
   }
@@ -93,7 +94,7 @@ export class ImageService implements ImagesService {
     const reference = withTag(request.image, request.tag);
     const { auth, progress, signal } = request;
     const wanted = request.platform ? parsePlatform(request.platform, ownPlatform()) : undefined;
-    await this.#context.rooms.images.pull(reference, {
+    const image = await this.#context.rooms.images.pull(reference, {
       ...(wanted ? { platform: wanted } : {}),
       ...(auth ? { auth } : {}),
       progress,
@@ -101,7 +102,8 @@ export class ImageService implements ImagesService {
     });
     const pulled = withDefaultTag(reference);
     const name = familiar(pulled);
-    if (wanted) this.#warnOfPlatform(name, wanted, progress);
+    if (wanted && suitability(image.config, wanted) === 0)
+      progress({ status: `WARNING: ${mismatch(name, image, wanted)}` });
     this.#emit('pull', name, familiarName(pulled));
   }
 
@@ -109,11 +111,10 @@ export class ImageService implements ImagesService {
     const reference = withTag(repositoryAlone(request.image, request.tag), request.tag);
     if (reference.digest) throw invalidArgument('cannot push a digest reference');
     const { auth, progress, signal } = request;
-    const platform = request.platform ? parsePlatform(request.platform, ownPlatform()) : undefined;
+    const wanted = request.platform ? { platform: parsePlatform(request.platform, ownPlatform()) } : {};
     const name = familiar(reference);
-    const image = platform && this.#context.rooms.images.find(name);
-    if (image) checkPlatform(name, image, platform);
-    await this.#context.rooms.images.push(reference, { ...(auth ? { auth } : {}), progress, signal });
+    if (request.platform && this.#context.rooms.images.find(name)) this.#checked(name, request.platform);
+    await this.#context.rooms.images.push(reference, { ...wanted, ...(auth ? { auth } : {}), progress, signal });
     this.#emit('push', name, familiarName(reference));
   }
 
@@ -144,11 +145,12 @@ export class ImageService implements ImagesService {
   async save(names: readonly string[], platform?: string): Promise<Readable> {
     const { images } = this.#context.rooms;
     const wanted = platform ? parsePlatform(platform, ownPlatform()) : undefined;
-    const saved = names.map(name => images.find(name) ?? missingImage(name));
-    if (wanted && saved.some(({ config }) => suitability(config, wanted) === 0)) {
+    for (const name of names) images.find(name) ?? missingImage(name);
+    const saved = names.flatMap(name => images.find(name, wanted) ?? []);
+    if (wanted && saved.length < names.length) {
       throw notFound(`no suitable export target found for platform ${formatPlatform(wanted)}`);
     }
-    const tar = images.save(names);
+    const tar = images.save(names, wanted);
     for (const { id } of saved) this.#emit('save', id, id);
     return tar;
   }
@@ -164,11 +166,11 @@ export class ImageService implements ImagesService {
     options: { force: boolean; noPrune: boolean; platform?: string },
   ): Promise<ImageDeleteItem[]> {
     const { images } = this.#context.rooms;
-    const image = images.get(name);
-    checkPlatform(name, image, options.platform ? parsePlatform(options.platform, ownPlatform()) : undefined);
-    const { id } = image;
+    const { force, noPrune: noprune } = options;
+    const { id } = this.#checked(name, options.platform);
+    const wanted = options.platform ? { platform: parsePlatform(options.platform, ownPlatform()) } : {};
     const inUse = (imageId: Digest): ContainerUse[] => this.#usesOf(imageId);
-    const items = await images.remove(name, { force: options.force, noprune: options.noPrune, inUse });
+    const items = await images.remove(name, { force, noprune, inUse, ...wanted });
     this.#emitRemoval(id, items);
     return items;
   }
@@ -194,25 +196,15 @@ export class ImageService implements ImagesService {
     return { ImagesDeleted: report.deleted.length > 0 ? report.deleted : null, SpaceReclaimed: report.spaceReclaimed };
   }
 
-  /** A registry may have one image only, for whatever platform; dockerd takes that, and says so. */
-  #warnOfPlatform(name: string, wanted: Platform, progress: (message: JsonMessage) => void): void {
-    try {
-      checkPlatform(name, this.#context.rooms.images.get(name), wanted);
-    } catch (error) {
-      progress({ status: `WARNING: ${messageOf(error)}` });
-    }
-  }
-
   /** Of an image's platforms the wanted one that is here. @throws not-found when there is no such image, or it is for another platform */
   #checked(name: string, platform: string | undefined): Image {
     const { images } = this.#context.rooms;
     const image = images.get(name);
     const wanted = platform ? parsePlatform(platform, ownPlatform()) : undefined;
-    if (!wanted || suitability(image.config, wanted) > 0) return image;
-    const here = images.offers(image).flatMap(offer => offer.image ?? []);
-    const other = here.find(({ config }) => suitability(config, wanted) > 0);
-    if (!other) checkPlatform(name, image, wanted);
-    return other ?? image;
+    if (!wanted) return image;
+    const chosen = images.find(name, wanted);
+    if (chosen) return chosen;
+    throw notFound(mismatch(name, image, wanted));
   }
 
   /** Only of what was chosen from an index; dockerd says nothing of others. */
@@ -262,11 +254,16 @@ function repositoryAlone(name: string, tag: string | undefined): string {
   return tag ? familiarName(parseReference(name)) : name;
 }
 
-/** @throws not-found in Docker's words */
-function checkPlatform(name: string, { config }: Image, wanted: Platform | undefined): void {
-  if (!wanted || suitability(config, wanted) > 0) return;
-  const [own, asked] = [config, wanted].map(formatPlatform);
-  throw notFound(
-    `image with reference ${name} was found but its platform (${own}) does not match the specified platform (${asked})`,
-  );
+/** Of several platforms, the index stands for the image. */
+function descriptorOf({ manifest, platforms }: Image): { Descriptor?: ImageDescriptor } {
+  const Descriptor = platforms?.descriptor ?? manifest;
+  return Descriptor ? { Descriptor } : {};
+}
+
+/** In Docker's words: a registry, and we, may have an image for another platform than the wanted one. */
+function mismatch(name: string, { config, siblings }: Image, wanted: Platform): string {
+  const asked = formatPlatform(wanted);
+  const found = `image with reference ${name} was found but`;
+  if (siblings.length > 0) return `${found} does not provide the specified platform (${asked})`;
+  return `${found} its platform (${formatPlatform(config)}) does not match the specified platform (${asked})`;
 }

@@ -1,5 +1,6 @@
 import type { ContainerSummary, HealthStatus, PortSummary } from '../../contracts/docker/containers.ts';
 import { internal, invalidArgument } from '../../contracts/errors.ts';
+import type { Image } from '../images/index.ts';
 import { commandOf } from './config.ts';
 import type { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -119,9 +120,13 @@ function matchesAncestor(record: ContainerRecord, filters: Filters, { rooms }: E
   const wishes = wanted(filters, 'ancestor');
   return (
     wishes.length === 0 ||
-    wishes.some(name => name === record.image.reference || rooms.images.find(name)?.id === record.image.id)
+    wishes.some(name => name === record.image.reference || standsFor(rooms.images.find(name), record.image.id))
   );
 }
+
+/** True for the image, and for one of the platforms that go by its name. */
+const standsFor = (image: Image | undefined, id: string): boolean =>
+  image !== undefined && [image.id, ...image.siblings].some(each => each === id);
 
 function matchesVolume(record: ContainerRecord, filters: Filters): boolean {
   const wishes = wanted(filters, 'volume');

@@ -1,11 +1,13 @@
 import { EngineError, invalidArgument } from '../../contracts/errors.ts';
-import { type Compression, compressionOf, type Descriptor, mediaTypes } from '../../contracts/oci/descriptor.ts';
-import { type Digest, hexOf } from '../../contracts/oci/digest.ts';
-import type { ImageConfig, ImageManifest, Platform } from '../../contracts/oci/image-spec.ts';
-import { isTag, parseReference, type Reference, repositoryOf, withDefaultTag } from '../../contracts/oci/reference.ts';
+import { type Compression, type Descriptor, isIndexType, mediaTypes } from '../../contracts/oci/descriptor.ts';
+import type { Digest } from '../../contracts/oci/digest.ts';
+import type { ImageConfig, Platform } from '../../contracts/oci/image-spec.ts';
+import { parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
 import type { ArchiveFiles } from './archive-files.ts';
 import { digestOf } from './chain-ids.ts';
-import { chooseManifest, parseConfig, parseManifest } from './manifests.ts';
+import { entriesOfLayout, layoutImages, readBlob, travelling } from './layout-images.ts';
+import { parseConfig, parseManifest } from './manifests.ts';
+import type { PlatformsRecord } from './platforms-record.ts';
 
 /** A packed layer in an archive. */
 export interface ArchivedLayer {
@@ -20,23 +22,45 @@ export interface ArchivedImage {
   config: ImageConfig;
   configBytes: Buffer;
   layers: ArchivedLayer[];
-  references: Reference[];
   /** The manifest that it travelled with, where a registry would take it as it is. */
   manifest?: { descriptor: Descriptor; bytes: Buffer };
 }
 
-const annotations = {
-  /** The whole name: containerd's word. */
-  name: 'io.containerd.image.name',
-  /** A tag, or with some tools a whole name. */
-  refName: 'org.opencontainers.image.ref.name',
-};
+/** What some names of an archive stand for: an image, or an index with those of its images that are there. */
+export interface ArchivedEntry {
+  images: ArchivedImage[];
+  platforms?: PlatformsRecord;
+  references: Reference[];
+}
 
-/** The images of a docker-archive (`manifest.json`) or else of an OCI layout (`index.json`). */
-export async function imagesIn(files: ArchiveFiles, platform: Platform): Promise<ArchivedImage[]> {
-  if (files.find('manifest.json')) return dockerImages(files);
-  if (files.find('index.json')) return ociImages(files, platform);
+export interface WantedPlatform {
+  /** Of an index only this one; else all. */
+  wanted: Platform | undefined;
+  /** The engine's. */
+  own: Platform;
+}
+
+/**
+ * The images of a docker-archive (`manifest.json`) or of an OCI layout (`index.json`). An archive may be both: then the layout
+ * counts where it has an index, of whose platforms Docker's form knows one.
+ */
+export async function imagesIn(files: ArchiveFiles, platform: WantedPlatform): Promise<ArchivedEntry[]> {
+  const isDocker = files.find('manifest.json') !== undefined;
+  const layout = isDocker ? await layoutBeside(files) : files.find('index.json') && (await entriesOfLayout(files));
+  if (layout && (!isDocker || layout.some(({ mediaType }) => isIndexType(mediaType)))) {
+    return layoutImages(files, layout, platform);
+  }
+  if (isDocker) return dockerImages(files, layout ?? []);
   throw invalidArgument('open manifest.json: no such file or directory');
+}
+
+/** The OCI layout that newer archives of Docker's are as well. One that cannot be read is none. */
+const layoutBeside = async (files: ArchiveFiles): Promise<Descriptor[]> =>
+  files.find('index.json') ? entriesOfLayout(files).catch(error => nothingBut([], error)) : [];
+
+function nothingBut<T>(nothing: T, error: unknown): T {
+  if (error instanceof EngineError) return nothing;
+  throw error;
 }
 
 interface DockerManifest {
@@ -45,43 +69,31 @@ interface DockerManifest {
   Layers?: string[] | null;
 }
 
-async function dockerImages(files: ArchiveFiles): Promise<ArchivedImage[]> {
-  const images: ArchivedImage[] = [];
-  const travelled = await manifestsBeside(files);
+async function dockerImages(files: ArchiveFiles, layout: readonly Descriptor[]): Promise<ArchivedEntry[]> {
+  const entries: ArchivedEntry[] = [];
+  const travelled = await manifestsBeside(files, layout).catch(error => nothingBut(new Map(), error));
   for (const manifest of dockerManifests(await files.readDocument('manifest.json'))) {
     const configBytes = await files.readDocument(manifest.Config);
     const layers = (manifest.Layers ?? []).map(name => ({ name, mediaType: ociLayerType }));
     const references = (manifest.RepoTags ?? []).map(tag => withDefaultTag(parseReference(tag)));
     const id = digestOf(configBytes);
     const known = travelled.get(id);
-    const config = parseConfig(configBytes);
-    images.push({ id, config, configBytes, layers, references, ...(known ? { manifest: known } : {}) });
+    const image = { id, config: parseConfig(configBytes), configBytes, layers };
+    entries.push({ images: [known ? { ...image, manifest: known } : image], references });
   }
-  return images;
+  return entries;
 }
 
-/** By configuration: the manifests of the OCI layout that newer archives are as well. One that cannot be read is none. */
-async function manifestsBeside(files: ArchiveFiles): Promise<Map<Digest, ArchivedImage['manifest']>> {
+/** By configuration: the manifests of the layout. */
+async function manifestsBeside(files: ArchiveFiles, layout: readonly Descriptor[]) {
   const found = new Map<Digest, ArchivedImage['manifest']>();
-  if (!files.find('index.json')) return found;
-  try {
-    const index = parseManifest(await files.readDocument('index.json'), mediaTypes.ociIndex);
-    for (const { digest, mediaType } of index.kind === 'index' ? index.index.manifests : []) {
-      const bytes = await readBlob(files, digest);
-      const document = parseManifest(bytes, mediaType);
-      if (document.kind === 'manifest')
-        found.set(document.manifest.config.digest, travelling(document.manifest, bytes, mediaType));
-    }
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
+  for (const { digest, mediaType } of layout) {
+    const bytes = await readBlob(files, digest);
+    const document = parseManifest(bytes, mediaType);
+    if (document.kind === 'manifest')
+      found.set(document.manifest.config.digest, travelling(document.manifest, bytes, mediaType));
   }
   return found;
-}
-
-/** Layers that are not packed are packed for a registry, and then it is another manifest. */
-function travelling(manifest: ImageManifest, bytes: Buffer, mediaType: string): ArchivedImage['manifest'] {
-  if (manifest.layers.some(layer => compressionOf(layer.mediaType) === 'none')) return undefined;
-  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
 }
 
 const isTextList = (value: unknown): value is string[] | null | undefined =>
@@ -98,66 +110,6 @@ function dockerManifests(bytes: Buffer): DockerManifest[] {
     typeof item?.Config === 'string' && isTextList(item.RepoTags) && isTextList(item.Layers);
   if (!Array.isArray(value) || !value.every(good)) throw invalidArgument('invalid manifest.json');
   return value as DockerManifest[];
-}
-
-async function ociImages(files: ArchiveFiles, platform: Platform): Promise<ArchivedImage[]> {
-  const index = parseManifest(await files.readDocument('index.json'), mediaTypes.ociIndex);
-  if (index.kind !== 'index') throw invalidArgument('invalid index.json');
-  const images = new Map<Digest, ArchivedImage>();
-  for (const descriptor of index.index.manifests) {
-    const found = await ociManifest(files, { digest: descriptor.digest, type: descriptor.mediaType, platform });
-    const image = await ociImage(files, found);
-    const known = images.get(image.id) ?? image;
-    known.references.push(...referencesIn(descriptor.annotations));
-    images.set(image.id, known);
-  }
-  return [...images.values()];
-}
-
-const blobName = (digest: Digest): string => `blobs/sha256/${hexOf(digest)}`;
-
-async function readBlob(files: ArchiveFiles, digest: Digest): Promise<Buffer> {
-  const bytes = await files.readDocument(blobName(digest));
-  if (digestOf(bytes) !== digest) throw invalidArgument(`invalid archive: ${blobName(digest)} has another digest`);
-  return bytes;
-}
-
-async function ociManifest(
-  files: ArchiveFiles,
-  { digest, type, platform }: { digest: Digest; type: string; platform: Platform },
-): Promise<{ manifest: ImageManifest; bytes: Buffer; type: string }> {
-  const bytes = await readBlob(files, digest);
-  const document = parseManifest(bytes, type);
-  if (document.kind === 'manifest') return { manifest: document.manifest, bytes, type };
-  const chosen = chooseManifest(document.index, platform);
-  const inner = await readBlob(files, chosen.digest);
-  const choice = parseManifest(inner, chosen.mediaType);
-  if (choice.kind === 'index') throw invalidArgument('an index inside an index is not supported');
-  return { manifest: choice.manifest, bytes: inner, type: chosen.mediaType };
-}
-
-async function ociImage(
-  files: ArchiveFiles,
-  { manifest, bytes, type }: { manifest: ImageManifest; bytes: Buffer; type: string },
-): Promise<ArchivedImage> {
-  const configBytes = await readBlob(files, manifest.config.digest);
-  const layers = manifest.layers.map(({ digest, mediaType }) => ({
-    name: blobName(digest),
-    mediaType: () => mediaType,
-  }));
-  const known = travelling(manifest, bytes, type);
-  const config = parseConfig(configBytes);
-  const image = { id: manifest.config.digest, config, configBytes, layers, references: [] };
-  return known ? { ...image, manifest: known } : image;
-}
-
-/** A bare tag names nothing: which repository it belongs to, only the user knew. */
-function referencesIn(notes: Record<string, string> = {}): Reference[] {
-  const whole = notes[annotations.name] ?? notes[annotations.refName];
-  if (!whole) return [];
-  if (!notes[annotations.name] && isTag(whole)) return [];
-  const reference = parseReference(whole);
-  return [reference.digest ? withDefaultTag(repositoryOf(reference)) : withDefaultTag(reference)];
 }
 
 /** The OCI media type of a layer that is packed so. */

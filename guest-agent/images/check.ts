@@ -8,6 +8,7 @@ import type { ImageRecord, LayerBlob } from './image.ts';
 import type { ImageIndex } from './image-index.ts';
 import { contentsOf, LayerArchives } from './layer-archives.ts';
 import { parseConfig } from './manifests.ts';
+import { dropImage } from './platforms-record.ts';
 
 export interface CheckRooms {
   index: ImageIndex;
@@ -95,9 +96,6 @@ async function unpackAgain(layer: LayerBlob, parent: ChainId | undefined, { cont
 }
 
 async function forget({ id }: ImageRecord, name: string, why: string, index: ImageIndex): Promise<Finding> {
-  await index.update(draft => {
-    draft.images.delete(id);
-    for (const [reference, target] of draft.references) if (target === id) draft.references.delete(reference);
-  });
+  await index.update(draft => dropImage(draft, id));
   return { what: `${name}: ${why}; forgotten, pull it again`, lost: true };
 }

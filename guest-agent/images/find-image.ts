@@ -6,6 +6,7 @@ import type { ContentStore, Lease } from '../content/index.ts';
 import type { Repository, ResolvedManifest } from '../registry/index.ts';
 import { digestOf } from './chain-ids.ts';
 import { type DownloadOptions, download } from './download.ts';
+import { deepestIndex } from './index-documents.ts';
 import { chooseManifest, type ManifestDocument, parseConfig, parseManifest } from './manifests.ts';
 
 /** What a registry says about an image: all of it but its layers. */
@@ -16,8 +17,8 @@ export interface FoundImage {
   manifest: ImageManifest;
   /** Of the manifest. */
   descriptor: Descriptor;
-  /** What the manifest was chosen from, where there was a choice. */
-  index?: Descriptor;
+  /** What the manifest was chosen from, where there was a choice; the outermost first, each in the one before. */
+  indexes: Descriptor[];
 }
 
 export interface Finding {
@@ -32,18 +33,14 @@ export interface Finding {
 /** Nobody needs a configuration longer than this, in bytes. */
 const longestConfig = 8 << 20;
 
-/** An index may name another one. */
-const deepestIndex = 4;
-
 /** Follows what a tag resolved to down to the manifest and configuration for the platform; keeps both. */
 export async function findImage(resolved: ResolvedManifest, finding: Finding): Promise<FoundImage> {
   let next = resolved;
-  let index: Descriptor | undefined;
+  const indexes: Descriptor[] = [];
   for (let depth = 0; depth < deepestIndex; depth++) {
     const { document, descriptor } = await fetchManifest(next, finding);
-    if (document.kind === 'manifest')
-      return { ...(await withConfig(document.manifest, descriptor, finding)), ...(index ? { index } : {}) };
-    index ??= descriptor;
+    if (document.kind === 'manifest') return { ...(await withConfig(document.manifest, descriptor, finding)), indexes };
+    indexes.push(descriptor);
     next = { descriptor: chooseManifest(document.index, finding.platform) };
   }
   throw invalidArgument('the index is nested too deeply');
@@ -69,7 +66,11 @@ function parsed(body: Buffer, mediaType: string, digest: Digest) {
   return { document, descriptor: { mediaType: own ?? mediaType, digest, size: body.length } };
 }
 
-async function withConfig(manifest: ImageManifest, descriptor: Descriptor, finding: Finding): Promise<FoundImage> {
+async function withConfig(
+  manifest: ImageManifest,
+  descriptor: Descriptor,
+  finding: Finding,
+): Promise<Omit<FoundImage, 'indexes'>> {
   const config = parseConfig(await configBytes(manifest.config, finding));
   if (config.rootfs.diff_ids.length !== manifest.layers.length) {
     throw invalidArgument("layers from manifest don't match image configuration");

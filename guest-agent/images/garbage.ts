@@ -41,16 +41,18 @@ function namedBy({ index, snapshots }: GarbageRooms): (digest: Digest) => boolea
 }
 
 /** Of a layer, only where its files alone do not give it back. */
-function blobsOf({ images }: ImageIndex['state'], snapshots: Snapshots): Set<Digest> {
-  const records = [...images.values()];
-  return new Set(
-    records.flatMap(({ id, manifest, index, layers }) => [
-      id,
-      ...(manifest ? [manifest.digest] : []),
-      ...(index ? [index.digest] : []),
-      ...layers.filter(({ chainId }) => !snapshots.packedFrom(chainId)).map(blob => blob.digest),
-    ]),
-  );
+function blobsOf({ images, platforms }: ImageIndex['state'], snapshots: Snapshots): Set<Digest> {
+  const ofImages = [...images.values()].flatMap(({ id, manifest, layers }) => [
+    id,
+    ...(manifest ? [manifest.digest] : []),
+    ...layers.filter(({ chainId }) => !snapshots.packedFrom(chainId)).map(blob => blob.digest),
+  ]);
+  const ofIndexes = [...platforms.values()].flatMap(({ descriptor, members, blobs }) => [
+    descriptor.digest,
+    ...members.map(({ manifest }) => manifest),
+    ...blobs,
+  ]);
+  return new Set([...ofImages, ...ofIndexes]);
 }
 
 async function sweepLayers({ index, snapshots, layerHolds, log }: GarbageRooms): Promise<LayerInfo[]> {

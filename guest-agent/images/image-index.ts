@@ -6,23 +6,29 @@ import { Mailbox } from '../../base/mailbox.ts';
 import { type ChainId, type Digest, isDigest } from '../../contracts/oci/digest.ts';
 import { parseReference, type Reference, toText } from '../../contracts/oci/reference.ts';
 import type { ImageRecord, LayerBlob } from './image.ts';
+import { imagesOf, type PlatformsRecord } from './platforms-record.ts';
 
 /** What there is, as data. Replaced as a whole, never changed. */
 export interface IndexState {
   readonly images: ReadonlyMap<Digest, ImageRecord>;
-  /** Whole reference → image. */
+  /** Choices of platforms, by the digest of their index. */
+  readonly platforms: ReadonlyMap<Digest, PlatformsRecord>;
+  /** Whole reference → image, or a choice of platforms. */
   readonly references: ReadonlyMap<string, Digest>;
 }
 
 interface IndexDocument {
-  version: 1;
+  version: 1 | 2;
   images: Record<string, ImageRecord>;
+  /** Since version 2. */
+  platforms?: Record<string, PlatformsRecord>;
   references: Record<string, Digest>;
 }
 
 /** A change of the index, made on copies. */
 export interface IndexDraft {
   images: Map<Digest, ImageRecord>;
+  platforms: Map<Digest, PlatformsRecord>;
   references: Map<string, Digest>;
 }
 
@@ -60,7 +66,9 @@ export class ImageIndex {
   /** The names of an image, tags first, each kind sorted. */
   namesOf(id: Digest): Reference[] {
     const names: Reference[] = [];
-    for (const [text, target] of this.#state.references) if (target === id) names.push(parseReference(text));
+    for (const [text, target] of this.#state.references) {
+      if (imagesOf(this.#state, target).includes(id)) names.push(parseReference(text));
+    }
     const rank = (name: Reference): string => (name.digest ? '1' : '0') + toText(name);
     return names.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
   }
@@ -84,11 +92,14 @@ export class ImageIndex {
     return this.#mailbox.run(async () => {
       const draft: IndexDraft = {
         images: new Map(this.#state.images),
+        platforms: new Map(this.#state.platforms),
         references: new Map(this.#state.references),
       };
       const result = change(draft);
       const isSame =
-        sameEntries(draft.images, this.#state.images) && sameEntries(draft.references, this.#state.references);
+        sameEntries(draft.images, this.#state.images) &&
+        sameEntries(draft.platforms, this.#state.platforms) &&
+        sameEntries(draft.references, this.#state.references);
       if (isSame) return result;
       await writeJsonFile(this.#path, toDocument(draft));
       this.#state = draft;
@@ -101,17 +112,24 @@ const sameEntries = <K, V>(one: ReadonlyMap<K, V>, other: ReadonlyMap<K, V>): bo
   one.size === other.size && one.entries().every(([key, value]) => other.get(key) === value);
 
 function toState(value: unknown): IndexState {
-  if (value === undefined) return { images: new Map(), references: new Map() };
+  if (value === undefined) return { images: new Map(), platforms: new Map(), references: new Map() };
   const document = value as IndexDocument;
-  if (document.version !== 1) throw new Error(`unknown version ${String(document.version)}`);
-  const images = new Map<Digest, ImageRecord>();
-  for (const [id, record] of Object.entries(document.images)) if (isDigest(id)) images.set(id, record);
-  const known = Object.entries(document.references).filter(([, id]) => images.has(id));
-  return { images, references: new Map(known) };
+  if (document.version !== 1 && document.version !== 2) throw new Error(`unknown version ${String(document.version)}`);
+  const images = entriesOf(document.images);
+  const platforms = entriesOf(document.platforms ?? {});
+  const known = Object.entries(document.references).filter(([, id]) => images.has(id) || platforms.has(id));
+  return { images, platforms, references: new Map(known) };
 }
 
-const toDocument = ({ images, references }: IndexState): IndexDocument => ({
-  version: 1,
+function entriesOf<T>(records: Record<string, T>): Map<Digest, T> {
+  const entries = new Map<Digest, T>();
+  for (const [digest, record] of Object.entries(records)) if (isDigest(digest)) entries.set(digest, record);
+  return entries;
+}
+
+const toDocument = ({ images, platforms, references }: IndexState): IndexDocument => ({
+  version: 2,
   images: Object.fromEntries(images),
+  platforms: Object.fromEntries(platforms),
   references: Object.fromEntries(references),
 });

@@ -3,6 +3,7 @@ import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
 import type { ImageConfig } from '../../contracts/oci/image-spec.ts';
 import { familiarName, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
 import { chainIdsOf } from './chain-ids.ts';
+import type { PlatformsRecord } from './platforms-record.ts';
 
 /** An image of this engine; a snapshot that never changes. */
 export interface Image {
@@ -28,8 +29,10 @@ export interface Image {
   taggedAt: Date | undefined;
   /** What the registry that it came from calls it; absent for a loaded image. */
   manifest: Descriptor | undefined;
-  /** The choice of platforms that it was one of. */
-  index: Descriptor | undefined;
+  /** The choice of platforms that it is one of. */
+  platforms: PlatformsRecord | undefined;
+  /** The other platforms of its names that are here. */
+  siblings: Digest[];
   /** Lowest first. */
   layers: LayerBlob[];
 }
@@ -48,8 +51,6 @@ export interface ImageRecord {
   id: Digest;
   layers: LayerBlob[];
   manifest?: Descriptor;
-  /** The index that it was chosen from; kept as it came. */
-  index?: Descriptor;
   /** RFC 3339. */
   taggedAt?: string;
   /** A build's step, not an image that somebody asked for: no list shows it, and only the builder removes it. */
@@ -62,11 +63,18 @@ export const createdAtOf = (config: ImageConfig): Date => {
   return Number.isNaN(date.getTime()) ? new Date(0) : date;
 };
 
+/** How an image is spoken of. */
+export interface ImageNames {
+  names: readonly Reference[];
+  platforms: PlatformsRecord | undefined;
+  siblings: Digest[];
+}
+
 /** The image that a record, its configuration and the names for it make. */
 export function toImage(
   record: ImageRecord,
   configText: string,
-  names: readonly Reference[],
+  { names, platforms, siblings }: ImageNames,
   layerSize: (chainId: ChainId) => number,
 ): Image {
   const config = JSON.parse(configText) as ImageConfig;
@@ -85,7 +93,8 @@ export function toImage(
     createdAt: createdAtOf(config),
     taggedAt: record.taggedAt ? new Date(record.taggedAt) : undefined,
     manifest: record.manifest,
-    index: record.index,
+    platforms,
+    siblings,
     layers: record.layers,
   };
 }

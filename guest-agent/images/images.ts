@@ -3,13 +3,14 @@ import { type Clock, systemClock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { DistributionInspect, HistoryItem, ImageDeleteItem } from '../../contracts/docker/images.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
-import { type ChainId, type Digest, hexOf } from '../../contracts/oci/digest.ts';
+import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
-import { parseReference, type Reference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
+import { type Reference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
 import type { Archive } from '../archive/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
+import { Catalogue } from './catalogue.ts';
 import { checkImages } from './check.ts';
 import { type CommitLayerRequest, commitLayer } from './commit-layer.ts';
 import { type ComposeRequest, composeImage, idOfComposed } from './compose-image.ts';
@@ -17,13 +18,15 @@ import { inspectDistribution } from './distribution.ts';
 import { sweepGarbage } from './garbage.ts';
 import { historyOf } from './history.ts';
 import { Holds } from './holds.ts';
-import { type Image, type LayerBlob, toImage } from './image.ts';
-import { ImageIndex, type IndexState } from './image-index.ts';
+import type { Image, LayerBlob } from './image.ts';
+import { ImageIndex } from './image-index.ts';
+import { keepIndex } from './keep-index.ts';
 import { LayerArchives } from './layer-archives.ts';
 import { booleanFilter, checkFilters, filterImages, type ImageFilters, noSuchImage } from './list.ts';
 import { Loader, type LoadOptions } from './load.ts';
 import { offersIn, type PlatformOffer } from './offers.ts';
 import type { PlatformImage } from './platform-index.ts';
+import { dropImage, dropMember, dropNames } from './platforms-record.ts';
 import { type ObtainRequest, Puller, type PullOptions } from './pull.ts';
 import { isDiskFull } from './pull-errors.ts';
 import { type PushedLayers, Pusher, type PushOptions, type WholeLayer } from './push.ts';
@@ -54,6 +57,13 @@ export interface ImagesOptions {
 /** Who uses an image; asked at the moment of removal. */
 export type UsesOf = (imageId: Digest) => readonly ContainerUse[];
 
+export interface RemoveOptions {
+  force: boolean;
+  noprune?: boolean;
+  platform?: Platform;
+  inUse: UsesOf;
+}
+
 /** See the door of this room. Images and lists are snapshots; errors are in dockerd's words. */
 export interface Images {
   pull(reference: Reference, options: PullOptions): Promise<Image>;
@@ -72,9 +82,14 @@ export interface Images {
   /** Reads a docker-archive or an OCI layout, packed or not. Resolves to the names (or ids) that were loaded. */
   load(tar: Readable, options: LoadOptions): Promise<Image[]>;
   /** A docker-archive that is an OCI layout too. @throws not-found before the first byte. */
-  save(names: readonly string[]): Readable;
-  /** By reference, id, or a prefix of an id. @throws invalid-argument for what can be neither. */
-  find(name: string): Image | undefined;
+  save(names: readonly string[], platform?: Platform): Readable;
+  /** One image a platform, kept under one index. Resolves with its digest. */
+  keepIndex(images: readonly PlatformImage[], references: readonly Reference[]): Promise<Digest>;
+  /**
+   * By reference, id, or a prefix of an id. Of several platforms the engine's own, or the wanted one; nothing where that is
+   * not here. @throws invalid-argument for what can be neither.
+   */
+  find(name: string, platform?: Platform): Image | undefined;
   /** @throws not-found `No such image: x:latest` */
   get(name: string): Image;
   list(filters?: ImageFilters): Image[];
@@ -93,7 +108,8 @@ export interface Images {
   /** Removes images of builds' steps, and sweeps what only they used. Unknown ids and other images are passed over. */
   dropIntermediates(ids: readonly Digest[]): Promise<void>;
   tag(name: string, target: Reference): Promise<void>;
-  remove(name: string, options: { force: boolean; noprune?: boolean; inUse: UsesOf }): Promise<ImageDeleteItem[]>;
+  /** With `platform`, only that one of several. */
+  remove(name: string, options: RemoveOptions): Promise<ImageDeleteItem[]>;
   prune(filters: ImageFilters, inUse: UsesOf): Promise<{ deleted: ImageDeleteItem[]; spaceReclaimed: number }>;
   history(name: string): HistoryItem[];
   /** `GET /distribution/{name}/json`: asks the registry, brings nothing. */
@@ -130,12 +146,12 @@ class ImageStore implements Images {
   readonly #puller: Puller;
   readonly #pusher: Pusher;
   readonly #loader: Loader;
-  readonly #configTexts = new Map<Digest, string>();
-  #made: { state: IndexState | undefined; images: Map<Digest, Image> } = { state: undefined, images: new Map() };
+  readonly #catalogue: Catalogue;
 
   constructor(options: ImagesOptions, index: ImageIndex) {
     this.#options = options;
     this.#index = index;
+    this.#catalogue = new Catalogue({ ...options, index });
     const rooms = { ...options, clock: options.clock ?? systemClock, index, layerHolds: this.#layerHolds };
     this.#puller = new Puller(rooms);
     this.#pusher = new Pusher(rooms);
@@ -143,7 +159,7 @@ class ImageStore implements Images {
   }
 
   async pull(reference: Reference, options: PullOptions): Promise<Image> {
-    return this.#image(await this.#orSweep(this.#puller.pull(withDefaultTag(reference), options)));
+    return this.#catalogue.image(await this.#orSweep(this.#puller.pull(withDefaultTag(reference), options)));
   }
 
   push(reference: Reference, options: PushOptions): Promise<void> {
@@ -169,28 +185,34 @@ class ImageStore implements Images {
   }
 
   async obtain(request: ObtainRequest): Promise<Image> {
-    return this.#image(await this.#orSweep(this.#puller.obtain(request)));
+    return this.#catalogue.image(await this.#orSweep(this.#puller.obtain(request)));
   }
 
   async load(tar: Readable, options: LoadOptions): Promise<Image[]> {
     const ids = await this.#orSweep(this.#loader.load(tar, options));
-    return ids.map(id => this.#image(id));
+    return ids.map(id => this.#catalogue.image(id));
   }
 
-  save(names: readonly string[]): Readable {
+  save(names: readonly string[], platform?: Platform): Readable {
     const { content } = this.#options;
     return saveImages(names, {
       content,
       archives: new LayerArchives(this.#options),
       layerHolds: this.#layerHolds,
-      find: name => this.find(name),
+      platform,
+      find: (name, wanted) => this.find(name, wanted),
       list: () => this.list(),
     });
   }
 
-  find(name: string): Image | undefined {
-    const id = this.#findByReference(name) ?? this.#findById(name);
-    return id && this.#image(id);
+  keepIndex(images: readonly PlatformImage[], references: readonly Reference[]): Promise<Digest> {
+    const { content } = this.#options;
+    const archives = new LayerArchives(this.#options);
+    return this.#orSweep(keepIndex(images, references, { content, archives, index: this.#index }));
+  }
+
+  find(name: string, platform?: Platform): Image | undefined {
+    return this.#catalogue.find(name, platform);
   }
 
   get(name: string): Image {
@@ -202,30 +224,24 @@ class ImageStore implements Images {
     return this.#filtered(filters);
   }
 
-  offers({ index }: Image): PlatformOffer[] {
-    const siblings = [...this.#index.state.images.values()].filter(record => record.manifest);
-    return offersIn(index, this.#options.content, digest => {
-      const record = siblings.find(({ manifest }) => manifest?.digest === digest);
-      return record && this.#image(record.id);
-    });
+  offers({ platforms }: Image): PlatformOffer[] {
+    return offersIn(platforms, this.#options.content, id => this.#catalogue.image(id));
   }
 
   #filtered(filters: ImageFilters): Image[] {
-    const shown = [...this.#index.state.images.values()].filter(({ intermediate }) => !intermediate);
-    const images = shown.map(({ id }) => this.#image(id));
-    return filterImages(images, filters, name => this.find(name), new Date());
+    return filterImages(this.#catalogue.shown(), filters, name => this.find(name), new Date());
   }
 
   async commitLayer(request: CommitLayerRequest): Promise<Image> {
     const rooms = { ...this.#options, index: this.#index, layerHolds: this.#layerHolds };
-    return this.#image(await this.#orSweep(commitLayer(request, rooms)));
+    return this.#catalogue.image(await this.#orSweep(commitLayer(request, rooms)));
   }
 
   async stack({ below, layers, signal }: StackRequest): Promise<Image> {
     const rooms = { ...this.#options, index: this.#index, layerHolds: this.#layerHolds };
     let stacked = below;
     for (const each of layers) {
-      stacked = this.#image(await this.#orSweep(stackLayer({ ...each, below: stacked, signal }, rooms)));
+      stacked = this.#catalogue.image(await this.#orSweep(stackLayer({ ...each, below: stacked, signal }, rooms)));
     }
     if (!stacked) throw new Error('no layers to stack');
     return stacked;
@@ -233,7 +249,7 @@ class ImageStore implements Images {
 
   async compose(request: ComposeRequest): Promise<Image> {
     const rooms = { ...this.#options, index: this.#index, layerHolds: this.#layerHolds };
-    return this.#image(await this.#orSweep(composeImage(request, rooms)));
+    return this.#catalogue.image(await this.#orSweep(composeImage(request, rooms)));
   }
 
   idOf(request: Pick<ComposeRequest, 'layersOf' | 'config'>): Digest {
@@ -242,7 +258,7 @@ class ImageStore implements Images {
 
   intermediates(): Image[] {
     const steps = [...this.#index.state.images.values()].filter(({ intermediate }) => intermediate);
-    return steps.map(({ id }) => this.#image(id));
+    return steps.map(({ id }) => this.#catalogue.image(id));
   }
 
   async dropIntermediates(ids: readonly Digest[]): Promise<void> {
@@ -255,35 +271,37 @@ class ImageStore implements Images {
   async tag(name: string, target: Reference): Promise<void> {
     const { id } = this.get(name);
     if (target.digest) throw invalidArgument('refusing to create a tag with a digest reference');
+    const meant = this.#catalogue.target(name) ?? id;
     await this.#index.update(draft => {
       const record = draft.images.get(id) ?? noSuchImage(name);
-      draft.references.set(toText(withDefaultTag(target)), id);
+      draft.references.set(toText(withDefaultTag(target)), meant);
       const { intermediate: _, ...image } = record;
       draft.images.set(id, { ...image, taggedAt: new Date().toISOString() });
     });
   }
 
-  async remove(
-    name: string,
-    options: { force: boolean; noprune?: boolean; inUse: UsesOf },
-  ): Promise<ImageDeleteItem[]> {
-    const image = this.get(name);
-    const reference = this.#findByReference(name) ? this.#referenceOf(name, image) : undefined;
+  async remove(name: string, options: RemoveOptions): Promise<ImageDeleteItem[]> {
+    const { platform } = options;
+    const image = platform ? (this.find(name, platform) ?? noSuchImage(name)) : this.get(name);
+    const reference = this.#catalogue.target(name) ? this.#catalogue.referenceOf(name, image) : undefined;
+    const isPart = platform !== undefined && image.siblings.length > 0;
+    const others = isPart ? [] : image.siblings;
     const removal = planRemoval({
-      image,
-      name: reference ? { typed: name, reference } : undefined,
+      image: isPart ? { ...image, references: [], digestReferences: [] } : image,
+      name: reference && !isPart ? { typed: name, reference } : undefined,
       force: options.force,
-      uses: options.inUse(image.id),
+      uses: [image.id, ...others].flatMap(id => options.inUse(id)),
     });
-    await this.#index.update(draft => {
-      for (const gone of removal.untag) draft.references.delete(toText(gone));
-      if (removal.deleteImage) draft.images.delete(image.id);
+    const gone = await this.#index.update(draft => {
+      if (isPart && image.platforms && !dropMember(draft, image.platforms, image.id)) return [];
+      const unnamed = dropNames(draft, removal.untag).filter(id => id !== image.id);
+      const ids = removal.deleteImage ? [image.id, ...unnamed] : unnamed;
+      return [...new Set(ids.flatMap(id => dropImage(draft, id)))];
     });
     const untagged = untaggedItems(removal.untag);
-    if (!removal.deleteImage) return untagged;
-    this.#configTexts.delete(image.id);
+    if (gone.length === 0) return untagged;
     const { layers } = await this.#sweep();
-    return [...untagged, { Deleted: image.id }, ...layers.map(layer => ({ Deleted: layer.chainId }))];
+    return [...untagged, ...[...gone, ...layers.map(layer => layer.chainId)].map(id => ({ Deleted: id }))];
   }
 
   async prune(filters: ImageFilters, inUse: UsesOf): Promise<{ deleted: ImageDeleteItem[]; spaceReclaimed: number }> {
@@ -294,7 +312,7 @@ class ImageStore implements Images {
     const deleted: ImageDeleteItem[] = [];
     for (const image of this.#filtered(others)) {
       if (danglingOnly && image.references.length > 0) continue;
-      if (inUse(image.id).length > 0) continue;
+      if ([image.id, ...image.siblings].some(id => inUse(id).length > 0)) continue;
       const names = [...image.references, ...image.digestReferences].map(toText);
       for (const name of names.length > 0 ? names : [image.id]) {
         if (this.find(name)) deleted.push(...(await this.remove(name, { force: false, inUse })));
@@ -313,7 +331,7 @@ class ImageStore implements Images {
   }
 
   layerSize(chainId: ChainId): number {
-    return this.#options.snapshots.hasLayer(chainId) ? this.#options.snapshots.layerSize(chainId) : 0;
+    return this.#catalogue.layerSize(chainId);
   }
 
   sharedSize(image: Image): number {
@@ -352,42 +370,5 @@ class ImageStore implements Images {
   #spaceInUse(): number {
     const { layersBytes, blobsBytes } = this.diskUsage();
     return layersBytes + blobsBytes;
-  }
-
-  /** Made once for each state of the index: `docker run` and `docker ps` ask often. */
-  #image(id: Digest): Image {
-    const { state } = this.#index;
-    if (this.#made.state !== state) this.#made = { state, images: new Map() };
-    const made = this.#made.images.get(id) ?? this.#makeImage(id);
-    this.#made.images.set(id, made);
-    return made;
-  }
-
-  #makeImage(id: Digest): Image {
-    const record = this.#index.state.images.get(id) ?? noSuchImage(id);
-    const text = this.#configTexts.get(id) ?? this.#options.content.readSync(id).toString('utf8');
-    this.#configTexts.set(id, text);
-    return toImage(record, text, this.#index.namesOf(id), chainId => this.layerSize(chainId));
-  }
-
-  /** The image that a tag or a digest names. With both, the digest counts. */
-  #findByReference(name: string): Digest | undefined {
-    if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) return undefined;
-    const reference = withDefaultTag(parseReference(name));
-    return this.#index.state.references.get(toText(reference.digest ? { ...reference, tag: undefined } : reference));
-  }
-
-  #referenceOf(name: string, image: Image): Reference {
-    const reference = withDefaultTag(parseReference(name));
-    const wanted = toText(reference.digest ? { ...reference, tag: undefined } : reference);
-    return [...image.references, ...image.digestReferences].find(own => toText(own) === wanted) ?? reference;
-  }
-
-  /** The one image whose id begins so; several are as good as none, as in dockerd. */
-  #findById(name: string): Digest | undefined {
-    const prefix = name.replace(/^sha256:/, '');
-    if (!/^[0-9a-f]{1,64}$/.test(prefix)) return undefined;
-    const matches = [...this.#index.state.images.keys()].filter(id => hexOf(id).startsWith(prefix));
-    return matches.length === 1 ? matches[0] : undefined;
   }
 }

@@ -6,6 +6,10 @@
  * name the image, in one atomic step, so a crash leaves either no image or a whole one. `tag` and `remove` change
  * names; an image goes with its last name, and what only it used (blobs, snapshots) is swept at once.
  *
+ * A name stands for an image, or for an index of several platforms (`platforms-record.ts`), as in containerd's store: then it
+ * means the engine's own platform, or the one that is asked for, and is tagged, pushed, saved and removed as a whole. The
+ * index stays as it came, and so do statements about how images were made; an image keeps the id that it has in dockerd.
+ *
  * Packed layers are not kept: `save` and `push` put a layer's archive together again from its files and a recipe, byte by
  * byte, and a push packs it anew where the registry has no form of it that we know of (see `layer-archives.ts`).
  *

@@ -7,14 +7,16 @@ import { familiar, toText } from '../../contracts/oci/reference.ts';
 import type { UnpackedLayer } from '../archive/index.ts';
 import type { IngestedBlob, Lease } from '../content/index.ts';
 import { ArchiveFiles } from './archive-files.ts';
-import { type ArchivedImage, imagesIn } from './archived-images.ts';
+import { type ArchivedEntry, type ArchivedImage, imagesIn } from './archived-images.ts';
 import { chainIdsOf } from './chain-ids.ts';
 import { compressionIn } from './compression-in.ts';
 import { type EarlyLayer, EarlyLayers } from './early-layers.ts';
 import type { LayerBlob } from './image.ts';
 import { contentsOf, LayerArchives } from './layer-archives.ts';
 import { registrationFailed } from './layer-transfers.ts';
+import { blobName } from './layout-images.ts';
 import { suitability } from './platform.ts';
+import { addPlatforms, type PlatformsRecord } from './platforms-record.ts';
 import { layerMessage, type Progress, shortId } from './progress.ts';
 import type { PullRooms } from './pull.ts';
 import { diskFullText, isDiskFull } from './pull-errors.ts';
@@ -60,11 +62,14 @@ export class Loader {
       files = await ArchiveFiles.read(tar, content, signal, early);
       const ids: Digest[] = [];
       const load = { files, early, lease, signal, progress: quiet ? () => undefined : progress };
-      for (const image of await imagesIn(files, platform ?? this.#rooms.platform)) {
-        if (platform && suitability(image.config, platform) === 0) continue;
-        await this.#loadOne(image, load);
-        await this.#name(image, progress);
-        ids.push(image.id);
+      for (const entry of await imagesIn(files, { wanted: platform, own: this.#rooms.platform })) {
+        const images = entry.images.filter(({ config }) => !platform || suitability(config, platform) > 0);
+        if (images.length === 0) continue;
+        for (const image of images) await this.#loadOne(image, load);
+        const { platforms } = entry;
+        if (platforms) await this.#loadIndex(platforms, load);
+        await this.#name({ ...entry, images }, progress);
+        ids.push(...images.map(({ id }) => id));
       }
       return ids;
     } catch (error) {
@@ -99,6 +104,18 @@ export class Loader {
     } finally {
       letGo();
     }
+  }
+
+  /** The index, and all of it that is no image. */
+  async #loadIndex({ descriptor, members, blobs }: PlatformsRecord, { files, lease }: Load): Promise<void> {
+    const { content, index } = this.#rooms;
+    for (const digest of [descriptor.digest, ...members.map(({ manifest }) => manifest), ...blobs]) {
+      lease.protect(digest);
+      const file = files.get(blobName(digest));
+      if (file.digest !== digest) throw invalidArgument(`invalid archive: ${blobName(digest)} has another digest`);
+      if (!content.has(digest)) await file.commit();
+    }
+    await index.update(draft => addPlatforms(draft, { descriptor, members, blobs }));
   }
 
   async #manifest({ manifest }: ArchivedImage, { lease }: Load): Promise<Descriptor | undefined> {
@@ -164,19 +181,25 @@ export class Loader {
     return { draft, unpacked: archive.unpackLayer({ blob: file.readPath, compression, target, recipe, signal }) };
   }
 
-  async #name({ id, references }: ArchivedImage, progress: Progress): Promise<void> {
+  async #name({ images, platforms, references }: ArchivedEntry, progress: Progress): Promise<void> {
     const { index } = this.#rooms;
+    const [id] = images.map(image => image.id);
+    const target = platforms?.descriptor.digest ?? id;
+    if (!target) return;
     for (const reference of references) {
       const name = toText(reference);
       const former = index.state.references.get(name);
-      if (former && former !== id) {
+      if (former && former !== target) {
         const text = `The image ${familiar(reference)} already exists, renaming the old one with ID ${former} to empty string\n`;
         progress({ stream: text });
       }
       await index.update(draft => {
-        const record = draft.images.get(id);
-        if (record) draft.images.set(id, { ...record, taggedAt: new Date().toISOString() });
-        draft.references.set(name, id);
+        const taggedAt = new Date().toISOString();
+        for (const image of images) {
+          const record = draft.images.get(image.id);
+          if (record) draft.images.set(image.id, { ...record, taggedAt });
+        }
+        draft.references.set(name, target);
       });
       progress({ stream: `Loaded image: ${familiar(reference)}\n` });
     }

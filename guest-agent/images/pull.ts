@@ -14,8 +14,8 @@ import type { ImageRecord, LayerBlob } from './image.ts';
 import type { ImageIndex } from './image-index.ts';
 import { LayerArchives } from './layer-archives.ts';
 import { LayerTransfers, type TransferRooms } from './layer-transfers.ts';
-import { parseConfig, parseManifest } from './manifests.ts';
-import { suitability } from './platform.ts';
+import { parseManifest } from './manifests.ts';
+import { addPlatforms, type PlatformsRecord } from './platforms-record.ts';
 import { layerMessage, type Progress, shortId, throttled } from './progress.ts';
 import { pullError } from './pull-errors.ts';
 
@@ -51,6 +51,12 @@ type LayerPull = Pick<Pull, 'progress' | 'signal' | 'lease'> & { repository: Blo
 interface LayerList {
   manifest: Pick<ImageManifest, 'layers'>;
   config: Pick<ImageConfig, 'rootfs'>;
+}
+
+interface NamedImage {
+  id: Digest;
+  /** The name means something new now. */
+  isNew: boolean;
 }
 
 /** One pull: who asks, and what guards its blobs until they have a record. */
@@ -96,31 +102,27 @@ export class Puller {
     if (resolved.body) parseManifest(resolved.body, resolved.descriptor.mediaType); // before anything is told, as dockerd does
     const canonical = { ...repositoryOf(reference), digest };
     progress({ status: `Pulling from ${reference.path}`, id: reference.digest ? toText(reference) : reference.tag });
-    const id = this.#knownAs(canonical, pull.platform);
-    const record = id ? this.#rooms.index.state.images.get(id) : undefined;
-    const isNew = record
-      ? await this.#name(reference, canonical, record)
-      : await this.#bring(canonical, await findImage(resolved, this.#finding(pull)), pull);
+    const known = this.#pulledAs(canonical);
+    const { id, isNew } = known
+      ? await this.#name([reference, canonical], known)
+      : await this.#bring([reference, canonical], await findImage(resolved, this.#finding(pull)), pull);
     progress({ status: `Digest: ${digest}` });
     const outcome = isNew ? 'Downloaded newer image for' : 'Image is up to date for';
     progress({ status: `Status: ${outcome} ${familiar(reference)}` });
-    return this.#rooms.index.state.references.get(toText(reference)) ?? digest;
+    return id;
   }
 
-  /** The image that we have under that digest already, if it is whole and one for the wanted platform. */
-  #knownAs(canonical: Reference, platform: Platform | undefined): Digest | undefined {
-    const id = this.#rooms.index.state.references.get(toText(canonical));
-    const config = id && this.#wholeConfig(id);
-    if (!id || !config) return undefined;
-    return !platform || suitability(config, platform) > 0 ? id : undefined;
+  /** The image that we have under that digest already; of an index, the index says which is wanted. */
+  #pulledAs(canonical: Reference): ImageRecord | undefined {
+    const target = this.#rooms.index.state.references.get(toText(canonical));
+    return target && this.#whole(target);
   }
 
-  /** The configuration of an image of which nothing is missing. */
-  #wholeConfig(id: Digest) {
+  /** An image of which nothing is missing. */
+  #whole(id: Digest): ImageRecord | undefined {
     const { index, content } = this.#rooms;
     const record = index.state.images.get(id);
-    if (!record?.layers.every(layer => this.#archives.has(layer)) || !content.has(id)) return undefined;
-    return parseConfig(content.readSync(id));
+    return content.has(id) && record?.layers.every(layer => this.#archives.has(layer)) ? record : undefined;
   }
 
   #finding({ repository, lease, platform, signal }: Pull) {
@@ -130,19 +132,17 @@ export class Puller {
     return { repository, content, lease, platform: platform ?? this.#rooms.platform, download };
   }
 
-  /** Brings the layers that are missing, then names the image. Resolves to whether the name means something new now. */
-  async #bring(canonical: Reference, found: FoundImage, pull: Pull): Promise<boolean> {
-    const { index, layerHolds, snapshots } = this.#rooms;
-    const known = this.#wholeConfig(found.id) ? index.state.images.get(found.id) : undefined;
-    if (known) return this.#name(pull.reference, canonical, known);
+  /** Brings the layers that are missing, then names the image. */
+  async #bring(names: readonly Reference[], found: FoundImage, pull: Pull): Promise<NamedImage> {
+    const { layerHolds, snapshots } = this.#rooms;
+    const known = this.#whole(found.id);
+    if (known) return this.#name(names, known, found);
     const chainIds = chainIdsOf(found.config.rootfs.diff_ids);
     const letGo = layerHolds.take(chainIds);
     try {
       const layers = await this.#layers(found, chainIds, pull);
       if (!chainIds.every(chainId => snapshots.hasLayer(chainId))) throw internal('a layer vanished during the pull');
-      const { id, descriptor: manifest, index: choice } = found;
-      const record = { id, layers, manifest, ...(choice ? { index: choice } : {}) };
-      return await this.#name(pull.reference, canonical, record);
+      return await this.#name(names, { id: found.id, layers, manifest: found.descriptor }, found);
     } finally {
       letGo();
     }
@@ -215,14 +215,25 @@ export class Puller {
     return kept && this.#archives.has(kept) ? kept : undefined;
   }
 
-  #name(reference: Reference, canonical: Reference, record: ImageRecord): Promise<boolean> {
+  #name(names: readonly Reference[], record: ImageRecord, found?: FoundImage): Promise<NamedImage> {
+    const { id } = record;
+    const [first = ''] = names.map(toText);
     return this.#rooms.index.update(draft => {
-      const isNew = draft.references.get(toText(reference)) !== record.id;
+      const platforms = found && platformsFound(found);
+      const target = platforms?.descriptor.digest ?? id;
+      const isMore = platforms !== undefined && addPlatforms(draft, platforms);
+      const isNew = isMore || draft.references.get(first) !== target;
       const taggedAt = isNew || !record.taggedAt ? new Date().toISOString() : record.taggedAt;
-      draft.images.set(record.id, { ...record, taggedAt });
-      draft.references.set(toText(reference), record.id);
-      draft.references.set(toText(canonical), record.id);
-      return isNew;
+      draft.images.set(id, { ...record, taggedAt });
+      for (const name of names) draft.references.set(toText(name), target);
+      return { id, isNew };
     });
   }
+}
+
+/** The index that an image was chosen from, where there was a choice. */
+function platformsFound({ id, descriptor, indexes }: FoundImage): PlatformsRecord | undefined {
+  const [index, ...inner] = indexes;
+  const members = [{ manifest: descriptor.digest, id }];
+  return index && { descriptor: index, members, blobs: inner.map(({ digest }) => digest) };
 }

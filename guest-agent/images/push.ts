@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import { cancelled, notFound } from '../../contracts/errors.ts';
-import type { Descriptor } from '../../contracts/oci/descriptor.ts';
+import { type Descriptor, isIndexType } from '../../contracts/oci/descriptor.ts';
 import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
-import { familiarName, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
+import { familiar, familiarName, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
 import type { Archive } from '../archive/index.ts';
 import type { ContentStore, Lease } from '../content/index.ts';
 import type { Registry, Repository } from '../registry/index.ts';
@@ -12,16 +13,21 @@ import { digestOf } from './chain-ids.ts';
 import type { Holds } from './holds.ts';
 import type { ImageRecord, LayerBlob } from './image.ts';
 import type { ImageIndex } from './image-index.ts';
+import { blobsNamedIn, entriesOf, indexOfNow } from './index-documents.ts';
 import { LayerArchives, type LayerForm } from './layer-archives.ts';
 import { LayerUploads, type UploadRooms } from './layer-uploads.ts';
 import { parseConfig } from './manifests.ts';
 import { knownForms, PackedLayers } from './packed-layers.ts';
 import { type PlatformImage, platformIndex } from './platform-index.ts';
+import { imagesOf, type PlatformsRecord } from './platforms-record.ts';
 import type { Progress } from './progress.ts';
 import { pushError } from './pull-errors.ts';
+import { choosePushed } from './push-choice.ts';
 import { keptManifest, madeManifest, type PushedManifest } from './push-manifest.ts';
 
 export interface PushOptions {
+  /** Only that one of several. */
+  platform?: Platform;
   auth?: Partial<AuthConfig>;
   progress: Progress;
   signal: AbortSignal;
@@ -48,9 +54,13 @@ export interface PushRooms extends UploadRooms {
   snapshots: Snapshots;
   archive: Archive;
   index: ImageIndex;
+  /** The engine's own. */
+  platform: Platform;
   /** Layers that must stay, whatever becomes of their image. */
   layerHolds: Holds<ChainId>;
 }
+
+type SentManifest = Pick<PushedManifest, 'mediaType' | 'body'>;
 
 /** One push of one tag. */
 interface Push extends PushOptions {
@@ -78,9 +88,10 @@ export class Pusher {
     const tags = this.#tagsOf(reference);
     const repository = this.#rooms.registry.repository(reference, auth, 'push');
     for (const { tag, id } of tags) {
-      const layers = this.#rooms.index.state.images.get(id)?.layers ?? [];
+      const { images } = this.#rooms.index.state;
+      const layers = imagesOf(this.#rooms.index.state, id).flatMap(image => images.get(image)?.layers ?? []);
       const one = { ...options, reference: { ...repositoryOf(reference), tag }, repository };
-      await this.#guarded(layers, signal, lease => this.#pushOne({ ...one, lease }, id));
+      await this.#guarded(layers, signal, lease => this.#pushTag({ ...one, lease }, id));
     }
   }
 
@@ -174,17 +185,60 @@ export class Pusher {
     return wanted;
   }
 
-  async #pushOne(push: Push, id: Digest): Promise<void> {
-    const { reference, repository, progress, signal } = push;
+  async #pushTag(push: Push, target: Digest): Promise<void> {
+    const { reference, repository, progress, signal, platform } = push;
+    const platforms = this.#rooms.index.state.platforms.get(target);
     await repository.connect(signal);
-    const manifest = await this.#sendImage(push, id);
-    await this.#uploads.manifest(reference.tag ?? '', manifest, { repository, signal });
-    const digest = digestOf(manifest.body);
-    await this.#remember(reference, id, digest);
+    const chosen =
+      platforms && choosePushed(platforms, { ...this.#rooms, name: familiar(reference), wanted: platform });
+    const sent =
+      platforms && !chosen ? await this.#sendIndex(push, platforms) : await this.#sendImage(push, chosen?.id ?? target);
+    await this.#name(push, sent);
+    if (!chosen) return this.#remember(reference, target, digestOf(sent.body));
+    if (!platforms || platform) return;
+    const selectedManifest = { mediaType: sent.mediaType, digest: digestOf(sent.body), size: sent.body.length };
+    const note = { manifestPushedInsteadOfIndex: true, originalIndex: platforms.descriptor, selectedManifest };
+    progress({ progressDetail: {}, aux: note });
+  }
+
+  /** The tag means that manifest from now on, and says so. */
+  async #name({ reference, repository, progress, signal }: Push, { mediaType, body }: SentManifest): Promise<void> {
     const { tag = '' } = reference;
-    const size = manifest.body.length;
+    await this.#uploads.manifest(tag, { mediaType, body }, { repository, signal });
+    const digest = digestOf(body);
+    const size = body.length;
     progress({ status: `${tag}: digest: ${digest} size: ${size}` });
     progress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: size } });
+  }
+
+  /** Sends all that an index names, and says what it is: where an image is packed in another way, it names that. */
+  async #sendIndex(push: Push, record: PlatformsRecord, descriptor = record.descriptor): Promise<SentManifest> {
+    const { repository, signal, lease } = push;
+    const { mediaType, digest } = descriptor;
+    lease.protect(digest);
+    const body = this.#rooms.content.readSync(digest);
+    const now = new Map<Digest, Descriptor>();
+    for (const entry of entriesOf(body, mediaType)) {
+      const sent = await this.#sendEntry(push, record, entry);
+      const named = digestOf(sent.body);
+      await this.#uploads.manifest(named, sent, { repository, signal });
+      now.set(entry.digest, { mediaType: sent.mediaType, digest: named, size: sent.body.length });
+    }
+    return { mediaType, body: indexOfNow(body, now) };
+  }
+
+  async #sendEntry(push: Push, record: PlatformsRecord, entry: Descriptor): Promise<SentManifest> {
+    const { repository, signal, lease } = push;
+    const { content } = this.#rooms;
+    if (isIndexType(entry.mediaType)) return this.#sendIndex(push, record, entry);
+    const member = record.members.find(({ manifest }) => manifest === entry.digest);
+    if (member) return this.#sendImage(push, member.id);
+    const body = content.readSync(entry.digest);
+    for (const { digest } of blobsNamedIn(body)) {
+      lease.protect(digest);
+      await this.#uploads.document(digest, { repository, signal });
+    }
+    return { mediaType: entry.mediaType, body };
   }
 
   /** Sends all that the manifest names, and says what it is. */
@@ -246,10 +300,11 @@ export class Pusher {
     });
   }
 
-  /** From now on the image is known by that digest, too. */
-  #remember(reference: Reference, id: Digest, digest: Digest): Promise<void> {
+  /** From now on the image, or the index, is known by that digest, too. */
+  #remember(reference: Reference, target: Digest, digest: Digest): Promise<void> {
     return this.#rooms.index.update(draft => {
-      if (draft.images.has(id)) draft.references.set(toText({ ...repositoryOf(reference), digest }), id);
+      if (!draft.images.has(target) && !draft.platforms.has(target)) return;
+      draft.references.set(toText({ ...repositoryOf(reference), digest }), target);
     });
   }
 }

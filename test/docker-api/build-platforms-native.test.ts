@@ -77,10 +77,27 @@ describe('builds for several platforms', { timeout }, () => {
     expect(await readFile(join(folder, 'out/linux_arm64/arch'), 'utf8')).toBe('arm64');
   });
 
-  it('are not kept under one name, and say so', async () => {
-    const { code, stderr } = await build(both, '-t', 'both', folder);
-    expect(code).not.toBe(0);
-    expect(stderr).toContain('an image of several platforms is not kept here: push it from the build (--push)');
+  it('are kept under one name, and pushed from there', async () => {
+    await built(both, '-t', 'both');
+    for (const architecture of ['amd64', 'arm64']) {
+      const asked = [
+        'image',
+        'inspect',
+        '--platform',
+        `linux/${architecture}`,
+        '--format',
+        '{{.Architecture}}',
+        'both',
+      ];
+      expect(await engine().docker(...asked)).toBe(`${architecture}\n`);
+    }
+    const target = `${registry.host}/kept`;
+    await engine().docker('tag', 'both', target);
+    await engine().docker('push', '-q', target);
+    const index = JSON.parse(await engine().docker('manifest', 'inspect', '--insecure', target)) as ImageIndex;
+    expect(index.manifests.map(({ platform }) => platform?.architecture)).toEqual(['amd64', 'arm64']);
+    await engine().docker('rmi', target, 'both');
+    expect(await engine().docker('images', '-q', '--filter', 'reference=both')).toBe('');
   });
 
   it('say what is missing where a program of another processor is to run', async () => {

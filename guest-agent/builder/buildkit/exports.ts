@@ -62,7 +62,7 @@ async function exportAs(
       return {};
     case 'moby':
     case 'image':
-      return only ? toStore(only, attributes, rooms) : toRegistry(images, attributes, rooms);
+      return only ? toStore(only, attributes, rooms) : toStoreAsIndex(images, attributes, rooms);
     case 'docker':
       if (!only) throw notImplemented('docker exporter does not currently support exporting manifest lists');
       return toArchive(only, attributes, rooms);
@@ -87,28 +87,27 @@ function foldersOf(images: readonly PlatformImage[], attributes: ExportAttribute
 
 const referencesIn = ({ name = '' }: ExportAttributes): Reference[] => toReferences(name.split(',').filter(Boolean));
 
-/** The store has images of one platform each: several under one name are for registries. */
-async function toRegistry(
+/** Several platforms under one name, here and, with `push`, in registries. */
+async function toStoreAsIndex(
   images: readonly PlatformImage[],
   attributes: ExportAttributes,
   { builder, progress, signal, session }: ExportRooms,
 ): Promise<Record<string, string>> {
-  if (attributes.push !== 'true') {
-    throw notImplemented(
-      'an image of several platforms is not kept here: push it from the build (--push), or take it as an archive (--output type=oci)',
-    );
-  }
   const told = progress.step({ name: 'exporting to image', text: '', line: undefined });
   try {
-    const answer: Record<string, string> = {};
-    for (const reference of referencesIn(attributes)) {
+    const references = referencesIn(attributes);
+    told.status('exporting layers', 0, 0);
+    let digest = await builder.keepIndex(images, references);
+    told.status(`exporting manifest list ${digest}`, 0, 0);
+    for (const reference of references) told.status(`naming to ${toText(reference)}`, 0, 0);
+    for (const reference of attributes.push === 'true' ? references : []) {
       const auth = await credentialsFor(await session(), reference.domain);
       const options = { ...(auth ? { auth } : {}), progress: () => undefined, signal };
-      answer['containerimage.digest'] = await builder.options.images.pushIndex(reference, images, options);
+      digest = await builder.options.images.pushIndex(reference, images, options);
       told.status(`pushing manifest for ${toText(reference)}`, 0, 0);
     }
     told.done({ cached: false });
-    return { ...answer, 'image.name': attributes.name ?? '' };
+    return { 'containerimage.digest': digest, 'image.name': attributes.name ?? '' };
   } catch (error) {
     told.failed(error);
     throw error;

@@ -1,9 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpJson } from '../../../base/http-client.ts';
 import type { ImageSummary } from '../../../contracts/docker/images.ts';
 import { mediaTypes } from '../../../contracts/oci/descriptor.ts';
+import type { ImageIndex } from '../../../contracts/oci/image-spec.ts';
 import { FakeRegistry } from '../../fakes/fake-registry.ts';
 import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
+import { startRegistry } from '../../support/registry.ts';
 import { whyNot } from '../faults/faulty-engine.ts';
 
 const reason = whyNot();
@@ -15,6 +20,10 @@ describe.skipIf(reason)('an image of several platforms', { timeout: 60_000 }, ()
   let engine: NativeEngine;
   let registry: FakeRegistry;
   let name: string;
+  const folder = mkdtempSync(join(tmpdir(), 'berth-platforms-'));
+  const archive = join(folder, 'saved.tar');
+  const list = async () =>
+    (await httpJson({ socketPath: engine.socket }, 'GET', '/v1.48/images/json?manifests=1')) as ImageSummary[];
 
   beforeAll(async () => {
     registry = await FakeRegistry.start();
@@ -44,6 +53,7 @@ describe.skipIf(reason)('an image of several platforms', { timeout: 60_000 }, ()
   afterAll(async () => {
     await engine?.stop();
     await registry?.stop();
+    rmSync(folder, { recursive: true });
   });
 
   it('tells which there are, and which of them are here, each of them to be asked for', async () => {
@@ -60,11 +70,7 @@ describe.skipIf(reason)('an image of several platforms', { timeout: 60_000 }, ()
       await docker('image', 'inspect', '--platform', `linux/${own}`, '--format', '{{.Id}}', name),
     );
     expect(registry.requests.length).toBe(asked);
-    const [image] = (await httpJson(
-      { socketPath: engine.socket },
-      'GET',
-      '/v1.48/images/json?manifests=1',
-    )) as ImageSummary[];
+    const [image] = await list();
     expect(
       image?.Manifests?.map(({ Kind, Available, ImageData }) => [Kind, Available, ImageData?.Platform.architecture]),
     ).toEqual([
@@ -76,5 +82,39 @@ describe.skipIf(reason)('an image of several platforms', { timeout: 60_000 }, ()
     const tree = await docker('images', '--tree');
     for (const architecture of [own, other, 's390x']) expect(tree).toContain(`linux/${architecture}`);
     await docker('rm', id.trim());
+  });
+
+  it('goes to a registry as far as it is here, and through an archive', async () => {
+    const { docker } = engine;
+    const { host, stop } = await startRegistry();
+    try {
+      const target = `${host}/app:1`;
+      await docker('tag', name, target);
+      expect(await docker('push', target)).toContain('Not all multiplatform-content is present');
+      await docker('save', '-o', archive, name);
+      await docker('rmi', target, name);
+      await docker('load', '-q', '-i', archive);
+      const architectures = async (): Promise<string[]> => {
+        const [image] = await list();
+        return (image?.Manifests ?? []).flatMap(
+          each => (each.Available && each.ImageData?.Platform.architecture) || [],
+        );
+      };
+      expect(await architectures()).toEqual([own, other]);
+      await docker('tag', name, target);
+      await docker('push', target); // all that the index of the archive names is here
+      const index = JSON.parse(await docker('manifest', 'inspect', '--insecure', target)) as ImageIndex;
+      expect(index.manifests.map(({ platform }) => platform?.architecture)).toEqual([own, other]);
+      await docker('push', '--platform', `linux/${other}`, target);
+      expect(await docker('manifest', 'inspect', '--insecure', target)).not.toContain('"manifests"');
+      await docker('rmi', target);
+      await docker('rmi', '--platform', `linux/${other}`, name);
+      expect(await architectures()).toEqual([own]);
+      await expect(docker('rmi', '--platform', 'linux/s390x', name)).rejects.toThrow('does not match');
+      await docker('rmi', name);
+      expect(await list()).toEqual([]);
+    } finally {
+      await stop();
+    }
   });
 });
