@@ -42,6 +42,11 @@ export function dockerOn(socket: string): Pick<TestEngine, 'docker' | 'tryDocker
   };
 }
 
+/** The agent that a command line has started; not one of the short-lived children that its shell has before. @throws Error when there is none yet */
+export async function agentOf(commandLine: number): Promise<number> {
+  return Number((await succeed('pgrep', ['-P', String(commandLine), '-f', '--', '--single-threaded-gc'])).trim());
+}
+
 let engines = 0;
 
 /** Starts `berth engine` on this host with everything of its own. Needs root and Linux. */
@@ -85,8 +90,7 @@ export async function startNativeEngine(
     });
     if (answered === 'ended') throw new Error(`the engine ended:\n${await readFile(logFile, 'utf8')}`);
   };
-  const agentPid = async (): Promise<number> =>
-    Number((await succeed('pgrep', ['-P', String(child.pid)])).trim().split('\n')[0]);
+  const agentPid = (): Promise<number> => agentOf(child.pid ?? 0);
   await start();
   return {
     ...dockerOn(socket),

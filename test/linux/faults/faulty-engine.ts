@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { httpJson } from '../../../base/http-client.ts';
 import { succeed } from '../../support/command.ts';
-import { type NativeEngine, startNativeEngine, tracesOf } from '../../support/engine.ts';
+import { agentOf, type NativeEngine, startNativeEngine, tracesOf } from '../../support/engine.ts';
 import { eventually } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
 
@@ -74,9 +74,7 @@ export async function assertNoTrace(engine: NativeEngine): Promise<void> {
 }
 
 /** The agent's process: the child of the command line that started it. */
-export async function agentPid(engine: NativeEngine): Promise<number> {
-  return Number((await succeed('pgrep', ['-P', String(engine.pid())])).trim());
-}
+export const agentPid = (engine: NativeEngine): Promise<number> => agentOf(engine.pid());
 
 /** The parent of the containers: the oldest of the processes that call themselves so. */
 export async function keeperPid(engine: NativeEngine): Promise<number> {
