@@ -93,7 +93,7 @@ export const containerResize = route('POST', '/containers/{ref}/resize', {
 });
 
 export const containerStart = route('POST', '/containers/{ref}/start', {
-  query: { checkpoint: optionalText },
+  query: { checkpoint: optionalText, 'checkpoint-dir': optionalText },
   answer: nothing(),
 });
 

@@ -46,12 +46,18 @@ function decoded(segment: string): string {
   }
 }
 
-/** Finds the route of a path without its version prefix. Paths without parameters come before those with some. */
+/** Plain paths first, then those with parameters, the ones that may hold slashes last. */
+const rank = (route: Route): number => {
+  const parameters = [...route.path.matchAll(parameter)];
+  return parameters.length + (parameters.some(([, , star]) => star) ? 10 : 0);
+};
+
+/** Finds the route of a path without its version prefix: the most particular of those that fit. */
 export class Router<Handler> {
   readonly #patterns = new Map<string, Pattern<Handler>[]>();
 
   constructor(routes: readonly Served<Handler>[]) {
-    const patterns = routes.map(compile).sort((left, right) => left.names.length - right.names.length);
+    const patterns = [...routes].sort((left, right) => rank(left.route) - rank(right.route)).map(compile);
     for (const pattern of patterns) {
       const { method, path } = pattern.served.route;
       const key = keyOf(method, path);

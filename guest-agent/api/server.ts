@@ -77,7 +77,7 @@ class DockerApi implements Api {
     this.#log = options.log;
     this.#identity = {
       'Api-Version': apiVersion,
-      'Docker-Experimental': 'false',
+      'Docker-Experimental': String(options.engine.experimental),
       Ostype: 'linux',
       Server: `Docker/${options.version} (linux)`,
     };

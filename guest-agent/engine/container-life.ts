@@ -9,9 +9,10 @@ import {
   notModified,
   unavailable,
 } from '../../contracts/errors.ts';
+import { findCheckpoint } from './checkpoints.ts';
 import { ContainerRuns } from './container-runs.ts';
 import { assertStartable, paused, unpaused } from './container-state.ts';
-import type { WaitCondition } from './engine.ts';
+import type { CheckpointPlace, WaitCondition } from './engine.ts';
 import type { Live } from './launch.ts';
 import { removeResources } from './remove.ts';
 import { hasRestartPolicy } from './restarts.ts';
@@ -31,13 +32,13 @@ export abstract class ContainerLife extends ContainerRuns {
   /** The container is gone: whoever lists it forgets it. */
   protected abstract removed(): void;
 
-  start(): Promise<void> {
+  start(from?: CheckpointPlace): Promise<void> {
     return this.mailbox.run(async () => {
       assertStartable(this.record.state);
       if (this.removing) throw conflict('container is marked for removal and cannot be started');
       if (this.closing) throw unavailable('the engine is stopping');
       this.restarts.reset();
-      await this.startNow(0);
+      await this.startNow(0, from && findCheckpoint(this.record, from, this.context));
     });
   }
 

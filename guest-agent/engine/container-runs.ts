@@ -126,11 +126,12 @@ export abstract class ContainerRuns {
     return this.#released;
   }
 
-  protected async startNow(restartCount: number): Promise<void> {
+  /** `checkpoint`: a folder to go on from. */
+  protected async startNow(restartCount: number, checkpoint?: string): Promise<void> {
     this.restarts.cancel();
     await this.#released;
     try {
-      const live = await launch(this.#record, this.context, { consoleSize: this.consoleSize });
+      const live = await launch(this.#record, this.context, { consoleSize: this.consoleSize, checkpoint });
       const { record: sandbox, ports } = live.sandbox;
       const state = started(live.process.pid, live.process.startedAt.toISOString());
       const health = healthPlanOf(this.#record.config) && { health: startedHealth(this.#record.health) };

@@ -55,7 +55,10 @@ export type Filters = Readonly<Record<string, readonly string[]>>;
 
 /** All that the API may ask of the engine; documents are Docker's, errors are `EngineError`s. */
 export interface Engine {
+  /** Docker's experimental features are there. */
+  readonly experimental: boolean;
   readonly containers: ContainersService;
+  readonly checkpoints: CheckpointsService;
   readonly execs: { /** @throws not-found `No such exec instance: x` */ get(id: string): Exec };
   readonly images: ImagesService;
   readonly networks: NetworksService;
@@ -72,6 +75,19 @@ export interface ContainersService {
   /** @throws not-found `No such container: x`; invalid-argument when a prefix is ambiguous */
   getByRef(ref: ContainerRef): Container;
   prune(filters: Filters): Promise<ContainerPruneReport>;
+}
+
+/** A checkpoint of a container; an empty folder is the container's own. */
+export interface CheckpointPlace {
+  name: string;
+  folder: string;
+}
+
+export interface CheckpointsService {
+  /** With `exit` the container ends once it is written down. @throws not-implemented without CRIU */
+  create(ref: ContainerRef, request: CheckpointPlace & { exit: boolean }): Promise<void>;
+  list(ref: ContainerRef, folder: string): string[];
+  remove(ref: ContainerRef, place: CheckpointPlace): void;
 }
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
@@ -118,8 +134,8 @@ export interface CommitRequest {
 export interface Container {
   readonly id: ContainerId;
   inspect(options: { size: boolean }): Promise<ContainerInspect>;
-  /** @throws not-modified when it runs already */
-  start(): Promise<void>;
+  /** Goes on from a checkpoint, if one is given. @throws not-modified when it runs already */
+  start(from?: CheckpointPlace): Promise<void>;
   /** @throws not-modified when it does not run */
   stop(options: { signal?: string; timeoutSeconds?: number }): Promise<void>;
   restart(options: { signal?: string; timeoutSeconds?: number }): Promise<void>;

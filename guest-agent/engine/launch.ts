@@ -6,28 +6,20 @@ import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
 import type { ContainerOutput } from '../logs/index.ts';
 import type { Sandbox } from '../networks/index.ts';
-import { type RunningProcess, refusedSpec, type StdioSpec } from '../runtime/index.ts';
-import { withRequestedDevices } from './cdi.ts';
-import { confinedBy, seccompFilterFor } from './confinement.ts';
+import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
+import { seccompFilterFor } from './confinement.ts';
 import { prepareLog, type RunLog } from './container-log.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
-import { cpuCount } from './cpu-count.ts';
-import { chooseDevices, deviceNumbers } from './devices.ts';
 import { execDirectory } from './exec-directory.ts';
 import { lifecycleFor } from './hooks.ts';
 import { snapshotsOf } from './image-mounts.ts';
-import { initMounts } from './init.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
-import { refusedLaunch } from './launch-error.ts';
-import { withLinkVariables } from './links.ts';
-import { holdVolumes, mountsFor } from './mounts.ts';
+import { holdVolumes } from './mounts.ts';
 import { connectRequestOf } from './network-request.ts';
-import { toLinuxResources } from './resources.ts';
-import { cgroupsPathOf, toRuntimeSpec } from './runtime-spec.ts';
-import { sharedNamespaces } from './shared-namespaces.ts';
-import { resolveGroups, resolveUser } from './user.ts';
-import { mappedMounts, remapOf, rootOutside } from './user-remap.ts';
+import { runSpec, runUser } from './run-spec.ts';
+import { cgroupsPathOf } from './runtime-spec.ts';
+import { remapOf, rootOutside } from './user-remap.ts';
 
 /** All that exists only while the container's process does. */
 export interface Live {
@@ -44,6 +36,8 @@ export interface Launched extends Live {
 
 export interface LaunchOptions {
   consoleSize?: { rows: number; columns: number };
+  /** A folder to go on from. */
+  checkpoint?: string;
 }
 
 /**
@@ -75,37 +69,12 @@ async function launchInto(
   const execDir = execDirectory(context.options.execRoot, record.id);
   mkdirSync(execDir, { recursive: true, mode: 0o700 });
   const connecting = rooms.networks.connect(connectRequestOf(record, context));
-  const accounts = context.accounts.read(record.id, record.image.topChainId);
-  const user = resolveUser(record.config.User ?? '', accounts.passwd, accounts.group);
-  const additionalGids = resolveGroups(record.hostConfig.GroupAdd ?? [], accounts.group);
+  const user = runUser(record, context);
   const sandbox = await connecting;
   if (record.mounts.some(({ name }) => name !== '')) await holdVolumes(record, context);
-  const cgroupsPath = cgroupsPathOf(record.id, record.hostConfig.CgroupParent || context.options.cgroupParent);
-  const chosen = chooseDevices(record.hostConfig);
-  const remap = remapOf(record.hostConfig, context.options.remap);
-  const mounts = [...mountsFor(record, sandbox, context), ...initMounts(record.hostConfig, context.options)];
-  const asked = toRuntimeSpec(withLinkVariables(record, context), {
-    cgroupVersion: rooms.cgroups.version,
-    cgroupsPath,
-    rootPath: '/',
-    user,
-    additionalGids,
-    hostname: record.config.Hostname ?? '',
-    networkNamespace: sandbox.namespacePath,
-    ...sharedNamespaces(record, context),
-    mounts: remap ? mappedMounts(mounts, [context.options.root, context.options.execRoot]) : mounts,
-    remap,
-    resources: toLinuxResources(record.hostConfig, deviceNumbers),
-    devices: chosen.devices,
-    deviceRules: chosen.rules,
-    furtherMaskedPaths: thermalPaths,
-    consoleSize: options.consoleSize,
-    apparmorProfile: confinedBy(record.hostConfig),
-  });
-  const { DeviceRequests: requests = [] } = record.hostConfig;
-  const spec = requests.length > 0 ? await withRequestedDevices(asked, requests) : asked;
-  const refused = refusedSpec(spec);
-  if (refused) throw refusedLaunch(refused);
+  const { consoleSize, checkpoint } = options;
+  const spec = await runSpec(record, { user, sandbox, consoleSize }, context);
+  const { cgroupsPath = '' } = spec.linux;
   const root = join(context.options.execRoot, 'rootfs');
   const lifecycle = spec.hooks ? lifecycleFor(record.id, spec, { bundle: execDir, root }) : undefined;
   const { cgroup } = rooms.cgroups.create(cgroupsPath, spec.linux.resources ?? {});
@@ -117,6 +86,7 @@ async function launchInto(
     lifecycle,
     stdio,
     cgroup: cgroup.join(),
+    ...(checkpoint === undefined ? {} : { checkpoint }),
     seccompFilter: seccompFilterFor(record.hostConfig, spec.process.capabilities?.bounding ?? [], context.usualSeccomp),
   });
   return { process, cgroup, sandbox, ...openStreams(record, process, { stdio, log }, context) };
@@ -131,6 +101,14 @@ function stdioFor(record: ContainerRecord, execDir: string, spec: RuntimeSpec, c
   const outside = rootOutside(remapOf(record.hostConfig, context.options.remap));
   const owner = { uid: outside.uid + spec.process.user.uid, gid: outside.gid + spec.process.user.gid };
   return { terminal: false, ...context.rooms.logs.createFifos(execDir, owner, record.config.OpenStdin ?? false) };
+}
+
+/** The FIFOs that a container without a terminal was started with. */
+export function fifosOf({ id }: ContainerRecord, { options }: EngineContext): Extract<StdioSpec, { terminal: false }> {
+  const [stdin = '', stdout = '', stderr = ''] = ['stdin', 'stdout', 'stderr'].map(name =>
+    join(execDirectory(options.execRoot, id), name),
+  );
+  return { terminal: false, stdin: existsSync(stdin) ? stdin : null, stdout, stderr };
 }
 
 /** Output and input of a running process; also for one that an earlier engine started. */
@@ -149,12 +127,6 @@ export function openStreams(
   const output = context.rooms.logs.open({ ...log, source });
   return { output, input: stdio.stdin ? openFifoInput(stdio.stdin, () => process.closeStdin()) : undefined };
 }
-
-/** Each CPU's thermal counters tell neighbours what this machine does (moby GHSA-6fw5). */
-const thermalPaths: readonly string[] = Array.from(
-  { length: cpuCount },
-  (_, number) => `/sys/devices/system/cpu/cpu${number}/thermal_throttle`,
-).filter(path => existsSync(path));
 
 /** Gives back whatever a run holds, by its id alone and any number of times; each part even if another fails. */
 export async function release(record: ContainerRecord, context: EngineContext): Promise<void> {

@@ -122,7 +122,11 @@ export async function holdVolumes({ id, mounts }: ContainerRecord, { rooms }: En
 }
 
 /** The record's mounts and the network's files, parents first. Sources that `-v` promises are made. */
-export function mountsFor(record: ContainerRecord, sandbox: Sandbox, context: EngineContext): RuntimeMount[] {
+export function mountsFor(
+  record: ContainerRecord,
+  sandbox: Pick<Sandbox, 'files'>,
+  context: EngineContext,
+): RuntimeMount[] {
   const own = record.mounts.map(mount => toRuntimeMount(mount, context));
   const taken = new Set(own.map(mount => mount.destination));
   const files: [string, string][] = [

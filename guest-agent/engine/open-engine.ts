@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AccountCache } from './account-files.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { readUsualSeccomp } from './confinement.ts';
 import type { ContainerActor } from './container.ts';
 import { RecordStore } from './container-record.ts';
@@ -44,7 +45,9 @@ function assemble(context: EngineContext): Engine {
   const images = new ImageService(context);
   const volumes = new VolumeService(context);
   return {
+    experimental: context.options.settings.config.experimental ?? false,
     containers: new ContainerService(context),
+    checkpoints: new Checkpoints(context),
     execs: context.execs,
     images,
     networks: new NetworkService(context),

@@ -9,9 +9,8 @@ import { prepareLog } from './container-log.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
-import { execDirectory } from './exec-directory.ts';
 import { snapshotsOf } from './image-mounts.ts';
-import { type Live, openStreams } from './launch.ts';
+import { fifosOf, type Live, openStreams } from './launch.ts';
 import { startsWithEngine } from './restart-policy.ts';
 import { cgroupsPathOf } from './runtime-spec.ts';
 
@@ -96,7 +95,7 @@ async function takeOver(record: ContainerRecord, process: RunningProcess, contex
   const parent = record.hostConfig.CgroupParent || options.cgroupParent;
   const cgroup = rooms.cgroups.open(cgroupsPathOf(record.id, parent));
   const log = await prepareLog(record, context, { patient: true });
-  const stdio = stdioOf(record, options.execRoot);
+  const stdio: StdioSpec = record.config.Tty ? { terminal: true } : fifosOf(record, context);
   return { process, cgroup, ...openStreams(record, process, { stdio, log }, context) };
 }
 
@@ -113,18 +112,6 @@ async function takeOverNetwork(
     if (await settledWithin(process.exited, deathGraceMs)) return;
     throw error;
   }
-}
-
-function stdioOf(record: ContainerRecord, execRoot: string): StdioSpec {
-  if (record.config.Tty) return { terminal: true };
-  const directory = execDirectory(execRoot, record.id);
-  const stdin = join(directory, 'stdin');
-  return {
-    terminal: false,
-    stdin: existsSync(stdin) ? stdin : null,
-    stdout: join(directory, 'stdout'),
-    stderr: join(directory, 'stderr'),
-  };
 }
 
 /** Takes away what has no record: layers, cgroups, run folders, processes. Each even if another fails. */

@@ -102,7 +102,7 @@ export class System implements SystemService {
       NoProxy: process.env.NO_PROXY ?? '',
       Name: hostname(),
       Labels: config.labels ?? [],
-      ExperimentalBuild: false,
+      ExperimentalBuild: config.experimental ?? false,
       ServerVersion: options.serverVersion,
       Runtimes: { [runtimeName]: { path: 'berth' } },
       DefaultRuntime: runtimeName,
@@ -137,7 +137,8 @@ export class System implements SystemService {
   }
 
   version(): VersionDocument {
-    const { serverVersion, apiVersion, minimumApiVersion } = this.#context.options;
+    const { serverVersion, apiVersion, minimumApiVersion, settings } = this.#context.options;
+    const { experimental = false } = settings.config;
     const details = { ApiVersion: apiVersion, MinAPIVersion: minimumApiVersion, Os: 'linux', Arch: machineArch() };
     return {
       Platform: { Name: 'Berth' },
@@ -145,11 +146,12 @@ export class System implements SystemService {
         {
           Name: 'Engine',
           Version: serverVersion,
-          Details: { ...details, KernelVersion: release(), Node: process.version, Experimental: 'false' },
+          Details: { ...details, KernelVersion: release(), Node: process.version, Experimental: String(experimental) },
         },
       ],
       Version: serverVersion,
       ...details,
+      ...(experimental ? { Experimental: true } : {}),
       GitCommit: '',
       GoVersion: '',
       KernelVersion: release(),

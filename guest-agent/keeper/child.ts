@@ -27,6 +27,8 @@ export interface Child {
   gate: number;
   /** Descriptors from the fourth on that the program inherits. */
   inherited: number;
+  /** How many were opened by the step `offer`. */
+  offered: number;
   /** Mounts by their targets, see the step `hold`. */
   held: Map<string, number> | undefined;
   /** False after a rebirth, until {@link becomeKnown}. */
@@ -75,6 +77,7 @@ export function runChild({ report, container, task }: { report: number; containe
       covers: -1,
       gate: -1,
       inherited: inheritedCount,
+      offered: 0,
       held: undefined,
       isKnown: true,
       userNamespace: -1,

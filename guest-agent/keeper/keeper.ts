@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import {
@@ -23,6 +24,7 @@ import type {
 } from './protocol.ts';
 import { protocolVersion } from './protocol.ts';
 import { Spares } from './spare.ts';
+import { Successions } from './successions.ts';
 import { othersAsleep } from './threads.ts';
 
 const SIGKILL = 9;
@@ -47,6 +49,7 @@ export class Keeper {
   readonly #tell: (event: KeeperEvent) => void;
   readonly #canary: Promise<string>;
   readonly #spares = new Spares();
+  readonly #successions = new Successions();
   /** Children on their way to execve. */
   #underWay = 0;
   #forkable = false;
@@ -113,10 +116,14 @@ export class Keeper {
     const held = new Held(message);
     this.#held.set(held.id, held);
     this.#underWay++;
+    const ended = message.successor === undefined ? undefined : this.#successions.expect(held);
     try {
       held.holdStreams(message.hold);
       const { error, warnings } = await this.#bear(held, message, container);
       if (error) return this.#abandon(held, error);
+      await ended;
+      const orphaned = message.successor === undefined ? undefined : this.#succeed(held, message.successor);
+      if (orphaned) return this.#abandon(held, orphaned);
       held.running = true;
       const started: HeldProcess = held.describe();
       delete started.exit; // told as an event, after the reply
@@ -126,6 +133,7 @@ export class Keeper {
       return this.#abandon(held, toFailure('fork', error));
     } finally {
       this.#underWay--;
+      this.#successions.over(held);
       this.#spares.refillWhenQuiet();
     }
   }
@@ -185,6 +193,17 @@ export class Keeper {
     }
   }
 
+  /** The program has ended: what it has left in its place, be it at its end by now, is who is held. */
+  #succeed(held: Held, file: string): LaunchFailure | undefined {
+    const exitCode = held.exit?.exitCode ?? 0;
+    if (exitCode !== 0) return failure('successor', 'ECHILD', held.id, `the program ended with ${exitCode}`);
+    const pid = Number(readFileSync(file, 'utf8'));
+    const end = this.#successions.endOf(pid);
+    if (end) this.#recordExit(held, end);
+    else this.#replace(held, pid);
+    return undefined;
+  }
+
   #abandon(held: Held, error: LaunchFailure): Answer {
     this.#waitFor(held);
     this.#held.delete(held.id);
@@ -220,11 +239,12 @@ export class Keeper {
     for (let child = reapChild(); child; child = reapChild()) {
       const held = this.#byPid.get(child.pid);
       if (!held) {
-        if (!this.#spares.forget(child.pid)) this.#canaryEnded(child);
+        if (!this.#spares.forget(child.pid) && !this.#successions.remember(child)) this.#canaryEnded(child);
         continue;
       }
       if (child.signal !== undefined) held.stillborn?.();
       this.#recordExit(held, child);
+      this.#successions.ended(held);
       if (held.running) this.#tellExit(held);
       if (held.container !== undefined) this.#spares.execEnded(this.#underWay > 0);
       else this.#spares.refillWhenQuiet();

@@ -26,6 +26,7 @@ import {
   exitNow,
   forgetBrokenPipe,
   getLimit,
+  keepOnExec,
   nativeCommand,
   setLimit,
   setSignalMask,
@@ -34,7 +35,7 @@ import {
 } from '../syscalls/process.ts';
 import { type Child, say } from './child.ts';
 import { becomeKnown } from './perform-rebirth.ts';
-import type { ExecveStep, LaunchStep } from './protocol.ts';
+import { type ExecveStep, firstOffered, type LaunchStep } from './protocol.ts';
 
 type StepOf<Op extends LaunchStep['op']> = Extract<LaunchStep, { op: Op }>;
 const { ENOENT, EACCES } = constants.errno;
@@ -109,6 +110,7 @@ export function replaceProgram(child: Child, step: ExecveStep): void {
   if (step.noNewPrivileges) forbidNewPrivileges();
   takeStdio(child);
   closeOnExecFrom(3 + child.inherited);
+  if (child.offered > 0) keepOnExec(firstOffered, child.offered);
   const [first, second] = step.noNewPrivileges ? [lowerCapabilities, loadFilter] : [loadFilter, lowerCapabilities];
   setSignalMask(Buffer.alloc(128));
   let errno = first() || second();

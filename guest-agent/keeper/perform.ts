@@ -24,6 +24,7 @@ import {
 } from './perform-mounts.ts';
 import { setAppArmorProfile, writeSysctls } from './perform-proc.ts';
 import { beReborn } from './perform-rebirth.ts';
+import { copyRoot, offerDescriptors } from './perform-restore.ts';
 import { openTerminal } from './perform-terminal.ts';
 import { enterUserNamespace, makeUserNamespace, prepareForUser } from './perform-user-namespace.ts';
 import type { LaunchStep } from './protocol.ts';
@@ -70,6 +71,8 @@ const performers: { [Op in LaunchStep['op']]: (child: Child, step: StepOf<Op>) =
   openGate,
   awaitStart,
   readonlyRoot: makeReadonlyRoot,
+  copyRoot,
+  offer: offerDescriptors,
   pivot,
   apparmor: (_child, { profile }) => setAppArmorProfile(profile),
   limits: limitResources,

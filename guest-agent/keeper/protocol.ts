@@ -4,6 +4,9 @@
  */
 export const protocolVersion = 2;
 
+/** The first number of what the step `offer` opens. */
+export const firstOffered = 200;
+
 /** What the forked child does, in order, until the last step makes it another program. Plain data, made by `runtime`. */
 export type LaunchStep =
   | { op: 'stdio'; stdin: string | null; stdout: string | null; stderr: string | null; uid: number }
@@ -60,6 +63,10 @@ export type LaunchStep =
   /** Says that all is ready and waits for one byte in the FIFO; a `program` that is not there is told before. */
   | { op: 'awaitStart'; program: string; env: string[] }
   | { op: 'readonlyRoot' }
+  /** The root alone once more, on another directory of the child's own mount namespace. */
+  | { op: 'copyRoot'; source: string; target: string }
+  /** Opens files (null: a null device) as the descriptors from {@link firstOffered} on, which the program inherits. */
+  | { op: 'offer'; files: { path: string | null; mode: 'r' | 'w' }[] }
   | { op: 'pivot'; propagation: number }
   | { op: 'apparmor'; profile: string }
   | { op: 'limits'; limits: { name: string; resource: number; soft: number; hard: number }[] }
@@ -147,6 +154,11 @@ export interface StartMessage {
   hold: { write: string | null; read: string[] };
   /** How many descriptors from the fourth on the program inherits. */
   inherited?: number;
+  /**
+   * A file in which the program, when it ends well, has left the pid of another child of the keeper, made in its name:
+   * that one takes its place. Only then is the start answered.
+   */
+  successor?: string;
   /** Tests only. */
   failAtStep?: number;
 }

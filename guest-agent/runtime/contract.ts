@@ -44,6 +44,8 @@ export interface LaunchRequest {
   seccompFilter?: Buffer;
   /** Program on this machine that becomes PID 1 and starts the container's command (`docker run --init`). */
   init?: string;
+  /** A folder with what {@link Runtime.checkpoint} has written: it goes on from there, instead of beginning. */
+  checkpoint?: string;
   /** Tests only: the step of the plan that must fail. */
   failAtStep?: number;
 }
@@ -60,6 +62,20 @@ export interface ExecRequest {
   cgroup: CgroupJoin;
   seccompFilter?: Buffer;
   failAtStep?: number;
+}
+
+/** A running container to be written down. */
+export interface CheckpointRequest {
+  pid: number;
+  /** As it was launched. */
+  spec: RuntimeSpec;
+  stdio: Extract<StdioSpec, { terminal: false }>;
+  /** All that are in it. */
+  processes: readonly number[];
+  cgroup: CgroupJoin;
+  /** A folder of its own. */
+  directory: string;
+  leaveRunning: boolean;
 }
 
 export interface ExitStatus {
@@ -93,6 +109,8 @@ export interface Runtime {
   launch(request: LaunchRequest): Promise<RunningProcess>;
   /** @throws LaunchError, unavailable */
   exec(request: ExecRequest): Promise<RunningProcess>;
+  /** @throws EngineError: not-implemented without CRIU, internal with its reason */
+  checkpoint(request: CheckpointRequest): Promise<void>;
   /** What the keeper still holds from a former engine: running, or exited and not yet forgotten. */
   reattach(): Promise<RunningProcess[]>;
   /** The exit has been recorded durably: the keeper may let go of its code, terminal and FIFOs. Any number of times. */

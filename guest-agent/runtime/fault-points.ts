@@ -12,6 +12,7 @@ export function withFaultPoints(runtime: Runtime, file: string): Runtime {
     expectLaunch: () => runtime.expectLaunch(),
     launch: request => runtime.launch(asOrdered(request)),
     exec: request => runtime.exec(asOrdered(request)),
+    checkpoint: request => runtime.checkpoint(request),
     reattach: () => runtime.reattach(),
     forget: id => runtime.forget(id),
     status: () => runtime.status(),

@@ -30,6 +30,8 @@ export interface LaunchPlan {
   /** To be born in. */
   pidNamespace?: string;
   cgroup?: string;
+  /** See the keeper's protocol. */
+  successor?: string;
   steps: LaunchStep[];
 }
 
@@ -80,7 +82,7 @@ export function launchPlan(request: LaunchRequest, context: PlanContext): Launch
     ...(namespaces.flags & CLONE_NEWNET ? [{ op: 'loopbackUp' } as const] : []),
     ...(namespaces.flags & CLONE_NEWUTS ? nameSteps(spec) : []),
     ...(request.lifecycle?.gate ? [{ op: 'openGate', path: request.lifecycle.gate } as const] : []),
-    ...rootSteps(request, context, namespaces.privateCgroups),
+    ...rootSteps(request, context),
     ...hookSteps(request),
     { op: 'pivot', propagation: propagationFlags(spec.linux.rootfsPropagation ?? '') ?? 0 },
     ...processSteps(request.init ? { ...process, args: [initTarget, '--', ...process.args] } : process, request),
@@ -141,9 +143,9 @@ export function execPlan(request: ExecRequest): LaunchPlan {
 }
 
 /** As runc names it. */
-const keyringOf = (container: string): string => `_ses.${container}`;
+export const keyringOf = (container: string): string => `_ses.${container}`;
 
-const birthplace = (cgroup: CgroupJoin): { cgroup?: string } =>
+export const birthplace = (cgroup: CgroupJoin): { cgroup?: string } =>
   cgroup.version === 2 ? { cgroup: cgroup.directory } : {};
 
 /** Then a child that was forked beforehand will do, and what it has touched until then is not the container's. */
@@ -159,15 +161,14 @@ interface Namespaces {
   flags: number;
   joined: LaunchStep[];
   pid: string | undefined;
-  privateCgroups: boolean;
 }
 
 /** The user namespace has a step of its own: what only root of the machine may do comes before it. */
 function namespacesOf(spec: RuntimeSpec): Namespaces {
-  const found: Namespaces = { flags: CLONE_NEWNS, joined: [], pid: undefined, privateCgroups: false };
+  const found: Namespaces = { flags: CLONE_NEWNS, joined: [], pid: undefined };
   for (const { type, path } of spec.linux.namespaces) {
-    if (type === 'cgroup' && !path) found.privateCgroups = true;
-    else if (!path) found.flags |= cloneFlagOf[type] ?? 0;
+    if (type === 'cgroup' && !path) continue; // once it is in its cgroup
+    if (!path) found.flags |= cloneFlagOf[type] ?? 0;
     else if (type === 'pid') found.pid = path;
     else if (type !== 'mount' && type !== 'user') found.joined.push({ op: 'enterNamespace', type, path });
   }
@@ -188,21 +189,30 @@ function stdioSteps(stdio: StdioSpec, uid: number): LaunchStep[] {
   return [{ op: 'stdio', stdin, stdout, stderr, uid }];
 }
 
-/** Everything that happens between leaving the host's mounts alone and stepping into the new root. */
-function rootSteps(request: LaunchRequest, context: PlanContext, privateCgroups: boolean): LaunchStep[] {
-  const { spec, rootfs, stdio, cgroup } = request;
-  const { linux } = spec;
+/** The root of a container with all that is mounted in it, in a mount namespace of the child's own. */
+export function mountedRoot({ spec, rootfs, cgroup }: LaunchRequest, context: PlanContext): LaunchStep[] {
+  const { cgroupsPath = '', namespaces } = spec.linux;
+  const privateCgroups = namespaces.some(({ type, path }) => type === 'cgroup' && !path);
   const enterCgroup: LaunchStep[] = [
     ...joinSteps(cgroup, movesLater(cgroup, context)),
     ...(privateCgroups ? [{ op: 'unshare', flags: CLONE_NEWCGROUP } as const] : []),
   ];
-  const mounting = { cgroups: context.cgroups, cgroupsPath: linux.cgroupsPath ?? '', privateCgroups, enterCgroup };
+  const mounting = { cgroups: context.cgroups, cgroupsPath, privateCgroups, enterCgroup };
   return [
     ...holdSteps(spec),
     // Mounts of the host still arrive while the container is set up; nothing of it goes back.
     { op: 'propagation', flags: MS_SLAVE | MS_REC },
     rootStep(rootfs, context.mountPoint),
     ...mountSteps(spec, mounting),
+  ];
+}
+
+/** Everything that happens between leaving the host's mounts alone and stepping into the new root. */
+function rootSteps(request: LaunchRequest, context: PlanContext): LaunchStep[] {
+  const { spec, rootfs, stdio } = request;
+  const { linux } = spec;
+  return [
+    ...mountedRoot(request, context),
     ...initSteps(request),
     ...deviceSteps(spec, context),
     ...terminalSteps(stdio, spec.process, '/dev/console'),
@@ -259,7 +269,10 @@ function terminalSteps(stdio: StdioSpec, process: RuntimeProcess, console: strin
 }
 
 /** What turns a child inside the root into the container's program. */
-function processSteps(process: RuntimeProcess, { seccompFilter }: { seccompFilter?: Buffer }): LaunchStep[] {
+export function processSteps(
+  process: RuntimeProcess,
+  { seccompFilter }: { seccompFilter?: Buffer } = {},
+): LaunchStep[] {
   const { user, capabilities = {}, rlimits = [] } = process;
   const limits = rlimits.map(({ type, soft, hard }) => ({
     name: type,

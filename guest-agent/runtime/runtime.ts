@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { unavailable } from '../../contracts/errors.ts';
 import type { HeldExit, HeldProcess, KeeperEvent, StartMessage } from '../keeper/protocol.ts';
-import type { ExecRequest, ExitStatus, LaunchRequest, RunningProcess, Runtime, StdioSpec } from './contract.ts';
+import type {
+  CheckpointRequest,
+  ExecRequest,
+  ExitStatus,
+  LaunchRequest,
+  RunningProcess,
+  Runtime,
+  StdioSpec,
+} from './contract.ts';
 import { LaunchError } from './contract.ts';
 import { KeeperClient } from './keeper-client.ts';
 import { execPlan, type LaunchPlan, launchPlan, type PlanContext } from './launch-plan.ts';
@@ -61,9 +69,28 @@ class KeeperRuntime implements Runtime {
   }
 
   async launch(request: LaunchRequest): Promise<RunningProcess> {
+    if (request.checkpoint !== undefined) return this.#restore(request, request.checkpoint);
     const plan = launchPlan(request, this.#context);
     const process = await this.#start(request, join('containers', request.id), plan, {});
     return process.holdNamespaces();
+  }
+
+  async #restore(request: LaunchRequest, checkpoint: string): Promise<RunningProcess> {
+    const { prepareRestore, restoreFailure } = await import('./checkpoint.ts'); // loaded when it is asked for
+    const folder = join('containers', request.id);
+    const work = join(this.#options.execRoot, folder);
+    const plan = prepareRestore(request, { checkpoint, work }, this.#context);
+    try {
+      const process = await this.#start(request, folder, plan, {});
+      return process.holdNamespaces();
+    } catch (error) {
+      throw restoreFailure(error, work);
+    }
+  }
+
+  async checkpoint(request: CheckpointRequest): Promise<void> {
+    const { dump } = await import('./checkpoint.ts');
+    await dump(request);
   }
 
   exec(request: ExecRequest): Promise<RunningProcess> {

@@ -19,6 +19,7 @@ const familiar = (name: string): string => name.replace(/^docker\.io\/(library\/
 
 /** An engine in memory that behaves: containers run small programs, images are names, networks and volumes lists. */
 export class FakeEngine implements Engine {
+  readonly experimental = false;
   readonly #containers = new Map<string, FakeContainer>();
   readonly #execs = new Map<string, Exec>();
   readonly #images = new Map<string, string>([['busybox:latest', `sha256:${'b'.repeat(64)}`]]);
@@ -50,6 +51,12 @@ export class FakeEngine implements Engine {
       throw notFound(`No such container: ${ref}`);
     },
     prune: async () => ({ ContainersDeleted: [], SpaceReclaimed: 0 }),
+  };
+
+  readonly checkpoints: Engine['checkpoints'] = {
+    create: async () => undefined,
+    list: () => [],
+    remove: () => undefined,
   };
 
   readonly execs: Engine['execs'] = {

@@ -83,12 +83,4 @@ export const absentRoutes: Served<Handler>[] = [
     ],
     () => notImplemented(buildRefusal),
   ),
-  ...refuse(
-    [
-      ['GET', '/containers/{ref}/checkpoints'],
-      ['POST', '/containers/{ref}/checkpoints'],
-      ['DELETE', '/containers/{ref}/checkpoints/{name}'],
-    ],
-    () => notImplemented('checkpoints need CRIU, which is not part of Berth'),
-  ),
 ];

@@ -3,6 +3,7 @@ import type { Served } from '../router.ts';
 import { absentRoutes } from './absent.ts';
 import { archiveRoutes } from './archives.ts';
 import { buildRoutes } from './build.ts';
+import { checkpointRoutes } from './checkpoints.ts';
 import { containerRoutes } from './containers.ts';
 import { execRoutes } from './exec.ts';
 import { imageRoutes } from './images.ts';
@@ -15,6 +16,7 @@ import { volumeRoutes } from './volumes.ts';
 export const allRoutes: readonly Served<Handler>[] = [
   ...pingRoutes,
   ...containerRoutes,
+  ...checkpointRoutes,
   ...archiveRoutes,
   ...execRoutes,
   ...imageRoutes,

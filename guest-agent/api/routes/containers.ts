@@ -95,8 +95,10 @@ export const containerRoutes = [
   serve(routes.containerResize, ({ path, query }, engine) => containerOf(engine, path).resize(query.h, query.w)),
 
   serve(routes.containerStart, ({ path, query }, engine) => {
-    if (query.checkpoint) throw invalidArgument('checkpoint is only supported in experimental mode');
-    return containerOf(engine, path).start();
+    const { checkpoint: name, 'checkpoint-dir': folder = '' } = query;
+    if (!name) return containerOf(engine, path).start();
+    if (!engine.experimental) throw invalidArgument('checkpoint is only supported in experimental mode');
+    return containerOf(engine, path).start({ name, folder });
   }),
   serve(routes.containerStop, ({ path, query }, engine) => containerOf(engine, path).stop(stopOptions(query))),
   serve(routes.containerRestart, ({ path, query }, engine) => containerOf(engine, path).restart(stopOptions(query))),
