@@ -104,7 +104,9 @@ export class References {
   /** What a frontend returns. @throws invalid-argument */
   async answer({ ref, refs, metadata }: ResultMessage): Promise<Answer> {
     const { images } = this.#job.rooms.builder.options;
-    const listed = Object.entries(refs?.refs ?? {});
+    const order = platformsListed(metadata[platformsKey]);
+    const place = ([name]: readonly [string, unknown]): number => order.indexOf(name);
+    const listed = Object.entries(refs?.refs ?? {}).sort((a, b) => place(a) - place(b));
     const pairs = listed.length > 0 || !ref ? listed : [['', ref] as const];
     const found = pairs.map(async ([name, { id }]) => {
       const image = await worded(this.get(id), metadata[name === '' ? configKey : `${configKey}/${name}`], images);
@@ -112,6 +114,13 @@ export class References {
     });
     return { images: await Promise.all(found), metadata };
   }
+}
+
+/** The platforms in the order in which they were asked for: the references beside them come as a map, in none. */
+function platformsListed(list: Uint8Array | undefined): string[] {
+  if (!list) return [];
+  const { Platforms } = JSON.parse(Buffer.from(list).toString()) as { Platforms?: { ID: string }[] };
+  return (Platforms ?? []).map(({ ID }) => ID);
 }
 
 const configsOf = (images: readonly PlatformImage[], suffix: (image: PlatformImage) => string) =>
