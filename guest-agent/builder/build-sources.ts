@@ -125,12 +125,6 @@ export class BuildSources {
     }
   }
 
-  /** A reference in full, as progress shows it. */
-  shownName(name: string): string {
-    if (name.startsWith('sha256:')) return name;
-    return toText(withDefaultTag(parseReference(name)));
-  }
-
   /** What the target runs on. @throws invalid-argument */
   platformOf(text: string | undefined): Platform {
     return text ? parsePlatform(text, ownPlatform()) : ownPlatform();
@@ -175,6 +169,10 @@ export class BuildSources {
     this.#trees.clear();
   }
 }
+
+/** A reference in full, as progress shows it. @throws invalid-argument */
+export const shownName = (name: string): string =>
+  name.startsWith('sha256:') ? name : toText(withDefaultTag(parseReference(name)));
 
 /** `/a/b*` → `/a`. */
 function fixedPart(source: string): string {

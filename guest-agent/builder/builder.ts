@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { invalidArgument, notImplemented } from '../../contracts/errors.ts';
+import { EngineError, invalidArgument } from '../../contracts/errors.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
 import { type Image, ownPlatform, type PlatformImage } from '../images/index.ts';
@@ -20,6 +20,7 @@ import {
 } from './contract.ts';
 import { stepError } from './dockerfile/failure.ts';
 import { ignorer } from './dockerfile/ignore.ts';
+import { syntaxOf } from './dockerfile/lines.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/stages.ts';
 import type { GraphSolver } from './graph/graph-solver.ts';
 import type { GraphInput } from './graph/rooms.ts';
@@ -89,6 +90,7 @@ export class Builder {
   /** The image that the Dockerfile makes; no list shows it before it is {@link keep}t. @throws in BuildKit's words */
   async build(build: Build): Promise<Image> {
     const file = await build.input.dockerfile();
+    refuseForeign(file.source);
     const record = this.history.begin(build.request, file.name, file.source);
     const signal = AbortSignal.any([build.signal, record.signal]);
     try {
@@ -120,6 +122,7 @@ export class Builder {
    */
   async survey(build: Build, through: boolean): Promise<Survey> {
     const file = await build.input.dockerfile();
+    refuseForeign(file.source);
     const { dockerfile, linter } = readBuild(build, file);
     const { name } = file;
     if (!through) return { dockerfile, name, warnings: linter.warnings, failure: undefined };
@@ -179,7 +182,6 @@ type DockerfileText = Awaited<ReturnType<BuildInput['dockerfile']>>;
 
 function readBuild({ request, watcher }: Build, { source }: DockerfileText) {
   const dockerfile = readDockerfile(source);
-  refuseForeign(dockerfile.syntax);
   const settings = checkSettings(dockerfile, request.args.BUILDKIT_DOCKERFILE_CHECK);
   const linter = new Linter(settings, warning => watcher.warning(warning));
   const own = ownPlatform();
@@ -187,10 +189,28 @@ function readBuild({ request, watcher }: Build, { source }: DockerfileText) {
   return { dockerfile, linter };
 }
 
-/** `# syntax=` of Docker's own frontends is ours; others are programs that would have to run. @throws not-implemented */
-function refuseForeign(syntax: string | undefined): void {
-  if (syntax === undefined || /^(docker\.io\/)?docker\/dockerfile(-upstream)?([:@].*)?$/.test(syntax)) return;
-  throw notImplemented(`the frontend ${syntax} is not part of Berth: only docker/dockerfile is`);
+/** A file that is for another frontend than the Dockerfile's. */
+export class ForeignSyntax extends EngineError {
+  /** What it says after `# syntax=`: an image, and perhaps words for it. */
+  readonly syntax: string;
+  /** Where it says so. */
+  readonly line: number;
+
+  constructor({ syntax, line }: { syntax: string; line: number }) {
+    super('not-implemented', `the frontend ${syntax} is not part of Berth: only docker/dockerfile is`);
+    this.syntax = syntax;
+    this.line = line;
+  }
+}
+
+/** Docker's own frontends are ours. */
+export const isOwnFrontend = (image: string): boolean =>
+  /^(docker\.io\/)?docker\/dockerfile(-upstream)?([:@].*)?$/.test(image);
+
+/** @throws ForeignSyntax */
+function refuseForeign(source: string): void {
+  const said = syntaxOf(source);
+  if (said && !isOwnFrontend(said.syntax)) throw new ForeignSyntax(said);
 }
 
 /** @throws DockerfileError */

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { Log } from '../../base/log.ts';
 import type { ContainerRef } from '../../contracts/brand.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
@@ -17,6 +18,8 @@ export interface StepContainer {
   wait(condition: 'next-exit', signal: AbortSignal): Promise<{ StatusCode: number }>;
   attach(options: { stdin: boolean; stdout: boolean; stderr: boolean; stream: boolean; logs: boolean }): {
     readonly output: AsyncIterable<{ stream: 'stdout' | 'stderr'; data: Buffer }>;
+    /** Undefined unless it was asked for. */
+    readonly input: Writable | undefined;
     close(): void;
   };
   remove(options: { force: boolean; volumes: boolean; link: boolean }): Promise<void>;

@@ -87,7 +87,7 @@ export async function runFor<T>(
 }
 
 /** By it what a dead engine left of its builds is found. */
-const stepLabel = 'berth.build';
+export const stepLabel = 'berth.build';
 
 /** Steps of builds that ended with their engine. */
 export async function removeStepContainers(containers: StepContainers): Promise<void> {

@@ -2,7 +2,7 @@ import { invalidArgument } from '../../contracts/errors.ts';
 import type { ImageRunConfig, Platform } from '../../contracts/oci/image-spec.ts';
 import { formatPlatform, type Image, ownPlatform } from '../images/index.ts';
 import { declareArgs, metaArgsOf, platformArgs } from './args.ts';
-import type { BuildSources } from './build-sources.ts';
+import { type BuildSources, shownName } from './build-sources.ts';
 import type { StepCache } from './cache.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { BuilderOptions, BuildRequest, BuildWatcher, StepExchange } from './contract.ts';
@@ -166,7 +166,7 @@ export class Solver {
     }
     const name = named ?? base;
     const image = await sources.image(name, platform, named === undefined ? undefined : base);
-    return { image, shown: sources.shownName(name), ...(named === undefined ? {} : { named }) };
+    return { image, shown: shownName(name), ...(named === undefined ? {} : { named }) };
   }
 
   #trigger(text: string, stage: Stage): Instruction {

@@ -27,6 +27,9 @@ export interface Solved {
   vertices: ReadonlyMap<string, { cached: boolean; error: string }>;
 }
 
+/** A method of the bridge, called with that message. */
+export type BridgeCall = (method: string, name: string, value: object) => Promise<Buffer>;
+
 /** A call of the engine's to the client, answered by hand: calls of very many messages go out in one piece. */
 type Served = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => Promise<void>;
 
@@ -85,6 +88,22 @@ export class BuildKitClient {
     );
     const { ExporterResponse } = decode<{ ExporterResponse: Record<string, string> }>('SolveResponse', bytes);
     return { answer: ExporterResponse, vertices: await vertices };
+  }
+
+  /** Drives the frontend itself, as `work` says, over BuildKit's bridge. @throws GrpcError */
+  async drive(solve: Solve, work: (bridge: BridgeCall) => Promise<void>): Promise<Solved> {
+    const Ref = `${this.#id}-${this.#solves + 1}`;
+    const solving = this.solve(solve);
+    const call: BridgeCall = async (method, name, value) => {
+      const path = `/moby.buildkit.v1.frontend.LLBBridge/${method}`;
+      const asked = this.#control.call(path, { 'buildkit-controlapi-buildid': Ref });
+      await asked.send(encode(name, value));
+      asked.end();
+      const answers = await Array.fromAsync(asked.messages);
+      return answers[0] ?? Buffer.alloc(0);
+    };
+    const [solved] = await Promise.all([solving, work(call)]);
+    return solved;
   }
 
   close(): void {

@@ -12,10 +12,43 @@ export const bridgeCapabilities = [
   'gateway.solve.evaluate',
   'reference.output',
   'gateway.evaluate',
+  'gateway.warnings',
+  'importcaches',
+  'readfile',
+  'readdir',
+  'statfile',
+  'resolveimage',
+  'resolveimage.resolvemode',
+  'source.metaresolver',
 ];
 
 /** What of the graph's language clients ask about before they use an option. */
-export const graphCapabilities = ['gc.freespacefilter', 'exporter.multiple'];
+export const graphCapabilities = [
+  ...['gc.freespacefilter', 'exporter.multiple', 'platform', 'constraints', 'mergeop', 'diffop'],
+  ...['description', 'exportcache', 'ignorecache'].map(name => `meta.${name}`),
+  ...['image', 'image.resolvemode', 'local', 'git', 'http', 'ocilayout'].map(name => `source.${name}`),
+  ...['unique', 'sessionid', 'includepatterns', 'followpaths', 'excludepatterns', 'sharedkeyhint', 'differ'].map(
+    name => `source.local.${name}`,
+  ),
+  ...['keepgitdir', 'fullurl', 'subdir', 'checksum'].map(name => `source.git.${name}`),
+  ...['source.http.checksum', 'source.http.perm', 'soruce.http.uidgid'], // as BuildKit spells it
+  ...['base', 'cgroup.parent', 'network', 'proxyenv', 'security', 'setsdefaultpath', 'ulimit'].map(
+    name => `exec.meta.${name}`,
+  ),
+  ...[
+    'bind',
+    'bind.readwrite-nooutput',
+    'cache',
+    'cache.sharing',
+    'selector',
+    'tmpfs',
+    'tmpfs.size',
+    'secret',
+    'ssh',
+  ].map(name => `exec.mount.${name}`),
+  ...['exec.cgroup', 'exec.secretenv', 'exec.validexitcode'],
+  ...['base', 'rm.wildcard', 'copy.includeexcludepatterns', 'symlink.create'].map(name => `file.${name}`),
+];
 
 /** The version of BuildKit whose words these are: clients choose by it what they ask for. */
 export const version = { package: 'github.com/moby/buildkit', version: 'v0.25.1', revision: 'berth' };

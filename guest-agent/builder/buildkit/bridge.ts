@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { EngineError } from '../../../contracts/errors.ts';
+import { shownName } from '../build-sources.ts';
 import { pathPattern } from '../dockerfile/glob.ts';
 import { cleanPath, type FileTree, type TreeEntry } from '../file-tree.ts';
 import type { Definition } from '../graph/graph.ts';
@@ -113,10 +114,12 @@ export class Bridge {
     error,
   }: {
     result: ResultMessage | null;
-    error: { code: number; message: string } | null;
+    error: { code: number; message: string; details: readonly object[] } | null;
   }): Promise<Uint8Array> {
-    if (error) this.end(new GrpcError(error.code || codes.unknown, error.message, encode('Status', error)));
-    else {
+    if (error) {
+      const details = error.details.length > 0 ? encode('Status', error) : undefined;
+      this.end(new GrpcError(error.code || codes.unknown, error.message, details));
+    } else {
       const nothing = { ref: null, refs: null, metadata: {} };
       const answer = this.#references.answer(result ?? nothing);
       this.#returned.resolve(answer);
@@ -194,7 +197,7 @@ export class Bridge {
     LogName: string;
   }): Promise<Uint8Array> {
     const told = this.#job.rooms.progress.step({
-      name: LogName || `resolve image config for ${Ref}`,
+      name: LogName || `resolve image config for docker-image://${shownName(Ref)}`,
       text: '',
       line: undefined,
     });

@@ -194,7 +194,7 @@ export class ClientInput implements BuildInput, GraphInput {
   async #bring(step: string, name: string, exclude: readonly string[]): Promise<FileTree> {
     const told = this.#client.progress.step({ name: step, text: '', line: undefined });
     try {
-      const tree = await this.#transfer({ name, exclude }, told);
+      const tree = await this.#transfer({ name, exclude }, told, 'context');
       told.done({ cached: false });
       return tree;
     } catch (error) {
@@ -204,7 +204,7 @@ export class ClientInput implements BuildInput, GraphInput {
   }
 
   local(request: LocalRequest, told: StepWatcher): Promise<FileTree> {
-    return this.#transfer(request, told);
+    return this.#transfer(request, told, request.name);
   }
 
   async stored(store: string, digest: string): Promise<Image> {
@@ -214,7 +214,11 @@ export class ClientInput implements BuildInput, GraphInput {
   }
 
   /** A directory of the client's; what it sent lately and has not changed since does not come again. */
-  async #transfer(request: Omit<SyncRequest, 'last' | 'progress'>, told: StepWatcher): Promise<FileTree> {
+  async #transfer(
+    request: Omit<SyncRequest, 'last' | 'progress'>,
+    told: StepWatcher,
+    shown: string,
+  ): Promise<FileTree> {
     const { kept, session, scratch } = this.#client;
     const key = JSON.stringify([session.sharedKey, request]);
     const last = session.sharedKey === '' ? undefined : kept.get(key);
@@ -226,7 +230,7 @@ export class ClientInput implements BuildInput, GraphInput {
       };
       const files = await syncFiles(session, { ...request, last, progress }, tree);
       if (session.sharedKey !== '') kept.put(key, { tree: tree.copy(scratch), told: files });
-      told.status('transferring context:', bytes, bytes);
+      told.status(`transferring ${shown}:`, bytes, bytes);
       return tree;
     } catch (error) {
       tree.close();

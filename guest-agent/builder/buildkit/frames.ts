@@ -1,4 +1,6 @@
 const headerBytes = 5;
+/** Nobody has more to say at once, in bytes; whoever announces more is not listened to. */
+const longest = 256 * 1024 * 1024;
 
 /** One message of a gRPC stream, not packed. */
 export function frame(message: Uint8Array): Buffer {
@@ -33,6 +35,7 @@ export class Unframer {
     const head = first.length < headerBytes ? this.#joined() : first;
     if (head[0] !== 0) throw new Error('a packed gRPC message came unasked');
     const size = headerBytes + head.readUInt32BE(1);
+    if (size > longest) throw new Error(`a gRPC message of ${size} bytes is too long`);
     return this.#length < size ? undefined : size;
   }
 

@@ -1,6 +1,6 @@
 import { messageOf } from '../../../contracts/errors.ts';
 import type { Image } from '../../images/index.ts';
-import type { Builder } from '../builder.ts';
+import { type Builder, ForeignSyntax } from '../builder.ts';
 import type { StepExchange } from '../contract.ts';
 import { DockerfileError } from '../dockerfile/failure.ts';
 import { placeOf } from '../solver.ts';
@@ -38,10 +38,11 @@ export async function runFrontend(builder: Builder, run: FrontendRun, exchange: 
   }
 }
 
-/** Adds the file and the lines, as a detail that clients draw. */
-export function withSource(error: unknown, { source }: Progress): GrpcError {
+/** Adds the file and the lines, as a detail that clients draw; `blamed` is the line that an error without one belongs to. */
+export function withSource(error: unknown, { source }: Progress, blamed?: number): Error {
+  if (error instanceof ForeignSyntax || (error instanceof GrpcError && error.details)) return error;
   const instruction = placeOf(error);
-  const first = instruction?.line ?? (error instanceof DockerfileError ? error.line : undefined);
+  const first = instruction?.line ?? (error instanceof DockerfileError ? error.line : blamed);
   const { code: own } = toGrpcError(error);
   const code = own === codes.cancelled || own === codes.unavailable ? own : codes.unknown;
   const message = messageOf(error);

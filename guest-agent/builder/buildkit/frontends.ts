@@ -1,5 +1,6 @@
-import { notImplemented } from '../../../contracts/errors.ts';
+import { invalidArgument, notImplemented } from '../../../contracts/errors.ts';
 import { ownPlatform, type PlatformImage, parsePlatform } from '../../images/index.ts';
+import { ForeignSyntax, isOwnFrontend } from '../builder.ts';
 import type { Definition } from '../graph/graph.ts';
 import { type CacheEntry, importsIn } from './cache-options.ts';
 import { runFrontend, withSource } from './frontend.ts';
@@ -22,16 +23,33 @@ export interface Answer {
   metadata: Readonly<Record<string, Uint8Array>>;
 }
 
+/** A frontend may ask others, and these others: so far, and no farther. */
+const deepest = 8;
+
 /** Runs the frontend that is asked for. @throws not-implemented for one that is not there */
-export function runAsked(job: Job, asked: Asked): Promise<Answer> {
+export async function runAsked(job: Job, asked: Asked, depth = 0): Promise<Answer> {
   const { Frontend, FrontendOpt } = asked;
+  if (depth >= deepest) throw invalidArgument(`frontends that ask each other ${deepest} times over`);
   if (Frontend === 'gateway.v0') {
-    throw notImplemented(
-      `the frontend ${FrontendOpt.source ?? Frontend} is not part of Berth: only docker/dockerfile is`,
-    );
+    const { source } = FrontendOpt;
+    if (!source) throw invalidArgument('no source specified for gateway');
+    return isOwnFrontend(source) ? runDockerfile(job, asked) : runForeign(job, source, asked, depth);
   }
   if (Frontend !== 'dockerfile.v0') throw notImplemented(`the frontend ${Frontend} is not part of Berth yet`);
-  return runDockerfile(job, asked);
+  return runDockerfile(job, asked).catch(error => {
+    if (!(error instanceof ForeignSyntax)) throw error;
+    const [source = ''] = error.syntax.split(/\s/);
+    const options = { ...FrontendOpt, source, cmdline: error.syntax };
+    return runForeign(job, source, { ...asked, FrontendOpt: options }, depth).catch(failure => {
+      throw withSource(failure, job.rooms.progress, error.line);
+    });
+  });
+}
+
+/** An image that is a frontend; what it takes is loaded when there is one. */
+async function runForeign(job: Job, source: string, asked: Asked, depth: number): Promise<Answer> {
+  const { runGateway } = await import('./gateway.ts');
+  return runGateway(job, source, asked, next => runAsked(job, next, depth + 1));
 }
 
 /** Which platforms are asked for; none where nobody says. */

@@ -25,6 +25,11 @@ export type FindHandler = (path: string) => GrpcHandler | undefined;
 /** Serves gRPC on a connection that has been taken over: HTTP/2 without TLS. */
 export function serveGrpc(socket: Duplex, handlerOf: FindHandler, log: Log): void {
   socket.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+  serveCalls(socket, handlerOf, log);
+}
+
+/** Serves gRPC on a connection that speaks nothing else. */
+export function serveCalls(socket: Duplex, handlerOf: FindHandler, log: Log): void {
   const session = performServerHandshake(socket);
   session.on('error', () => socket.destroy());
   session.on('stream', (stream, headers) => {

@@ -133,9 +133,22 @@ function flagWord(text: string, escapeMark: string): { word: string; length: num
   return { word, length: at };
 }
 
+const linesOf = (source: string): string[] => source.replace(/^\uFEFF/, '').split(/\r?\n/);
+
+/** What a file says of the frontend that it is for, whatever else it is. */
+export function syntaxOf(source: string): { syntax: string; line: number } | undefined {
+  try {
+    const { values } = readDirectives(linesOf(source));
+    const syntax = values.get('syntax');
+    return syntax === undefined ? undefined : { syntax, line: [...values.keys()].indexOf('syntax') + 1 };
+  } catch {
+    return undefined; // whoever reads it as a Dockerfile says what is wrong with it
+  }
+}
+
 /** @throws invalid-argument with the line, in BuildKit's words */
 export function parseLines(source: string): ParsedFile {
-  const lines = source.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const lines = linesOf(source);
   const { values } = readDirectives(lines);
   const escapeMark = values.get('escape') ?? '\\';
   const cursor: Cursor = { lines, at: 0, escapeMark };

@@ -19,7 +19,7 @@ export const sourceStep =
     const [, scheme = '', rest = ''] = /^([\w+-]+):\/\/(.*)$/s.exec(identifier) ?? [];
     switch (scheme) {
       case 'docker-image':
-        return layers(await imageOf(rest, attrs, work), work);
+        return imageOf(rest, attrs, work);
       case 'oci-layout':
         return layers(await storedImage(rest, attrs, work), work);
       case 'local':
@@ -37,9 +37,9 @@ export const sourceStep =
 type Attributes = SourceOperation['attrs'];
 type Image = Parameters<typeof layersResult>[0];
 
-const layers = (image: Image, { rooms }: Work): Outcome => ({
+const layers = (image: Image, { rooms }: Work, cached = false): Outcome => ({
   outputs: [layersResult(image, rooms.sources)],
-  cached: false,
+  cached,
 });
 
 /** Whoever wants them as a layer gets the one that was made of the same files before. */
@@ -54,10 +54,14 @@ function files(tree: FileTree, work: Work, createdBy = work.vertex.name): Outcom
   return { outputs: [result], cached: false };
 }
 
-function imageOf(name: string, attributes: Attributes, { vertex, rooms: { sources } }: Work) {
+async function imageOf(name: string, attributes: Attributes, work: Work): Promise<Outcome> {
+  const { vertex, rooms } = work;
+  const { sources, options } = rooms;
   const { OS, Architecture, Variant } = vertex.operation.platform ?? {};
   const text = Architecture ? [OS, Architecture, Variant].filter(Boolean).join('/') : undefined;
-  return sources.fetch(name, sources.platformOf(text), attributes['image.resolvemode'] === 'pull');
+  const isHere = options.images.find(name) !== undefined;
+  const image = await sources.fetch(name, sources.platformOf(text), attributes['image.resolvemode'] === 'pull');
+  return layers(image, work, isHere);
 }
 
 function storedImage(name: string, attributes: Attributes, { rooms }: Work) {
