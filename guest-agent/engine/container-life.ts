@@ -28,6 +28,8 @@ const SIGKILL = 9;
 export abstract class ContainerLife extends ContainerRuns {
   /** An automatic removal on its way. */
   #removal: Promise<void> | undefined;
+  /** A restart on its way. */
+  #comeback: Promise<void> | undefined;
 
   /** The container is gone: whoever lists it forgets it. */
   protected abstract removed(): void;
@@ -83,11 +85,29 @@ export abstract class ContainerLife extends ContainerRuns {
   }
 
   async restart(options: { signal?: string; timeoutSeconds?: number }): Promise<void> {
+    const comeback = this.#stopAndStart(options);
+    this.#comeback = comeback;
+    try {
+      await comeback;
+    } finally {
+      if (this.#comeback === comeback) this.#comeback = undefined;
+    }
+    this.emit('restart');
+  }
+
+  /**
+   * Resolves when a restart that has come half of its way is over: dockerd holds the container's lock while it starts, so
+   * who hears of its death and asks hears that it runs. `docker compose up` would go home without that.
+   */
+  protected async restarted(): Promise<void> {
+    if (this.record.state.status === 'exited') await this.#comeback?.catch(() => undefined);
+  }
+
+  async #stopAndStart(options: { signal?: string; timeoutSeconds?: number }): Promise<void> {
     await this.stop(options).catch(error => {
       if (!(error instanceof EngineError && error.kind === 'not-modified')) throw error;
     });
     await this.start();
-    this.emit('restart');
   }
 
   async kill(text: string | undefined): Promise<void> {

@@ -40,6 +40,7 @@ export class ContainerActor extends ContainerLife implements Container {
   }
 
   async inspect(options: { size: boolean }): Promise<ContainerInspect> {
+    await this.restarted();
     return toInspect(this, this.context, options);
   }
 

@@ -18,6 +18,7 @@ import type { EngineContext } from './context.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 import type { AttachSession, Exec } from './engine.ts';
 import { execDirectory } from './exec-directory.ts';
+import { ExecSpent } from './exec-spent.ts';
 import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import type { Live } from './launch.ts';
 import { execFailure, exitCodeOf } from './launch-error.ts';
@@ -188,13 +189,14 @@ export class ExecActor implements Exec {
     this.#state.process.resize(rows, columns);
   }
 
+  /** @throws conflict, ExecSpent */
   #assertStartable(): void {
-    if (this.#state.status === 'exited') throw conflict(`Error: Exec command ${this.id} has already run`);
-    if (this.#state.status !== 'created') throw conflict(`Error: Exec command ${this.id} is already running`);
     if (this.#container.status === 'paused') {
-      throw conflict(`Container ${this.#container.name} is paused, unpause the container before exec`);
+      throw conflict(`Container ${this.#container.id} is paused, unpause the container before exec`);
     }
     this.#container.running();
+    if (this.#state.status === 'exited') throw new ExecSpent(this.id, 'has already run');
+    if (this.#state.status !== 'created') throw new ExecSpent(this.id, 'is already running');
   }
 
   /** Before the launch: what the process says first is not lost. */

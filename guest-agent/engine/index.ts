@@ -11,6 +11,7 @@
  * with the keeper; the next one takes them over with their output, exit codes and networks.
  */
 export type * from './engine.ts';
+export { ExecSpent } from './exec-spent.ts';
 export { openEngine } from './open-engine.ts';
 export { ownerInRoot } from './owner.ts';
 export type { EngineOptions, Rooms } from './rooms.ts';

@@ -1,7 +1,7 @@
 import type { ContainerRef } from '../../../contracts/brand.ts';
 import * as routes from '../../../contracts/docker/exec-routes.ts';
 import { EngineError, invalidArgument, messageOf } from '../../../contracts/errors.ts';
-import type { AttachSession, Exec } from '../../engine/index.ts';
+import { type AttachSession, type Exec, ExecSpent } from '../../engine/index.ts';
 import { serve } from '../call.ts';
 
 type ExecOptions = Parameters<Exec['start']>[0];
@@ -14,9 +14,11 @@ function failedSession(terminal: boolean, message: string): AttachSession {
   return { terminal, output: output(), input: undefined, close: () => undefined };
 }
 
-/** A container that does not run is an HTTP error; a program that does not start is text on the stream. */
+/** A container that does not run is an HTTP error; a program that does not start, or did so before, is text on the stream. */
 const isRefusal = (error: unknown): boolean =>
-  error instanceof EngineError && (error.kind === 'not-found' || error.kind === 'conflict');
+  error instanceof EngineError &&
+  (error.kind === 'not-found' || error.kind === 'conflict') &&
+  !(error instanceof ExecSpent);
 
 async function start(exec: Exec, options: ExecOptions): Promise<AttachSession | undefined> {
   try {

@@ -3,6 +3,7 @@ import { absent } from './absent.ts';
 import { badBodies } from './bad-bodies.ts';
 import { badParameters } from './bad-parameters.ts';
 import { eventInquiries } from './events.ts';
+import { execTwice } from './exec.ts';
 import { filterInquiry } from './filters.ts';
 import { numbers } from './numbers.ts';
 import { swarm } from './swarm.ts';
@@ -18,4 +19,5 @@ export const inquiries: readonly Inquiry[] = [
   swarm,
   versions,
   numbers,
+  execTwice,
 ];
