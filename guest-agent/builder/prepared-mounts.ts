@@ -6,7 +6,7 @@ import { invalidArgument } from '../../contracts/errors.ts';
 import { type AgentCall, serveAgent } from './agent-socket.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { BuilderOptions } from './contract.ts';
-import { ancestors, type FileTree } from './file-tree.ts';
+import { ancestors, type FileTree, type TreeEntry } from './file-tree.ts';
 import type { RunMount } from './run-mounts.ts';
 import { MissingSource } from './select-files.ts';
 
@@ -152,6 +152,12 @@ async function addAgent(mount: RunMount, { prepared, memory, onRelease }: Place,
   prepared.binds.push(`${memory}:${target}`);
 }
 
+/** A tar's times are whole seconds, and make would find a file older that was saved in the second of its last run. */
+const timed = (entry: TreeEntry): TreeEntry => ({
+  ...entry,
+  attributes: { ...entry.attributes, mtime: String(entry.mtime.getTime() / 1000) },
+});
+
 /** Files as a tree on the disk, unpacked by descriptors. */
 async function layOut(mount: RunMount, folder: string, { sources, options }: MountRooms): Promise<string> {
   const tree = await sources.files(mount.from, mount.source || '/');
@@ -163,9 +169,9 @@ async function layOut(mount: RunMount, folder: string, { sources, options }: Mou
   const placed = isDirectory
     ? tree.below(source).flatMap(path => {
         const below = tree.get(path);
-        return below ? [{ path: path.slice(source === '' ? 0 : source.length + 1), entry: below }] : [];
+        return below ? [{ path: path.slice(source === '' ? 0 : source.length + 1), entry: timed(below) }] : [];
       })
-    : [{ path: 'file', entry }];
+    : [{ path: 'file', entry: timed(entry) }];
   const tar = tree.toTar(placed);
   await options.archive.unpack({ root: folder, path: '/', tar, noOverwriteDirNonDir: false, copyUIDGID: false });
   return isDirectory ? folder : join(folder, 'file');

@@ -134,6 +134,10 @@ const debianArchive = (name: string, packages: string): Promise<string> =>
 export const pythonArchive = (): Promise<string> =>
   debianArchive('debian-python', 'python3,curl,procps,iproute2,ca-certificates');
 
+/** What programs are built with: a C compiler and make, Node and Python, some 450 MB: `debian-toolchains:latest`. */
+export const toolchainsArchive = (): Promise<string> =>
+  debianArchive('debian-toolchains', 'gcc,libc6-dev,make,nodejs,python3');
+
 /** A web server, PostgreSQL and Python with its client, some 300 MB: `debian-services:latest`. */
 export const servicesArchive = (): Promise<string> =>
   debianArchive('debian-services', 'nginx-light,postgresql,python3,python3-psycopg2,procps');
