@@ -3,6 +3,7 @@ import { admissionCommands, dismissalCommands, type Listing, type Place, placesI
 import { admitInLegacy, dismissInLegacy } from './legacy.ts';
 import {
   type BridgeRules,
+  familyOf,
   type PortForward,
   publishCommands,
   removeTableCommands,
@@ -33,6 +34,15 @@ export interface Firewall {
 export function openFirewall(): Firewall {
   const nft = new Nftables();
   const rulesOf = new Map<string, BridgeRules>();
+  /** A container may have an address of IPv6 from before its network had to do without: there is no table for it. */
+  const ruled = (bridge: string, forwards: readonly PortForward[]): readonly PortForward[] => {
+    const rules = rulesOf.get(bridge);
+    return !rules || rules.subnet6 ? forwards : forwards.filter(({ address }) => familyOf(address) === 'ip');
+  };
+  const change = (commands: typeof publishCommands, bridge: string, forwards: readonly PortForward[]): void => {
+    const wanted = ruled(bridge, forwards);
+    if (wanted.length > 0) nft.run(commands(bridge, wanted));
+  };
   return {
     ensureBridge: rules => {
       nft.run(tableCommands(rules));
@@ -61,10 +71,12 @@ export function openFirewall(): Firewall {
       changePlaces(nft, {}, (place, rules) => admissionCommands(place, rules, bridges));
       admitInLegacy(bridges, gone);
     },
-    publish: (bridge, forwards) => void (forwards.length > 0 && nft.run(publishCommands(bridge, forwards))),
-    withdraw: (bridge, forwards) => void (forwards.length > 0 && nft.run(withdrawCommands(bridge, forwards))),
+    publish: (bridge, forwards) => change(publishCommands, bridge, forwards),
+    withdraw: (bridge, forwards) => change(withdrawCommands, bridge, forwards),
     replace: (bridge, forwards) =>
-      void nft.run(replaceCommands(rulesOf.get(bridge) ?? { bridge, internal: false, masquerade: false }, forwards)),
+      void nft.run(
+        replaceCommands(rulesOf.get(bridge) ?? { bridge, internal: false, masquerade: false }, ruled(bridge, forwards)),
+      ),
     close: () => nft.close(),
   };
 }

@@ -40,7 +40,7 @@ const numericPriority = { raw: -300, destination: -100, filter: 0, source: 100 }
 /** `ip berth_berth0`: one table for each bridge, so that engines side by side never touch each other's. */
 export const tableOf = (bridge: string, family: Family = 'ip'): string => `${family} berth_${bridge}`;
 
-const familyOf = (address: string): Family => (address.includes(':') ? 'ip6' : 'ip');
+export const familyOf = (address: string): Family => (address.includes(':') ? 'ip6' : 'ip');
 
 /**
  * Makes the table or makes it right again, in one transaction. The maps of published ports keep their elements, so

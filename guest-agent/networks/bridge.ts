@@ -105,8 +105,17 @@ export function hasIpv6(): boolean {
 /** A host that forwards hears no more router advertisements, unless its links are told to: its own way out may be one. */
 function keptAdvertisements(): Record<string, string> {
   const links = readdirSync('/proc/sys/net/ipv6/conf').map(name => `net/ipv6/conf/${name}/accept_ra`);
-  const hearing = links.filter(setting => readFileSync(`/proc/sys/${setting}`, 'utf8').trim() === '1');
-  return Object.fromEntries(hearing.map(setting => [setting, '2']));
+  return Object.fromEntries(links.filter(isHearing).map(setting => [setting, '2']));
+}
+
+/** A link may go meanwhile: every container that ends takes its own along. */
+function isHearing(setting: string): boolean {
+  try {
+    return readFileSync(`/proc/sys/${setting}`, 'utf8').trim() === '1';
+  } catch (error) {
+    if (['ENOENT', 'ENODEV', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
 }
 
 /** `route_localnet` is what lets the host's own 127.0.0.1 be published; the firewall's guard makes it safe (CVE-2020-8558). */

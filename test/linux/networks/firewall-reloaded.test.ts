@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openFirewall, type PortForward } from '../../../guest-agent/firewall/index.ts';
 import { type Networks, openNetworks, type Sandbox } from '../../../guest-agent/networks/index.ts';
 import { inNetworkNamespace } from '../../../guest-agent/syscalls/network-namespace.ts';
 import { Nftables } from '../../../guest-agent/syscalls/nftables.ts';
@@ -49,6 +50,21 @@ describe.skipIf(!usable)('a host whose firewall is loaded anew again and again',
     await networks.close({ removeAll: true });
     expect(new Nftables().run('list ruleset')).not.toContain('berth');
     rmSync(options.folder, { recursive: true });
+  });
+
+  it('a network that has to do without IPv6 keeps the rest of what is published', () => {
+    const firewall = openFirewall();
+    firewall.ensureBridge({ bridge: 'berth9', subnet: '10.9.0.0/24', internal: false, masquerade: false });
+    const at = (hostIp: string, address: string): PortForward => ({
+      ...{ protocol: 'tcp', hostPort: 8082, containerPort: 80 },
+      ...{ hostIp, address },
+    });
+    const forwards = [at('0.0.0.0', '10.9.0.2'), at('::', 'fd00:9::2')];
+    firewall.replace('berth9', forwards);
+    expect(new Nftables().run('list ruleset')).toContain('8082 : 10.9.0.2 . 80');
+    firewall.withdraw('berth9', forwards);
+    firewall.removeBridge('berth9');
+    firewall.close();
   });
 
   async function begin(hostPort: number): Promise<{ sandbox: Sandbox; inside: number }> {
