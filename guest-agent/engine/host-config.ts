@@ -7,10 +7,8 @@ import { normalizeCapability } from './capabilities.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths, defaultShmBytes } from './default-spec.ts';
 import { portMappings } from './network-request.ts';
 import { checkNewResources, type MachineLimits } from './resource-checks.ts';
+import { checkRuntimeName, defaultRuntimeName } from './runtime-names.ts';
 import { parseSecurityOptions } from './security-options.ts';
-
-/** The name under which Docker's clients know the one runtime that is always there; ours answers to it. */
-export const runtimeName = 'runc';
 
 /** Every default that Docker fills in, so that inspect shows what holds. */
 export function completeHostConfig(
@@ -36,7 +34,7 @@ export function completeHostConfig(
       host.CgroupnsMode ||
       cgroupNamespaceDefault(defaults) ||
       (options.cgroupVersion === 2 && !privileged ? 'private' : 'host'),
-    Runtime: host.Runtime || runtimeName,
+    Runtime: host.Runtime || defaultRuntimeName,
     PidsLimit: host.PidsLimit && host.PidsLimit > 0 ? host.PidsLimit : undefined,
     MemorySwap: swapOf(host),
     MaskedPaths: host.MaskedPaths ?? (privileged ? undefined : [...defaultMaskedPaths]),
@@ -153,9 +151,7 @@ function checkModes(host: HostConfig): void {
   if (!['', 'host', 'private'].includes(CgroupnsMode)) {
     throw invalidArgument(`invalid cgroup namespace mode: ${CgroupnsMode}`);
   }
-  if (!['', runtimeName, 'runc', 'io.containerd.runc.v2'].includes(Runtime)) {
-    throw invalidArgument(`unknown or invalid runtime name: ${Runtime}`);
-  }
+  checkRuntimeName(Runtime);
 }
 
 function checkExtraHost(entry: string): void {

@@ -112,6 +112,8 @@ function reason(error: LaunchError, command: string): string {
       return `error during container init: error setting rlimits for ready process: error setting rlimit type ${error.subject}: ${text}`;
     case 'sysctls':
       return `error during container init: ${error.code === 'ENOENT' ? 'open' : 'write'} /proc/${error.subject}: ${text}`;
+    case 'oomScore':
+      return 'failed to update /proc/self/oom_score_adj: this host does not let it go so low';
     case 'hostname':
     case 'domainname':
       return `error during container init: set${error.step}: ${text}`;

@@ -18,6 +18,7 @@ import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import { holdVolumes } from './mounts.ts';
 import { connectRequestOf } from './network-request.ts';
 import { runSpec, runUser } from './run-spec.ts';
+import { assertRuntimeIsHere, defaultRuntimeName } from './runtime-names.ts';
 import { cgroupsPathOf } from './runtime-spec.ts';
 import { remapOf, rootOutside } from './user-remap.ts';
 
@@ -66,6 +67,7 @@ async function launchInto(
   options: LaunchOptions,
 ): Promise<Launched> {
   const { rooms } = context;
+  assertRuntimeIsHere(record.hostConfig.Runtime ?? defaultRuntimeName);
   const execDir = execDirectory(context.options.execRoot, record.id);
   mkdirSync(execDir, { recursive: true, mode: 0o700 });
   const connecting = rooms.networks.connect(connectRequestOf(record, context));

@@ -19,10 +19,10 @@ import { cdiFolders } from './cdi-spec.ts';
 import type { EngineContext } from './context.ts';
 import { cpuCount } from './cpu-count.ts';
 import type { SystemService } from './engine.ts';
-import { runtimeName } from './host-config.ts';
 import type { ImageService } from './image-service.ts';
 import { sizesOf } from './inspect.ts';
 import { maskedAddress } from './masked-address.ts';
+import { defaultRuntimeName, runtimeNames } from './runtime-names.ts';
 import { newestFirst, toSummary } from './summary.ts';
 import { summariesOf } from './usage.ts';
 import type { VolumeService } from './volume-service.ts';
@@ -104,8 +104,8 @@ export class System implements SystemService {
       Labels: config.labels ?? [],
       ExperimentalBuild: config.experimental ?? false,
       ServerVersion: options.serverVersion,
-      Runtimes: { [runtimeName]: { path: 'berth' } },
-      DefaultRuntime: runtimeName,
+      Runtimes: Object.fromEntries(runtimeNames.map(name => [name, { path: 'berth' }])),
+      DefaultRuntime: defaultRuntimeName,
       Swarm: {
         NodeID: '',
         NodeAddr: '',
