@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { invalidArgument } from '../../contracts/errors.ts';
+import { invalidArgument, messageOf } from '../../contracts/errors.ts';
 import { parseBoolean, parseHumanSize, parseInteger, parseMemorySize } from './go-values.ts';
 import { remoteDrivers } from './remote-drivers.ts';
 
@@ -84,13 +84,7 @@ function checkCache(options: Record<string, string>): void {
 export function logFileOf(directory: string, { type, options }: LogConfig): LogFile | undefined {
   if (type === 'none') return undefined;
   if (type === 'json-file') return jsonFileOf(directory, options);
-  if (type === 'local') {
-    const size = options['max-size'] === '0' ? '-1' : options['max-size'];
-    return localFileOf(join(directory, 'local-logs', 'container.log'), {
-      ...options,
-      ...(size ? { 'max-size': size } : {}),
-    });
-  }
+  if (type === 'local') return localFileOf(join(directory, 'local-logs', 'container.log'), options);
   if (parseBoolean(options['cache-disabled'] ?? 'false')) return undefined;
   const cache = ['max-size', 'max-file', 'compress'].flatMap(name => {
     const value = options[`cache-${name}`];
@@ -100,7 +94,8 @@ export function logFileOf(directory: string, { type, options }: LogConfig): LogF
 }
 
 function jsonFileOf(directory: string, options: Record<string, string>): LogFile {
-  const maxBytes = sizeOf(options['max-size'] ?? '-1');
+  const size = options['max-size'];
+  const maxBytes = size === undefined ? Number.POSITIVE_INFINITY : sizeOf(size);
   const maxFiles = filesOf(options['max-file'] ?? '1');
   const compress = options.compress !== undefined && parseBoolean(options.compress);
   if (compress && (maxFiles < 2 || maxBytes === Number.POSITIVE_INFINITY))
@@ -109,8 +104,13 @@ function jsonFileOf(directory: string, options: Record<string, string>): LogFile
 }
 
 function localFileOf(path: string, options: Record<string, string>): LogFile {
-  const maxBytes = sizeOf(options['max-size'] ?? localSize);
-  const maxFiles = filesOf(options['max-file'] ?? localFiles);
+  const { 'max-size': size = localSize, 'max-file': files = localFiles } = options;
+  const maxBytes = named('max-size', size, parseHumanSize) || Number.POSITIVE_INFINITY;
+  if (maxBytes > mostBytes && maxBytes !== Number.POSITIVE_INFINITY)
+    throw invalidArgument('max size should be a positive number');
+  const count = named('max-file', files, parseInteger);
+  if (count < 0) throw invalidArgument('max file count cannot be less than 0');
+  const maxFiles = Math.max(count, 1);
   const compress = compressionOf(options.compress ?? 'true');
   if (compress && maxFiles === 1) throw invalidArgument('compression cannot be enabled when max file count is 1');
   return { path, ownFolder: true, maxBytes, maxFiles, compress };
@@ -124,10 +124,20 @@ function compressionOf(text: string): boolean {
   }
 }
 
+/** More is a negative number for Go. */
+const mostBytes = 2 ** 63;
+
+function named(option: string, text: string, parse: (text: string) => number): number {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw invalidArgument(`invalid value for ${option}: ${text}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
 function sizeOf(text: string): number {
-  if (text === '-1') return Number.POSITIVE_INFINITY;
   const size = parseHumanSize(text);
-  if (size <= 0) throw invalidArgument('max-size must be a positive number');
+  if (size <= 0 || size >= mostBytes) throw invalidArgument('max-size must be a positive number');
   return size;
 }
 

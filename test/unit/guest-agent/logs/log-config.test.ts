@@ -57,6 +57,12 @@ it.each([
   ['json-file', { 'max-size': '1k', 'max-file': '0' }, 'max-file cannot be less than 1'],
   ['json-file', { compress: 'true' }, 'compress cannot be true when max-file is less than 2 or max-size is not set'],
   ['local', { 'max-file': '1' }, 'compression cannot be enabled when max file count is 1'],
+  ['local', { 'max-file': '0' }, 'compression cannot be enabled when max file count is 1'],
+  ['local', { 'max-file': '-1' }, 'max file count cannot be less than 0'],
+  ['local', { 'max-file': 'x' }, 'invalid value for max-file: x: strconv.Atoi: parsing "x": invalid syntax'],
+  ['local', { 'max-size': '-1' }, "invalid value for max-size: -1: invalid size: '-1'"],
+  ['local', { 'max-size': '99999999999999999999' }, 'max size should be a positive number'],
+  ['json-file', { 'max-size': '-1' }, "invalid size: '-1'"],
   ['local', { compress: 'maybe' }, 'error reading compress log option: strconv.ParseBool: parsing "maybe"'],
 ])('a start with %s %j is refused', (type, options, message) => {
   const config = parseLogConfig(type, options as Record<string, string>);
