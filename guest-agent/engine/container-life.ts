@@ -12,9 +12,11 @@ import {
 import { findCheckpoint } from './checkpoints.ts';
 import { ContainerRuns } from './container-runs.ts';
 import { assertStartable, paused, unpaused } from './container-state.ts';
+import { cpuCount } from './cpu-count.ts';
 import type { CheckpointPlace, WaitCondition } from './engine.ts';
 import type { Live } from './launch.ts';
 import { removeResources } from './remove.ts';
+import { settleResources } from './resource-checks.ts';
 import { hasRestartPolicy } from './restarts.ts';
 import { isSendable, parseSendable, parseSignal } from './signals.ts';
 
@@ -39,6 +41,8 @@ export abstract class ContainerLife extends ContainerRuns {
       assertStartable(this.record.state);
       if (this.removing) throw conflict('container is marked for removal and cannot be started');
       if (this.closing) throw unavailable('the engine is stopping');
+      // An update may have left limits that do not go together.
+      settleResources(this.record.hostConfig, { cpus: cpuCount, features: this.context.rooms.cgroups.features() });
       this.restarts.reset();
       await this.startNow(0, from && findCheckpoint(this.record, from, this.context));
     });

@@ -38,9 +38,8 @@ const unsupported = (kind: string): Error => invalidArgument(`ps: error: unsuppo
  * @throws invalid-argument in ps's words, or in Docker's for a list without the pid
  */
 export function parsePsArguments(text: string): PsRequest {
-  const reading: Reading = { words: text.trim().split(/\s+/).filter(Boolean), letters: '', lists: [], asTree: false };
-  if (reading.words.length === 0) reading.words = ['-ef'];
-  while (reading.words.length > 0) readWord(reading.words.shift() ?? '', reading);
+  const words = text.trim().split(/\s+/).filter(Boolean);
+  const reading = readWords(words.length === 0 ? ['-ef'] : words);
   const columns = reading.lists.length > 0 ? reading.lists.flatMap(listedColumns) : formatFor(reading);
   if (!columns.some(({ title }) => title === 'PID')) throw invalidArgument("Couldn't find PID field in ps output");
   const { pids, names } = reading;
@@ -49,6 +48,24 @@ export function parsePsArguments(text: string): PsRequest {
     asTree: reading.asTree,
     selects: ({ pid, name }) => (!pids && !names) || pids?.includes(String(pid)) || names?.includes(name) || false,
   };
+}
+
+/** `-aux` is no option of UNIX's: then all of it is taken for BSD's. */
+function readWords(words: readonly string[]): Reading {
+  const read = (all: string[]): Reading => {
+    const reading: Reading = { words: all, letters: '', lists: [], asTree: false };
+    while (reading.words.length > 0) readWord(reading.words.shift() ?? '', reading);
+    return reading;
+  };
+  try {
+    return read([...words]);
+  } catch (error) {
+    try {
+      return read(words.map(word => word.replace(/^-(?=[^-])/, '')));
+    } catch {
+      throw error;
+    }
+  }
 }
 
 interface Reading {

@@ -102,8 +102,13 @@ function conflictOf(wanted: Resources, had: Resources): string | undefined {
   return 'Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time';
 }
 
-/** v2 has one file for quota and period, and counts swap alone: with one of a pair goes the other. */
-function liveResources(set: Resources, now: Resources): LinuxResources {
+/**
+ * v2 has one file for quota and period, and counts swap alone: with one of a pair goes the other. Realtime limits wait for
+ * the next start, as with dockerd.
+ */
+function liveResources(changed: Resources, now: Resources): LinuxResources {
+  const { CpuRealtimePeriod: _period, CpuRealtimeRuntime: _runtime, ...rest } = changed;
+  const set: Resources = rest;
   const named = (...keys: (keyof Resources)[]): boolean => keys.some(key => set[key] !== undefined);
   const resources = toLinuxResources(
     {

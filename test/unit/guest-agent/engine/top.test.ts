@@ -13,6 +13,8 @@ describe('the options of docker top', () => {
     ['-eF', 'UID PID PPID C SZ RSS PSR STIME TTY TIME CMD'],
     ['auxww', 'USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND'],
     ['ax', 'PID TTY STAT TIME COMMAND'],
+    ['-aux', 'USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND'],
+    ['-x', 'PID TTY STAT TIME COMMAND'],
     ['axj', 'PPID PID PGID SID TTY TPGID STAT UID TIME COMMAND'],
     ['-eo pid,comm', 'PID COMMAND'],
     ['-opid -o comm=NAME', 'PID NAME'],
