@@ -1,4 +1,4 @@
-import { Nftables } from '../syscalls/nftables.ts';
+import { Nftables, NftError } from '../syscalls/nftables.ts';
 import { admissionCommands, dismissalCommands, type Listing, type Place, placesIn } from './foreign.ts';
 import { admitInLegacy, dismissInLegacy } from './legacy.ts';
 import {
@@ -85,14 +85,18 @@ export function openFirewall(): Firewall {
 const tablesIn = (nft: Nftables): ReadonlySet<string> =>
   new Set((nft.list('list tables') as Listing).nftables.map(({ table }) => `${table?.family} ${table?.name}`));
 
-/** Somebody else's chains, each changed in one transaction. */
+/** Somebody else's chains, each changed in one transaction. One that goes away meanwhile needs none. */
 function changePlaces(
   nft: Nftables,
   which: { everywhere?: boolean },
   commandsFor: (place: Place, rules: Listing) => string[],
 ): void {
   for (const place of placesIn(nft.list('list chains') as Listing, which)) {
-    const commands = commandsFor(place, nft.list(`list chain ${place.chain}`) as Listing);
-    if (commands.length > 0) nft.run(commands.join('\n'));
+    try {
+      const commands = commandsFor(place, nft.list(`list chain ${place.chain}`) as Listing);
+      if (commands.length > 0) nft.run(commands.join('\n'));
+    } catch (error) {
+      if (!(error instanceof NftError && error.message.includes('No such file or directory'))) throw error;
+    }
   }
 }

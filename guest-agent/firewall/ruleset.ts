@@ -156,7 +156,10 @@ export const publishCommands = (bridge: string, forwards: readonly PortForward[]
 export const withdrawCommands = (bridge: string, forwards: readonly PortForward[]): string =>
   elementCommands('delete', bridge, forwards);
 
-/** Makes `forwards` the only ones of the bridge that has these rules, in one transaction. */
+/**
+ * Makes `forwards` the only ones of the bridge that has these rules, in one transaction. Those of a family that it does not
+ * have are left out: it may have come up without IPv6, which it had before.
+ */
 export function replaceCommands(
   { bridge, subnet6, routed = [] }: BridgeRules,
   forwards: readonly PortForward[],
@@ -168,7 +171,8 @@ export function replaceCommands(
       ...(routed.includes(family) ? [`flush set ${tableOf(bridge, family)} ${protocol}_open`] : []),
     ]),
   );
-  return [...flushes, elementCommands('add', bridge, forwards)].join('\n').trimEnd();
+  const possible = forwards.filter(({ address }) => families.includes(familyOf(address)));
+  return [...flushes, elementCommands('add', bridge, possible)].join('\n').trimEnd();
 }
 
 /** Works whether the table is there or not. */
