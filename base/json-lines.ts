@@ -1,5 +1,5 @@
-import { appendFileSync, readFileSync, statSync } from 'node:fs';
-import { writeJsonFileSync } from './json-file.ts';
+import { appendFileSync, closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { syncAndClose, writeJsonFileSync } from './json-file.ts';
 
 /** Then the file is written anew with one line. */
 const mostBytes = 64 << 10;
@@ -9,11 +9,23 @@ const mostBytes = 64 << 10;
  * is one append, and one sync when it must survive a power cut, where a file put in place of the old one takes two and
  * a rename. Only the last line can be torn; a line begins with its line feed, so that it is not spoilt by a torn one.
  *
- * @param durable false: on the disk when the kernel likes
+ * It is written when this returns, and it is on the disk when the promise resolves: with `durable` once it survives a power
+ * cut, else at once, and on the disk when the kernel likes.
+ *
+ * @throws what kept it from being written
  */
-export function appendDocument(path: string, value: unknown, durable: boolean): void {
-  appendFileSync(path, `\n${JSON.stringify(value)}`, { mode: 0o600, flush: durable });
-  if (statSync(path).size > mostBytes) writeJsonFileSync(path, value);
+export function appendDocument(path: string, value: unknown, durable: boolean): Promise<void> {
+  const file = openSync(path, 'a', 0o600);
+  let syncs = false;
+  try {
+    appendFileSync(file, `\n${JSON.stringify(value)}`);
+    const isLong = fstatSync(file).size > mostBytes;
+    if (isLong) writeJsonFileSync(path, value);
+    syncs = durable && !isLong;
+  } finally {
+    if (!syncs) closeSync(file);
+  }
+  return syncs ? syncAndClose(file) : Promise.resolve();
 }
 
 /** The document at `path`, or undefined when there is none. @throws SyntaxError when no line is whole */

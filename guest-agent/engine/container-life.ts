@@ -83,7 +83,7 @@ export abstract class ContainerLife extends ContainerRuns {
     await this.mailbox.run(async () => {
       if (this.record.state.status !== 'paused') return;
       await live.cgroup.thaw();
-      this.changeSurely({ state: unpaused(this.record.state, this.id) }, false);
+      void this.changeSurely({ state: unpaused(this.record.state, this.id) }, false);
       this.health.watch();
     });
   }
@@ -143,7 +143,7 @@ export abstract class ContainerLife extends ContainerRuns {
     return this.mailbox.run(async () => {
       const next = paused(this.record.state, this.id);
       await this.running().cgroup.freeze();
-      this.changeSurely({ state: next }, false);
+      void this.changeSurely({ state: next }, false);
       this.health.stop();
       this.emit('pause');
     });
@@ -153,7 +153,7 @@ export abstract class ContainerLife extends ContainerRuns {
     return this.mailbox.run(async () => {
       const next = unpaused(this.record.state, this.id);
       await this.running().cgroup.thaw();
-      this.changeSurely({ state: next }, false);
+      void this.changeSurely({ state: next }, false);
       this.health.watch();
       this.emit('unpause');
     });
@@ -207,11 +207,11 @@ export abstract class ContainerLife extends ContainerRuns {
 
   /** `stop` or `kill` of a container that waits for its next start. */
   #giveUpRestart(): Promise<void> {
-    return this.mailbox.run(() => {
+    return this.mailbox.run(async () => {
       this.restarts.cancel();
       const { state } = this.record;
       if (state.status !== 'restarting') return;
-      this.changeSurely({ state: { ...state, status: 'exited' }, manuallyStopped: true }, true);
+      await this.changeSurely({ state: { ...state, status: 'exited' }, manuallyStopped: true }, true);
       this.waiters.settle(['not-running'], this.answer());
       this.emit('stop');
     });
@@ -220,7 +220,7 @@ export abstract class ContainerLife extends ContainerRuns {
   /** The user wants it down: the policy holds still. Durable where it would otherwise rise with the machine. */
   async #holdRestart(): Promise<void> {
     if (this.record.manuallyStopped) return;
-    this.changeSurely({ manuallyStopped: true }, hasRestartPolicy(this.record));
+    await this.changeSurely({ manuallyStopped: true }, hasRestartPolicy(this.record));
   }
 
   #assertRemovable(force: boolean): void {

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { quarantine, syncFolderSync } from '../../base/json-file.ts';
+import { quarantine, syncFolder } from '../../base/json-file.ts';
 import { appendDocument, readLastDocument } from '../../base/json-lines.ts';
 import type { Log } from '../../base/log.ts';
 import { removeLater } from '../../base/remove-later.ts';
@@ -78,30 +78,30 @@ export class RecordStore {
     return join(this.#root, id);
   }
 
-  /** A new container: its folder and record are durable when this returns. */
-  create(record: ContainerRecord): void {
+  /** A new container: its folder and record are durable when this resolves; both are synced at once, for one turn of the disk. */
+  async create(record: ContainerRecord): Promise<void> {
     const draft = join(this.#root, `.new-${record.id}`);
     mkdirSync(draft, { mode: 0o710 });
     try {
-      appendDocument(join(draft, fileName), record, true);
+      const written = appendDocument(join(draft, fileName), record, true);
       renameSync(draft, this.directory(record.id));
+      await Promise.all([written, syncFolder(this.#root)]);
     } catch (error) {
-      rmSync(draft, { recursive: true, force: true });
+      for (const folder of [draft, this.directory(record.id)]) rmSync(folder, { recursive: true, force: true });
       throw error;
     }
-    syncFolderSync(this.#root);
   }
 
-  /** @param durable false: on the disk when the kernel likes */
-  save(record: ContainerRecord, durable: boolean): void {
-    appendDocument(this.#path(record.id), record, durable);
+  /** {@link appendDocument} of the record. */
+  save(record: ContainerRecord, durable: boolean): Promise<void> {
+    return appendDocument(this.#path(record.id), record, durable);
   }
 
   /** Forgets the container for good; what is left of its folder goes soon, or at the next start. */
-  remove(id: ContainerId): void {
+  async remove(id: ContainerId): Promise<void> {
     const gone = join(this.#root, `.removed-${id}`);
     renameSync(this.directory(id), gone);
-    syncFolderSync(this.#root);
+    await syncFolder(this.#root);
     void removeLater(gone).catch(error => this.#log.warn('A removed container left files', { id, error }));
   }
 
@@ -123,6 +123,10 @@ export class RecordStore {
   #loadOne(id: ContainerId): ContainerRecord[] {
     try {
       const value = readLastDocument(this.#path(id));
+      if (value === undefined && this.#isUnborn(id)) {
+        rmSync(this.directory(id), { recursive: true });
+        return [];
+      }
       if (value === undefined) throw new Error('there is no record');
       return [checkRecord(value, id)];
     } catch (error) {
@@ -130,6 +134,11 @@ export class RecordStore {
       this.#log.error('A container record cannot be read and was put aside', { id, where, error });
       return [];
     }
+  }
+
+  /** A power cut came before its record was on the disk: nobody was told that it is there. */
+  #isUnborn(id: ContainerId): boolean {
+    return readdirSync(this.directory(id)).every(name => name === fileName);
   }
 
   #path(id: ContainerId): string {

@@ -104,7 +104,7 @@ export abstract class ContainerRuns {
   }
 
   setHealth(health: HealthDocument, save: boolean): void {
-    if (save) this.changeSurely({ health }, false);
+    if (save) void this.changeSurely({ health }, false);
     else this.#record = { ...this.#record, health };
   }
 
@@ -115,8 +115,8 @@ export abstract class ContainerRuns {
   }
 
   /** Boot: the end that happened while no engine was there, or with the machine. */
-  adoptExit(status: ExitStatus): void {
-    this.changeSurely({ state: this.#endedState(status, 'exited', false) }, true);
+  adoptExit(status: ExitStatus): Promise<void> {
+    return this.changeSurely({ state: this.#endedState(status, 'exited', false) }, true);
   }
 
   /** What the last run held is given back; also at boot, for a container that no longer runs. */
@@ -136,7 +136,7 @@ export abstract class ContainerRuns {
       const state = started(live.process.pid, live.process.startedAt.toISOString());
       const health = healthPlanOf(this.#record.config) && { health: startedHealth(this.#record.health) };
       const news = { state, sandbox, ports, manuallyStopped: false, restartCount, ...health };
-      this.change(news, hasRestartPolicy(this.#record));
+      await this.change(news, hasRestartPolicy(this.#record));
       this.#watch(live);
       this.health.watch();
       emitHoldings(this.#record, 'taken', this.context.events);
@@ -150,7 +150,7 @@ export abstract class ContainerRuns {
     const { config, mounts } = this.#record;
     const failure = launchFailure(error, { command: commandOf(config)[0] ?? '', mounts });
     const exitCode = exitCodeOf(failure.message);
-    this.changeSurely({ state: startFailed(this.#record.state, { exitCode, error: failure.message }) }, false);
+    void this.changeSurely({ state: startFailed(this.#record.state, { exitCode, error: failure.message }) }, false);
     this.streams.ended();
     await this.releaseNow();
     this.waiters.settle(['not-running'], this.answer());
@@ -174,7 +174,7 @@ export abstract class ContainerRuns {
     await this.mailbox.run(() => this.#recordExit(live, status));
   }
 
-  #recordExit(live: Live, status: ExitStatus): void {
+  async #recordExit(live: Live, status: ExitStatus): Promise<void> {
     const oomKilled = status.oomKilled ?? live.cgroup.oomKills() > 0;
     const ranMs = this.#ranMs(status);
     const { exitCode } = status;
@@ -182,10 +182,12 @@ export abstract class ContainerRuns {
     const autoRemove = this.#record.hostConfig.AutoRemove ?? false;
     const state = this.#endedState(status, delayMs === undefined ? 'exited' : 'restarting', oomKilled);
     const { restartCount } = this.#record;
-    this.changeSurely({ state, restartCount: delayMs === undefined ? restartCount : restartCount + 1 }, !autoRemove);
+    const end = { state, restartCount: delayMs === undefined ? restartCount : restartCount + 1 };
+    const recorded = this.changeSurely(end, !autoRemove);
     this.health.stop();
     this.#live = undefined;
     live.output.close();
+    await recorded;
     this.streams.ended();
     if (oomKilled) this.emit('oom');
     emitHoldings(this.#record, 'released', this.context.events);
@@ -224,19 +226,24 @@ export abstract class ContainerRuns {
     return { StatusCode: lastExitCode(this.#record.state) };
   }
 
-  /** For what has happened whether the disk takes it or not. */
-  protected changeSurely(change: Partial<ContainerRecord>, durable: boolean): void {
-    try {
-      this.change(change, durable);
-    } catch (error) {
+  /** {@link change} for what has happened whether the disk takes it or not. */
+  protected changeSurely(change: Partial<ContainerRecord>, durable: boolean): Promise<void> {
+    const failed = (error: unknown): void =>
       this.context.log.error('A record could not be written', { id: this.id, error });
+    try {
+      return this.change(change, durable).catch(failed);
+    } catch (error) {
+      failed(error);
       this.#record = { ...this.#record, ...change };
+      return Promise.resolve();
     }
   }
 
-  protected change(change: Partial<ContainerRecord>, durable: boolean): void {
+  /** The change is there when this returns, and survives a power cut when the promise resolves. @throws what kept it from the disk */
+  protected change(change: Partial<ContainerRecord>, durable: boolean): Promise<void> {
     const record = { ...this.#record, ...change };
-    this.context.records.save(record, durable);
+    const saved = this.context.records.save(record, durable);
     this.#record = record;
+    return saved;
   }
 }

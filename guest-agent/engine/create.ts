@@ -112,7 +112,7 @@ async function prepare(draft: Draft, context: EngineContext): Promise<ContainerR
   try {
     chosen = await chooseMounts(draft, context);
     const record = toRecord(draft, chosen);
-    context.records.create(record);
+    await context.records.create(record);
     return record;
   } catch (error) {
     await rooms.snapshots.remove(draft.id);

@@ -14,7 +14,7 @@ export async function removeResources(
   context: EngineContext,
 ): Promise<void> {
   if (!volumes) for (const name of record.anonymousVolumes) await context.rooms.volumes.letGo(name);
-  context.records.remove(record.id);
+  await context.records.remove(record.id);
   await context.rooms.snapshots.remove(record.id);
   await dropImages(record.mounts, context);
   if (!volumes) return;

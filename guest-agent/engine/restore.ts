@@ -68,7 +68,7 @@ async function restoreOne(
   const everStarted = record.state.status !== 'created';
   const left = leftBehind(record);
   if (isAlive(record.state)) {
-    container.adoptExit({
+    await container.adoptExit({
       exitCode: lostExitCode,
       finishedAt: new Date(),
       cause: 'the engine was not there when it ended',

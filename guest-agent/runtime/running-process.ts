@@ -25,6 +25,8 @@ export class ContainerProcess implements RunningProcess {
   #terminal: number | undefined;
   #watch: NodeJS.Timeout | undefined;
   #namespaces: number[] = [];
+  /** Until the kernel has taken down what was held. */
+  #takenDown: Promise<unknown> | undefined;
 
   /** `duplicateOf` fetches the keeper's descriptors. */
   constructor(held: HeldProcess, duplicateOf: (fd: number) => number, closeStdin: () => void) {
@@ -74,6 +76,7 @@ export class ContainerProcess implements RunningProcess {
   settle(status: ExitStatus): void {
     clearInterval(this.#watch);
     this.#settle(status);
+    this.#takeDown();
   }
 
   /** No keeper will tell: look at the process itself, and ask the kernel how it ended. */
@@ -98,8 +101,14 @@ export class ContainerProcess implements RunningProcess {
     if (this.#terminal !== undefined) closeSync(this.#terminal);
     this.#pidfd = -1;
     this.#terminal = undefined;
-    const namespaces = this.#namespaces;
-    this.#namespaces = [];
-    await Promise.all(namespaces.map(fd => new Promise(resolve => close(fd, resolve))));
+    this.#takeDown();
+    await this.#takenDown;
+  }
+
+  /** Takes a millisecond or more: in threads. */
+  #takeDown(): void {
+    const namespaces = this.#namespaces.splice(0);
+    const closed = namespaces.map(fd => new Promise(resolve => close(fd, resolve)));
+    if (closed.length > 0) this.#takenDown = Promise.all(closed);
   }
 }
