@@ -1,30 +1,51 @@
 import type { StatsReading } from '../../contracts/bridge.ts';
 
-/** What all containers use together, second by second. Times in seconds since 1970. */
+/** What all containers use together, second by second; null where nobody measured. Times in seconds since 1970. */
 export interface SummedReadings {
   times: number[];
-  cpuPercent: number[];
-  memoryBytes: number[];
+  cpuPercent: (number | null)[];
+  memoryBytes: (number | null)[];
 }
+
+interface Sum {
+  cpu: number;
+  memory: number;
+}
+
+/** A reading counts for so many seconds when the next one is late. */
+const countsSeconds = 3;
 
 /** The last `most` seconds of several containers as one. */
 export function summedReadings(all: readonly (readonly StatsReading[])[], most: number): SummedReadings {
-  const seconds = new Map<number, { cpu: number; memory: number }>();
-  for (const readings of all) {
-    for (const { time, cpuPercent, memoryBytes } of readings.slice(-most)) {
-      const second = Math.round(time / 1000);
-      const sum = seconds.get(second) ?? { cpu: 0, memory: 0 };
-      seconds.set(second, { cpu: sum.cpu + cpuPercent, memory: sum.memory + memoryBytes });
-    }
-  }
-  // not all have told in the first second, nor yet in the last
+  const seconds = new Map<number, Sum>();
+  for (const readings of all) addTo(seconds, readings.slice(-most));
+  // not all have told in the first second, nor yet in the last ones
   const times = [...seconds.keys()]
     .sort((a, b) => a - b)
-    .slice(1, -1)
+    .slice(1, -countsSeconds)
     .slice(-most);
-  return {
-    times,
-    cpuPercent: times.map(time => seconds.get(time)?.cpu ?? 0),
-    memoryBytes: times.map(time => seconds.get(time)?.memory ?? 0),
-  };
+  const whole = times.flatMap((time, index) => {
+    const before = times[index - 1];
+    return before === undefined || time === before + 1 ? [time] : [before + 1, time];
+  });
+  const valuesOf = (of: (sum: Sum) => number): (number | null)[] =>
+    whole.map(time => {
+      const sum = seconds.get(time);
+      return sum ? of(sum) : null;
+    });
+  return { times: whole, cpuPercent: valuesOf(({ cpu }) => cpu), memoryBytes: valuesOf(({ memory }) => memory) };
+}
+
+function addTo(seconds: Map<number, Sum>, readings: readonly StatsReading[]): void {
+  readings.forEach(({ time, cpuPercent, memoryBytes }, index) => {
+    const first = Math.round(time / 1000);
+    const next = readings[index + 1];
+    const end = Math.min(first + countsSeconds, next ? Math.round(next.time / 1000) : Number.POSITIVE_INFINITY);
+    for (let second = first; second < end; second++) {
+      const sum = seconds.get(second) ?? { cpu: 0, memory: 0 };
+      sum.cpu += cpuPercent;
+      sum.memory += memoryBytes;
+      seconds.set(second, sum);
+    }
+  });
 }

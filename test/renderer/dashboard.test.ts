@@ -23,7 +23,7 @@ const places = [
 const cutOff = (page: Page): Promise<string[]> =>
   page.evaluate<
     string[]
-  >(`[...document.querySelectorAll('main, main :is(button, label, h1, h2, .table, .th, .state, .tab), nav a')]
+  >(`[...document.querySelectorAll('main, main :is(button, label, h1, h2, .body, .table, .th, .state, .tab), nav a')]
     .filter(each => each.checkVisibility() && getComputedStyle(each).display !== 'inline')
     .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 1)
     .map(each => each.tagName + ' ' + each.className + ' ' + each.textContent.slice(0, 60))`);

@@ -27,11 +27,19 @@ describe.skipIf(!chromium)('images, volumes and networks in the window', () => {
       'busybox',
       'sh',
       '-c',
-      'echo one > /p/one; mkdir /p/in; echo two > /p/in/two',
+      'echo one > /p/one; mkdir /p/in; echo two > /p/in/two; echo old > /p/in/old',
     );
     await visit('Volumes');
     await row('papers').click();
+    const folder = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download in', exact: true }).click();
+    expect((await folder).suggestedFilename()).toBe('in.tar');
+    expect((await readFile(await (await folder).path())).toString('latin1')).toContain('in/two');
     await page.getByRole('button', { name: 'in', exact: true }).click();
+    await page.getByRole('button', { name: 'Remove old', exact: true }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.getByText('old', { exact: true }).waitFor({ state: 'detached' });
     await see('two');
     await picture('volume-detail');
     expect(await accessProblems(page)).toEqual([]);

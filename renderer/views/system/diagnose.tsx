@@ -144,7 +144,7 @@ export const Diagnose = defineComponent(() => {
     return (
       <section class="section">
         <h2>{texts.life}</h2>
-        <div class="row">
+        <div class="row wraps">
           {connection.engineUp
             ? button({
                 label: texts.actions.restart,

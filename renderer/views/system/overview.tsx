@@ -56,7 +56,7 @@ export const Overview = defineComponent(() => {
     const { times, cpuPercent, memoryBytes } = together.value;
     if (times.length < 2) return undefined;
     const common = { times, dark: preferences.dark };
-    const line = (label: string, values: number[]) => [{ label, values, colour: '--accent' }];
+    const line = (label: string, values: (number | null)[]) => [{ label, values, colour: '--accent' }];
     return (
       <section class="section two">
         {h(Chart, {
