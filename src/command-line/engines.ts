@@ -114,8 +114,9 @@ function dial(socket: Socket, context: string, env: NodeJS.ProcessEnv): void {
     stdio: ['pipe', 'pipe', 'ignore'],
     windowsHide: true,
   });
+  // asked to end it waits until what it has was read, which nobody does any more: it must see its output gone
   const end = (): void => {
-    socket.destroy();
+    for (const stream of [socket, child.stdin, child.stdout]) stream.destroy();
     child.kill();
   };
   for (const stream of [socket, child.stdin, child.stdout]) stream.on('error', end);

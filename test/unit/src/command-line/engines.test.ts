@@ -1,0 +1,60 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { httpOpen } from '../../../../base/http-client.ts';
+import { Engines } from '../../../../src/command-line/engines.ts';
+import { eventually } from '../../../support/eventually.ts';
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+let folder: string;
+const path = process.env.PATH;
+
+/** A `docker` command with one context, whose engine answers without end, and which waits for its readers before it ends. */
+const docker = (pidFile: string): string => `#!/bin/sh
+if [ "$2" = ls ]; then
+  echo '{"Name":"far","Description":"","DockerEndpoint":"ssh://far","Error":""}'
+  exit
+fi
+trap '' TERM
+echo $$ > ${pidFile}
+printf 'HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n'
+while :; do echo something more of what happens there || exit 1; done
+`;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'berth-far-'));
+  await writeFile(join(folder, 'docker'), docker(join(folder, 'pid')));
+  await chmod(join(folder, 'docker'), 0o755);
+  process.env.PATH = `${folder}:${path}`;
+});
+
+afterAll(async () => {
+  process.env.PATH = path;
+  await rm(folder, { recursive: true });
+});
+
+test.skipIf(process.platform === 'win32')('who brings the words of another engine goes with their reader', async () => {
+  const engines = new Engines('/own.sock', 'unix:///own.sock', process.env);
+  await engines.choose('far');
+  expect((await engines.list()).map(({ name, chosen }) => [name, chosen])).toEqual([
+    ['', false],
+    ['far', true],
+  ]);
+  const reader = new AbortController();
+  const answer = await httpOpen({ socketPath: engines.socket }, 'GET', '/events', { signal: reader.signal });
+  answer.on('error', () => undefined);
+  await new Promise(resolve => answer.once('data', resolve));
+  answer.pause(); // from now on all that is between is full
+  const pid = Number(await readFile(join(folder, 'pid'), 'utf8'));
+  expect(isAlive(pid)).toBe(true);
+  reader.abort();
+  await eventually('it is gone', async () => !isAlive(pid));
+});
