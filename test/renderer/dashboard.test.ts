@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import type { TestDashboard } from '../support/browser.ts';
@@ -89,6 +90,18 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
       headers: { ...upgrade, cookie: cookies, origin: 'http://evil.example' },
     });
     expect(foreign.status()).toBe(403);
+  });
+
+  test('the first load is small, and what users get', async () => {
+    await see('No containers yet');
+    const loaded = await page.evaluate<string[]>(
+      `performance.getEntriesByType('resource').map(({ name }) => name).filter(name => /[.](js|css)$/.test(name))`,
+    );
+    const bodies = await Promise.all(loaded.map(async name => (await page.request.get(name)).body()));
+    expect(bodies.length).toBeGreaterThan(2);
+    expect(bodies.reduce((sum, body) => sum + gzipSync(body).length, 0)).toBeLessThan(600_000);
+    // a development build names the file of every element
+    expect(bodies.filter(body => body.includes('lineNumber:')).length).toBe(0);
   });
 
   test('what is empty says how to fill it', async () => {

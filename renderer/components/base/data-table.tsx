@@ -47,7 +47,9 @@ export interface DataTableProps<Row> {
 const columnDrag = 'application/x-berth-column';
 
 /** Rows beyond the view that exist, so that fast scrolling finds them. */
-const overscan = 12;
+const overscan = 8;
+/** So many pixels at least are above a table: the view's head and its search. */
+const aboveTable = 90;
 
 /** A list of any length: only the rows in view exist. Arrows, `j`, `k`, Home and End move; Enter opens. */
 export const DataTable = defineComponent(
@@ -69,7 +71,7 @@ export const DataTable = defineComponent(
         rangeExtractor: withActive,
         scrollMargin: 30,
         // rows are there with the first drawing, before anything could be measured
-        initialRect: { width: innerWidth, height: innerHeight },
+        initialRect: { width: innerWidth, height: innerHeight - aboveTable },
       })),
     );
     /** The row that keys move from exists wherever the list is scrolled to: without it the focus, and the way in, were lost. */
