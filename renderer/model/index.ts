@@ -20,7 +20,14 @@ export { LogBuffer, type LogLine, type LogLines, mostLogs, sourceOf } from './lo
 export { LogFrames } from './log-frames.ts';
 export { jsonLine, LogMerge } from './log-lines.ts';
 export { type LaneRow, networkLanes } from './network-lanes.ts';
-export { type LayerProgress, noProgress, type PullProgress, wholeProgress, withMessage } from './pull-progress.ts';
+export {
+  type LayerProgress,
+  noProgress,
+  type PullProgress,
+  transferOf,
+  wholeProgress,
+  withMessage,
+} from './pull-progress.ts';
 export { createBody, emptyRunForm, problemsOf, type RunForm, type RunProblem, splitWords } from './run-form.ts';
 export { byteSize, duration, memorySize, percent, relativeTime, shortId } from './size.ts';
 export { ratesOf, type StatsSeries, statsSeries } from './stats-series.ts';

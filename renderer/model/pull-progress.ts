@@ -33,12 +33,19 @@ export function withMessage(progress: PullProgress, { id, status = '', progressD
   return { ...progress, layers };
 }
 
+/** Bytes that are here and that will be, of the layers whose size is known. */
+export const transferOf = ({ layers }: PullProgress): { current: number; total: number } => ({
+  current: layers.reduce((sum, { current }) => sum + current, 0),
+  total: layers.reduce((sum, { total }) => sum + total, 0),
+});
+
 /** Between 0 and 1: bytes, where they are known, else layers. */
-export function wholeProgress({ layers }: PullProgress): number {
+export function wholeProgress(progress: PullProgress): number {
+  const { layers } = progress;
   if (layers.length === 0) return 0;
-  const bytes = layers.reduce((sum, { total }) => sum + total, 0);
+  const { current, total: bytes } = transferOf(progress);
   const finishedLayers = layers.filter(({ done }) => done).length / layers.length;
   if (bytes === 0) return finishedLayers;
   // a layer is there when it is unpacked: half of the way is the download
-  return layers.reduce((sum, { current }) => sum + current, 0) / bytes / 2 + finishedLayers / 2;
+  return current / bytes / 2 + finishedLayers / 2;
 }

@@ -341,6 +341,7 @@ export const de: Texts = {
   },
   tasks: {
     goOn: 'Fortsetzen',
+    left: time => `noch ${time}`,
     title: 'Aufgaben',
     clear: 'Erledigtes ausblenden',
     none: 'Nichts ist im Gange.',

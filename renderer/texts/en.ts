@@ -343,6 +343,7 @@ export const en = {
   },
   tasks: {
     goOn: 'Go on',
+    left: (time: string) => `${time} left`,
     title: 'Tasks',
     clear: 'Clear what is done',
     none: 'Nothing is under way.',

@@ -1,6 +1,8 @@
 import { computed, defineComponent, ref } from 'vue';
-import { dialog } from '../components/index.ts';
+import { dialog, type MenuItem } from '../components/index.ts';
 import { t, useCompose, useContainers, useImages, useNetworks, useVolumes } from '../stores/index.ts';
+import { projectMenu } from './compose/actions.ts';
+import { containerMenu } from './containers/actions.ts';
 
 export interface PaletteProps {
   places: readonly { path: string; label: string }[];
@@ -22,6 +24,10 @@ function remember(label: string): void {
   recent = [label, ...recent.filter(each => each !== label)].slice(0, keptRecent);
 }
 
+/** What the menu of an object offers, with its name before. */
+const commandsOf = (name: string, items: readonly MenuItem[]): Command[] =>
+  items.filter(({ disabled }) => !disabled).map(({ label, run }) => ({ label: `${name}: ${label}`, run }));
+
 /** Every place and every action by typing. */
 export const Palette = defineComponent(
   (props: PaletteProps) => {
@@ -40,21 +46,21 @@ export const Palette = defineComponent(
         { label: texts.run, run: () => props.go('/containers?run=') },
         { label: t().images.pull, run: () => props.go('/images?pull=') },
       ];
-      const each = containers.rows.flatMap(({ id, name, state }): Command[] => [
-        { label: `${name}: ${t().common.details}`, run: () => props.go(`/containers/${id}/overview`) },
-        { label: `${name}: ${texts.logs}`, run: () => props.go(`/containers/${id}/logs`) },
-        ...(state === 'running'
-          ? [
-              { label: `${name}: ${texts.terminal}`, run: () => props.go(`/containers/${id}/terminal`) },
-              { label: `${name}: ${texts.stop}`, run: () => void containers.act(id, 'stop') },
-              { label: `${name}: ${texts.restart}`, run: () => void containers.act(id, 'restart') },
-            ]
-          : [{ label: `${name}: ${texts.start}`, run: () => void containers.act(id, 'start') }]),
-      ]);
+      const each = containers.rows.flatMap((row): Command[] => {
+        const open = (tab: string): void => props.go(`/containers/${row.id}/${tab}`);
+        return [
+          { label: `${row.name}: ${t().common.details}`, run: () => open('overview') },
+          ...commandsOf(
+            row.name,
+            containerMenu(row, open, () => undefined),
+          ),
+        ];
+      });
       const objects = [
         ...compose.projects.flatMap((project): Command[] => [
           { label: `${project.name}: ${t().nav.compose}`, run: () => props.go(`/compose/${project.name}`) },
           { label: `${project.name}: ${texts.logs}`, run: () => props.go(`/compose/${project.name}/logs`) },
+          ...commandsOf(project.name, projectMenu(project)),
         ]),
         ...images.items.flatMap(({ Id, RepoTags }) =>
           (RepoTags ?? []).map(name => ({
@@ -119,7 +125,7 @@ export const Palette = defineComponent(
         <div class="options" id="commands" role="listbox" aria-label={t().palette.title}>
           {found.value.map((command, index) => (
             <div
-              key={command.label}
+              key={index}
               id={`command-${index}`}
               role="option"
               aria-selected={index === at.value}

@@ -1,6 +1,6 @@
 import type { VNode } from 'vue';
 import { button, progressBar } from '../components/index.ts';
-import { byteSize, wholeProgress } from '../model/index.ts';
+import { byteSize, duration, transferOf, wholeProgress } from '../model/index.ts';
 import { type Task, t, useTasks } from '../stores/index.ts';
 
 /** What is under way, and how far. */
@@ -16,6 +16,20 @@ export function tasksPanel(): VNode {
   );
 }
 
+/** `12.3 MB of 40.1 MB, 3.2 MB/s, 9 s left`; nothing while no size is known. */
+function transferText({ progress, bytes, started }: Task): string {
+  const { current, total } = transferOf(progress);
+  const here = current || bytes;
+  const seconds = (Date.now() - started) / 1000;
+  if (here === 0 || seconds < 1) return '';
+  const rate = here / seconds;
+  return [
+    total > 0 ? `${byteSize(here)} ${t().common.of} ${byteSize(total)}` : byteSize(here),
+    `${byteSize(rate)}${t().stats.perSecond}`,
+    ...(total > here ? [t().tasks.left(duration(((total - here) / rate) * 1000))] : []),
+  ].join(', ');
+}
+
 const line = (task: Task): VNode => {
   const { layers } = task.progress;
   const done = layers.filter(layer => layer.done).length;
@@ -23,7 +37,7 @@ const line = (task: Task): VNode => {
     done: t().pull.done,
     failed: t().pull.failed,
     cancelled: t().pull.cancelled,
-    running: layers.length > 0 ? t().pull.layers(done, layers.length) : task.bytes > 0 ? byteSize(task.bytes) : '',
+    running: layers.length > 0 ? t().pull.layers(done, layers.length) : '',
   };
   return (
     <div class="task" key={task.id}>
@@ -41,6 +55,7 @@ const line = (task: Task): VNode => {
       </div>
       {task.state === 'running' &&
         progressBar(layers.length > 0 ? wholeProgress(task.progress) : undefined, task.title)}
+      {task.state === 'running' && <span class="soft">{transferText(task)}</span>}
       {task.state === 'running' && layers.length > 0 && (
         <details>
           <summary class="soft">{t().common.details}</summary>

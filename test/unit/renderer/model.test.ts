@@ -27,6 +27,7 @@ import {
   type TarEntry,
   TarReader,
   tarOf,
+  transferOf,
   wholeProgress,
   withMessage,
 } from '../../../renderer/model/index.ts';
@@ -207,7 +208,7 @@ test('a pull is half of its bytes and half of its layers', () => {
     { status: 'Downloading', id: 'aaaaaaaaaaaa', progressDetail: { current: 50, total: 100 } },
   ];
   const progress = messages.reduce(withMessage, noProgress);
-  expect(wholeProgress(progress)).toBe(0.5);
+  expect([wholeProgress(progress), transferOf(progress)]).toEqual([0.5, { current: 50, total: 100 }]);
   expect(wholeProgress(withMessage(progress, { status: 'Pull complete', id: 'aaaaaaaaaaaa' }))).toBe(1);
 });
 
