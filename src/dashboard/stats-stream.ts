@@ -13,10 +13,13 @@ export async function streamStats(socketPath: string, container: string, stream:
   for await (const line of linesOf(answer)) {
     if (line.trim() === '') continue;
     const document = JSON.parse(line) as StatsDocument;
-    // the first has nothing before it: what it would tell of the processors is no number
-    if (document.precpu_stats.system_cpu_usage) stream.item(statsReading(document));
+    if (isMeasured(document)) stream.item(statsReading(document));
   }
 }
+
+/** Not the first one, which has nothing before it to compare with, nor the last of a container that ends: it has no time. */
+export const isMeasured = ({ read, precpu_stats: before }: StatsDocument): boolean =>
+  Boolean(before.system_cpu_usage) && Date.parse(read) > 0;
 
 /** As `docker stats` computes it: the page cache that can go at once is not counted as memory. */
 export function statsReading(document: StatsDocument): StatsReading {

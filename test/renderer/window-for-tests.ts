@@ -34,11 +34,18 @@ export function windowForTests(use: (shown: Shown) => unknown) {
   const faults: string[] = [];
 
   beforeAll(async () => {
-    const [started, home] = await Promise.all([startRegistry(), mkdtemp(join(tmpdir(), 'berth-home-'))]);
+    const [started, home, launched] = await Promise.all([
+      startRegistry(),
+      mkdtemp(join(tmpdir(), 'berth-home-')),
+      launchBrowser(chromium ?? ''),
+      mkdir(pictures, { recursive: true }),
+    ]);
     registry = started;
-    await registry.push(await busyboxArchive(), 'library/busybox:latest');
-    await mkdir(pictures, { recursive: true });
-    const engine = await startNativeEngine({ 'registry-mirrors': [`http://${registry.host}`] });
+    browser = launched;
+    const [engine] = await Promise.all([
+      startNativeEngine({ 'registry-mirrors': [`http://${registry.host}`] }),
+      busyboxArchive().then(archive => registry.push(archive, 'library/busybox:latest')),
+    ]);
     const plugins = join(home, 'cli-plugins');
     await mkdir(plugins);
     const compose = join(await fetchPeer(), 'usr/libexec/docker/cli-plugins/docker-compose');
@@ -46,7 +53,6 @@ export function windowForTests(use: (shown: Shown) => unknown) {
     const context = ['context', 'create', 'other', '--docker', `host=unix://${engine.socket}`];
     await engine.tryDocker(context, { env: { DOCKER_CONFIG: home } });
     const dashboard = await startDashboard(home, engine.socket, { env: { DOCKER_CONFIG: home } });
-    browser = await launchBrowser(chromium ?? '');
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
     page.setDefaultTimeout(15_000);
     page.on('pageerror', error => faults.push(String(error.stack)));
@@ -60,9 +66,7 @@ export function windowForTests(use: (shown: Shown) => unknown) {
     await browser?.close();
     const left = await shown?.engine.docker('ps', '-aq');
     if (left?.trim()) await shown.engine.docker('rm', '-f', ...left.trim().split('\n')); // stopping them takes ten seconds of grace
-    await shown?.dashboard.stop();
-    await shown?.engine.stop();
-    await registry?.stop();
+    await Promise.all([shown?.dashboard.stop(), shown?.engine.stop(), registry?.stop()]);
     if (shown) await rm(shown.home, { recursive: true, force: true });
     expect(faults.filter(fault => !fault.includes('WebSocket'))).toEqual([]);
   });

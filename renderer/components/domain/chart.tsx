@@ -67,6 +67,7 @@ export const Chart = defineComponent(
           {
             ...axis(),
             size: 64,
+            space: 20,
             values: (_plot, values) => values.map(props.format),
             ...(props.binary && { incrs: powersOfTwo }),
           },

@@ -23,6 +23,9 @@ const Chart = defineAsyncComponent(async () => (await import('../../components/c
 const chartSeconds = 600;
 const shownEvents = 12;
 
+/** It takes a while to measure: what was measured last is shown until then. */
+const usage = shallowRef<DiskUsage>();
+
 /** What runs, is it well, what does it cost. */
 export const Overview = defineComponent(() => {
   const connection = useConnection();
@@ -30,9 +33,14 @@ export const Overview = defineComponent(() => {
   const images = useImages();
   const stats = useStats();
   const preferences = usePreferences();
-  const usage = shallowRef<DiskUsage>();
   stats.show();
 
+  watch(
+    () => connection.about?.engine,
+    (_now, before) => {
+      if (before !== undefined) usage.value = undefined;
+    },
+  );
   watch([() => containers.rows.length, () => images.items, () => connection.engineUp], measure, { immediate: true });
   async function measure(): Promise<void> {
     if (connection.engineUp) usage.value = await engine.json(systemDiskUsage).catch(() => usage.value);
@@ -127,6 +135,9 @@ export const Overview = defineComponent(() => {
     </div>
   );
 
+  /** Nothing is known of now while the engine is away. */
+  const now = (text: string): string => (connection.usable ? text : '–');
+
   const cards = (): VNode => {
     const texts = t().overview;
     const unused = sumOf(
@@ -138,10 +149,10 @@ export const Overview = defineComponent(() => {
     return (
       <div class="cards">
         {card(texts.running, String(containers.running.length), texts.ofContainers(containers.rows.length))}
-        {card(t().common.cpu, percent(sums.value.cpu), `${t().common.of} ${processors * 100} %`)}
+        {card(t().common.cpu, now(percent(sums.value.cpu)), `${t().common.of} ${processors * 100} %`)}
         {card(
           texts.memory,
-          memorySize(sums.value.memory),
+          now(memorySize(sums.value.memory)),
           `${t().common.of} ${memorySize(connection.info?.MemTotal ?? 0)}`,
         )}
         {card(

@@ -4,7 +4,7 @@ import { packBytes, type ServerFrame, streamWindow, unpackBytes } from '../../..
 import { Access } from '../../../../src/dashboard/access.ts';
 import { checkEngineRequest } from '../../../../src/dashboard/engine-routes.ts';
 import { type BridgeServers, type Channel, type ServedStream, serveBridge } from '../../../../src/dashboard/index.ts';
-import { statsReading } from '../../../../src/dashboard/stats-stream.ts';
+import { isMeasured, statsReading } from '../../../../src/dashboard/stats-stream.ts';
 import { settled } from '../../../support/eventually.ts';
 
 /** A window whose frames a test writes by hand. */
@@ -210,7 +210,7 @@ test('a reading is what docker stats shows', () => {
     online_cpus: 2,
     throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
   });
-  const reading = statsReading({
+  const document = {
     read: '2026-01-01T00:00:01Z',
     cpu_stats: cpu(300, 2000),
     precpu_stats: cpu(100, 1000),
@@ -218,8 +218,8 @@ test('a reading is what docker stats shows', () => {
     networks: { a: { rx_bytes: 1, tx_bytes: 2 }, b: { rx_bytes: 3, tx_bytes: 4 } },
     blkio_stats: { io_service_bytes_recursive: [{ major: 1, minor: 1, op: 'Read', value: 7 }] },
     pids_stats: { current: 3 },
-  } as never);
-  expect(reading).toMatchObject({
+  };
+  expect(statsReading(document as never)).toMatchObject({
     cpuPercent: 40,
     memoryBytes: 600,
     memoryLimit: 5000,
@@ -229,4 +229,11 @@ test('a reading is what docker stats shows', () => {
     written: 0,
     processes: 3,
   });
+  const measured = (more: object): boolean => isMeasured({ ...document, ...more } as never);
+  const first = { ...cpu(0, 0), system_cpu_usage: undefined };
+  expect([measured({}), measured({ precpu_stats: first }), measured({ read: '0001-01-01T00:00:00Z' })]).toEqual([
+    true,
+    false,
+    false,
+  ]);
 });
