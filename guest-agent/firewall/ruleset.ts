@@ -156,10 +156,7 @@ export const publishCommands = (bridge: string, forwards: readonly PortForward[]
 export const withdrawCommands = (bridge: string, forwards: readonly PortForward[]): string =>
   elementCommands('delete', bridge, forwards);
 
-/**
- * Makes `forwards` the only ones of the bridge that has these rules, in one transaction. Those of a family that it does not
- * have are left out: it may have come up without IPv6, which it had before.
- */
+/** Makes `forwards` the only ones of the bridge that has these rules, in one transaction. */
 export function replaceCommands(
   { bridge, subnet6, routed = [] }: BridgeRules,
   forwards: readonly PortForward[],
@@ -171,8 +168,7 @@ export function replaceCommands(
       ...(routed.includes(family) ? [`flush set ${tableOf(bridge, family)} ${protocol}_open`] : []),
     ]),
   );
-  const possible = forwards.filter(({ address }) => families.includes(familyOf(address)));
-  return [...flushes, elementCommands('add', bridge, possible)].join('\n').trimEnd();
+  return [...flushes, elementCommands('add', bridge, forwards)].join('\n').trimEnd();
 }
 
 /** Works whether the table is there or not. */

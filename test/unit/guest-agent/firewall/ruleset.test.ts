@@ -51,8 +51,6 @@ describe('the rules of a bridge', () => {
     expect(commands.filter(command => command.startsWith('flush map'))).toHaveLength(6);
     expect(commands.at(-1)).toBe('add element ip berth_b tcp_anywhere { 8080 : 172.17.0.2 . 80 }');
     expect(replaceCommands(plain, [])).not.toContain('add');
-    const six = { ...(forwards[0] as PortForward), address: 'fd00:1::2' };
-    expect(replaceCommands(plain, [six])).not.toContain('ip6');
   });
 
   it('where addresses are known outside a port is let in at the container, once', () => {
