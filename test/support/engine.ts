@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { httpBytes } from '../../base/http-client.ts';
 import { type CommandResult, command, succeed } from './command.ts';
 import { eventually } from './eventually.ts';
 
@@ -82,7 +83,8 @@ export async function startNativeEngine(
     closeSync(output);
     const answers = async (): Promise<string> => {
       if (child.exitCode !== null || child.signalCode !== null) return 'ended';
-      return succeed('docker', ['-H', `unix://${socket}`, 'version', '--format', '{{.Server.Version}}']);
+      // Not by the docker command: one after the other would take the CPU from the engine that they ask for.
+      return String(await httpBytes({ socketPath: socket }, 'GET', '/_ping', { timeoutMs: 10_000 }));
     };
     const answered = await eventually('the engine answers', answers, 60_000).catch(async error => {
       await end(); // nobody else would
