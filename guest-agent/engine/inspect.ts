@@ -237,13 +237,10 @@ export function networkSettings(record: ContainerRecord, running: boolean): Netw
 export function networkDocuments(record: ContainerRecord, running: boolean): Record<string, EndpointDocument> {
   const mode = record.hostConfig.NetworkMode || 'bridge';
   if (mode.startsWith('container:')) return {};
-  const asked = record.networkingConfig.EndpointsConfig ?? {};
+  const { EndpointsConfig: asked = { [mode]: {} } } = record.networkingConfig;
+  if (Object.keys(asked).length === 0) return {}; // it has left them all
   const held = running ? (record.sandbox?.endpoints ?? []) : [];
-  const names = new Set([
-    ...(held.length > 0 || Object.keys(asked).length > 0 ? [] : [mode]),
-    ...held.map(endpoint => endpoint.networkName),
-    ...Object.keys(asked),
-  ]);
+  const names = new Set([...held.map(endpoint => endpoint.networkName), ...Object.keys(asked)]);
   const entries = [...names].map(name => {
     const endpoint = held.find(candidate => candidate.networkName === name);
     const last = record.sandbox?.endpoints.find(candidate => candidate.networkName === name);

@@ -30,12 +30,12 @@ export function connectRequestOf(record: ContainerRecord, context: EngineContext
   };
 }
 
-/** One that the container has left counts no more. */
+/** One that the container has left counts no more; it is alone once it has left them all. */
 function modeOf({ config, hostConfig, networkingConfig }: ContainerRecord, context: EngineContext): string {
-  const { EndpointsConfig: asked = {} } = networkingConfig;
-  if (config.NetworkDisabled) return 'none';
   const mode = hostConfig.NetworkMode || 'bridge';
-  if (!mode.startsWith('container:')) return mode in asked ? mode : (Object.keys(asked)[0] ?? mode);
+  const { EndpointsConfig: asked = { [mode]: {} } } = networkingConfig;
+  if (config.NetworkDisabled) return 'none';
+  if (!mode.startsWith('container:')) return mode in asked ? mode : (Object.keys(asked)[0] ?? 'none');
   return `container:${donorOf(mode.slice('container:'.length) as ContainerRef, context)}`;
 }
 

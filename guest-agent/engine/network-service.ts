@@ -11,7 +11,15 @@ import { forbidden, internal, invalidArgument } from '../../contracts/errors.ts'
 import { addressUse, type NetworkRecord } from '../networks/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, NetworksService } from './engine.ts';
-import { assertFilters, keepsLabels, matchesExactly, matchesLabels, untilFilter, wanted } from './filters.ts';
+import {
+  assertFilters,
+  keepsLabels,
+  matchesExactly,
+  matchesLabels,
+  matchesText,
+  untilFilter,
+  wanted,
+} from './filters.ts';
 import { connectContainer, disconnectContainer } from './network-membership.ts';
 
 const listFilters = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
@@ -113,13 +121,11 @@ export class NetworkService implements NetworksService {
 
   #matches(network: NetworkRecord, filters: Filters): boolean {
     const dangling = danglingFilter(filters);
-    const ids = wanted(filters, 'id');
-    const names = wanted(filters, 'name');
     const types = wanted(filters, 'type');
     return (
       (dangling === undefined || dangling === (!network.predefined && !this.#isUsed(network))) &&
-      (ids.length === 0 || ids.some(id => network.id.startsWith(id))) &&
-      (names.length === 0 || names.some(name => network.name.includes(name) || network.id.startsWith(name))) &&
+      matchesText(filters, 'id', network.id) &&
+      matchesText(filters, 'name', network.name) &&
       matchesExactly(filters, 'driver', network.driver) &&
       matchesExactly(filters, 'scope', 'local') &&
       matchesLabels(wanted(filters, 'label'), network.labels) &&

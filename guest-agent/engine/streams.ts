@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { invalidArgument } from '../../contracts/errors.ts';
 import type { OutputChunk } from '../logs/index.ts';
 import { DetachScanner, defaultDetachKeys, parseDetachKeys } from './detach-keys.ts';
 import type { AttachSession } from './engine.ts';
@@ -62,7 +63,7 @@ export class Streams {
 
   /** @throws invalid-argument when the detach keys are none */
   attach(options: AttachOptions): AttachSession {
-    const keys = parseDetachKeys(options.detachKeys || defaultDetachKeys);
+    const keys = detachKeysOf(options.detachKeys || defaultDetachKeys);
     const listener: Listener = {
       stdout: options.stdout,
       stderr: options.stderr,
@@ -84,6 +85,15 @@ export class Streams {
         input?.destroy();
       },
     };
+  }
+}
+
+/** @throws invalid-argument in Docker's words */
+function detachKeysOf(text: string): ReturnType<typeof parseDetachKeys> {
+  try {
+    return parseDetachKeys(text);
+  } catch (error) {
+    throw invalidArgument(`Invalid detach keys (${text}) provided`, { cause: error });
   }
 }
 

@@ -101,7 +101,7 @@ function containerMatches(container: ContainerActor, filters: Filters, context: 
   const { state } = record;
   const exited = wanted(filters, 'exited');
   return (
-    matchesText(filters, 'name', `/${record.name}`) &&
+    (matchesText(filters, 'name', record.name) || matchesText(filters, 'name', `/${record.name}`)) &&
     (wanted(filters, 'id').length === 0 || wanted(filters, 'id').some(prefix => record.id.startsWith(prefix))) &&
     matchesLabels(wanted(filters, 'label'), record.config.Labels) &&
     matchesExactly(filters, 'status', container.status) &&

@@ -131,3 +131,39 @@ export const commitScenario: Scenario = {
     step('rm -f ca cb'),
   ],
 };
+
+const named = 'ps -a --format {{.Names}} --filter name=';
+/** What is asked for by names that are expressions, by words that are none, and after the last network was left. */
+export const cornerScenario: Scenario = {
+  name: 'corners: names, signals, runtimes and networks',
+  steps: [
+    step('create --name ca busybox true'),
+    step('run -d --name cb busybox sleep 1000'),
+    ...['^ca$', '^/ca$', 'a$', '^/?cb$', 'zz', '['].map(name => step(`${named}${name}`)),
+    ...['^bridge$', 'ridge', '^rid'].map(name => step(`network ls --format {{.Name}} --filter name=${name}`)),
+    step('stop -s FOO cb'),
+    step('restart -s FOO cb'),
+    step('restart -s FOO nosuch'),
+    step('network disconnect bridge cb'),
+    step("inspect --format '{{json .NetworkSettings.Networks}}' cb"),
+    step('restart -t 0 cb'),
+    step("inspect --format '{{json .NetworkSettings.Networks}}' cb"),
+    step("exec cb sh -c 'ls /sys/class/net | grep eth'"),
+    step('network connect bridge cb'),
+    step("exec cb sh -c 'ls /sys/class/net | grep eth'"),
+    step('create --name cc --runtime io.containerd.foo.v2 busybox true'),
+    step('start cc'),
+    ...['foo', '/usr/bin/runc', '.a.b'].map(name => step(`create --runtime ${name} busybox true`)),
+    step('create --name cd --memory 100m --memory-reservation 50m busybox true'),
+    step('update --memory 20m cd'),
+    step('start cd'),
+    step('create --name ce --entrypoint /nosuch busybox'),
+    step('restart ce'),
+    ...['max-file=-1', 'max-file=x', 'max-size=-1', 'max-file=0'].map(option =>
+      step(`run --rm --log-driver local --log-opt ${option} busybox true`),
+    ),
+    step('run --rm --log-opt max-size=-1 busybox true'),
+    step('checkpoint ls cb'),
+    step('rm -f ca cb cc cd ce'),
+  ],
+};

@@ -1,6 +1,6 @@
 import { commandScenarios } from './command-scenarios.ts';
 import { imageMountScenarios } from './image-mount-scenarios.ts';
-import { commitScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
+import { commitScenario, cornerScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
 import { networkDriverScenarios } from './network-driver-scenarios.ts';
 import { networkScenarios } from './network-scenarios.ts';
 import { optionScenarios } from './option-scenarios.ts';
@@ -381,4 +381,4 @@ export const scenarios: Scenario[] = [
 ];
 
 /** With those that depend on the host's folders and kernel, or need not be played in the machine as well. */
-export const nativeScenarios: Scenario[] = [...scenarios, ...hostScenarios, ...optionScenarios];
+export const nativeScenarios: Scenario[] = [...scenarios, cornerScenario, ...hostScenarios, ...optionScenarios];

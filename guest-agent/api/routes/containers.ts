@@ -1,7 +1,7 @@
 import type { ContainerRef } from '../../../contracts/brand.ts';
 import * as routes from '../../../contracts/docker/container-routes.ts';
 import type { WaitCondition } from '../../../contracts/docker/containers.ts';
-import { EngineError, invalidArgument, messageOf, notFound } from '../../../contracts/errors.ts';
+import { EngineError, internal, invalidArgument, messageOf, notFound } from '../../../contracts/errors.ts';
 import type { Container, Engine } from '../../engine/index.ts';
 import { assertBody } from '../body.ts';
 import { serve } from '../call.ts';
@@ -35,6 +35,12 @@ function parseCondition(given: string | undefined, version: ApiMinor): WaitCondi
 /** `all`, nothing and what is no number mean every line. */
 function parseTail(given: string | undefined): number | undefined {
   return given !== undefined && /^\+?\d+$/.test(given) ? Number(given) : undefined;
+}
+
+/** Whatever it was, dockerd tells it as a failure of its own. @throws internal, not-modified */
+function failed(what: string, error: unknown): never {
+  if (error instanceof EngineError && error.kind === 'not-modified') throw error;
+  throw internal(`${what}: ${messageOf(error)}`, { cause: error });
 }
 
 const stopOptions = (query: { t?: number; signal?: string }): { signal?: string; timeoutSeconds?: number } => ({
@@ -100,8 +106,14 @@ export const containerRoutes = [
     if (!engine.experimental) throw invalidArgument('checkpoint is only supported in experimental mode');
     return containerOf(engine, path).start({ name, folder });
   }),
-  serve(routes.containerStop, ({ path, query }, engine) => containerOf(engine, path).stop(stopOptions(query))),
-  serve(routes.containerRestart, ({ path, query }, engine) => containerOf(engine, path).restart(stopOptions(query))),
+  serve(routes.containerStop, ({ path, query }, engine) => {
+    const container = containerOf(engine, path);
+    return container.stop(stopOptions(query)).catch(error => failed(`cannot stop container: ${path.ref}`, error));
+  }),
+  serve(routes.containerRestart, ({ path, query }, engine) => {
+    const container = containerOf(engine, path);
+    return container.restart(stopOptions(query)).catch(error => failed(`Cannot restart container ${path.ref}`, error));
+  }),
   serve(routes.containerKill, ({ path, query }, engine) => {
     try {
       return containerOf(engine, path).kill(query.signal);
