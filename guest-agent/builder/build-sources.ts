@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join, posix } from 'node:path';
 import { EngineError, invalidArgument } from '../../contracts/errors.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
-import { familiarName, parseReference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
+import { familiarName, parseReference, type Reference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
 import { type Image, ownPlatform, parsePlatform } from '../images/index.ts';
 import type { AgentCall } from './agent-socket.ts';
 import { dropStubs } from './container-stubs.ts';
@@ -106,7 +106,14 @@ export class BuildSources {
   /** The image itself, from here, unless a newer one is wanted, or from its registry; nobody is told. */
   async fetch(name: string, platform: Platform, anew: boolean): Promise<Image> {
     const known = anew ? undefined : this.#options.images.find(name, platform);
-    return known ?? this.#pull(name, platform);
+    const image = known ?? (await this.#pull(name, platform));
+    if (!name.startsWith('sha256:')) this.#tellOf(image, withDefaultTag(parseReference(name)), platform);
+    return image;
+  }
+
+  #tellOf({ digestReferences, manifest }: Image, reference: Reference, platform: Platform): void {
+    const ofRegistry = digestReferences.find(each => familiarName(each) === familiarName(reference));
+    this.#watcher.used?.({ reference, platform, digest: ofRegistry?.digest ?? manifest?.digest });
   }
 
   async #pull(name: string, platform: Platform): Promise<Image> {

@@ -3,6 +3,9 @@ import type { Log } from '../../base/log.ts';
 import type { ContainerRef } from '../../contracts/brand.ts';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import type { ContainerCreateBody, HostConfig } from '../../contracts/docker/containers.ts';
+import type { Digest } from '../../contracts/oci/digest.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
+import type { Reference } from '../../contracts/oci/reference.ts';
 import type { Archive } from '../archive/index.ts';
 import type { Image, Images } from '../images/index.ts';
 import type { Registry } from '../registry/index.ts';
@@ -122,6 +125,14 @@ export interface StepWatcher {
   failed(error: unknown): void;
 }
 
+/** An image that a build began with, or took files from. */
+export interface Material {
+  reference: Reference;
+  platform: Platform;
+  /** What its registry calls it; undefined for one that was made here. */
+  digest: Digest | undefined;
+}
+
 /** Who is told of a build's steps. */
 export interface BuildWatcher {
   step(news: StepNews): StepWatcher;
@@ -130,6 +141,7 @@ export interface BuildWatcher {
   /** …and what the image would be called by now. */
   instructionDone?(imageId: string, cached: boolean): void;
   warning(warning: BuildWarning): void;
+  used?(material: Material): void;
 }
 
 const silentStep: StepWatcher = {

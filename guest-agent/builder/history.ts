@@ -84,6 +84,7 @@ export class BuildRecord {
       },
       instruction: (text, total) => watcher.instruction?.(text, total),
       instructionDone: (imageId, cached) => watcher.instructionDone?.(imageId, cached),
+      used: material => watcher.used?.(material),
       warning: warning => {
         watcher.warning(warning);
         this.#tell({ type: 'warning', rule: warning.rule, message: warning.message, line: warning.line ?? 0 });

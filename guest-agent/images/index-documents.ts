@@ -7,8 +7,9 @@ import { parseManifest } from './manifests.ts';
 /** An index may name another one. */
 export const deepestIndex = 4;
 
-const statementKind = 'vnd.docker.reference.type';
-const statementFor = 'vnd.docker.reference.digest';
+export const statementKind = 'vnd.docker.reference.type';
+/** Which manifest it is about. */
+export const statementFor = 'vnd.docker.reference.digest';
 
 /** True for a statement about how an image was made, which travels like an image (BuildKit, attestation-storage.md). */
 export const isStatement = ({ annotations }: Descriptor): boolean =>

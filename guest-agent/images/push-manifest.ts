@@ -34,13 +34,14 @@ const dockerTypes = {
   zstd: mediaTypes.dockerLayerZstd,
 };
 
-/** The manifest that dockerd would write; where a layer is packed as only OCI knows it, OCI's. */
+/** The manifest that dockerd would write; where a layer is packed as only OCI knows it, or somebody wants it so, OCI's. */
 export function madeManifest(
   id: Digest,
   content: ContentStore,
   layers: readonly (Descriptor & { compression: keyof typeof dockerTypes })[],
+  isOci: boolean,
 ): PushedManifest {
-  const isDocker = layers.every(({ compression }) => compression !== 'zstd');
+  const isDocker = !isOci && layers.every(({ compression }) => compression !== 'zstd');
   const mediaType = isDocker ? mediaTypes.dockerManifest : mediaTypes.ociManifest;
   const config = {
     mediaType: isDocker ? mediaTypes.dockerConfig : mediaTypes.ociConfig,

@@ -24,6 +24,7 @@ import type { Progress } from './progress.ts';
 import { pushError } from './pull-errors.ts';
 import { choosePushed } from './push-choice.ts';
 import { keptManifest, madeManifest, type PushedManifest } from './push-manifest.ts';
+import { type StatementDocuments, statementDocuments } from './statements.ts';
 
 export interface PushOptions {
   /** Only that one of several. */
@@ -67,6 +68,8 @@ interface Push extends PushOptions {
   reference: Reference;
   repository: Repository;
   lease: Lease;
+  /** Its manifest is OCI's, whatever else it could be. */
+  isOci?: boolean;
 }
 
 /** Brings images to registries: what a registry has already is not sent, and its digests are those of a pull before. */
@@ -158,16 +161,34 @@ export class Pusher {
     return this.#guarded(blobs, signal, async lease => {
       await repository.connect(signal);
       const manifests: Descriptor[] = [];
-      for (const { image, platform } of images) {
-        const manifest = await this.#sendImage({ ...options, reference, repository, lease }, image.id);
+      const statements: Descriptor[] = [];
+      for (const { image, platform, statement } of images) {
+        const push = { ...options, reference, repository, lease, isOci: statement !== undefined };
+        const manifest = await this.#sendImage(push, image.id);
         const digest = digestOf(manifest.body);
         await this.#uploads.manifest(digest, manifest, { repository, signal });
         manifests.push({ mediaType: manifest.mediaType, digest, size: manifest.body.length, platform });
+        if (statement) statements.push(await this.#sendStatement(push, statementDocuments(statement, digest)));
       }
-      const index = platformIndex(manifests);
+      const index = platformIndex([...manifests, ...statements]);
       await this.#uploads.manifest(reference.tag ?? 'latest', index, { repository, signal });
       return digestOf(index.body);
     });
+  }
+
+  async #sendStatement(
+    { repository, signal, lease }: Push,
+    { descriptor, manifest, blobs }: StatementDocuments,
+  ): Promise<Descriptor> {
+    for (const blob of blobs) {
+      const digest = digestOf(blob);
+      lease.protect(digest);
+      await this.#rooms.content.put(blob);
+      await this.#uploads.document(digest, { repository, signal });
+    }
+    const { mediaType, digest } = descriptor;
+    await this.#uploads.manifest(digest, { mediaType, body: manifest }, { repository, signal });
+    return descriptor;
   }
 
   #tagsOf(reference: Reference): { tag: string; id: Digest }[] {
@@ -254,7 +275,8 @@ export class Pusher {
   }
 
   /** Sends the layers, and says how they are to be named. */
-  async #send(record: ImageRecord, { reference, repository, progress, signal }: Push): Promise<PushedManifest> {
+  async #send(record: ImageRecord, push: Push): Promise<PushedManifest> {
+    const { reference, repository, progress, signal, isOci = false } = push;
     const { content } = this.#rooms;
     const sourceOf = (digest: Digest): string | undefined => this.#sourceOf(digest, reference);
     const diffIds = parseConfig(content.readSync(record.id)).rootfs.diff_ids;
@@ -267,7 +289,7 @@ export class Pusher {
     const forms = await this.#uploads.layers(layers, { repository, progress, signal, sourceOf });
     await this.#rememberForms(record, forms);
     const isAsItCame = kept && forms.every(({ digest }, position) => kept.layers[position]?.digest === digest);
-    return isAsItCame ? kept : madeManifest(record.id, content, forms);
+    return isAsItCame ? kept : madeManifest(record.id, content, forms, isOci);
   }
 
   /** A repository of the same registry that should have the blob. */

@@ -44,8 +44,9 @@ export function saveIndex(
   references: readonly Reference[],
   rooms: ArchiveRooms,
 ): Readable {
-  const { saved, descriptor, body } = indexOfImages(images, rooms);
-  const entries = [{ images: saved, descriptor, references: [...references], documents: [body], blobs: [] }];
+  const { saved, descriptor, body, statements } = indexOfImages(images, rooms);
+  const documents = [body, ...statements];
+  const entries = [{ images: saved, descriptor, references: [...references], documents, blobs: [] }];
   return archiveOf(entries, filesOf(entries, rooms), rooms);
 }
 

@@ -24,7 +24,15 @@ export const bridgeCapabilities = [
 
 /** What of the graph's language clients ask about before they use an option. */
 export const graphCapabilities = [
-  ...['gc.freespacefilter', 'exporter.multiple', 'platform', 'constraints', 'mergeop', 'diffop'],
+  ...[
+    'gc.freespacefilter',
+    'exporter.multiple',
+    'exporter.image.attestations',
+    'platform',
+    'constraints',
+    'mergeop',
+    'diffop',
+  ],
   ...['description', 'exportcache', 'ignorecache'].map(name => `meta.${name}`),
   ...['image', 'image.resolvemode', 'local', 'git', 'http', 'ocilayout'].map(name => `source.${name}`),
   ...['unique', 'sessionid', 'includepatterns', 'followpaths', 'excludepatterns', 'sharedkeyhint', 'differ'].map(

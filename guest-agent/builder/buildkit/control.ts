@@ -6,13 +6,14 @@ import { version, worker } from './abilities.ts';
 import { Arrivals } from './arrivals.ts';
 import { Bridge, isBridgeCall } from './bridge.ts';
 import { checkExports, exportCaches } from './cache-options.ts';
-import { exportImages } from './exports.ts';
+import { type ExportRooms, exportImages } from './exports.ts';
 import { type Answer, type Asked, runAsked } from './frontends.ts';
 import { listenHistory, updateHistory } from './history-service.ts';
 import { Job, type SolveRequest } from './job.ts';
 import { KeptContexts } from './kept-contexts.ts';
 import { decode, encode } from './messages.ts';
 import { Progress } from './progress.ts';
+import { provenanceIn, withProvenance } from './provenance.ts';
 import { imageSaid } from './returned.ts';
 import { type GrpcCall, type GrpcHandler, onlyMessage } from './server.ts';
 import type { Sessions } from './session.ts';
@@ -63,6 +64,7 @@ export class Control {
     try {
       checkExports(request.Cache?.Exports ?? []);
       refuseInsecurity(request);
+      provenanceIn(request.FrontendAttrs); // what cannot be said is refused before anything is built
       const { images } = await this.#built(job);
       const answer = images.length > 0 ? await this.#export(images, job) : {};
       outcome = { answer, error: undefined };
@@ -101,7 +103,9 @@ export class Control {
   async #export(images: readonly PlatformImage[], job: Job): Promise<Record<string, string>> {
     const { request, exchange, rooms } = job;
     const { builder, progress, signal } = rooms;
-    const answer = await exportImages(images, request, { builder, progress, signal, session: () => job.session() });
+    const attested: ExportRooms['attested'] = (made, references) => withProvenance(made, references, job);
+    const session = () => job.session();
+    const answer = await exportImages(images, request, { builder, progress, signal, session, attested });
     const { Exports = [] } = request.Cache ?? {};
     if (!exchange || Exports.length === 0) return answer;
     const cacheRooms = { options: builder.options, progress, signal, session: await job.session() };

@@ -23,11 +23,13 @@ export interface ExportRequest {
   Exporters: readonly { Type: string; Attrs: Readonly<Record<string, string>> }[];
 }
 
-interface ExportRooms {
+export interface ExportRooms {
   builder: Builder;
   progress: Progress;
   signal: AbortSignal;
   session(): Promise<Session>;
+  /** With what is to be said of them to whoever gets them under those names. */
+  attested(images: readonly PlatformImage[], references: readonly Reference[]): readonly PlatformImage[];
 }
 
 /** One of several exports; the client has a place for what each sends. */
@@ -55,19 +57,20 @@ async function exportAs(
   attributes: ExportAttributes,
   rooms: ExporterRooms,
 ): Promise<Record<string, string>> {
-  const only = images.length === 1 ? images[0]?.image : undefined;
+  const [first, ...others] = images;
+  const only = others.length === 0 ? first?.image : undefined;
   switch (type) {
     case '':
     case 'cacheonly':
       return {};
     case 'moby':
     case 'image':
-      return only ? toStore(only, attributes, rooms) : toStoreAsIndex(images, attributes, rooms);
+      return first && only ? toStore(first, attributes, rooms) : toStoreAsIndex(images, attributes, rooms);
     case 'docker':
       if (!only) throw notImplemented('docker exporter does not currently support exporting manifest lists');
       return toArchive(only, attributes, rooms);
-    case 'oci': // an archive of ours is both
-      return only ? toArchive(only, attributes, rooms) : toIndexArchive(images, attributes, rooms);
+    case 'oci':
+      return toLayout(images, attributes, rooms);
     case 'tar':
     case 'local':
       return toClient(only ? [{ prefix: '', image: only }] : foldersOf(images, attributes), type, rooms);
@@ -91,20 +94,17 @@ const referencesIn = ({ name = '' }: ExportAttributes): Reference[] => toReferen
 async function toStoreAsIndex(
   images: readonly PlatformImage[],
   attributes: ExportAttributes,
-  { builder, progress, signal, session }: ExportRooms,
+  { builder, progress, attested, ...rooms }: ExportRooms,
 ): Promise<Record<string, string>> {
   const told = progress.step({ name: 'exporting to image', text: '', line: undefined });
   try {
     const references = referencesIn(attributes);
     told.status('exporting layers', 0, 0);
-    let digest = await builder.keepIndex(images, references);
+    let digest: string = await builder.keepIndex(images, references);
     told.status(`exporting manifest list ${digest}`, 0, 0);
     for (const reference of references) told.status(`naming to ${toText(reference)}`, 0, 0);
-    for (const reference of attributes.push === 'true' ? references : []) {
-      const auth = await credentialsFor(await session(), reference.domain);
-      const options = { ...(auth ? { auth } : {}), progress: () => undefined, signal };
-      digest = await builder.options.images.pushIndex(reference, images, options);
-      told.status(`pushing manifest for ${toText(reference)}`, 0, 0);
+    if (attributes.push === 'true') {
+      digest = await pushIndex(attested(images, references), references, told, { builder, ...rooms });
     }
     told.done({ cached: false });
     return { 'containerimage.digest': digest, 'image.name': attributes.name ?? '' };
@@ -114,35 +114,62 @@ async function toStoreAsIndex(
   }
 }
 
-async function toIndexArchive(
+/** Each under all of its names, with what is said of it. Resolves with the digest of the index. */
+async function pushIndex(
+  images: readonly PlatformImage[],
+  references: readonly Reference[],
+  told: StepWatcher,
+  { builder, signal, session }: Pick<ExportRooms, 'builder' | 'signal' | 'session'>,
+): Promise<string> {
+  let digest = '';
+  for (const reference of references) {
+    const auth = await credentialsFor(await session(), reference.domain);
+    const options = { ...(auth ? { auth } : {}), progress: () => undefined, signal };
+    digest = await builder.options.images.pushIndex(reference, images, options);
+    told.status(`pushing manifest for ${toText(reference)}`, 0, 0);
+  }
+  return digest;
+}
+
+/** An archive of ours is an OCI layout, too; where there is more than an image it has an index. */
+async function toLayout(
   images: readonly PlatformImage[],
   attributes: ExportAttributes,
   rooms: ExporterRooms,
 ): Promise<Record<string, string>> {
-  const archive = rooms.builder.options.images.saveIndex(images, referencesIn(attributes));
+  const references = referencesIn(attributes);
+  const [first, ...others] = rooms.attested(images, references);
+  if (first && others.length === 0 && !first.statement) return toArchive(first.image, attributes, rooms);
+  const archive = rooms.builder.options.images.saveIndex(first ? [first, ...others] : [], references);
   await told('exporting to oci image format', rooms, () => sendTar(archive, rooms));
   return {};
 }
 
-/** It is there already: it gets its names. */
+/** It is there already: it gets its names. What is said of it goes where it is pushed to. */
 async function toStore(
-  image: Image,
+  only: PlatformImage,
   attributes: ExportAttributes,
   rooms: ExporterRooms,
 ): Promise<Record<string, string>> {
-  const { builder, progress } = rooms;
+  const { builder, progress, attested } = rooms;
+  const { image } = only;
   const told = progress.step({ name: 'exporting to image', text: '', line: undefined });
   try {
     const references = referencesIn(attributes);
+    let digest: string = image.id;
     told.status('exporting layers', 0, 0);
     told.status(`writing image ${image.id}`, 0, 0);
     await builder.keep(image, references);
     const names = references.map(toText);
     for (const name of names) told.status(`naming to ${name.replace(/:latest$/, '')}`, 0, 0);
-    if (attributes.push === 'true') await push(references, told, rooms);
+    if (attributes.push === 'true') {
+      const said = attested([only], references);
+      if (said.some(({ statement }) => statement)) digest = await pushIndex(said, references, told, rooms);
+      else await push(references, told, rooms);
+    }
     told.done({ cached: false });
     return {
-      'containerimage.digest': image.id,
+      'containerimage.digest': digest,
       'containerimage.config.digest': image.id,
       ...(names.length > 0 ? { 'image.name': names.join(',') } : {}),
     };

@@ -29,6 +29,7 @@ const deepest = 8;
 /** Runs the frontend that is asked for. @throws not-implemented for one that is not there */
 export async function runAsked(job: Job, asked: Asked, depth = 0): Promise<Answer> {
   const { Frontend, FrontendOpt } = asked;
+  if (depth === 0) job.asked = asked;
   if (depth >= deepest) throw invalidArgument(`frontends that ask each other ${deepest} times over`);
   if (Frontend === 'gateway.v0') {
     const { source } = FrontendOpt;

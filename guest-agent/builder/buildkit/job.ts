@@ -8,6 +8,7 @@ import { type CacheEntry, openExchange } from './cache-options.ts';
 import { ClientInput } from './client-input.ts';
 import type { ExportRequest } from './exports.ts';
 import type { FrontendRun } from './frontend.ts';
+import type { Asked } from './frontends.ts';
 import type { KeptContexts } from './kept-contexts.ts';
 import type { Progress } from './progress.ts';
 import { type FrontendOptions, toBuildRequest } from './request.ts';
@@ -38,6 +39,9 @@ export class Job {
   readonly rooms: JobRooms;
   /** The caches of the last that was asked for. */
   exchange: CacheExchange | undefined;
+  /** What was asked of which frontend. */
+  asked: Asked | undefined;
+  readonly startedAt = new Date();
   #solver: Promise<GraphSolver> | undefined;
 
   constructor(request: SolveRequest, rooms: JobRooms) {

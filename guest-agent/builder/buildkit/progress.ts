@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { messageOf } from '../../../contracts/errors.ts';
-import type { BuildWarning, BuildWatcher, StepNews, StepWatcher } from '../contract.ts';
+import { toText } from '../../../contracts/oci/reference.ts';
+import { formatPlatform } from '../../images/index.ts';
+import type { BuildWarning, BuildWatcher, Material, StepNews, StepWatcher } from '../contract.ts';
 import { ruleAddress, ruleDescriptions } from '../lint-rules.ts';
 import { encode, timestampOf } from './messages.ts';
 
@@ -14,6 +16,7 @@ export class Progress implements BuildWatcher {
   #completed = 0;
   #cached = 0;
   #warnings = 0;
+  readonly #materials = new Map<string, Material>();
   /** The Dockerfile, for warnings that show it. */
   source: { filename: string; data: Uint8Array } | undefined;
   /** The vertex that read the Dockerfile: warnings are its. */
@@ -92,6 +95,16 @@ export class Progress implements BuildWatcher {
   passOn(warning: object): void {
     this.#warnings++;
     this.#tell({ warnings: [warning] });
+  }
+
+  used(material: Material): void {
+    const { reference, platform } = material;
+    this.#materials.set(`${toText(reference)} ${formatPlatform(platform)}`, material);
+  }
+
+  /** The images that went into it, each once. */
+  get materials(): Iterable<Material> {
+    return this.#materials.values();
   }
 
   /** How many steps there were, and what became of them. */
