@@ -4,7 +4,7 @@ import { shownName } from '../build-sources.ts';
 import { pathPattern } from '../dockerfile/glob.ts';
 import { cleanPath, type FileTree, type TreeEntry } from '../file-tree.ts';
 import type { Definition } from '../graph/graph.ts';
-import type { SourceOperation } from '../graph/operations.ts';
+import { type PlatformMessage, platformText, type SourceOperation } from '../graph/operations.ts';
 import { bridgeCapabilities, graphCapabilities, worker } from './abilities.ts';
 import { statOf } from './file-send.ts';
 import type { Answer, Asked } from './frontends.ts';
@@ -15,12 +15,6 @@ import { codes, GrpcError } from './status.ts';
 
 interface BridgeSolve extends Asked {
   Definition: Definition | null;
-}
-
-interface PlatformMessage {
-  OS: string;
-  Architecture: string;
-  Variant: string;
 }
 
 const empty = encode('Empty', {});
@@ -229,6 +223,3 @@ export class Bridge {
     return encode('ResolveSourceResponse', { Source, Image: decode('ResolveImageResponse', answer) });
   }
 }
-
-const platformText = (platform: PlatformMessage | null): string | undefined =>
-  platform?.Architecture ? [platform.OS, platform.Architecture, platform.Variant].filter(Boolean).join('/') : undefined;

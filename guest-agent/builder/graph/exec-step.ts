@@ -13,6 +13,7 @@ import {
   type ExecOperation,
   mountTypes,
   networks,
+  platformText,
   securities,
 } from './operations.ts';
 import { layersResult, type Result } from './result.ts';
@@ -127,7 +128,7 @@ function runRequest(
     workingDir: cwd || '/',
     mounts,
     network: network === networks.host ? 'host' : network === networks.none ? 'none' : undefined,
-    platform: rooms.sources.platformOf(platformText(work)),
+    platform: rooms.sources.platformOf(platformText(work.vertex.operation.platform)),
     host: { ...rooms.request.host, ...hostOf(meta), ...(root.readonly ? { ReadonlyRootfs: true } : {}) },
     hostname,
     keepsStubFolders: !meta?.removeMountStubsRecursive,
@@ -135,11 +136,6 @@ function runRequest(
     epoch: rooms.request.epoch,
     ...(validExitCodes.length > 0 ? { goodExitCodes: validExitCodes } : {}),
   };
-}
-
-function platformText({ vertex: { operation } }: Work): string | undefined {
-  const { OS, Architecture, Variant } = operation.platform ?? {};
-  return Architecture ? [OS, Architecture, Variant].filter(Boolean).join('/') : undefined;
 }
 
 /** What history says of an output. */

@@ -18,7 +18,19 @@ export interface Operation {
   build: object | null;
   merge: { inputs: readonly { input: number }[] } | null;
   diff: { lower: { input: number } | null; upper: { input: number } | null } | null;
-  platform: { Architecture: string; OS: string; Variant: string } | null;
+  platform: PlatformMessage | null;
+}
+
+export interface PlatformMessage {
+  Architecture: string;
+  OS: string;
+  Variant: string;
+}
+
+/** `linux/arm64`; undefined where none is asked for. */
+export function platformText(platform: PlatformMessage | null): string | undefined {
+  const { OS, Architecture, Variant } = platform ?? {};
+  return Architecture ? [OS, Architecture, Variant].filter(Boolean).join('/') : undefined;
 }
 
 export interface SourceOperation {

@@ -5,7 +5,7 @@ import type { GitAddress } from '../git/address.ts';
 import { commitStep } from '../layers.ts';
 import { fetchFile, fetchGit } from '../remote-files.ts';
 import { ownImageIn } from './graph.ts';
-import type { SourceOperation } from './operations.ts';
+import { platformText, type SourceOperation } from './operations.ts';
 import { filesResult, layersResult, placedOf } from './result.ts';
 import { cachedOutput, type OperationStep, type Outcome, type Work } from './rooms.ts';
 
@@ -57,10 +57,9 @@ function files(tree: FileTree, work: Work, createdBy = work.vertex.name): Outcom
 async function imageOf(name: string, attributes: Attributes, work: Work): Promise<Outcome> {
   const { vertex, rooms } = work;
   const { sources, options } = rooms;
-  const { OS, Architecture, Variant } = vertex.operation.platform ?? {};
-  const text = Architecture ? [OS, Architecture, Variant].filter(Boolean).join('/') : undefined;
+  const platform = sources.platformOf(platformText(vertex.operation.platform));
   const isHere = options.images.find(name) !== undefined;
-  const image = await sources.fetch(name, sources.platformOf(text), attributes['image.resolvemode'] === 'pull');
+  const image = await sources.fetch(name, platform, attributes['image.resolvemode'] === 'pull');
   return layers(image, work, isHere);
 }
 
