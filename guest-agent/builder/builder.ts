@@ -5,6 +5,7 @@ import type { Digest } from '../../contracts/oci/digest.ts';
 import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
 import { type Image, ownPlatform, type PlatformImage } from '../images/index.ts';
 import { returnBlocksAbove } from '../syscalls/memory.ts';
+import { becomeNonDumpable } from '../syscalls/process.ts';
 import { platformArgs } from './args.ts';
 import { BuildSources } from './build-sources.ts';
 import { StepCache } from './cache.ts';
@@ -76,6 +77,7 @@ export class Builder {
   static async open(options: BuilderOptions): Promise<Builder> {
     mkdirSync(options.root, { recursive: true, mode: 0o700 });
     returnBlocksAbove(blockBytes); // contexts pass through memory in blocks
+    becomeNonDumpable(); // and so do secrets: a crash leaves no picture of it
     for (const name of ['scratch', 'mounts']) rmSync(join(options.root, name), { recursive: true, force: true });
     rmSync(join(options.execRoot, 'build'), { recursive: true, force: true });
     await removeStepContainers(options.containers);

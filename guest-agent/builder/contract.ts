@@ -16,6 +16,8 @@ import type { FileTree } from './file-tree.ts';
 /** What of a container a RUN step needs: it is one, by the same launch as all others. */
 export interface StepContainer {
   readonly id: string;
+  /** Variables for its process alone: they are on no disk, and nobody who inspects it sees them. */
+  secretEnv: readonly string[];
   start(): Promise<void>;
   kill(signal: string | undefined): Promise<void>;
   wait(condition: 'next-exit', signal: AbortSignal): Promise<{ StatusCode: number }>;

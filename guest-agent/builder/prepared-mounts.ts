@@ -24,6 +24,8 @@ export interface PreparedMounts {
   binds: string[];
   tmpfs: Record<string, string>;
   env: string[];
+  /** Secrets that are variables. */
+  secretEnv: string[];
   /** Where files were laid out for a mount. */
   folders: Map<RunMount, string>;
   release(): void;
@@ -54,6 +56,7 @@ export async function prepareMounts(mounts: readonly RunMount[], rooms: MountRoo
     binds: [],
     tmpfs: {},
     env: [],
+    secretEnv: [],
     folders: new Map(),
     release: () => {
       for (const release of releases.splice(0)) release();
@@ -122,7 +125,7 @@ async function addSecret(mount: RunMount, { prepared, memory }: Place, sources: 
     if (mount.required) throw invalidArgument(`secret ${id}: not found`);
     return;
   }
-  if (mount.env !== '') prepared.env.push(`${mount.env}=${secret.toString()}`);
+  if (mount.env !== '') prepared.secretEnv.push(`${mount.env}=${secret.toString()}`);
   if (mount.env !== '' && mount.target === '') return;
   mkdirSync(join(memory, '..'), { recursive: true, mode: 0o700 });
   writeFileSync(memory, secret, { mode: 0o600 });

@@ -77,7 +77,8 @@ export async function runFor<T>(
     const prepared = await prepareMounts(request.mounts, rooms);
     try {
       const host = hostConfigOf(request.host, prepared, request.network);
-      const asked = { ...request, host, env: [...request.env, ...prepared.env] };
+      const { env, secretEnv } = prepared;
+      const asked = { ...request, host, env: [...request.env, ...env], secretEnv };
       const folderOf = (mount: RunMount): string | undefined => prepared.folders.get(mount);
       return await inContainer(root => take({ root, folderOf }), asked, watcher, rooms);
     } finally {
@@ -98,7 +99,7 @@ export async function removeStepContainers(containers: StepContainers): Promise<
 
 async function inContainer<T>(
   take: (root: RunTraces['root']) => Promise<T>,
-  request: RunRequest,
+  request: RunRequest & { secretEnv: readonly string[] },
   watcher: StepWatcher,
   { options, signal }: RunRooms,
 ): Promise<T> {
@@ -121,6 +122,7 @@ async function inContainer<T>(
     },
   });
   const container = containers.getByRef(Id as ContainerRef);
+  container.secretEnv = request.secretEnv;
   try {
     watcher.running(Id);
     const exitCode = await finished(container, watcher, signal).catch(error => {

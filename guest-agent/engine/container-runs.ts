@@ -37,6 +37,8 @@ export abstract class ContainerRuns {
   readonly id: ContainerId;
   readonly streams = new Streams();
   consoleSize: { rows: number; columns: number } | undefined;
+  /** Variables for its process alone: they are on no disk, and nobody who inspects it sees them. */
+  secretEnv: readonly string[] = [];
   protected readonly context: EngineContext;
   /** What changes the container goes through here, one after the other. */
   protected readonly mailbox = new Mailbox();
@@ -131,7 +133,11 @@ export abstract class ContainerRuns {
     this.restarts.cancel();
     await this.#released;
     try {
-      const live = await launch(this.#record, this.context, { consoleSize: this.consoleSize, checkpoint });
+      const live = await launch(this.#record, this.context, {
+        consoleSize: this.consoleSize,
+        secretEnv: this.secretEnv,
+        checkpoint,
+      });
       const { record: sandbox, ports } = live.sandbox;
       const state = started(live.process.pid, live.process.startedAt.toISOString());
       const health = healthPlanOf(this.#record.config) && { health: startedHealth(this.#record.health) };

@@ -136,6 +136,8 @@ export interface Container {
   inspect(options: { size: boolean }): Promise<ContainerInspect>;
   /** Goes on from a checkpoint, if one is given. @throws not-modified when it runs already */
   start(from?: CheckpointPlace): Promise<void>;
+  /** Variables for its process alone: they are on no disk, and nobody who inspects it sees them. */
+  secretEnv: readonly string[];
   /** @throws not-modified when it does not run */
   stop(options: { signal?: string; timeoutSeconds?: number }): Promise<void>;
   restart(options: { signal?: string; timeoutSeconds?: number }): Promise<void>;

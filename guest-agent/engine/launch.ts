@@ -37,6 +37,8 @@ export interface Launched extends Live {
 
 export interface LaunchOptions {
   consoleSize?: { rows: number; columns: number };
+  /** Variables that no record has. */
+  secretEnv: readonly string[];
   /** A folder to go on from. */
   checkpoint?: string;
 }
@@ -74,8 +76,8 @@ async function launchInto(
   const user = runUser(record, context);
   const sandbox = await connecting;
   if (record.mounts.some(({ name }) => name !== '')) await holdVolumes(record, context);
-  const { consoleSize, checkpoint } = options;
-  const spec = await runSpec(record, { user, sandbox, consoleSize }, context);
+  const { consoleSize, checkpoint, secretEnv } = options;
+  const spec = await runSpec(record, { user, sandbox, consoleSize, secretEnv }, context);
   const { cgroupsPath = '' } = spec.linux;
   const root = join(context.options.execRoot, 'rootfs');
   const lifecycle = spec.hooks ? lifecycleFor(record.id, spec, { bundle: execDir, root }) : undefined;

@@ -3,6 +3,7 @@ import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Sandbox } from '../networks/index.ts';
 import { refusedSpec } from '../runtime/index.ts';
 import { withRequestedDevices } from './cdi.ts';
+import { withVariables } from './config.ts';
 import { confinedBy } from './confinement.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
@@ -38,12 +39,14 @@ export interface RunFacts {
   user: RunUser;
   sandbox: Pick<Sandbox, 'namespacePath' | 'files'>;
   consoleSize?: { rows: number; columns: number };
+  /** Variables that no record has. */
+  secretEnv?: readonly string[];
 }
 
 /** The specification of a run, with all that is looked up for it. @throws EngineError in Docker's words */
 export async function runSpec(
   record: ContainerRecord,
-  { user, sandbox, consoleSize }: RunFacts,
+  { user, sandbox, consoleSize, secretEnv = [] }: RunFacts,
   context: EngineContext,
 ): Promise<RuntimeSpec> {
   const { hostConfig } = record;
@@ -51,23 +54,28 @@ export async function runSpec(
   const chosen = chooseDevices(hostConfig);
   const remap = remapOf(hostConfig, options.remap);
   const mounts = [...mountsFor(record, sandbox, context), ...initMounts(hostConfig, options)];
-  const asked = toRuntimeSpec(withLinkVariables(record, context), {
-    cgroupVersion: rooms.cgroups.version,
-    cgroupsPath: cgroupsPathOf(record.id, hostConfig.CgroupParent || options.cgroupParent),
-    rootPath: '/',
-    ...user,
-    hostname: record.config.Hostname ?? '',
-    networkNamespace: sandbox.namespacePath,
-    ...sharedNamespaces(record, context),
-    mounts: remap ? mappedMounts(mounts, [options.root, options.execRoot]) : mounts,
-    remap,
-    resources: toLinuxResources(hostConfig, deviceNumbers),
-    devices: chosen.devices,
-    deviceRules: chosen.rules,
-    furtherMaskedPaths: thermalPaths,
-    consoleSize,
-    apparmorProfile: confinedBy(hostConfig),
-  });
+  const { config, ...known } = withLinkVariables(record, context);
+  const whole = secretEnv.length > 0 ? { ...config, Env: withVariables(config.Env ?? [], secretEnv) } : config;
+  const asked = toRuntimeSpec(
+    { ...known, config: whole },
+    {
+      cgroupVersion: rooms.cgroups.version,
+      cgroupsPath: cgroupsPathOf(record.id, hostConfig.CgroupParent || options.cgroupParent),
+      rootPath: '/',
+      ...user,
+      hostname: record.config.Hostname ?? '',
+      networkNamespace: sandbox.namespacePath,
+      ...sharedNamespaces(record, context),
+      mounts: remap ? mappedMounts(mounts, [options.root, options.execRoot]) : mounts,
+      remap,
+      resources: toLinuxResources(hostConfig, deviceNumbers),
+      devices: chosen.devices,
+      deviceRules: chosen.rules,
+      furtherMaskedPaths: thermalPaths,
+      consoleSize,
+      apparmorProfile: confinedBy(hostConfig),
+    },
+  );
   const { DeviceRequests: requests = [] } = hostConfig;
   const spec = requests.length > 0 ? await withRequestedDevices(asked, requests) : asked;
   const refused = refusedSpec(spec);

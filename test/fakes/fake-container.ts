@@ -38,6 +38,7 @@ const networkSettings: NetworkSettings = {
 
 /** A container in memory. What it runs is a {@link FakeProcess}; its files are a map from path to tar. */
 export class FakeContainer implements Container {
+  secretEnv: readonly string[] = [];
   readonly id = randomBytes(32).toString('hex') as ContainerId;
   readonly body: ContainerCreateBody;
   readonly archives = new Map<string, Buffer>();
