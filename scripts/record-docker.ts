@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inquire } from '../test/docker-api/ask.ts';
 import { badInput, startHostileRegistry, wordsFor } from '../test/docker-api/bad-input.ts';
+import { calls, nameOfCall, playCall } from '../test/docker-api/builds/calls.ts';
 import { buildCases } from '../test/docker-api/builds/cases.ts';
 import { buildxConfig, playBuild } from '../test/docker-api/builds/play-build.ts';
 import { graphCases } from '../test/docker-api/graphs/cases.ts';
@@ -73,6 +74,10 @@ async function record(peer: Peer): Promise<void> {
   for (const build of buildCases.filter(isWanted)) {
     process.stdout.write(`${build.name}\n`);
     built[build.name] = await playBuild(build, { socket: peer.socket, config, door: 'buildkit' });
+  }
+  for (const call of calls.filter(each => isWanted({ name: nameOfCall(each) }))) {
+    process.stdout.write(`${nameOfCall(call)}\n`);
+    built[nameOfCall(call)] = await playCall(call, { socket: peer.socket, config });
   }
   await keep('builds.json', engine, 'builds', built);
   const solved = earlier('graphs.json', 'graphs');

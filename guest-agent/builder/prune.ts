@@ -53,12 +53,13 @@ const fields: Readonly<Record<string, (usage: Usage) => string | boolean>> = {
   parent: () => false,
 };
 
-/** `type==regular,shared`: all of its conditions hold. @throws invalid-argument */
+const absent = (): string => '';
+
+/** `type==regular,shared`: all of its conditions hold; what nobody knows is not there. */
 export function toUsageFilter(text: string): UsageFilter {
   const conditions = text.split(',').map(condition => {
     const [, name = '', sign = '', given = ''] = /^([\w-]+)(==|!=|~=|=)?"?(.*?)"?$/.exec(condition.trim()) ?? [];
-    const field = fields[name];
-    if (!field) throw invalidArgument(`failed to parse prune filters ["${text}"]: invalid filter '${name}'`);
+    const field = fields[name] ?? absent;
     return (usage: Usage): boolean => holds(field(usage), sign, given);
   });
   return usage => conditions.every(condition => condition(usage));
@@ -78,6 +79,9 @@ export function readPruneFilters(given: Readonly<Record<string, readonly string[
 } {
   const { until = [], 'unused-for': unused = [], label: _, 'label!': __, ...others } = given;
   const conditions = Object.entries(others).flatMap(([name, values]) => {
+    if (!(name in fields)) {
+      throw invalidArgument(`failed to parse prune filters ["${name}==${values}"]: invalid filter '${name}'`);
+    }
     if (values.length > 1) throw invalidArgument(`failed to prune build cache: filters expect only one value`);
     return values.map(value => (value === '' ? name : `${name}==${value}`));
   });

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engineForTests } from '../support/engine-for-tests.ts';
 import { busyboxArchive } from '../support/images.ts';
 import { fetchPeer } from '../support/peer.ts';
+import { calls, playCall } from './builds/calls.ts';
 import { buildCases } from './builds/cases.ts';
 import { buildxConfig, playBuild } from './builds/play-build.ts';
-import { recordedBuild, recordedImage } from './builds/recorded-builds.ts';
+import { recordedBuild, recordedCall, recordedImage } from './builds/recorded-builds.ts';
 
 const timeout = 120_000;
 let config: string;
@@ -26,6 +27,10 @@ describe('builds make what BuildKit makes, entry by entry', { timeout }, () => {
   it.concurrent.each(buildCases)('by BuildKit: $name', async build => {
     const made = await playBuild(build, { socket: engine().socket, config, door: 'buildkit' });
     expect(made).toEqual(recordedBuild(build));
+  });
+
+  it.concurrent.each(calls)('asked by --call=%s', async call => {
+    expect(await playCall(call, { socket: engine().socket, config })).toEqual(recordedCall(call));
   });
 
   it.concurrent.each(buildCases.filter(({ buildKitOnly }) => !buildKitOnly))('by the old door: $name', async build => {

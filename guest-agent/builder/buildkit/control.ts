@@ -30,6 +30,8 @@ export class Control {
   readonly #history: SolveHistory;
   /** Of builds whose clients drive the frontend themselves: what they asked of it. */
   readonly #driven = new Map<string, Pick<HistoryRecord, 'frontend' | 'attributes'>>();
+  /** Of those that asked of a Dockerfile only, and built nothing. */
+  readonly #inquiries = new Set<string>();
   /** Those of Solves whose clients drive the frontend themselves. */
   readonly #bridged = new Arrivals<Bridge>();
   readonly #handlers: ReadonlyMap<string, GrpcHandler>;
@@ -135,7 +137,8 @@ export class Control {
     const completedAt = new Date().toISOString();
     const driven = this.#driven.get(record.ref);
     this.#driven.delete(record.ref);
-    const asks = record.frontend === '' && driven === undefined && progress.counts.total === 0; // what we can do
+    const isInquiry = this.#inquiries.delete(record.ref) || progress.counts.total === 0; // of a file, or what we can do
+    const asks = record.frontend === '' && driven === undefined && isInquiry;
     if (!asks) this.#history.finish({ ...record, ...driven, completedAt, steps: progress.counts }, progress.told);
     else this.#history.remove(record.ref);
   }
@@ -157,9 +160,9 @@ export class Control {
   }
 
   #asked(job: Job, asked: Asked): Promise<Answer> {
-    if (!asked.FrontendOpt.requestid) {
-      this.#driven.set(job.request.Ref, { frontend: asked.Frontend, attributes: asked.FrontendOpt });
-    }
+    const { Ref } = job.request;
+    if (asked.FrontendOpt.requestid) this.#inquiries.add(Ref);
+    else this.#driven.set(Ref, { frontend: asked.Frontend, attributes: asked.FrontendOpt });
     return runAsked(job, asked);
   }
 

@@ -1,7 +1,10 @@
 import { messageOf, notImplemented } from '../../../contracts/errors.ts';
+import { ownPlatform } from '../../images/index.ts';
+import { metaArgsOf, platformArgs } from '../args.ts';
 import type { Builder, Survey } from '../builder.ts';
-import { noExchange } from '../contract.ts';
+import { type BuildRequest, type BuildWatcher, noExchange } from '../contract.ts';
 import { argumentsOf, flagValues } from '../dockerfile/arguments.ts';
+import { expandWord, type Lookup } from '../dockerfile/expand.ts';
 import { DockerfileError } from '../dockerfile/failure.ts';
 import type { Instruction } from '../dockerfile/lines.ts';
 import { type Dockerfile, findStage, type Stage, sourcesOf, targetStage } from '../dockerfile/stages.ts';
@@ -9,34 +12,39 @@ import { ruleAddress, ruleDescriptions } from '../lint-rules.ts';
 import { placeOf } from '../solver.ts';
 import { ClientInput } from './client-input.ts';
 import type { FrontendRun } from './frontend.ts';
+import type { Progress } from './progress.ts';
 import { toBuildRequest } from './request.ts';
 
+type Arguments = BuildRequest['args'];
+
+const predefined = platformArgs(ownPlatform(), ownPlatform());
 const rangesOf = (start: number, end: number) => ({ ranges: [{ start: { line: start }, end: { line: end } }] });
 const placeIn = ({ line, endLine }: Pick<Instruction, 'line' | 'endLine'>) => rangesOf(line, endLine);
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 /** `docker build --check`, `--call=outline` and the like: what a client asks of a Dockerfile besides an image. */
-const answers: Readonly<Record<string, (survey: Survey, target: string | undefined) => object>> = {
+const answers: Readonly<Record<string, (survey: Survey, request: BuildRequest) => object>> = {
   'frontend.lint': lintOf,
   'frontend.targets': targetsOf,
   'frontend.outline': outlineOf,
   'frontend.subrequests.describe': () => described,
 };
 
-/** The answer as the metadata of a result. @throws not-implemented for a request that nobody knows here */
+/** The answer as the metadata of a result. @throws not-implemented, as BuildKit says it, for a request that nobody knows */
 export async function runSubrequest(
   id: string,
   builder: Builder,
   run: FrontendRun,
 ): Promise<Record<string, Uint8Array>> {
   const answer = answers[id];
-  if (!answer) throw notImplemented(`the subrequest ${id} is not part of Berth`);
+  if (!answer) throw notImplemented(`unsupported request ${id}: unsupported request ${id}`);
   const { progress, signal } = run;
   const request = toBuildRequest(run.options, run.entitlements);
   const input = new ClientInput({ ...run, builder: builder.options, scratch: builder.scratch });
   const isLint = id === 'frontend.lint';
-  const survey = await builder.survey({ request, input, watcher: progress, exchange: noExchange, signal }, isLint);
-  const document = JSON.stringify(answer(survey, request.target), null, 2);
+  const watcher = id === 'frontend.outline' ? progress : withoutWarnings(progress);
+  const survey = await builder.survey({ request, input, watcher, exchange: noExchange, signal }, isLint);
+  const document = JSON.stringify(answer(survey, request), null, 2);
   const isBad = isLint && (survey.warnings.length > 0 || survey.failure !== undefined);
   const texts = {
     'result.json': document,
@@ -46,6 +54,12 @@ export async function runSubrequest(
   };
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Buffer.from(text)]));
 }
+
+/** What is found is the answer, or is not asked for. */
+const withoutWarnings = (progress: Progress): BuildWatcher => ({
+  step: news => progress.step(news),
+  warning: () => undefined,
+});
 
 function lintOf({ dockerfile, name, warnings, failure }: Survey): object {
   const error = failure === undefined ? {} : { buildError: failureOf(failure) };
@@ -92,10 +106,14 @@ function targetsOf({ dockerfile }: Survey): object {
   return { targets, sources: [base64(source)] };
 }
 
-function outlineOf({ dockerfile }: Survey, wanted: string | undefined): object {
+function outlineOf({ dockerfile }: Survey, { target: wanted, args: given }: BuildRequest): object {
   const target = targetStage(dockerfile, wanted);
   const stages = neededBy(target, dockerfile);
-  const args = [...usedMetaArgs(dockerfile, stages), ...stages.flatMap(stage => argsOf(stage, dockerfile))];
+  const values = argumentValues(dockerfile, given);
+  const args = [
+    ...usedMetaArgs(dockerfile, stages, values),
+    ...stages.flatMap(stage => argsOf(stage, { dockerfile, given, values })),
+  ].filter(({ name }, index, all) => all.findIndex(each => each.name === name) === index);
   const mounts = stages.flatMap(({ instructions }) => instructions.flatMap(mountsIn));
   const secrets = mounts.filter(({ fields }) => fields.get('type') === 'secret').map(secretOf);
   const agents = mounts.filter(({ fields }) => fields.get('type') === 'ssh').map(agentOf);
@@ -128,16 +146,45 @@ const argOf = (at: Instruction, name: string, value: string | undefined) => ({
   location: placeIn(at),
 });
 
-const argsOf = ({ instructions }: Stage, { escapeMark }: Dockerfile) =>
-  instructions
-    .filter(({ keyword }) => keyword === 'ARG')
-    .flatMap(at => argumentsOf(at, escapeMark).map(([name, value]) => argOf(at, name, value)));
+type OutlinedArg = ReturnType<typeof argOf>;
 
-const usedMetaArgs = ({ metaArgs, escapeMark }: Dockerfile, stages: readonly Stage[]) =>
+/** What stands before the first stage, and what every build knows of its platforms. */
+const argumentValues = ({ metaArgs, escapeMark }: Dockerfile, given: Arguments): Map<string, string> =>
+  metaArgsOf(metaArgs, given, predefined, escapeMark);
+
+/** Those of a stage, as they would be in this build; who names its platform only asks, and sets nothing. */
+function argsOf(
+  { instructions }: Stage,
+  {
+    dockerfile: { escapeMark },
+    given,
+    values,
+  }: { dockerfile: Dockerfile; given: Arguments; values: Map<string, string> },
+): OutlinedArg[] {
+  const known = new Map(values);
+  const lookup: Lookup = name => known.get(name);
+  const found: OutlinedArg[] = [];
+  for (const at of instructions.filter(({ keyword }) => keyword === 'ARG')) {
+    for (const [name, fallback] of argumentsOf(at, escapeMark)) {
+      if (fallback === undefined && name in predefined) continue;
+      const own = fallback === undefined ? values.get(name) : expandWord(fallback, { lookup, escapeMark });
+      const value = given[name] ?? own;
+      if (value !== undefined) known.set(name, value);
+      found.push(argOf(at, name, value));
+    }
+  }
+  return found;
+}
+
+const usedMetaArgs = (
+  { metaArgs, escapeMark }: Dockerfile,
+  stages: readonly Stage[],
+  values: ReadonlyMap<string, string>,
+): OutlinedArg[] =>
   metaArgs.flatMap(at =>
     argumentsOf(at, escapeMark)
       .filter(([name]) => stages.some(({ base }) => new RegExp(`\\$\\{?${name}\\b`).test(base)))
-      .map(([name, value]) => argOf(at, name, value)),
+      .map(([name]) => argOf(at, name, values.get(name))),
   );
 
 interface MountText {
@@ -168,8 +215,8 @@ const agentOf = ({ at, fields }: MountText) => ({
   location: placeIn(at),
 });
 
+/** As BuildKit describes itself: that it can lint it does not say. */
 const described = [
-  ['frontend.lint', 'Lint a Dockerfile'],
   ['frontend.outline', 'List all parameters current build target supports'],
   ['frontend.targets', 'List all targets current build supports'],
   ['frontend.subrequests.describe', 'List available subrequest types'],
