@@ -10,6 +10,18 @@ function collector(): Collect {
   return runInNewContext('gc') as Collect;
 }
 
+/** Node cuts smaller buffers from memory that many share. */
+const ownMemoryBytes = 128 * 1024;
+
+/**
+ * Gives the memory of a piece of a stream back at once: nobody may look at it any more. Of pieces that share their memory, as
+ * those of a decompressor do, the last one does so; the others are done by then where pieces are taken in their order.
+ */
+export function giveBack({ buffer, byteOffset, byteLength }: Buffer): void {
+  const isLast = byteOffset + byteLength === buffer.byteLength;
+  if (buffer instanceof ArrayBuffer && isLast && buffer.byteLength >= ownMemoryBytes) buffer.transfer(0);
+}
+
 const everyBytes = 8 * 1024 * 1024;
 let passed = 0;
 

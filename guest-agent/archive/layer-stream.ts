@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { pipeline, Readable } from 'node:stream';
+import type { Transform, Writable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { bytesPassed } from '../../base/passing-bytes.ts';
+import { bytesPassed, giveBack } from '../../base/passing-bytes.ts';
 import { invalidArgument, notImplemented, unavailable } from '../../contracts/errors.ts';
 import type { DiffId } from '../../contracts/oci/digest.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
@@ -11,16 +11,47 @@ import { TarReader, type TarSink } from './tar-reader.ts';
 
 /** Large pieces: each costs a turn of the event loop. Decompression itself runs in the thread pool, beside this thread. */
 const pieceBytes = 256 * 1024;
-const aheadBytes = 2 * 1024 * 1024;
+const piecesAhead = 8;
 
-/** The bytes of a tar, decompressed as they come; with an allowance, no more than that. */
-export function decompressed(source: Readable, compression: Compression, allowance?: Allowance): AsyncIterable<Buffer> {
+/** The bytes of a tar, decompressed as they come; with an allowance, no more than that. The memory of `source` is gone afterwards. */
+export function decompressed(
+  source: AsyncIterable<Buffer>,
+  compression: Compression,
+  allowance?: Allowance,
+): AsyncIterable<Buffer> {
   if (compression === 'none') return source;
-  const options = { chunkSize: pieceBytes, readableHighWaterMark: aheadBytes, writableHighWaterMark: aheadBytes };
+  // of objects, each piece is read by itself: else they are copied into one
+  const options = { chunkSize: pieceBytes, readableObjectMode: true, readableHighWaterMark: piecesAhead };
   const decompressor = compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
-  pipeline(source, decompressor, () => undefined); // the reader of the decompressor is told of every error
+  void feed(source, decompressor);
   return allowance ? withinReason(decompressor, () => decompressor.bytesWritten, allowance) : decompressor;
 }
+
+/** The next piece is fetched while one is decompressed. The decompressor's reader is told of every error. */
+async function feed(source: AsyncIterable<Buffer>, decompressor: Transform): Promise<void> {
+  let taken: Promise<void> = Promise.resolve();
+  try {
+    for await (const piece of source) {
+      await taken;
+      taken = written(decompressor, piece).then(() => giveBack(piece));
+      taken.catch(() => undefined); // seen with the next piece
+    }
+    await taken;
+    decompressor.end();
+  } catch (error) {
+    decompressor.destroy(error as Error);
+  }
+}
+
+const written = (target: Writable, piece: Buffer): Promise<void> =>
+  new Promise((resolve, reject) => {
+    target.once('close', reject);
+    target.write(piece, error => {
+      target.off('close', reject);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 
 /** Which compression an archive begins with. @throws not-implemented for those that nobody has sent yet */
 export function compressionOf(head: Buffer): Compression {
@@ -45,10 +76,13 @@ export async function* maybeDecompressed(pieces: AsyncIterable<Buffer>): AsyncGe
     if (head.length > 0) yield head;
     yield* { [Symbol.asyncIterator]: () => iterator };
   };
-  yield* decompressed(toStream(all()), compressionOf(head));
+  yield* decompressed(all(), compressionOf(head));
 }
 
-/** Feeds an archive to `sink` and tells the digest of all of its bytes, those after its end included. */
+/**
+ * Feeds an archive to `sink` and tells the digest of all of its bytes, those after its end included. The pieces are its own:
+ * their memory is gone afterwards.
+ */
 export async function readArchive(pieces: AsyncIterable<Buffer>, sink: TarSink, signal: AbortSignal): Promise<DiffId> {
   const hash = createHash('sha256');
   const reader = new TarReader(sink);
@@ -57,6 +91,7 @@ export async function readArchive(pieces: AsyncIterable<Buffer>, sink: TarSink, 
     hash.update(piece);
     reader.push(piece);
     bytesPassed(piece.length);
+    giveBack(piece);
   }
   reader.finish();
   return `sha256:${hash.digest('hex')}` as DiffId;
@@ -74,7 +109,3 @@ export function explained(error: unknown): unknown {
     return invalidArgument(`invalid zstd data: ${(error as Error).message}`, { cause: error });
   return error;
 }
-
-/** A stream over pieces that arrive otherwise. */
-export const toStream = (pieces: AsyncIterable<Buffer>): Readable =>
-  Readable.from(pieces, { objectMode: false, highWaterMark: aheadBytes });

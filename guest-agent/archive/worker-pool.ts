@@ -2,11 +2,14 @@ import { availableParallelism } from 'node:os';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import type { Log } from '../../base/log.ts';
 import { cancelled, fromWire, internal } from '../../contracts/errors.ts';
-import { returnFreeMemory } from '../syscalls/memory.ts';
+import { returnBlocksAbove, returnFreeMemory } from '../syscalls/memory.ts';
 import type { FromWorker, Job, JobResults, ToWorker } from './job.ts';
 
 /** An idle thread keeps some 10 MB; starting one costs 40 ms. */
 const idleMs = 10_000;
+
+/** Of memory: what is larger is not kept for later. Layers pass through it in blocks. */
+const blockBytes = 128 * 1024;
 
 interface Waiting {
   resolve(result: JobResults[Job['kind']]): void;
@@ -69,6 +72,7 @@ export class WorkerPool {
   }
 
   #start(): Thread {
+    returnBlocksAbove(blockBytes);
     const thread: Thread = { worker: new Worker(this.#file), waiting: new Map(), idle: undefined };
     this.#threads.add(thread);
     thread.worker.on('message', (message: FromWorker) => this.#onMessage(thread, message));

@@ -1,5 +1,4 @@
 import { constants, createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
 import { invalidArgument, notFound, toWire } from '../../contracts/errors.ts';
 import { closeFd, O_PATH, openAt2, toBytes } from '../syscalls/file.ts';
@@ -10,7 +9,7 @@ import { allowanceAt } from './bombs.ts';
 import { copyTree } from './copy-tree.ts';
 import { growingFile } from './growing-file.ts';
 import type { FromWorker, Job, JobResults, ToWorker } from './job.ts';
-import { decompressed, explained, maybeDecompressed, readArchive, toStream } from './layer-stream.ts';
+import { decompressed, explained, maybeDecompressed, readArchive } from './layer-stream.ts';
 import { MappedSink } from './mapped-sink.ts';
 import { inSlabs, packPath } from './pack-path.ts';
 import { absolutePath, inRoot, openRoot } from './path-stat.ts';
@@ -22,9 +21,9 @@ import { TreeWriter } from './tree-writer.ts';
 type JobOf<K extends Job['kind']> = Job & { kind: K };
 type Performer<K extends Job['kind']> = (job: JobOf<K>, signal: AbortSignal) => Promise<JobResults[K]>;
 
-function sourceOf(job: JobOf<'unpackLayer'>, signal: AbortSignal): Readable {
-  if (job.pieces) return toStream(receivePieces(job.pieces));
-  if (job.growth) return toStream(growingFile(job.blob, job.growth, signal));
+function sourceOf(job: JobOf<'unpackLayer'>, signal: AbortSignal): AsyncIterable<Buffer> {
+  if (job.pieces) return receivePieces(job.pieces);
+  if (job.growth) return growingFile(job.blob, job.growth, signal);
   return createReadStream(job.blob, { highWaterMark: 1024 * 1024 });
 }
 

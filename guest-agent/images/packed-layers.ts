@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
-import { bytesPassed } from '../../base/passing-bytes.ts';
+import { bytesPassed, giveBack } from '../../base/passing-bytes.ts';
 import { compressionOf, type Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import type { ContentStore, IngestedBlob, Spool } from '../content/index.ts';
@@ -44,11 +44,18 @@ interface Member {
   from: number;
 }
 
+async function gzipMember(block: Buffer): Promise<Member> {
+  const { length: from } = block;
+  const bytes = await gzip(block, packing);
+  giveBack(block);
+  return { bytes, from };
+}
+
 /** Each block as a gzip member of its own, several of them in work: members that follow one another are one file (RFC 1952, 2.2). */
 async function* gzipMembers(blocks: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Member> {
   const inWork: Promise<Member>[] = [];
   for await (const block of blocks) {
-    const member = places.run(async () => ({ bytes: await gzip(block, packing), from: block.length }), signal);
+    const member = places.run(() => gzipMember(block), signal);
     member.catch(() => undefined); // awaited in its turn
     inWork.push(member);
     const first = inWork.length > blocksAtOnce ? inWork.shift() : undefined;
