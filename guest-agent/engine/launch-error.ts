@@ -113,7 +113,8 @@ function reason(error: LaunchError, command: string): string {
     case 'sysctls':
       return `error during container init: ${error.code === 'ENOENT' ? 'open' : 'write'} /proc/${error.subject}: ${text}`;
     case 'oomScore':
-      return 'failed to update /proc/self/oom_score_adj: this host does not let it go so low';
+      // In words that dockerd would not take for those of a program that may not be run.
+      return `failed to update /proc/self/oom_score_adj: ${error.code === 'EACCES' ? 'the host forbids so low a score' : text}`;
     case 'hostname':
     case 'domainname':
       return `error during container init: set${error.step}: ${text}`;
