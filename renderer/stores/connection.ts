@@ -10,6 +10,8 @@ import { bridge, engine } from './clients.ts';
 type EventListener = (event: EventMessage) => void;
 
 const longestPauseMs = 5000;
+/** What could not be read is read again after this time. */
+const againMs = 1000;
 const keptEvents = 200;
 /** Events of so many seconds before are read. */
 const pastSeconds = 3600;
@@ -28,7 +30,7 @@ export const useConnection = defineStore('connection', () => {
   const info = shallowRef<SystemInfo>();
   const events = shallowRef<EventMessage[]>([]);
   const listeners = new Set<EventListener>();
-  const beginnings = new Set<() => void>();
+  const beginnings = new Set<() => Promise<unknown>>();
   const connections = new Set<() => void>();
   let pauseMs = 250;
   let watching: OpenStream | undefined;
@@ -44,7 +46,7 @@ export const useConnection = defineStore('connection', () => {
     engineUp.value = true;
     known.value = true;
     pauseMs = 250;
-    for (const begin of beginnings) begin();
+    for (const begin of beginnings) void attempt(begin);
     void readPast();
     void engine.json(systemInfo).then(
       document => {
@@ -52,6 +54,17 @@ export const useConnection = defineStore('connection', () => {
       },
       () => undefined, // the stream of events tells that the engine is gone
     );
+  }
+
+  /** Again a little later while the engine is there: one answer may get lost on its way from far. */
+  async function attempt(begin: () => Promise<unknown>): Promise<void> {
+    try {
+      await begin();
+    } catch {
+      setTimeout(() => {
+        if (engineUp.value) void attempt(begin);
+      }, againMs);
+    }
   }
 
   /** What happened before this window was opened, as far as the engine remembers it. */
@@ -106,10 +119,10 @@ export const useConnection = defineStore('connection', () => {
   }
 
   /** `begin` whenever everything must be read anew, `listener` for each event after that. */
-  function follow(begin: () => void, listener: EventListener): void {
+  function follow(begin: () => Promise<unknown>, listener: EventListener): void {
     beginnings.add(begin);
     listeners.add(listener);
-    if (engineUp.value) begin();
+    if (engineUp.value) void attempt(begin);
   }
 
   /** `begin` now, or when Berth answers, and each time that it answers again. */

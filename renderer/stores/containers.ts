@@ -127,7 +127,7 @@ export const useContainers = defineStore('containers', () => {
     return Id;
   }
 
-  useConnection().follow(() => void readAll().catch(() => undefined), take);
+  useConnection().follow(readAll, take);
   const rows = computed(() => [...byId.value.values()]);
   const running = computed(() => rows.value.filter(({ state }) => state === 'running' || state === 'paused'));
   const row = (id: string): ContainerRow | undefined => byId.value.get(id);

@@ -26,7 +26,7 @@ function eventList<T>(types: readonly EventType[], read: () => Promise<T[]>) {
   const ready = async (): Promise<void> => (loaded.value ? undefined : refresh());
   // an engine that goes away meanwhile is told by its stream of events; then all is read anew
   const quietly = (): void => void refresh().catch(() => undefined);
-  useConnection().follow(quietly, ({ Type, Action }) => {
+  useConnection().follow(refresh, ({ Type, Action }) => {
     const counts = types.includes(Type) && !Action.startsWith('exec_') && Action !== 'mount' && Action !== 'unmount';
     if (counts && gathering === undefined) gathering = setTimeout(quietly, gatherMs);
   });

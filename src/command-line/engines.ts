@@ -121,8 +121,8 @@ function dial(socket: Socket, context: string, env: NodeJS.ProcessEnv): void {
   };
   for (const stream of [socket, child.stdin, child.stdout]) stream.on('error', end);
   child.once('error', end);
-  child.once('exit', () => socket.end());
   socket.once('close', end);
   socket.pipe(child.stdin);
+  // the end of its output ends the socket: when it exits, words of it may still be on their way
   child.stdout.pipe(socket);
 }

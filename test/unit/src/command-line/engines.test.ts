@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { httpOpen } from '../../../../base/http-client.ts';
+import { httpBytes, httpOpen } from '../../../../base/http-client.ts';
 import { Engines } from '../../../../src/command-line/engines.ts';
 import { eventually } from '../../../support/eventually.ts';
 
@@ -15,14 +15,23 @@ const isAlive = (pid: number): boolean => {
 };
 
 let folder: string;
+/** Bytes of an answer: more than is on its way at once. */
+const large = 400_000;
 const path = process.env.PATH;
 
-/** A `docker` command with one context, whose engine answers without end, and which waits for its readers before it ends. */
+/** A `docker` command with one context, whose engine answers at once or without end; it waits for its readers before it ends. */
 const docker = (pidFile: string): string => `#!/bin/sh
 if [ "$2" = ls ]; then
   echo '{"Name":"far","Description":"","DockerEndpoint":"ssh://far","Error":""}'
   exit
 fi
+read -r request
+case $request in */large*)
+  while read -r head; do [ \${#head} -gt 1 ] || break; done
+  printf 'HTTP/1.1 200 OK\\r\\nContent-Length: ${large}\\r\\n\\r\\n'
+  head -c ${large} /dev/zero
+  exit ;;
+esac
 trap '' TERM
 echo $$ > ${pidFile}
 printf 'HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n'
@@ -58,3 +67,14 @@ test.skipIf(process.platform === 'win32')('who brings the words of another engin
   reader.abort();
   await eventually('it is gone', async () => !isAlive(pid));
 });
+
+test.skipIf(process.platform === 'win32')(
+  'an answer of another engine comes whole, though who brings it has ended',
+  async () => {
+    const engines = new Engines('/own.sock', 'unix:///own.sock', process.env);
+    await engines.choose('far');
+    const ask = (): Promise<Buffer> => httpBytes({ socketPath: engines.socket }, 'GET', '/large');
+    const answers = await Promise.all(Array.from({ length: 20 }, ask));
+    expect(answers.filter(({ length }) => length !== large)).toEqual([]);
+  },
+);
