@@ -3,9 +3,9 @@ import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import type { TestDashboard } from '../support/browser.ts';
 import type { NativeEngine } from '../support/engine.ts';
-import { eventually } from '../support/eventually.ts';
 import { accessProblems } from './axe.ts';
 import { fillHarbour, lastInHarbour } from './harbour.ts';
+import { cutOff, focused, unreachable } from './looks.ts';
 import { chromium, windowForTests } from './window-for-tests.ts';
 
 const places = [
@@ -19,51 +19,6 @@ const places = [
   'Settings',
   'Troubleshoot',
 ];
-
-/** What does not fit: words that are cut off where no dots say so, a view that is wider than its place. */
-const cutOff = (page: Page): Promise<string[]> =>
-  page.evaluate<
-    string[]
-  >(`[...document.querySelectorAll('main, main :is(button, label, h1, h2, .body, .table, .th, .state, .tab), nav a')]
-    .filter(each => each.checkVisibility() && getComputedStyle(each).display !== 'inline')
-    .filter(each => each.scrollWidth > each.clientWidth + 1 && each.clientWidth > 1)
-    .map(each => each.tagName + ' ' + each.className + ' ' + each.textContent.slice(0, 60))`);
-
-/** What in the view can be used by mouse and is not reached by Tab, and what is reached and does not show it. */
-async function unreachable(page: Page): Promise<string[]> {
-  const count = await page.evaluate<number>(`(() => {
-    document.activeElement?.blur();
-    const all = [...document.querySelectorAll('main :is(a[href], button, input, select, textarea, [tabindex="0"])')];
-    const usable = all.filter(each => each.checkVisibility() && !each.disabled && each.tabIndex >= 0);
-    for (const [index, each] of usable.entries()) each.dataset.reach = index;
-    return usable.length;
-  })()`);
-  const look = `(() => {
-    const { dataset, tagName } = document.activeElement;
-    const { outlineStyle, boxShadow } = getComputedStyle(document.activeElement);
-    const around = getComputedStyle(document.activeElement.parentElement ?? document.body);
-    const shows = [outlineStyle, around.outlineStyle].some(style => style !== 'none') || boxShadow !== 'none';
-    return { reach: dataset.reach, shows, tagName };
-  })()`;
-  const missing = new Set(Array.from({ length: count }, (_, index) => String(index)));
-  const hidden: string[] = [];
-  for (let step = 0; step < count + 30 && missing.size > 0; step++) {
-    await page.keyboard.press('Tab');
-    const { reach, shows, tagName } = await page.evaluate<{ reach?: string; shows: boolean; tagName: string }>(look);
-    if (reach === undefined) continue;
-    missing.delete(reach);
-    if (!shows) hidden.push(`${tagName} does not show the focus`);
-  }
-  const left = await page.evaluate<string[]>(
-    `${JSON.stringify([...missing])}.map(reach => document.querySelector('[data-reach="' + reach + '"]')?.outerHTML).filter(Boolean)`,
-  );
-  return [...left, ...hidden];
-}
-
-const focused = (page: Page, name: string): Promise<void> =>
-  eventually(`${name} has the focus`, async () =>
-    Boolean(await page.evaluate(`document.activeElement?.textContent.includes('${name}')`)),
-  ).then(() => undefined);
 
 describe.skipIf(!chromium)('the dashboard in a browser', () => {
   let page: Page;
@@ -206,21 +161,36 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
     expect((await heads()).filter(text => usual.includes(text))).toEqual(usual);
   });
 
-  test.each(['light', 'dark'] as const)('every view is accessible: %s', async theme => {
-    await page.emulateMedia({ colorScheme: theme });
-    for (const place of places) {
-      await visit(place);
-      await page.getByRole('heading', { name: place, level: 1 }).waitFor();
-      if (place === 'Volumes') await row('shop_data').waitFor();
-      if (place === 'Compose') await see('alertmanager');
-      if (place === 'Overview') await see('broken has ended: Exited (3)');
-      if (place === 'Overview') await page.locator('.chart').first().waitFor();
-      if (place === 'Troubleshoot') await page.getByText('Checking…').waitFor({ state: 'detached' });
-      await picture(`${place.toLowerCase()}-${theme}`);
-      // of all rules only this one knows colours
-      const rules = theme === 'dark' ? ['color-contrast'] : undefined;
-      expect(await accessProblems(page, rules), `${place} ${theme}`).toEqual([]);
-    }
+  test.each(['light', 'dark'] as const)(
+    'every view is accessible: %s',
+    async theme => {
+      await page.emulateMedia({ colorScheme: theme });
+      for (const place of places) {
+        await visit(place);
+        await page.getByRole('heading', { name: place, level: 1 }).waitFor();
+        if (place === 'Volumes') await row('shop_data').waitFor();
+        if (place === 'Compose') await see('alertmanager');
+        if (place === 'Overview') await see('broken has ended: Exited (3)');
+        if (place === 'Overview') await page.locator('.chart').first().waitFor();
+        if (place === 'Troubleshoot') await page.getByText('Checking…').waitFor({ state: 'detached' });
+        await picture(`${place.toLowerCase()}-${theme}`);
+        // of all rules only this one knows colours
+        const rules = theme === 'dark' ? ['color-contrast'] : undefined;
+        expect(await accessProblems(page, rules), `${place} ${theme}`).toEqual([]);
+      }
+    },
+    120_000,
+  );
+
+  test('a picture tells who can talk to whom', async () => {
+    await visit('Networks');
+    await page.getByRole('button', { name: 'Picture' }).click();
+    const prometheus = page.getByRole('row').filter({ has: page.getByRole('link', { name: 'metrics-prometheus' }) });
+    await prometheus.getByText(/^on billing_default 172/).waitFor({ state: 'attached' });
+    expect(await prometheus.getByText(/^on \w+_default /).count()).toBe(4);
+    await picture('networks-picture');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'List' }).click();
   });
 
   test('every view is usable by keyboard alone', async () => {

@@ -96,6 +96,8 @@ export async function fillHarbour({ socket, docker }: NativeEngine): Promise<voi
     }
   };
   await Promise.all([worker(), worker(), worker(), worker()]);
+  for (const name of ['billing', 'shop', 'streams'])
+    await post(`/networks/${name}_default/connect`, { Container: 'metrics-prometheus' });
   await post('/containers/sandbox/pause');
   await post('/containers/search-node-3/kill');
 }

@@ -25,7 +25,7 @@ export const ComposeList = defineComponent(() => {
       0,
     );
   const services = ({ containers: all }: ComposeProject): string =>
-    [...new Set(all.map(({ service }) => service))].sort(compareTexts).join(', ');
+    [...new Set(all.map(({ service }) => service).filter(Boolean))].sort(compareTexts).join(', ');
 
   const columns = (): ListColumn<ComposeProject>[] => [
     {
@@ -39,7 +39,7 @@ export const ComposeList = defineComponent(() => {
     {
       key: 'state',
       label: t().common.state,
-      width: 'minmax(120px, 0.8fr)',
+      width: 'minmax(144px, 0.8fr)',
       compare: (a, b) => a.running - b.running,
       cell: projectState,
     },

@@ -7,6 +7,9 @@ import { t, useContainers, useNetworks } from '../../stores/index.ts';
 /** Colours of lanes that can be told apart; the name stands above each all the same. */
 const colours = 6;
 
+/** A name that may go on in a new line after what joins its words. */
+const breakable = (name: string): (VNode | string)[] => name.split(/(?<=[_.-])/).flatMap(part => [part, <wbr />]);
+
 /** Who can talk to whom: networks are lanes, running containers stops on them, published ports the edge. */
 export const NetworkPicture = defineComponent(
   (props: { actions: VNode[] }) => {
@@ -70,7 +73,7 @@ export const NetworkPicture = defineComponent(
           <th scope="col">{t().networks.members}</th>
           {picture.value.lanes.map((name, lane) => (
             <th key={name} scope="col" class={['lane-name', `lane-${lane % colours}`]}>
-              <span>{name}</span>
+              <span>{breakable(name)}</span>
             </th>
           ))}
           <th scope="col">{t().detail.address}</th>
