@@ -53,7 +53,7 @@ export async function benchBuilds(rounds: number): Promise<Row[]> {
     return compared(what, 'ms', mine, theirs, times);
   };
   const byCommand = (turn: (socket: string) => Promise<number>) => sockets.map(socket => () => turn(socket));
-  /** The same build again and again, over one connection each; the first does not count. */
+  /** The same build again and again, in one session each, in which neither reads a directory twice; the first does not count. */
   const byApi = async (what: string, times: number, context: ClientFolder): Promise<Row> => {
     const folders = { dockerfile: { Dockerfile: context.Dockerfile ?? '' }, context };
     const clients = await Promise.all(sockets.map(socket => BuildKitClient.connect(socket, folders)));

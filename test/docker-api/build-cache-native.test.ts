@@ -101,6 +101,20 @@ describe('a build cache that is kept elsewhere', { timeout }, () => {
     await rm(`${folder}/../cache-${process.pid}`, { recursive: true, force: true });
   });
 
+  it('needs no directory of a client twice in a session', async () => {
+    const read: boolean[] = [];
+    const folders = { dockerfile: { Dockerfile: 'FROM busybox\nCOPY one /one\n' }, context: { one: '1' } };
+    for (let session = 0; session < 2; session++) {
+      const client = await BuildKitClient.connect(engine().socket, folders, { sharedKey: 'the same folder' });
+      for (let build = 0; build < 2; build++) {
+        const { vertices } = await client.solve({ Frontend: 'dockerfile.v0' });
+        read.push(vertices.get('[internal] load build context')?.cached === false);
+      }
+      client.close();
+    }
+    expect(read).toEqual([true, false, true, false]);
+  });
+
   it('that is not there stops no build, and one that cannot be made is refused', async () => {
     const { code, stderr } = await build('--cache-from', `type=registry,ref=${registry.host}/nothing`);
     expect(code, stderr).toBe(0);

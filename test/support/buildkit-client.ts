@@ -52,11 +52,14 @@ export class BuildKitClient {
     this.#id = id;
   }
 
-  /** Connects to an engine; `folders` are served by their names: `dockerfile`, `context`. */
+  /**
+   * Connects to an engine; `folders` are served by their names: `dockerfile`, `context`. `sharedKey`: what the client calls
+   * them whenever it connects.
+   */
   static async connect(
     socketPath: string,
     folders: Readonly<Record<string, ClientFolder>>,
-    { secrets = {} }: { secrets?: Readonly<Record<string, string>> } = {},
+    { secrets = {}, sharedKey }: { secrets?: Readonly<Record<string, string>>; sharedKey?: string } = {},
   ): Promise<BuildKitClient> {
     const id = `client-${process.pid}-${++clients}`;
     const listings = new Map(Object.entries(folders).map(([name, files]) => [name, listingOf(files)]));
@@ -70,7 +73,7 @@ export class BuildKitClient {
     const session = await upgrade(socketPath, '/session', {
       'x-docker-expose-session-uuid': id,
       'x-docker-expose-session-name': 'test',
-      'x-docker-expose-session-sharedkey': id,
+      'x-docker-expose-session-sharedkey': sharedKey ?? id,
       'x-docker-expose-session-grpc-method': Object.keys(served),
     });
     serve(session, served);

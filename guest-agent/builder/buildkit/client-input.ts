@@ -194,8 +194,8 @@ export class ClientInput implements BuildInput, GraphInput {
   async #bring(step: string, name: string, exclude: readonly string[]): Promise<FileTree> {
     const told = this.#client.progress.step({ name: step, text: '', line: undefined });
     try {
-      const tree = await this.#transfer({ name, exclude }, told, 'context');
-      told.done({ cached: false });
+      const { tree, known } = await this.#transfer({ name, exclude }, told, 'context');
+      told.done({ cached: known });
       return tree;
     } catch (error) {
       told.failed(error);
@@ -203,8 +203,8 @@ export class ClientInput implements BuildInput, GraphInput {
     }
   }
 
-  local(request: LocalRequest, told: StepWatcher): Promise<FileTree> {
-    return this.#transfer(request, told, request.name);
+  async local(request: LocalRequest, told: StepWatcher): Promise<FileTree> {
+    return (await this.#transfer(request, told, request.name)).tree;
   }
 
   async stored(store: string, digest: string): Promise<Image> {
@@ -213,25 +213,32 @@ export class ClientInput implements BuildInput, GraphInput {
     return imageFrom(new ClientContent(session, store, digest), builder.images, signal);
   }
 
-  /** A directory of the client's; what it sent lately and has not changed since does not come again. */
+  /**
+   * A directory of the client's, as it stands when the session first asks: several builds of one session see the same, as
+   * BuildKit has it. What it sent to another session and has not changed since does not come again.
+   */
   async #transfer(
     request: Omit<SyncRequest, 'last' | 'progress'>,
     told: StepWatcher,
     shown: string,
-  ): Promise<FileTree> {
+  ): Promise<{ tree: FileTree; known: boolean }> {
     const { kept, session, scratch } = this.#client;
     const key = JSON.stringify([session.sharedKey, request]);
     const last = session.sharedKey === '' ? undefined : kept.get(key);
     const tree = new FileTree(scratch, last?.tree);
+    if (last?.session === session.id) {
+      tree.become(last.tree);
+      return { tree, known: true };
+    }
     try {
       let bytes = 0;
       const progress = (sum: number): void => {
         bytes = sum;
       };
       const files = await syncFiles(session, { ...request, last, progress }, tree);
-      if (session.sharedKey !== '') kept.put(key, { tree: tree.copy(scratch), told: files });
+      if (session.sharedKey !== '') kept.put(key, { tree: tree.copy(scratch), told: files, session: session.id });
       told.status(`transferring ${shown}:`, bytes, bytes);
-      return tree;
+      return { tree, known: false };
     } catch (error) {
       tree.close();
       throw error;

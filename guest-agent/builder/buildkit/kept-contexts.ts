@@ -5,6 +5,8 @@ import type { ToldFiles } from './told-files.ts';
 export interface KeptContext {
   tree: FileTree;
   told: ToldFiles;
+  /** Of which session its client said so. */
+  session: string;
 }
 
 const keptForMs = 10 * 60_000;

@@ -68,7 +68,7 @@ async function sync(files: readonly ClientFile[], last?: KeptContext) {
   const client = clientWith(files);
   const told = await syncFiles(client, { name: 'context', last }, tree);
   const found = tree.paths.map(path => [path, String(tree.bytesOf(tree.get(path) ?? expect.fail()))]);
-  return { asked: client.asked, files: Object.fromEntries(found), kept: { tree, told } };
+  return { asked: client.asked, files: Object.fromEntries(found), kept: { tree, told, session: '' } };
 }
 
 const file = (path: string, content = path, modTime = 1): ClientFile => ({ path, content, modTime });
