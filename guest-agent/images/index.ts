@@ -26,6 +26,7 @@ export type { Image, LayerBlob } from './image.ts';
 export { checkStore, type Images, type ImagesOptions, openImages } from './images.ts';
 export type { LayerForm } from './layer-archives.ts';
 export type { ImageFilters } from './list.ts';
+export { parseConfig, parseWords } from './manifests.ts';
 export type { PlatformOffer } from './offers.ts';
 export { formatPlatform, ownPlatform, parsePlatform, suitability, toArchitecture } from './platform.ts';
 export type { PlatformImage } from './platform-index.ts';

@@ -97,6 +97,13 @@ export function parseConfig(body: Buffer): ImageConfig {
   return { ...document, rootfs: { ...document.rootfs, diff_ids: diffIds } };
 }
 
+/** Reads what somebody says of an image, whose layers are not his to say. @throws invalid-argument when it cannot be said */
+export function parseWords(body: Buffer): Partial<Omit<ImageConfig, 'rootfs'>> {
+  const { rootfs: _, ...words } = parseJson(body, 'image configuration');
+  imageConfigShape(words, '');
+  return words;
+}
+
 const isDiffIds = (value: unknown): value is DiffId[] =>
   Array.isArray(value) && value.every(diffId => typeof diffId === 'string' && isDigest(diffId));
 

@@ -87,6 +87,11 @@ describe('frontends of others', { timeout }, () => {
       const metadata = { 'containerimage.config': Buffer.from(JSON.stringify(config)) };
       await bridge('Return', 'ReturnRequest', { result: { ref: { id: Ref }, metadata } });
     });
+    const nonsense = { 'containerimage.config': Buffer.from('{"config":{"Env":5}}') };
+    const refused = client.drive({ Exporter: 'moby', ExporterAttrs: { name: 'nonsense' } }, async bridge => {
+      await bridge('Return', 'ReturnRequest', { result: { ref: { id: '' }, metadata: nonsense } });
+    });
+    await expect(refused).rejects.toThrow('Env');
     client.close();
     expect(await engine().docker('run', '--rm', 'driven')).toBe('content');
   });

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { invalidArgument } from '../../../contracts/errors.ts';
-import type { ImageConfig } from '../../../contracts/oci/image-spec.ts';
 import {
   formatPlatform,
   type Image,
@@ -8,6 +7,7 @@ import {
   ownPlatform,
   type PlatformImage,
   parsePlatform,
+  parseWords,
 } from '../../images/index.ts';
 import { type Definition, definitionOf, ownImageOf } from '../graph/graph.ts';
 import { imageOf } from '../graph/image.ts';
@@ -48,8 +48,8 @@ async function worded(
 ): Promise<Image> {
   const text = said && said.length > 0 ? Buffer.from(said).toString() : undefined;
   if (image && (text === undefined || text === image.configText)) return image;
-  const root = image ?? (await result?.image());
-  return imageOf(root, text === undefined ? undefined : (JSON.parse(text) as ImageConfig), images);
+  const words = text === undefined ? undefined : parseWords(Buffer.from(text));
+  return imageOf(image ?? (await result?.image()), words, images);
 }
 
 /** What the frontends of one job were given, by names that only they know. */

@@ -35,6 +35,9 @@ export interface Graph {
 
 const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
+/** Merges of merges have names that double each time: nobody reads so far. */
+const longestName = 1000;
+
 /** Reads a graph; no operation can need itself, for it is called by what it needs. @throws invalid-argument in BuildKit's words */
 export function readGraph({ def, metadata }: Definition): Graph {
   const operations = new Map(def.map(bytes => [digestOf(bytes), decode<Operation>('Operation', bytes)]));
@@ -46,7 +49,7 @@ export function readGraph({ def, metadata }: Definition): Graph {
     if (missing) throw invalidArgument(`invalid missing input digest ${missing.digest}`);
     const { ignore_cache: isFresh = false, description = {} } = metadata[digest] ?? {};
     const name = description['llb.customname'] ?? nameOf(operation, ({ digest: of }) => vertices.get(of)?.name ?? of);
-    vertices.set(digest, { digest, operation, name, isFresh });
+    vertices.set(digest, { digest, operation, name: name.slice(0, longestName), isFresh });
   }
   return { vertices, target };
 }

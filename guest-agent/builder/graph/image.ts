@@ -1,16 +1,15 @@
-import type { HistoryEntry, ImageConfig } from '../../../contracts/oci/image-spec.ts';
-import { type Image, type Images, ownPlatform } from '../../images/index.ts';
+import type { HistoryEntry } from '../../../contracts/oci/image-spec.ts';
+import { type Image, type Images, ownPlatform, type parseWords } from '../../images/index.ts';
 import { usualPath } from '../steps.ts';
 
+type Words = ReturnType<typeof parseWords>;
+
 /** What an image says of itself of which nobody has said anything. */
-function emptyConfig(): Omit<ImageConfig, 'rootfs'> {
-  const { architecture, os, variant } = ownPlatform();
-  return { architecture, os, ...(variant ? { variant } : {}), config: { Env: [usualPath], WorkingDir: '/' } };
-}
+const emptyWords: Words = { config: { Env: [usualPath], WorkingDir: '/' } };
 
 /** The image of a graph's result, with the words that a frontend has for it. */
-export function imageOf(root: Image | undefined, said: ImageConfig | undefined, images: Images): Promise<Image> {
-  const { rootfs: _, ...words } = said ?? { ...emptyConfig(), rootfs: undefined };
+export function imageOf(root: Image | undefined, said: Words | undefined, images: Images): Promise<Image> {
+  const words = { ...ownPlatform(), ...(said ?? emptyWords) };
   const history = wholeHistory(words.history ?? [], root);
   const created = words.created ?? history.findLast(each => each.created)?.created;
   const config = { ...words, ...(created ? { created } : {}), history };
@@ -21,8 +20,8 @@ export function imageOf(root: Image | undefined, said: ImageConfig | undefined, 
 export function wholeHistory(said: readonly HistoryEntry[], root: Image | undefined): HistoryEntry[] {
   const ofLayers = (root?.config.history ?? []).filter(({ empty_layer }) => !empty_layer);
   const count = root?.layers.length ?? 0;
-  let toMany = said.filter(({ empty_layer }) => !empty_layer).length - count;
-  const kept = said.map(each => (each.empty_layer || toMany-- <= 0 ? each : { ...each, empty_layer: true }));
+  let tooMany = said.filter(({ empty_layer }) => !empty_layer).length - count;
+  const kept = said.map(each => (each.empty_layer || tooMany-- <= 0 ? each : { ...each, empty_layer: true }));
   let at = 0;
   const dated = kept.map(each => {
     const { created } = each.empty_layer ? each : { created: each.created ?? ofLayers[at++]?.created };

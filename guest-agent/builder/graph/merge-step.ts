@@ -1,14 +1,20 @@
+import { invalidArgument } from '../../../contracts/errors.ts';
 import type { Image, StackedLayer } from '../../images/index.ts';
 import { commitStep } from '../layers.ts';
 import { layersResult } from './result.ts';
 import { cachedOutput, type OperationStep, type Work } from './rooms.ts';
 import { treeDifference } from './tree-difference.ts';
 
+/** As for any image: merges of merges double. */
+const mostLayers = 125;
+
 /** The layers of all inputs, each on those before it. */
 export const mergeStep =
   (numbers: readonly number[]): OperationStep =>
   async work => {
     const images = await imagesOf(numbers, work);
+    const depth = images.reduce((sum, { layers }) => sum + layers.length, 0);
+    if (depth > mostLayers) throw invalidArgument('max depth exceeded');
     const [first, ...others] = images;
     const layers = others.flatMap(stepsOf);
     return stacked(first, layers, ['MERGE', images.map(({ topChainId }) => topChainId)], work);

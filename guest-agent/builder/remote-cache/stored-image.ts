@@ -1,15 +1,15 @@
 import { invalidArgument } from '../../../contracts/errors.ts';
 import { isIndexType } from '../../../contracts/oci/descriptor.ts';
 import type { DiffId, Digest } from '../../../contracts/oci/digest.ts';
-import type { ImageConfig, ImageIndex, ImageManifest } from '../../../contracts/oci/image-spec.ts';
-import { type Image, type Images, ownPlatform, suitability } from '../../images/index.ts';
+import type { ImageIndex, ImageManifest } from '../../../contracts/oci/image-spec.ts';
+import { type Image, type Images, ownPlatform, parseConfig, suitability } from '../../images/index.ts';
 import type { CacheSource } from './imported-cache.ts';
 
 /** An image whose manifest, or index, a client keeps: its layers are brought here. @throws invalid-argument for what is no image */
 export async function imageFrom(source: CacheSource, images: Images, signal: AbortSignal): Promise<Image> {
   const { config: described, layers } = await manifestIn(await source.root(), source);
-  const { rootfs, ...config } = JSON.parse((await source.document(described)).toString()) as ImageConfig;
-  const diffIds = rootfs?.diff_ids ?? [];
+  const { rootfs, ...config } = parseConfig(await source.document(described));
+  const diffIds = rootfs.diff_ids;
   if (diffIds.length !== layers.length) throw invalidArgument('mismatched image rootfs and manifest layers');
   const remote = layers.map((descriptor, place) => ({ descriptor, diffId: diffIds[place] as DiffId }));
   return images.obtain({ layers: remote, from: source, config, signal });
