@@ -197,6 +197,47 @@ COPY --from=a /a /a
     },
   },
   {
+    name: 'what is ignored oddly',
+    dockerfile: 'FROM busybox\nCOPY . /all\n',
+    files: {
+      '.dockerignore':
+        '\ufeffblanks   \n\n  /lead\n./dot\na/../up\n*/x?\n[ab].c\n**/deep\n!d/deep/kept\nslash/\n! e\ne\n',
+      blanks: '1',
+      lead: '2',
+      dot: '3',
+      up: '4',
+      'd/x1': '5',
+      'd/x22': '6',
+      'a.c': '7',
+      'c.c': '8',
+      'd/deep/kept': '9',
+      'd/deep/gone': '10',
+      'slash/f': '11',
+      e: '12',
+      'f#g': '13',
+    },
+  },
+  {
+    name: 'links that lead out of the context',
+    dockerfile: 'FROM busybox\nCOPY . /all\n',
+    files: {
+      out: '->/etc/hostname',
+      up: '->../../../../etc/hostname',
+      'd/dangling': '->nowhere',
+      'd/round': '->round',
+    },
+  },
+  {
+    name: 'a link that leads out is followed inside',
+    dockerfile: 'FROM busybox\nCOPY out /x\nCOPY up /y\n',
+    files: { out: '->/inside', up: '->../../../inside', inside: 'of the context' },
+  },
+  {
+    name: 'a link to nothing in the context',
+    dockerfile: 'FROM busybox\nCOPY out /x\n',
+    files: { out: '->/etc/hostname' },
+  },
+  {
     name: 'an ignore file of its own',
     dockerfile: 'FROM busybox\n',
     files: {
