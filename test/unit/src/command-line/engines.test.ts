@@ -17,7 +17,7 @@ const isAlive = (pid: number): boolean => {
 let folder: string;
 /** Bytes of an answer: more than is on its way at once. */
 const large = 400_000;
-const path = process.env.PATH;
+const { PATH: path, TMPDIR: temporary } = process.env;
 
 /** A `docker` command with one context, whose engine answers at once or without end; it waits for its readers before it ends. */
 const docker = (pidFile: string): string => `#!/bin/sh
@@ -43,10 +43,13 @@ beforeAll(async () => {
   await writeFile(join(folder, 'docker'), docker(join(folder, 'pid')));
   await chmod(join(folder, 'docker'), 0o755);
   process.env.PATH = `${folder}:${path}`;
+  process.env.TMPDIR = folder; // a worker that is ended does not clean up after itself
 });
 
 afterAll(async () => {
   process.env.PATH = path;
+  if (temporary === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = temporary;
   await rm(folder, { recursive: true });
 });
 
