@@ -1,6 +1,6 @@
 import { type ChainId, type Digest, hexOf } from '../../contracts/oci/digest.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
-import { parseReference, type Reference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
+import { familiar, parseReference, type Reference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
 import type { ContentStore } from '../content/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
 import { type Image, toImage } from './image.ts';
@@ -41,13 +41,16 @@ export class Catalogue {
 
   /** The images of a list: of several platforms the one that their names stand for, as large as all of them. */
   shown(): Image[] {
-    const { images, platforms } = this.#state;
+    const { images, platforms, references } = this.#state;
     const indexes = [...platforms.keys()].map(index => imagesOf(this.#state, index));
     const members = new Set(indexes.flat());
     const alone = [...images.values()].filter(({ id, intermediate }) => !intermediate && !members.has(id));
     const faces = new Set(indexes.flatMap(ids => this.#best(ids) ?? []));
+    const shown = new Set([...faces].map(({ id }) => id));
+    const parts = new Set(references.values().filter(target => members.has(target) && !shown.has(target)));
     return [
       ...alone.map(({ id }) => this.image(id)),
+      ...parts.values().map(id => this.#byOwnNames(this.image(id))),
       ...faces.values().map(face => (face.siblings.length > 0 ? { ...face, size: this.#sizeWith(face) } : face)),
     ];
   }
@@ -91,6 +94,15 @@ export class Catalogue {
   #sizeWith({ id, siblings }: Image): number {
     const chainIds = new Set([id, ...siblings].flatMap(each => this.image(each).chainIds));
     return chainIds.values().reduce((sum, chainId) => sum + this.layerSize(chainId), 0);
+  }
+
+  /** A platform that has names beside those of its index, as if it were none. */
+  #byOwnNames(image: Image): Image {
+    const isOwn = (name: Reference): boolean => this.#state.references.get(toText(name)) === image.id;
+    const references = image.references.filter(isOwn);
+    const digestReferences = image.digestReferences.filter(isOwn);
+    const repoDigests = digestReferences.map(familiar);
+    return { ...image, references, digestReferences, repoDigests, platforms: undefined, siblings: [] };
   }
 
   #renew(): void {

@@ -335,9 +335,11 @@ class ImageStore implements Images {
   }
 
   sharedSize(image: Image): number {
-    const others = [...this.#index.state.images.values()].filter(({ id }) => id !== image.id);
+    const platforms = [image.id, ...image.siblings];
+    const others = [...this.#index.state.images.values()].filter(({ id }) => !platforms.includes(id));
     const shared = new Set(others.flatMap(({ layers }) => layers.map(({ chainId }) => chainId)));
-    return image.chainIds.filter(id => shared.has(id)).reduce((sum, id) => sum + this.layerSize(id), 0);
+    const own = new Set(platforms.flatMap(id => this.#catalogue.image(id).chainIds));
+    return [...own].filter(id => shared.has(id)).reduce((sum, id) => sum + this.layerSize(id), 0);
   }
 
   diskUsage(): { layersBytes: number; blobsBytes: number } {

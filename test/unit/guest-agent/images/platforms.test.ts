@@ -118,6 +118,16 @@ describe('an image of several platforms', () => {
     const [arm, amd] = await pullBoth();
     expect(store.images.list()).toMatchObject([{ id: amd?.id, siblings: [arm?.id], references: [{ tag: '1' }] }]);
     expect(store.images.list()[0]?.size).toBe((arm?.size ?? 0) + (amd?.size ?? 0));
+    expect(store.images.list().map(image => store.images.sharedSize(image))).toEqual([0]);
+    await store.images.tag(arm?.id ?? '', parseReference('arm:alone'));
+    const rows = store.images.list().map(({ id, references }) => [id, references.map(({ tag }) => tag)]);
+    expect(new Map(rows as [string, string[]][])).toEqual(
+      new Map([
+        [arm?.id, ['alone']],
+        [amd?.id, ['1']],
+      ]),
+    );
+    await store.images.remove('arm:alone', alone);
     expect([undefined, amd64, arm64, riscv64].map(platform => store.images.find(name, platform)?.id)).toEqual([
       amd?.id,
       amd?.id,
