@@ -34,6 +34,7 @@ export function serveCalls(socket: Duplex, handlerOf: FindHandler, log: Log): vo
   session.on('error', () => socket.destroy());
   session.on('stream', (stream, headers) => {
     stream.on('error', () => undefined);
+    stream.setMaxListeners(0); // whoever waits for it to drain listens
     answer(stream, headers, handlerOf).catch(error => {
       log.error('A gRPC answer failed', { path: headers[':path'], error });
       stream.close();

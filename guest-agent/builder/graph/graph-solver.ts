@@ -4,7 +4,7 @@ import { execStep } from './exec-step.ts';
 import { fileStep } from './file-step.ts';
 import type { Graph, Vertex } from './graph.ts';
 import { diffStep, mergeStep } from './merge-step.ts';
-import type { Operation } from './operations.ts';
+import type { Edge, Operation } from './operations.ts';
 import { layersResult, type Result } from './result.ts';
 import type { GraphRooms, OperationStep, Outcome } from './rooms.ts';
 import { sourceStep } from './source-step.ts';
@@ -35,7 +35,12 @@ export class GraphSolver {
 
   /** What the graph's target is. @throws in BuildKit's words */
   async solve({ vertices, target }: Graph): Promise<Result> {
-    return this.#output(target.digest, target.index, vertices);
+    const needed = new Set([target.digest]);
+    for (const vertex of [...vertices.values()].reverse()) {
+      if (needed.has(vertex.digest)) for (const { digest } of vertex.operation.inputs) needed.add(digest);
+    }
+    for (const vertex of vertices.values()) if (needed.has(vertex.digest)) this.#begin(vertex);
+    return this.#output(target);
   }
 
   /** Ends what is still under way, and lets go of what was opened. */
@@ -45,24 +50,23 @@ export class GraphSolver {
     this.#rooms.sources.close();
   }
 
-  async #output(digest: string, index: number, vertices: Graph['vertices']): Promise<Result> {
-    const vertex = vertices.get(digest);
-    const known = this.#outcomes.get(digest) ?? (vertex && this.#begin(vertex, vertices));
-    const output = (await known)?.outputs[index];
+  async #output({ digest, index }: Edge): Promise<Result> {
+    const output = (await this.#outcomes.get(digest))?.outputs[index];
     if (!output) throw new Error(`failed to load LLB: ${digest} has no output ${index}`);
     return output;
   }
 
-  #begin(vertex: Vertex, vertices: Graph['vertices']): Promise<Outcome> {
-    const working = this.#work(vertex, vertices);
+  /** Whatever it needs has begun before it. */
+  #begin(vertex: Vertex): void {
+    if (this.#outcomes.has(vertex.digest)) return;
+    const working = this.#work(vertex);
     working.catch(() => undefined); // whoever wants it hears of it
     this.#outcomes.set(vertex.digest, working);
-    return working;
   }
 
-  async #work(vertex: Vertex, vertices: Graph['vertices']): Promise<Outcome> {
+  async #work(vertex: Vertex): Promise<Outcome> {
     const { operation, digest, name } = vertex;
-    const inputs = await Promise.all(operation.inputs.map(input => this.#output(input.digest, input.index, vertices)));
+    const inputs = await Promise.all(operation.inputs.map(input => this.#output(input)));
     const step = stepOf(operation);
     const told = this.#rooms.watcher.step({
       name,

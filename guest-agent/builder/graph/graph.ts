@@ -28,6 +28,7 @@ export interface Vertex {
 }
 
 export interface Graph {
+  /** Each after those that it needs. */
   vertices: ReadonlyMap<string, Vertex>;
   /** What is wanted. */
   target: Edge;
@@ -38,14 +39,14 @@ const digestOf = (bytes: Uint8Array): string => `sha256:${createHash('sha256').u
 /** Merges of merges have names that double each time: nobody reads so far. */
 const longestName = 1000;
 
-/** Reads a graph; no operation can need itself, for it is called by what it needs. @throws invalid-argument in BuildKit's words */
+/** Reads a graph, in which each operation stands after those that it needs; no operation can need itself, for it is called by what it needs. @throws invalid-argument in BuildKit's words */
 export function readGraph({ def, metadata }: Definition): Graph {
   const operations = new Map(def.map(bytes => [digestOf(bytes), decode<Operation>('Operation', bytes)]));
   const [target, ...more] = [...operations.values()].at(-1)?.inputs ?? [];
   if (!target || more.length > 0) throw invalidArgument('invalid definition: no last operation names the result');
   const vertices = new Map<string, Vertex>();
   for (const [digest, operation] of operations) {
-    const missing = operation.inputs.find(input => !operations.has(input.digest));
+    const missing = operation.inputs.find(input => !vertices.has(input.digest));
     if (missing) throw invalidArgument(`invalid missing input digest ${missing.digest}`);
     const { ignore_cache: isFresh = false, description = {} } = metadata[digest] ?? {};
     const name = description['llb.customname'] ?? nameOf(operation, ({ digest: of }) => vertices.get(of)?.name ?? of);
