@@ -85,7 +85,7 @@ export function openFirewall(): Firewall {
 const tablesIn = (nft: Nftables): ReadonlySet<string> =>
   new Set((nft.list('list tables') as Listing).nftables.map(({ table }) => `${table?.family} ${table?.name}`));
 
-/** Somebody else's chains, each changed in one transaction. One that goes away meanwhile needs none. */
+/** Somebody else's chains, each changed in one transaction. One that goes away meanwhile needs none, nor one that only its owner may change. */
 function changePlaces(
   nft: Nftables,
   which: { everywhere?: boolean },
@@ -96,7 +96,8 @@ function changePlaces(
       const commands = commandsFor(place, nft.list(`list chain ${place.chain}`) as Listing);
       if (commands.length > 0) nft.run(commands.join('\n'));
     } catch (error) {
-      if (!(error instanceof NftError && error.message.includes('No such file or directory'))) throw error;
+      if (!(error instanceof NftError && /No such file or directory|Operation not permitted/.test(error.message)))
+        throw error;
     }
   }
 }

@@ -28,6 +28,8 @@ export interface Place {
   chain: string;
   /** it is there for rules of others, which come first */
   forOthers: boolean;
+  /** what none of its rules decides is let through: an accept counts only before a last rule that refuses the rest */
+  isOpen: boolean;
 }
 
 /** Docker's chain for rules that are not its own. */
@@ -36,7 +38,7 @@ const ownTables = /^berth_/;
 const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet']);
 const markOf = (bridge: string): string => `berth ${bridge}`;
 
-/** `everywhere`: also where nothing would be dropped at the moment, to take rules away. */
+/** `everywhere`: also where there is a better one, to take rules away. */
 export function placesIn({ nftables }: Listing, { everywhere = false } = {}): Place[] {
   const chains = nftables.flatMap(({ chain }) => chain ?? []);
   const foreign = chains.filter(({ family, table }) => families.has(family) && !ownTables.test(table));
@@ -44,10 +46,10 @@ export function placesIn({ nftables }: Listing, { everywhere = false } = {}): Pl
   return deciding.flatMap(base => {
     const { family, table } = base;
     const polite = foreign.find(chain => chain.family === family && chain.table === table && chain.name === forOthers);
-    const own = { chain: `${family} ${table} ${base.name}`, forOthers: false };
-    const others = polite ? [{ chain: `${family} ${table} ${forOthers}`, forOthers: true }] : [];
-    if (everywhere) return [...others, own];
-    return others.length > 0 ? others : base.policy === 'drop' ? [own] : [];
+    const own = { chain: `${family} ${table} ${base.name}`, forOthers: false, isOpen: base.policy !== 'drop' };
+    if (!polite) return [own];
+    const others = { chain: `${family} ${table} ${forOthers}`, forOthers: true, isOpen: false };
+    return everywhere ? [others, own] : [others];
   });
 }
 
@@ -55,6 +57,7 @@ export function placesIn({ nftables }: Listing, { everywhere = false } = {}): Pl
 export function admissionCommands(place: Place, { nftables }: Listing, bridges: readonly string[]): string[] {
   const rules = nftables.flatMap(({ rule }) => rule ?? []);
   const last = rules.at(-1);
+  if (place.isOpen && !refusesAll(last)) return [];
   const before = last?.expr?.some(part => 'return' in part) ? ` handle ${last.handle}` : undefined;
   const verb = !place.forOthers || before !== undefined ? 'insert' : 'add';
   return bridges
@@ -66,6 +69,15 @@ export function admissionCommands(place: Place, { nftables }: Listing, bridges: 
           `${verb} rule ${place.chain}${before ?? ''} ${direction} "${bridge}" counter accept comment "${markOf(bridge)}"`,
       ),
     ]);
+}
+
+const refusals: readonly string[] = ['drop', 'reject'];
+const remarks: readonly string[] = ['counter', 'log'];
+
+/** As firewalld's chains end, and many that were written by hand. */
+function refusesAll(rule: ListedRule | undefined): boolean {
+  const words = (rule?.expr ?? []).flatMap(part => Object.keys(part)).filter(word => !remarks.includes(word));
+  return words.length === 1 && refusals.includes(words[0] ?? '');
 }
 
 const directions = ['iifname', 'oifname'] as const;

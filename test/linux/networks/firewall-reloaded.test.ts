@@ -14,11 +14,25 @@ const usable = process.platform === 'linux' && process.getuid?.() === 0;
 if (!usable) console.log('skipped: networks need Linux and root');
 
 /** What a distribution's service loads: everything anew, and what is not named is not forwarded. */
-const hostRules = `
+const byPolicy = `
 flush ruleset
 table inet filter {
   chain input { type filter hook input priority filter; policy accept; }
   chain forward { type filter hook forward priority filter; policy drop; ct state established,related accept; }
+}
+`;
+
+/** The same as firewalld writes it: open by its policy, closed by its last rule. */
+const byLastRule = `
+flush ruleset
+table inet firewalld {
+  chain filter_FORWARD {
+    type filter hook forward priority filter + 10; policy accept
+    ct state established,related accept
+    ct status dnat accept
+    iifname "lo" accept
+    reject with icmpx admin-prohibited
+  }
 }
 `;
 
@@ -107,8 +121,8 @@ describe.skipIf(!usable)('a host whose firewall is loaded anew again and again',
     const outside = serve(world.neighbour, 7000, 'outside');
     closing.push(() => outside.close());
     const file = join(options.folder, 'nftables.conf');
-    writeFileSync(file, hostRules);
-    for (const round of ['first', 'second']) {
+    for (const [round, rules] of Object.entries({ first: byPolicy, second: byPolicy, third: byLastRule })) {
+      writeFileSync(file, rules);
       expect(await say(round)).toBe(round);
       await eventually('all is acknowledged', () => unacknowledged(inTalking, 81) === 0);
       await succeed('nft', ['-f', file]);

@@ -29,8 +29,9 @@ describe("rules in other people's chains", () => {
 
   it('go where forwarding is decided: into the chain that is there for them, or before a policy that drops', () => {
     expect(placesIn(listing)).toEqual([
-      { chain: 'ip filter DOCKER-USER', forOthers: true },
-      { chain: 'ip6 filter FORWARD', forOthers: false },
+      { chain: 'ip filter DOCKER-USER', forOthers: true, isOpen: false },
+      { chain: 'ip6 filter FORWARD', forOthers: false, isOpen: false },
+      { chain: 'inet kind forward', forOthers: false, isOpen: true },
     ]);
     expect(placesIn(listing, { everywhere: true }).map(place => place.chain)).toEqual([
       'ip filter DOCKER-USER',
@@ -42,8 +43,8 @@ describe("rules in other people's chains", () => {
 
   it('stand behind those of the owner, but before his return; at the head elsewhere; and only once', () => {
     const [polite, base] = [
-      { chain: 'ip filter DOCKER-USER', forOthers: true },
-      { chain: 'ip6 filter FORWARD', forOthers: false },
+      { chain: 'ip filter DOCKER-USER', forOthers: true, isOpen: false },
+      { chain: 'ip6 filter FORWARD', forOthers: false, isOpen: false },
     ];
     const accept = (bridge: string, direction: string): string =>
       `${direction} "${bridge}" counter accept comment "berth ${bridge}"`;
@@ -62,8 +63,20 @@ describe("rules in other people's chains", () => {
     );
   });
 
+  it('come first where the last rule refuses what no other has let through, and nowhere else in an open chain', () => {
+    const open = { chain: 'inet firewalld filter_FORWARD', forOthers: false, isOpen: true };
+    const last = (...expr: Record<string, unknown>[]): string[] =>
+      admissionCommands(open, rules({ handle: 9, expr }), ['b']);
+    expect(last({ counter: {} }, { reject: { type: 'icmpx' } })[0]).toMatch(
+      /^insert rule inet firewalld filter_FORWARD iifname "b"/,
+    );
+    expect(last({ drop: null })).toHaveLength(2);
+    expect(last({ match: {} }, { drop: null })).toEqual([]);
+    expect(last({ accept: null })).toEqual([]);
+  });
+
   it('are taken away by their marks, nothing else is', () => {
-    const place = { chain: 'ip filter FORWARD', forOthers: false };
+    const place = { chain: 'ip filter FORWARD', forOthers: false, isOpen: false };
     const listed = rules({ handle: 1 }, { handle: 2, comment: 'berth one' }, { handle: 3, comment: 'berth two' });
     expect(dismissalCommands(place, listed, bridge => bridge === 'two')).toEqual([
       'delete rule ip filter FORWARD handle 3',
