@@ -102,27 +102,37 @@ export class Puller {
     if (resolved.body) parseManifest(resolved.body, resolved.descriptor.mediaType); // before anything is told, as dockerd does
     const canonical = { ...repositoryOf(reference), digest };
     progress({ status: `Pulling from ${reference.path}`, id: reference.digest ? toText(reference) : reference.tag });
-    const known = this.#pulledAs(canonical);
-    const { id, isNew } = known
-      ? await this.#name([reference, canonical], known)
-      : await this.#bring([reference, canonical], await findImage(resolved, this.#finding(pull)), pull);
+    const names = [reference, canonical];
+    const pulledAs = this.#rooms.index.state.references.get(toText(canonical)); // of an index, the index says which is wanted
+    const { id, isNew } =
+      (await this.#nameAgain(names, pulledAs, pull)) ??
+      (await this.#bring(names, await findImage(resolved, this.#finding(pull)), pull));
     progress({ status: `Digest: ${digest}` });
     const outcome = isNew ? 'Downloaded newer image for' : 'Image is up to date for';
     progress({ status: `Status: ${outcome} ${familiar(reference)}` });
     return id;
   }
 
-  /** The image that we have under that digest already; of an index, the index says which is wanted. */
-  #pulledAs(canonical: Reference): ImageRecord | undefined {
-    const target = this.#rooms.index.state.references.get(toText(canonical));
-    return target && this.#whole(target);
-  }
-
-  /** An image of which nothing is missing. */
-  #whole(id: Digest): ImageRecord | undefined {
-    const { index, content } = this.#rooms;
-    const record = index.state.images.get(id);
-    return content.has(id) && record?.layers.every(layer => this.#archives.has(layer)) ? record : undefined;
+  /** Names an image of which nothing is missing. It is held first: somebody may be removing it. */
+  async #nameAgain(
+    names: readonly Reference[],
+    id: Digest | undefined,
+    { lease }: Pull,
+    found?: FoundImage,
+  ): Promise<NamedImage | undefined> {
+    const { index, content, layerHolds } = this.#rooms;
+    const record = id && index.state.images.get(id);
+    if (!record) return undefined;
+    const { layers, manifest } = record;
+    for (const digest of [record.id, ...(manifest ? [manifest.digest] : []), ...layers.map(layer => layer.digest)])
+      lease.protect(digest);
+    const letGo = layerHolds.take(layers.map(({ chainId }) => chainId));
+    try {
+      const isWhole = content.has(record.id) && layers.every(layer => this.#archives.has(layer));
+      return isWhole ? await this.#name(names, record, found) : undefined;
+    } finally {
+      letGo();
+    }
   }
 
   #finding({ repository, lease, platform, signal }: Pull) {
@@ -135,8 +145,8 @@ export class Puller {
   /** Brings the layers that are missing, then names the image. */
   async #bring(names: readonly Reference[], found: FoundImage, pull: Pull): Promise<NamedImage> {
     const { layerHolds, snapshots } = this.#rooms;
-    const known = this.#whole(found.id);
-    if (known) return this.#name(names, known, found);
+    const again = await this.#nameAgain(names, found.id, pull, found);
+    if (again) return again;
     const chainIds = chainIdsOf(found.config.rootfs.diff_ids);
     const letGo = layerHolds.take(chainIds);
     try {

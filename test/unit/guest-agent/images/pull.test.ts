@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JsonMessage } from '../../../../contracts/docker/common.ts';
 import { mediaTypes } from '../../../../contracts/oci/descriptor.ts';
@@ -293,6 +294,18 @@ describe('pull', () => {
       return true;
     };
     await expect(store.pull(app())).rejects.toMatchObject({ message: message(registry.host), kind });
+  });
+
+  it('of an image that somebody removes meanwhile leaves all of it, or nothing', async () => {
+    await registry.addImage('latest', [{ a: 'one' }, { b: 'two' }]);
+    for (let round = 0; round < 40; round++) {
+      await store.pull(app());
+      const again = store.pull(app());
+      for (let turn = 0; turn < round; turn++) await setImmediate();
+      await Promise.allSettled([store.images.remove(app(), { force: true, inUse: () => [] }), again]);
+      const missing = store.images.find(app())?.chainIds.filter(chainId => !store.snapshots.hasLayer(chainId)) ?? [];
+      expect(missing, `in round ${round}`).toEqual([]);
+    }
   });
 
   it('tells that nobody listens as dockerd does', async () => {
