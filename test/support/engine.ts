@@ -32,14 +32,18 @@ export interface NativeEngine extends TestEngine {
 }
 
 const project = dirname(dirname(import.meta.dirname));
+/** Long runs go on for hours beside other work, at the lowest priority: there a slow answer says nothing. */
+const patience = process.env.BERTH_TEST_LONG === '1' ? 10 : 1;
+const startMs = 60_000 * patience;
+const commandMs = 180_000 * patience;
 
 /** The `docker` command on a socket. */
 export function dockerOn(socket: string): Pick<TestEngine, 'docker' | 'tryDocker'> {
   const env = { DOCKER_HOST: `unix://${socket}`, DOCKER_CLI_HINTS: 'false' };
   return {
-    docker: (...args) => succeed('docker', args, { env, timeoutMs: 180_000 }),
+    docker: (...args) => succeed('docker', args, { env, timeoutMs: commandMs }),
     tryDocker: (args, options = {}) =>
-      command('docker', args, { timeoutMs: 180_000, ...options, env: { ...env, ...options.env } }),
+      command('docker', args, { timeoutMs: commandMs, ...options, env: { ...env, ...options.env } }),
   };
 }
 
@@ -86,7 +90,7 @@ export async function startNativeEngine(
       // Not by the docker command: one after the other would take the CPU from the engine that they ask for.
       return String(await httpBytes({ socketPath: socket }, 'GET', '/_ping', { timeoutMs: 10_000 }));
     };
-    const answered = await eventually('the engine answers', answers, 60_000).catch(async error => {
+    const answered = await eventually('the engine answers', answers, startMs).catch(async error => {
       await end(); // nobody else would
       throw error;
     });
