@@ -130,7 +130,10 @@ function openIfThere(found: Found): number | undefined {
 
 const slabBytes = 256 * 1024;
 
-/** Gathers small pieces into large ones, each with a buffer of its own, ready to be handed to another thread. */
+/**
+ * Gathers small pieces, each of which is there until the next one is asked for, into large ones, each with a buffer of its
+ * own, ready to be handed to another thread.
+ */
 export function* inSlabs(pieces: Iterable<Buffer>): Generator<Buffer> {
   let slab = Buffer.allocUnsafeSlow(slabBytes);
   let filled = 0;
@@ -140,8 +143,10 @@ export function* inSlabs(pieces: Iterable<Buffer>): Generator<Buffer> {
       slab = Buffer.allocUnsafeSlow(slabBytes);
       filled = 0;
     }
-    if (piece.length >= slabBytes / 4 && filled === 0) yield piece;
+    if (piece.length >= slabBytes / 4 && filled === 0) yield isAlone(piece) ? piece : Buffer.from(piece);
     else filled += piece.copy(slab, filled);
   }
   if (filled > 0) yield slab.subarray(0, filled);
 }
+
+const isAlone = (piece: Buffer): boolean => piece.length === piece.buffer.byteLength;

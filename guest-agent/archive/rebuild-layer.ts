@@ -28,7 +28,7 @@ export function* rebuildLayer({ directory, recipe, diffId, bytes }: RebuildOptio
   let left = bytes;
   try {
     for (const part of readRecipe(recipe)) {
-      for (const piece of 'literal' in part ? [Buffer.from(part.literal)] : contentsIn(root, part)) {
+      for (const piece of 'literal' in part ? [part.literal] : contentsIn(root, part)) {
         left -= piece.length;
         if (left < 0) throw changed(diffId, `more than ${bytes} bytes`); // of a damaged recipe there may be no end
         hash.update(piece);

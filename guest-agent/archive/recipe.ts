@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { giveBack } from '../../base/passing-bytes.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { ByteString } from '../syscalls/file.ts';
 
@@ -66,8 +67,10 @@ export class RecipeWriter {
 
   /** Safe at any time. */
   close(): void {
-    if (this.#file !== -1) closeSync(this.#file);
+    if (this.#file === -1) return;
+    closeSync(this.#file);
     this.#file = -1;
+    giveBack(this.#block);
   }
 
   #beginLiteral(): number {
@@ -92,14 +95,16 @@ function writeWhole(file: number, bytes: Buffer): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
 }
 
-/** The parts of a recipe, in order. @throws invalid-argument for a file that is none */
+/** The parts of a recipe, in order; each is there until the next one is asked for. @throws invalid-argument for a file that is none */
 export function* readRecipe(path: string): Generator<RecipePart> {
   const file = openSync(path, 'r');
   try {
     for (let head = readBytes(file, 4); head.length > 0; head = readBytes(file, 4)) {
       if (head.length < 4) throw brokenRecipe();
       const packed = readBytes(file, Math.min(head.readUInt32LE(), 2 * blockBytes));
-      yield* partsIn(zstdDecompressSync(packed, { maxOutputLength: blockBytes }));
+      const block = zstdDecompressSync(packed, { chunkSize: blockBytes, maxOutputLength: blockBytes });
+      yield* partsIn(block);
+      giveBack(Buffer.from(block.buffer));
     }
   } finally {
     closeSync(file);

@@ -115,6 +115,23 @@ export class PackedLayers {
     };
   }
 
+  /**
+   * Does what {@link pack} does for one layer after the other, while those before are still on their way: their blocks
+   * keep all processors busy as it is, and each layer in work takes 15 MB.
+   */
+  inTurn(): PackedLayers['pack'] {
+    const turns = new Semaphore(() => 1);
+    return async (layer, signal) => {
+      const leave = await turns.enter(signal);
+      const packed = await this.pack(layer, signal).catch(error => {
+        leave();
+        throw error;
+      });
+      packed.blob.then(leave, leave);
+      return packed;
+    };
+  }
+
   #kept(layer: LayerBlob): PackedLayer<LayerForm> {
     const { digest, size } = layer;
     const open = (start: number, end: number) => this.#content.stream(digest, start, end);

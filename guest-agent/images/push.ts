@@ -137,10 +137,11 @@ export class Pusher {
     const repository = this.#rooms.registry.repository(reference, auth, 'push');
     const blobs = layers.map(({ layer }) => layer);
     return this.#guarded(blobs, signal, async lease => {
+      const pack = this.#packed.inTurn();
       const outgoing = layers.map(({ layer, diffId }) => ({
         diffId: diffId as Digest,
         known: knownForms(layer, undefined),
-        pack: (stop: AbortSignal) => this.#packed.pack(layer, stop),
+        pack: (stop: AbortSignal) => pack(layer, stop),
       }));
       const sourceOf = (digest: Digest): string | undefined => this.#sourceOf(digest, reference);
       const forms = await this.#uploads.layers(outgoing, { repository, sourceOf, ...task });
@@ -281,10 +282,11 @@ export class Pusher {
     const sourceOf = (digest: Digest): string | undefined => this.#sourceOf(digest, reference);
     const diffIds = parseConfig(content.readSync(record.id)).rootfs.diff_ids;
     const kept = keptManifest(record, content);
+    const pack = this.#packed.inTurn();
     const layers = record.layers.map((layer, position) => ({
       diffId: diffIds[position] ?? layer.digest,
       known: knownForms(layer, kept?.layers[position]),
-      pack: (stop: AbortSignal) => this.#packed.pack(layer, stop),
+      pack: (stop: AbortSignal) => pack(layer, stop),
     }));
     const forms = await this.#uploads.layers(layers, { repository, progress, signal, sourceOf });
     await this.#rememberForms(record, forms);

@@ -11,12 +11,18 @@ export class Semaphore {
   /** Runs `work` in a place; `whenWaiting` is called first when there is none yet. @throws the signal's reason, if it fires while waiting. */
   async run<T>(work: () => Promise<T>, signal: AbortSignal, whenWaiting: () => void = () => undefined): Promise<T> {
     if (this.#isFull()) whenWaiting();
-    await this.#take(signal);
+    const leave = await this.enter(signal);
     try {
       return await work();
     } finally {
-      this.#give();
+      leave();
     }
+  }
+
+  /** Takes a place. Resolves with what gives it back. @throws the signal's reason, if it fires while waiting. */
+  async enter(signal: AbortSignal): Promise<() => void> {
+    await this.#take(signal);
+    return () => this.#give();
   }
 
   async #take(signal: AbortSignal): Promise<void> {

@@ -33,7 +33,7 @@ describe.skipIf(reason)('an engine killed while images come and go', () => {
     registry = await startRegistry();
     await registry.push(archive, 'tall:latest');
     engine = await startNativeEngine();
-  }, 60_000);
+  }, kills * 3000);
   afterAll(async () => {
     await engine?.stop();
     await registry?.stop();
@@ -73,7 +73,7 @@ describe.skipIf(reason)('an engine killed while images come and go', () => {
       alive = false;
       await engine.kill();
       await Promise.all(clients);
-      const check = await command(berth, ['engine', 'check', '--root', engine.root]);
+      const check = await command(berth, ['engine', 'check', '--root', engine.root], { timeoutMs: 600_000 });
       expect([check.stdout, check.code]).toEqual([expect.stringMatching(/^\d images: all is well\n$/), 0]);
       await engine.restart();
       await engine.docker(...pull, name);

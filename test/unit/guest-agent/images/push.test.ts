@@ -230,6 +230,25 @@ describe('push', () => {
     expect(store.halfMade().spools).toEqual([]);
   });
 
+  it('packs one layer of an image after the other', async () => {
+    await source.addImage(
+      '1',
+      [1, 2, 3].map(layer => ({ [`f${layer}`]: randomBytes(2_500_000) })),
+    );
+    await store.pull(`${source.host}/app:1`);
+    const { archive } = store;
+    const rebuild = archive.rebuildLayer.bind(archive);
+    let begun = 0;
+    let open = 0;
+    archive.rebuildLayer = request => {
+      begun++;
+      expect(++open).toBe(1);
+      return rebuild(request).once('end', () => open--);
+    };
+    await push(`${source.host}/app:1`, 'app:1');
+    expect(begun).toBe(3);
+  });
+
   it('does not send a layer that everybody fetches from its author', async () => {
     const pulled = await source.addImage('1', [{ a: 'one' }]);
     const [layer] = pulled.layers;
