@@ -1,30 +1,28 @@
 import type { Readable } from 'node:stream';
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import { cancelled, notFound } from '../../contracts/errors.ts';
-import { type Descriptor, isIndexType } from '../../contracts/oci/descriptor.ts';
+import type { Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { familiar, familiarName, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
 import type { Archive } from '../archive/index.ts';
 import type { ContentStore, Lease } from '../content/index.ts';
-import type { Registry, Repository } from '../registry/index.ts';
+import type { Registry } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
 import { digestOf } from './chain-ids.ts';
 import type { Holds } from './holds.ts';
-import type { ImageRecord, LayerBlob } from './image.ts';
+import type { LayerBlob } from './image.ts';
 import type { ImageIndex } from './image-index.ts';
-import { blobsNamedIn, entriesOf, indexOfNow } from './index-documents.ts';
 import { LayerArchives, type LayerForm } from './layer-archives.ts';
 import { LayerUploads, type UploadRooms } from './layer-uploads.ts';
-import { parseConfig } from './manifests.ts';
 import { knownForms, PackedLayers } from './packed-layers.ts';
 import { type PlatformImage, platformIndex } from './platform-index.ts';
-import { imagesOf, type PlatformsRecord } from './platforms-record.ts';
+import { imagesOf } from './platforms-record.ts';
 import type { Progress } from './progress.ts';
 import { pushError } from './pull-errors.ts';
 import { choosePushed } from './push-choice.ts';
-import { keptManifest, madeManifest, type PushedManifest } from './push-manifest.ts';
-import { type StatementDocuments, statementDocuments } from './statements.ts';
+import { ImageSender, type Sending, type SentManifest } from './send-image.ts';
+import { statementDocuments } from './statements.ts';
 
 export interface PushOptions {
   /** Only that one of several. */
@@ -61,27 +59,21 @@ export interface PushRooms extends UploadRooms {
   layerHolds: Holds<ChainId>;
 }
 
-type SentManifest = Pick<PushedManifest, 'mediaType' | 'body'>;
-
 /** One push of one tag. */
-interface Push extends PushOptions {
-  reference: Reference;
-  repository: Repository;
-  lease: Lease;
-  /** Its manifest is OCI's, whatever else it could be. */
-  isOci?: boolean;
-}
+type Push = PushOptions & Sending;
 
 /** Brings images to registries: what a registry has already is not sent, and its digests are those of a pull before. */
 export class Pusher {
   readonly #rooms: PushRooms;
   readonly #uploads: LayerUploads;
   readonly #packed: PackedLayers;
+  readonly #sender: ImageSender;
 
   constructor(rooms: PushRooms) {
     this.#rooms = rooms;
     this.#uploads = new LayerUploads(rooms);
     this.#packed = new PackedLayers(rooms.content, new LayerArchives(rooms));
+    this.#sender = new ImageSender({ ...rooms, uploads: this.#uploads, packed: this.#packed });
   }
 
   /** The tag, or without one all tags of the repository. @throws in dockerd's words. */
@@ -143,7 +135,7 @@ export class Pusher {
         known: knownForms(layer, undefined),
         pack: (stop: AbortSignal) => pack(layer, stop),
       }));
-      const sourceOf = (digest: Digest): string | undefined => this.#sourceOf(digest, reference);
+      const sourceOf = (digest: Digest): string | undefined => this.#sender.sourceOf(digest, reference);
       const forms = await this.#uploads.layers(outgoing, { repository, sourceOf, ...task });
       const { document, manifest } = describe(forms);
       const digest = digestOf(document);
@@ -165,31 +157,16 @@ export class Pusher {
       const statements: Descriptor[] = [];
       for (const { image, platform, statement } of images) {
         const push = { ...options, reference, repository, lease, isOci: statement !== undefined };
-        const manifest = await this.#sendImage(push, image.id);
+        const manifest = await this.#sender.image(push, image.id);
         const digest = digestOf(manifest.body);
         await this.#uploads.manifest(digest, manifest, { repository, signal });
         manifests.push({ mediaType: manifest.mediaType, digest, size: manifest.body.length, platform });
-        if (statement) statements.push(await this.#sendStatement(push, statementDocuments(statement, digest)));
+        if (statement) statements.push(await this.#sender.statement(push, statementDocuments(statement, digest)));
       }
       const index = platformIndex([...manifests, ...statements]);
       await this.#uploads.manifest(reference.tag ?? 'latest', index, { repository, signal });
       return digestOf(index.body);
     });
-  }
-
-  async #sendStatement(
-    { repository, signal, lease }: Push,
-    { descriptor, manifest, blobs }: StatementDocuments,
-  ): Promise<Descriptor> {
-    for (const blob of blobs) {
-      const digest = digestOf(blob);
-      lease.protect(digest);
-      await this.#rooms.content.put(blob);
-      await this.#uploads.document(digest, { repository, signal });
-    }
-    const { mediaType, digest } = descriptor;
-    await this.#uploads.manifest(digest, { mediaType, body: manifest }, { repository, signal });
-    return descriptor;
   }
 
   #tagsOf(reference: Reference): { tag: string; id: Digest }[] {
@@ -214,7 +191,9 @@ export class Pusher {
     const chosen =
       platforms && choosePushed(platforms, { ...this.#rooms, name: familiar(reference), wanted: platform });
     const sent =
-      platforms && !chosen ? await this.#sendIndex(push, platforms) : await this.#sendImage(push, chosen?.id ?? target);
+      platforms && !chosen
+        ? await this.#sender.index(push, platforms)
+        : await this.#sender.image(push, chosen?.id ?? target);
     await this.#name(push, sent);
     if (!chosen) return this.#remember(reference, target, digestOf(sent.body));
     if (!platforms || platform) return;
@@ -231,97 +210,6 @@ export class Pusher {
     const size = body.length;
     progress({ status: `${tag}: digest: ${digest} size: ${size}` });
     progress({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: size } });
-  }
-
-  /** Sends all that an index names, and says what it is: where an image is packed in another way, it names that. */
-  async #sendIndex(push: Push, record: PlatformsRecord, descriptor = record.descriptor): Promise<SentManifest> {
-    const { repository, signal, lease } = push;
-    const { mediaType, digest } = descriptor;
-    lease.protect(digest);
-    const body = this.#rooms.content.readSync(digest);
-    const now = new Map<Digest, Descriptor>();
-    for (const entry of entriesOf(body, mediaType)) {
-      const sent = await this.#sendEntry(push, record, entry);
-      const named = digestOf(sent.body);
-      await this.#uploads.manifest(named, sent, { repository, signal });
-      now.set(entry.digest, { mediaType: sent.mediaType, digest: named, size: sent.body.length });
-    }
-    return { mediaType, body: indexOfNow(body, now) };
-  }
-
-  async #sendEntry(push: Push, record: PlatformsRecord, entry: Descriptor): Promise<SentManifest> {
-    const { repository, signal, lease } = push;
-    const { content } = this.#rooms;
-    if (isIndexType(entry.mediaType)) return this.#sendIndex(push, record, entry);
-    const member = record.members.find(({ manifest }) => manifest === entry.digest);
-    if (member) return this.#sendImage(push, member.id);
-    const body = content.readSync(entry.digest);
-    for (const { digest } of blobsNamedIn(body)) {
-      lease.protect(digest);
-      await this.#uploads.document(digest, { repository, signal });
-    }
-    return { mediaType: entry.mediaType, body };
-  }
-
-  /** Sends all that the manifest names, and says what it is. */
-  async #sendImage(push: Push, id: Digest): Promise<PushedManifest> {
-    const { repository, lease, signal } = push;
-    const record = this.#rooms.index.state.images.get(id);
-    if (!record) throw notFound(`No such image: ${id}`);
-    for (const digest of [id, ...record.layers.map(layer => layer.digest)]) lease.protect(digest);
-    if (record.manifest) lease.protect(record.manifest.digest);
-    const manifest = await this.#send(record, push);
-    await this.#uploads.document(manifest.config.digest, { repository, signal });
-    return manifest;
-  }
-
-  /** Sends the layers, and says how they are to be named. */
-  async #send(record: ImageRecord, push: Push): Promise<PushedManifest> {
-    const { reference, repository, progress, signal, isOci = false } = push;
-    const { content } = this.#rooms;
-    const sourceOf = (digest: Digest): string | undefined => this.#sourceOf(digest, reference);
-    const diffIds = parseConfig(content.readSync(record.id)).rootfs.diff_ids;
-    const kept = keptManifest(record, content);
-    const pack = this.#packed.inTurn();
-    const layers = record.layers.map((layer, position) => ({
-      diffId: diffIds[position] ?? layer.digest,
-      known: knownForms(layer, kept?.layers[position]),
-      pack: (stop: AbortSignal) => pack(layer, stop),
-    }));
-    const forms = await this.#uploads.layers(layers, { repository, progress, signal, sourceOf });
-    await this.#rememberForms(record, forms);
-    const isAsItCame = kept && forms.every(({ digest }, position) => kept.layers[position]?.digest === digest);
-    return isAsItCame ? kept : madeManifest(record.id, content, forms, isOci);
-  }
-
-  /** A repository of the same registry that should have the blob. */
-  #sourceOf(digest: Digest, { domain, path }: Reference): string | undefined {
-    const { images } = this.#rooms.index.state;
-    for (const { id, layers } of images.values()) {
-      if (!layers.some(layer => layer.digest === digest || layer.packed?.digest === digest)) continue;
-      const names = this.#rooms.index.namesOf(id);
-      const name = names.find(other => other.digest && other.domain === domain && other.path !== path);
-      if (name) return name.path;
-    }
-    return undefined;
-  }
-
-  /** So that the next push finds what this one has made. */
-  async #rememberForms({ layers }: ImageRecord, forms: readonly LayerForm[]): Promise<void> {
-    const packed = new Map<ChainId, LayerForm>();
-    for (const [position, { digest, mediaType, size, compression }] of forms.entries()) {
-      const layer = layers[position];
-      if (!layer || layer.digest === digest || layer.packed?.digest === digest) continue;
-      packed.set(layer.chainId, { digest, mediaType, size, compression });
-    }
-    if (packed.size === 0) return;
-    await this.#rooms.index.update(draft => {
-      for (const [id, record] of draft.images) {
-        if (!record.layers.some(({ chainId }) => packed.has(chainId))) continue;
-        const known = record.layers.map(layer => ({ ...layer, packed: packed.get(layer.chainId) ?? layer.packed }));
-        draft.images.set(id, { ...record, layers: known });
-      }
-    });
   }
 
   /** From now on the image, or the index, is known by that digest, too. */

@@ -7,11 +7,12 @@ import type { ContentStore } from '../content/index.ts';
 import { ociLayerType } from './archived-images.ts';
 import { digestOf } from './chain-ids.ts';
 import { type Image, sameRepository } from './image.ts';
-import { entriesOf, indexOfNow } from './index-documents.ts';
+import { entriesOf, indexOfNow, isStatement } from './index-documents.ts';
 import type { LayerArchives, LayerForm } from './layer-archives.ts';
 import { formatPlatform } from './platform.ts';
 import type { PlatformsRecord } from './platforms-record.ts';
 import { keptManifest } from './push-manifest.ts';
+import { restated } from './restated.ts';
 
 export interface SaveRooms {
   content: ContentStore;
@@ -81,20 +82,35 @@ function savedPlatforms(face: Image, { descriptor, members, blobs }: PlatformsRe
   return { images, descriptor: saved, references: [], documents, blobs };
 }
 
+interface IndexRooms {
+  content: ContentStore;
+  blobs: readonly Digest[];
+  documents: Buffer[];
+}
+
 /** An index with those inside it, innermost first. */
-function indexAsSaved(
-  { mediaType, digest }: Descriptor,
-  now: Map<Digest, Descriptor>,
-  rooms: { content: ContentStore; blobs: readonly Digest[]; documents: Buffer[] },
-): Descriptor {
+function indexAsSaved({ mediaType, digest }: Descriptor, now: Map<Digest, Descriptor>, rooms: IndexRooms): Descriptor {
   const body = rooms.content.readSync(digest);
   for (const entry of entriesOf(body, mediaType)) {
     if (!rooms.blobs.includes(entry.digest)) continue;
-    now.set(entry.digest, isIndexType(entry.mediaType) ? indexAsSaved(entry, now, rooms) : entry);
+    if (isIndexType(entry.mediaType)) now.set(entry.digest, indexAsSaved(entry, now, rooms));
+    else now.set(entry.digest, isStatement(entry) ? statementAsSaved(entry, now, rooms) : entry);
   }
   const saved = indexOfNow(body, now);
   rooms.documents.push(saved);
   return { mediaType, digest: digestOf(saved), size: saved.length };
+}
+
+/** A statement about an image whose manifest is another one in the archive is about that one. */
+function statementAsSaved(
+  statement: Descriptor,
+  now: ReadonlyMap<Digest, Descriptor>,
+  { content, documents }: IndexRooms,
+): Descriptor {
+  const { manifest, blobs } = restated(content.readSync(statement.digest), now, content);
+  const digest = digestOf(manifest);
+  if (digest !== statement.digest) documents.push(...blobs, manifest);
+  return { ...statement, digest, size: manifest.length };
 }
 
 /** A tag means itself, a repository all its tags, an id the image without a name. @throws not-found in dockerd's words. */

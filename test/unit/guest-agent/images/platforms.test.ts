@@ -43,12 +43,14 @@ class Layout {
 
   /** What BuildKit says of an image. */
   statement(about: Descriptor): Descriptor {
-    const document = this.add({ subject: about.digest }, 'application/vnd.in-toto+json');
+    const subject = [{ name: 'app', digest: { sha256: about.digest.slice('sha256:'.length) } }];
+    const document = this.add({ subject, predicate: { big: 1e21 } }, 'application/vnd.in-toto+json');
     const annotations = {
       'vnd.docker.reference.type': 'attestation-manifest',
       'vnd.docker.reference.digest': about.digest,
     };
-    const manifest = this.manifest({ architecture: 'unknown', os: 'unknown' }, [document]);
+    const rootfs = { type: 'layers', diff_ids: [document.digest] };
+    const manifest = this.manifest({ architecture: 'unknown', os: 'unknown', rootfs }, [document]);
     return { ...manifest, annotations, platform: { os: 'unknown', architecture: 'unknown' } };
   }
 
@@ -66,6 +68,14 @@ class Layout {
     const mediaType = mediaTypes.ociManifest;
     return this.add({ schemaVersion: 2, mediaType, config: this.add(config, mediaTypes.ociConfig), layers }, mediaType);
   }
+}
+
+/** What a statement is about, by its own words; its configuration, too, must name them. */
+function subjectOf(statement: Descriptor | undefined, read: (digest: Digest) => Buffer | undefined): string {
+  const document = (digest: Digest | undefined) => JSON.parse((digest && read(digest))?.toString() ?? '{}');
+  const { config, layers } = document(statement?.digest);
+  expect(document(config.digest).rootfs.diff_ids).toEqual([layers[0].digest]);
+  return `sha256:${document(layers[0].digest).subject[0].digest.sha256}`;
 }
 
 async function filesIn(tar: Readable): Promise<Map<string, Buffer>> {
@@ -229,6 +239,8 @@ describe('an image of several platforms', () => {
     const top = read(nameOf(read('index.json').manifests[0]?.digest ?? ''));
     const [first, statement, second] = top.manifests;
     expect(statement?.annotations?.['vnd.docker.reference.digest']).toBe(first?.digest);
+    const kept = (digest: Digest): Buffer | undefined => saved.get(nameOf(digest));
+    expect(subjectOf(statement, kept)).toBe(first?.digest);
     expect(read(nameOf(second?.digest ?? '')).manifests.map(({ platform }) => platform?.os)).toEqual([
       'linux',
       'unknown',
@@ -248,6 +260,10 @@ describe('an image of several platforms', () => {
     const pushed: ImageIndex = JSON.parse(registry.manifests.get('1')?.body.toString() ?? '{}');
     expect(pushed.manifests[1]?.annotations?.['vnd.docker.reference.digest']).toBe(pushed.manifests[0]?.digest);
     for (const { digest } of pushed.manifests) expect(registry.manifests.has(digest)).toBe(true);
+    expect(pushed.manifests[0]?.digest).not.toBe(amd.digest);
+    const sent = (digest: Digest): Buffer | undefined =>
+      registry.manifests.get(digest)?.body ?? registry.blobs.get(digest);
+    expect(subjectOf(pushed.manifests[1], sent)).toBe(pushed.manifests[0]?.digest);
     expect(uploads).toBeDefined();
   });
 
