@@ -22,7 +22,7 @@ import {
 import { stepError } from './dockerfile/failure.ts';
 import { ignorer } from './dockerfile/ignore.ts';
 import { syntaxOf } from './dockerfile/lines.ts';
-import { type Dockerfile, parseDockerfile } from './dockerfile/stages.ts';
+import { type Dockerfile, neededStages, parseDockerfile, targetStage } from './dockerfile/stages.ts';
 import type { GraphSolver } from './graph/graph-solver.ts';
 import type { GraphInput } from './graph/rooms.ts';
 import { BuildHistory } from './history.ts';
@@ -119,20 +119,24 @@ export class Builder {
   }
 
   /**
-   * What can be said of a Dockerfile without building it: by its text alone, or `through` its stages as well, for which
-   * their images are needed. What is wrong there is told, not thrown.
+   * What can be said of a Dockerfile without building it: by its text alone, or `through` stages as well, for which their
+   * images are needed. What is wrong there is told, not thrown.
    */
-  async survey(build: Build, through: boolean): Promise<Survey> {
+  async survey(build: Build, through: 'nothing' | 'target' | 'everything'): Promise<Survey> {
     const file = await build.input.dockerfile();
     refuseForeign(file.source);
     const { dockerfile, linter } = readBuild(build, file);
     const { name } = file;
-    if (!through) return { dockerfile, name, warnings: linter.warnings, failure: undefined };
+    if (through === 'nothing') return { dockerfile, name, warnings: linter.warnings, failure: undefined };
     const ignored = ignorer((await build.input.ignored?.()) ?? []);
-    for (const stage of dockerfile.stages) for (const each of ignoredSources(stage, ignored)) linter.found(each);
+    const all = through === 'everything';
+    const stages = all ? dockerfile.stages : neededStages(targetStage(dockerfile, build.request.target), dockerfile);
+    for (const stage of stages) for (const each of ignoredSources(stage, ignored)) linter.found(each);
     const failure = await this.#withSources(build, async sources => {
       const rooms = { ...build, options: this.options, cache: this.#cache, caches: this.#caches, sources, linter };
-      return new Solver(dockerfile, { ...rooms, dry: true }).survey().catch((error: unknown) => error);
+      const solver = new Solver(dockerfile, { ...rooms, dry: true });
+      const gone: Promise<unknown> = all ? solver.survey() : solver.solve();
+      return gone.then(() => undefined).catch((error: unknown) => error);
     });
     return { dockerfile, name, warnings: linter.warnings, failure };
   }

@@ -7,7 +7,7 @@ import { argumentsOf, flagValues } from '../dockerfile/arguments.ts';
 import { expandWord, type Lookup } from '../dockerfile/expand.ts';
 import { DockerfileError } from '../dockerfile/failure.ts';
 import type { Instruction } from '../dockerfile/lines.ts';
-import { type Dockerfile, findStage, type Stage, sourcesOf, targetStage } from '../dockerfile/stages.ts';
+import { type Dockerfile, neededStages, type Stage, targetStage } from '../dockerfile/stages.ts';
 import { ruleAddress, ruleDescriptions } from '../lint-rules.ts';
 import { placeOf } from '../solver.ts';
 import { ClientInput } from './client-input.ts';
@@ -42,8 +42,11 @@ export async function runSubrequest(
   const request = toBuildRequest(run.options, run.entitlements);
   const input = new ClientInput({ ...run, builder: builder.options, scratch: builder.scratch });
   const isLint = id === 'frontend.lint';
-  const watcher = id === 'frontend.outline' ? progress : withoutWarnings(progress);
-  const survey = await builder.survey({ request, input, watcher, exchange: noExchange, signal }, isLint);
+  const isOutline = id === 'frontend.outline';
+  const watcher = isOutline ? progress : withoutWarnings(progress);
+  const through = isLint ? 'everything' : isOutline ? 'target' : 'nothing';
+  const survey = await builder.survey({ request, input, watcher, exchange: noExchange, signal }, through);
+  if (survey.failure !== undefined && !isLint) throw survey.failure;
   const document = JSON.stringify(answer(survey, request), null, 2);
   const isBad = isLint && (survey.warnings.length > 0 || survey.failure !== undefined);
   const texts = {
@@ -108,7 +111,7 @@ function targetsOf({ dockerfile }: Survey): object {
 
 function outlineOf({ dockerfile }: Survey, { target: wanted, args: given }: BuildRequest): object {
   const target = targetStage(dockerfile, wanted);
-  const stages = neededBy(target, dockerfile);
+  const stages = neededStages(target, dockerfile);
   const values = argumentValues(dockerfile, given);
   const args = [
     ...usedMetaArgs(dockerfile, stages, values),
@@ -125,18 +128,6 @@ function outlineOf({ dockerfile }: Survey, { target: wanted, args: given }: Buil
     ...(agents.length > 0 ? { ssh: agents } : {}),
     sources: [base64(dockerfile.source)],
   };
-}
-
-/** The stage and all that it stands on or copies from, first things first. */
-function neededBy(stage: Stage, { stages }: Pick<Dockerfile, 'stages'>, seen: Stage[] = []): Stage[] {
-  if (seen.includes(stage)) return seen;
-  const names = [stage.base, ...stage.instructions.flatMap(sourcesOf)];
-  for (const name of names) {
-    const earlier = findStage(stages, name, stage.index);
-    if (earlier) neededBy(earlier, { stages }, seen);
-  }
-  seen.push(stage);
-  return seen;
 }
 
 const argOf = (at: Instruction, name: string, value: string | undefined) => ({

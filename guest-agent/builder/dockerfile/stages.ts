@@ -75,6 +75,18 @@ export function targetStage({ stages }: Dockerfile, target: string | undefined):
   return found;
 }
 
+/** The stage and all that it stands on or copies from, first things first. */
+export function neededStages(stage: Stage, { stages }: Pick<Dockerfile, 'stages'>, seen: Stage[] = []): Stage[] {
+  if (seen.includes(stage)) return seen;
+  const names = [stage.base, ...stage.instructions.flatMap(sourcesOf)];
+  for (const name of names) {
+    const earlier = findStage(stages, name, stage.index);
+    if (earlier) neededStages(earlier, { stages }, seen);
+  }
+  seen.push(stage);
+  return seen;
+}
+
 /** What an instruction takes files from, besides the context: stages, images or named contexts, as typed. */
 export function sourcesOf(instruction: Instruction): string[] {
   const own = instruction.keyword === 'RUN' ? flagValues(instruction, 'mount').map(fromOfMount) : [];

@@ -36,18 +36,26 @@ ARG TARGETARCH GLOBAL
 CMD echo hi
 `;
 
-/** What a call is answered on the standard output. */
+export interface CallAnswer {
+  code: number;
+  stdout: string;
+  /** Warnings that the client shows beside, in no order: it keeps them in a map. */
+  warnings: string[];
+}
+
+/** What a call is answered. */
 export async function playCall(
   call: string,
   { socket, config }: { socket: string; config: string },
-): Promise<{ code: number; stdout: string }> {
+): Promise<CallAnswer> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-call-'));
   await writeFile(join(folder, 'Dockerfile'), dockerfile);
   const env = { DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: config };
   const args = ['build', `--call=${call}`, '--build-arg', 'NAME=you', '.'];
-  const { code, stdout } = await command('docker', args, { env, cwd: folder });
+  const { code, stdout, stderr } = await command('docker', args, { env, cwd: folder });
   await rm(folder, { recursive: true });
-  return { code, stdout };
+  const warnings = [...stderr.matchAll(/ - (\w+: .* \(line \d+\))$/gm)].map(([, warning = '']) => warning);
+  return { code, stdout, warnings: warnings.sort() };
 }
 
 /** Its name among the recordings. */
