@@ -62,10 +62,9 @@ export class BuildKitClient {
     { secrets = {}, sharedKey }: { secrets?: Readonly<Record<string, string>>; sharedKey?: string } = {},
   ): Promise<BuildKitClient> {
     const id = `client-${process.pid}-${++clients}`;
-    const listings = new Map(Object.entries(folders).map(([name, files]) => [name, listingOf(files)]));
     const served: Readonly<Record<string, Served>> = {
       '/moby.filesync.v1.FileSync/DiffCopy': (stream, headers) =>
-        serveFolder(stream, headers, listings.get(String(headers['dir-name'])) ?? listingOf({})),
+        serveFolder(stream, headers, listingOf(folders[String(headers['dir-name'])] ?? {})),
       '/moby.filesync.v1.Auth/Credentials': async stream => answer(stream, encode('CredentialsResponse', {})),
       '/moby.buildkit.secrets.v1.Secrets/GetSecret': stream => serveSecret(stream, secrets),
       '/grpc.health.v1.Health/Check': async stream => answer(stream, new Uint8Array([8, 1])),
@@ -185,8 +184,17 @@ interface Listed {
   told: Buffer;
 }
 
-/** Files and the directories above them in fsutil's order, told once and for all. */
-function listingOf(files: ClientFolder): Listed[] {
+const listings = new WeakMap<ClientFolder, readonly Listed[]>();
+
+/** What a client says of a folder, worked out once for all clients that serve it: what is measured is the engine's share. */
+function listingOf(files: ClientFolder): readonly Listed[] {
+  const listing = listings.get(files) ?? listed(files);
+  listings.set(files, listing);
+  return listing;
+}
+
+/** Files and the directories above them in fsutil's order. */
+function listed(files: ClientFolder): Listed[] {
   const folders = new Set(Object.keys(files).flatMap(parentsOf));
   const all = [...folders, ...Object.keys(files)].map(path => ({ path, key: path.replaceAll('/', '\0') }));
   all.sort((left, right) => (left.key < right.key ? -1 : 1));
