@@ -8,6 +8,7 @@ import type { Platform } from '../../contracts/oci/image-spec.ts';
 import type { Reference } from '../../contracts/oci/reference.ts';
 import type { Archive } from '../archive/index.ts';
 import type { Image, Images } from '../images/index.ts';
+import type { Networks } from '../networks/index.ts';
 import type { Registry } from '../registry/index.ts';
 import type { Snapshots } from '../snapshots/index.ts';
 import type { AgentCall } from './agent-socket.ts';
@@ -46,6 +47,7 @@ export interface BuilderOptions {
   archive: Archive;
   registry: Pick<Registry, 'download' | 'request' | 'repository'>;
   containers: StepContainers;
+  networks: Pick<Networks, 'hostGateways'>;
   /** Number of `user[:group]` by the files of a root. @throws invalid-argument */
   resolveOwner(spec: string, rootPath: string): { uid: number; gid: number };
   emit(news: { type: 'image'; action: string; id: string; attributes: Readonly<Record<string, string>> }): void;

@@ -6,8 +6,8 @@ import type { ChainId } from '../../contracts/oci/digest.ts';
 import type { Images } from '../images/index.ts';
 import type { CacheRecord, StepCache } from './cache.ts';
 import type { CacheMounts } from './cache-mounts.ts';
-import { collectionPolicies } from './collection.ts';
-import { choosePruned, type PruneRequest } from './prune.ts';
+import { type CollectionPolicy, collectionPolicies } from './collection.ts';
+import { choosePruned, type PruneRequest, toUsageFilters } from './prune.ts';
 import { idOfKey, type Usage } from './usage.ts';
 
 const blockBytes = 512;
@@ -102,12 +102,19 @@ export class Kept {
     return { usages: chosen, bytes: folders.reduce((sum, { size }) => sum + size, freed) };
   }
 
+  /** What goes by itself after builds, step by step. */
+  policies(): CollectionPolicy[] {
+    const { settings, root } = this.#rooms;
+    const { blocks, bsize } = statfsSync(root);
+    return collectionPolicies(settings(), blocks * bsize);
+  }
+
   async #collect(): Promise<void> {
-    const { settings, root, log } = this.#rooms;
+    const { log } = this.#rooms;
     try {
-      const { blocks, bsize } = statfsSync(root);
-      for (const policy of collectionPolicies(settings(), blocks * bsize) ?? []) {
-        const { usages, bytes } = await this.prune(policy, { sweeps: false });
+      for (const policy of this.policies()) {
+        const request = { ...policy, filters: toUsageFilters(policy.filters) };
+        const { usages, bytes } = await this.prune(request, { sweeps: false });
         if (usages.length > 0) log.info('The build cache was too large', { removed: usages.length, bytes });
       }
     } catch (error) {

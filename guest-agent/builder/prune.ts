@@ -65,6 +65,9 @@ export function toUsageFilter(text: string): UsageFilter {
   return usage => conditions.every(condition => condition(usage));
 }
 
+/** Filters as clients send them; those that say nothing hold for all. */
+export const toUsageFilters = (texts: readonly string[]): UsageFilter[] => texts.filter(Boolean).map(toUsageFilter);
+
 function holds(value: string | boolean, sign: string, given: string): boolean {
   if (typeof value === 'boolean') return given === '' || given === 'true' || given === '1' ? value : !value;
   if (sign === '!=') return value !== given;

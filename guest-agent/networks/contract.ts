@@ -290,6 +290,8 @@ export interface Networks {
   release(id: ContainerId): Promise<void>;
   /** by interface name, counted from inside the container; empty without a namespace of its own */
   statistics(id: ContainerId): Record<string, InterfaceStatistics>;
+  /** what `host-gateway` means to containers: an address, or one of each family */
+  hostGateways(): string[];
   /** removeAll: bridges, tables and namespaces go; otherwise running containers keep their network */
   close(options: { removeAll: boolean }): Promise<void>;
 }

@@ -297,14 +297,14 @@ class KernelNetworks implements Networks {
     record.files = writeContainerFiles(request, {
       naming,
       addresses: addressesOf(record.endpoints),
-      hostGateways: () => this.#hostGateways(),
+      hostGateways: () => this.hostGateways(),
       onHost,
       named: record.endpoints.some(endpoint => endpoint.dnsNames !== undefined),
       neighbourLines: this.#naming.neighbourLines(naming),
     });
   }
 
-  #hostGateways(): string[] {
+  hostGateways(): string[] {
     const { hostGateways = [], behindHost } = this.#options;
     const outer = behindHost ? outerGateway(this.#ground.host) : undefined;
     if (hostGateways.length > 0) return [...hostGateways];

@@ -213,6 +213,16 @@ RUN stat -c '%u:%g %a' /home/file > /tmp/stat
     expect(await engine().docker('system', 'df', '-v')).not.toContain('exec.cachemount');
   });
 
+  it('tells clients what goes by itself, and which address the host has', async () => {
+    const { stdout } = await engine().tryDocker(['buildx', 'inspect'], { env: { DOCKER_CONFIG: config } });
+    expect(stdout).toContain('GC Policy rule#3:\n All:            true\n');
+    await put({ Dockerfile: 'FROM busybox\nRUN grep name-of-host /etc/hosts > /line\n' });
+    const { code, stderr } = await buildKit('-t', 'hosts', '--add-host', 'name-of-host:host-gateway');
+    expect(code, stderr).toBe(0);
+    const [address] = (await run('hosts', 'cat /line')).split('\t');
+    expect(stdout).toContain(`host-gateway-ip: ${address}\n`);
+  });
+
   it('leaves nothing when all is pruned', async () => {
     await engine().docker('system', 'prune', '-af', '--volumes');
     await engine().docker('builder', 'prune', '-af');

@@ -1,4 +1,6 @@
 import { ownPlatform } from '../../images/index.ts';
+import type { Builder } from '../builder.ts';
+import type { CollectionPolicy } from '../collection.ts';
 
 /** What of BuildKit's bridge is spoken. */
 export const bridgeCapabilities = [
@@ -61,15 +63,29 @@ export const graphCapabilities = [
 /** The version of BuildKit whose words these are: clients choose by it what they ask for. */
 export const version = { package: 'github.com/moby/buildkit', version: 'v0.25.1', revision: 'berth' };
 
-export const worker = () => {
+const nsPerMs = 1e6;
+
+const toPolicyMessage = (policy: CollectionPolicy): object => ({
+  all: policy.all,
+  filters: policy.filters,
+  keepDuration: policy.unusedForMs * nsPerMs,
+  reservedSpace: policy.reservedBytes,
+  maxUsedSpace: policy.maxUsedBytes,
+  minFreeSpace: policy.minFreeBytes,
+});
+
+/** Who works, as clients see it (`docker buildx inspect`). */
+export const worker = ({ options, kept }: Pick<Builder, 'options' | 'kept'>) => {
   const { os, architecture, variant } = ownPlatform();
+  const [hostGateway = ''] = options.networks.hostGateways();
   const platform = { OS: os, Architecture: architecture, Variant: variant ?? '' };
   const Labels = {
-    'org.mobyproject.buildkit.worker.moby.host-gateway-ip': '',
+    'org.mobyproject.buildkit.worker.moby.host-gateway-ip': hostGateway, // `--add-host name:host-gateway`
     // clients that see it ask for what Docker's engine can do with containerd's images alone: to push from a build, to give
     // the cache away (buildx, driver/docker/driver.go)
     'org.mobyproject.buildkit.worker.snapshotter': 'berth',
   };
   const platforms = architecture === 'amd64' ? [platform, { ...platform, Architecture: '386' }] : [platform];
-  return { ID: 'berth', Labels, platforms, BuildkitVersion: version };
+  const GCPolicy = kept.policies().map(toPolicyMessage);
+  return { ID: 'berth', Labels, platforms, GCPolicy, BuildkitVersion: version };
 };

@@ -89,7 +89,7 @@ export class Bridge {
     return encode('PongResponse', {
       FrontendAPICaps: enabled(bridgeCapabilities),
       LLBCaps: enabled(graphCapabilities),
-      Workers: [worker()],
+      Workers: [worker(this.#job.rooms.builder)],
     });
   }
 

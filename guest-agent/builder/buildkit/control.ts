@@ -41,7 +41,7 @@ export class Control {
     this.#history = new SolveHistory(join(builder.options.root, 'solves'));
     const control = '/moby.buildkit.v1.Control/';
     this.#handlers = new Map<string, GrpcHandler>([
-      [`${control}ListWorkers`, call => call.send(encode('ListWorkersResponse', { record: [worker()] }))],
+      [`${control}ListWorkers`, call => call.send(encode('ListWorkersResponse', { record: [worker(builder)] }))],
       [`${control}Info`, call => call.send(encode('InfoResponse', { buildkitVersion: version }))],
       [`${control}Solve`, call => builder.kept.during(() => this.#solve(call))],
       [`${control}Status`, call => this.#status(call)],

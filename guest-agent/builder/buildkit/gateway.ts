@@ -104,8 +104,8 @@ const healthPath = '/grpc.health.v1.Health/Check';
 const healthy: GrpcHandler = call => call.send(new Uint8Array([8, 1]));
 
 /** What BuildKit's library for frontends reads (frontend/gateway/grpcclient). */
-function environmentOf({ request }: Job, { FrontendOpt }: Asked): string[] {
-  const { ID, Labels, platforms } = worker();
+function environmentOf({ request, rooms }: Job, { FrontendOpt }: Asked): string[] {
+  const { ID, Labels, platforms } = worker(rooms.builder);
   const Platforms = platforms.map(({ OS: os, Architecture: architecture }) => ({ os, architecture }));
   return [
     ...Object.entries(FrontendOpt).map((pair, place) => `BUILDKIT_FRONTEND_OPT_${place}=${pair.join('=')}`),

@@ -1,5 +1,5 @@
 import type { Kept } from '../kept.ts';
-import { toUsageFilter, type UsageFilter } from '../prune.ts';
+import { toUsageFilters } from '../prune.ts';
 import type { Usage } from '../usage.ts';
 import { decode, encode, timestampOf } from './messages.ts';
 import { type GrpcCall, onlyMessage } from './server.ts';
@@ -27,12 +27,10 @@ const toUsageRecord = (usage: Usage): object => ({
   Shared: usage.shared,
 });
 
-const filtersOf = (texts: readonly string[]): UsageFilter[] => texts.filter(Boolean).map(toUsageFilter);
-
 /** DiskUsage: what builds left. */
 export async function sendUsage(kept: Kept, call: GrpcCall): Promise<void> {
   const { filter } = decode<{ filter: string[] }>('DiskUsageRequest', await onlyMessage(call));
-  const filters = filtersOf(filter);
+  const filters = toUsageFilters(filter);
   const usages = (await kept.list()).filter(each => filters.length === 0 || filters.some(is => is(each)));
   await call.send(encode('DiskUsageResponse', { record: usages.map(toUsageRecord) }));
 }
@@ -42,7 +40,7 @@ export async function prune(kept: Kept, call: GrpcCall): Promise<void> {
   const asked = decode<PruneMessage>('PruneRequest', await onlyMessage(call));
   const { usages } = await kept.prune({
     all: asked.all,
-    filters: filtersOf(asked.filter),
+    filters: toUsageFilters(asked.filter),
     unusedForMs: asked.keepDuration / 1e6,
     reservedBytes: asked.reservedSpace,
     maxUsedBytes: asked.maxUsedSpace,

@@ -60,18 +60,25 @@ describe('what goes by itself', () => {
   const disk = 100 * 1024 ** 3;
 
   it('is bounded by the disk where nobody says more', () => {
-    const last = collectionPolicies(undefined, disk)?.at(-1);
-    expect(last).toMatchObject({ all: true, reservedBytes: 10 * 1024 ** 3, maxUsedBytes: disk * 0.8 });
+    const [passing, ...others] = collectionPolicies(undefined, disk);
+    expect(passing).toMatchObject({ unusedForMs: 48 * 3_600_000, maxUsedBytes: 1_519_933_825 });
+    expect(others.at(-1)).toMatchObject({ all: true, reservedBytes: 11e9, maxUsedBytes: 81e9, minFreeBytes: 21e9 });
   });
 
   it('is as daemon.json has it', () => {
-    expect(collectionPolicies({ gc: { enabled: false } }, disk)).toBeUndefined();
-    const [only, ...others] =
-      collectionPolicies({ gc: { policy: [{ keepStorage: '512MB', filter: ['type=regular'], all: true }] } }, disk) ??
-      [];
-    expect(others).toEqual([]);
-    expect(only).toMatchObject({ all: true, reservedBytes: 512 * 1024 ** 2 });
-    expect(collectionPolicies({ gc: { defaultKeepStorage: '20GB' } }, disk)?.at(-1)).toMatchObject({
+    expect(collectionPolicies({ gc: { enabled: false } }, disk)).toEqual([]);
+    const filter = ['unused-for=48h', 'type=regular'];
+    expect(collectionPolicies({ gc: { policy: [{ keepStorage: '512MB', filter, all: true }] } }, disk)).toEqual([
+      {
+        all: true,
+        filters: ['type==regular'],
+        unusedForMs: 48 * 3_600_000,
+        reservedBytes: 512 * 1024 ** 2,
+        maxUsedBytes: 0,
+        minFreeBytes: 0,
+      },
+    ]);
+    expect(collectionPolicies({ gc: { defaultKeepStorage: '20GB' } }, disk).at(-1)).toMatchObject({
       reservedBytes: 20 * 1024 ** 3,
       minFreeBytes: 0,
     });
