@@ -70,7 +70,7 @@ export function declareArgs(
     const own =
       fallback === undefined
         ? meta.get(name)
-        : expandWord(fallback, { lookup, escapeMark, ...(unset ? { unset } : {}) });
+        : expandWord(fallback, { lookup, escapeMark, unset: each => (declared.has(each) ? undefined : unset?.(each)) });
     const value = given[name] ?? own;
     if (value !== undefined) args.set(name, value);
     declared.add(name);

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { posix } from 'node:path';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { HealthConfig, ImageRunConfig } from '../../contracts/oci/image-spec.ts';
@@ -70,6 +71,7 @@ const changes: Readonly<Record<string, Change>> = {
   },
   STOPSIGNAL: (state, { rest }, expansion) => {
     const signal = expandWord(rest, expansion);
+    if (!isSignal(signal)) throw invalidArgument(`invalid signal: ${signal}`);
     return configured(state, { StopSignal: signal }, `STOPSIGNAL ${signal}`);
   },
   MAINTAINER: (state, { rest }) => withStep({ ...state, author: rest }, `MAINTAINER ${rest}`),
@@ -99,6 +101,12 @@ const expandedPairs = (instruction: Instruction, expansion: Expansion): [string,
     expandWord(value, expansion),
   ]);
 
+const isSignal = (text: string): boolean =>
+  /^\d+$/.test(text)
+    ? Number(text) > 0
+    : /^(SIG)?(RTMIN(\+\d+)?|RTMAX(-\d+)?)$/i.test(text) ||
+      `SIG${text.toUpperCase().replace(/^SIG/, '')}` in constants.signals;
+
 const setOf = (names: readonly string[]): Record<string, object> => Object.fromEntries(names.map(name => [name, {}]));
 
 /** `80`, `80/udp`, `8000-8002`; an address and a port of the host before it count for nothing. @throws invalid-argument */
@@ -118,7 +126,8 @@ function durationOf(text: string | undefined, name: string, line: number): numbe
   if (text === undefined) return undefined;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)/g)];
   if (parts.map(([part]) => part).join('') !== text || text === '') {
-    throw dockerfileError(`time: invalid duration ${JSON.stringify(text)}`, line);
+    const what = /^\d+(\.\d+)?$/.test(text) ? 'missing unit in' : 'invalid';
+    throw dockerfileError(`time: ${what} duration ${JSON.stringify(text)}`, line);
   }
   const total = parts.reduce((sum, [, digits, unit = '']) => sum + Number(digits) * (nsPer[unit] ?? 0), 0);
   if (total > 0 && total < 1e6) throw dockerfileError(`Interval "${name}" cannot be less than 1ms`, line);
@@ -136,6 +145,7 @@ function healthOf(instruction: Instruction, state: StageState): HealthConfig {
   const { args, byShell } = commandOf(state, command);
   const duration = (name: string): number | undefined => durationOf(flagValue(instruction, name), name, line);
   const retries = Number(flagValue(instruction, 'retries') ?? 0);
+  if (retries < 0) throw dockerfileError(`--retries cannot be negative (${retries})`, line);
   return {
     Test: byShell ? ['CMD-SHELL', command] : ['CMD', ...args],
     ...defined({ Interval: duration('interval'), Timeout: duration('timeout') }),
@@ -169,6 +179,6 @@ function goDuration(ns: number): string {
   return minutes > 0 ? `${minutes}m${rest}` : rest;
 }
 
-/** Where WORKDIR leads from here. */
+/** Where WORKDIR leads from here; an absolute path stays as it is typed. */
 export const workdirOf = ({ config }: StageState, path: string): string =>
-  posix.resolve('/', config.WorkingDir || '/', path);
+  path.startsWith('/') ? path : posix.resolve('/', config.WorkingDir || '/', path);

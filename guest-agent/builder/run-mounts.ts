@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { suggestion } from './dockerfile/check.ts';
 import { stepError } from './dockerfile/failure.ts';
 
 /** `RUN --mount=…`, read. */
@@ -26,31 +27,27 @@ const units: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 
 
 /** @throws invalid-argument in BuildKit's words. Values are expanded already. */
 export function parseMount(text: string, workingDir: string, line: number): RunMount {
-  const fields = new Map(
-    text.split(',').map(field => {
-      const at = field.indexOf('=');
-      const key = (at === -1 ? field : field.slice(0, at)).toLowerCase();
-      return [aliases[key] ?? key, at === -1 ? '' : field.slice(at + 1)] as const;
-    }),
-  );
-  for (const key of fields.keys()) {
-    if (!known.includes(key)) throw stepError(`unexpected key '${key}' in '${text}'`, line);
-  }
+  const fields = fieldsOf(text, line);
   const type = fields.get('type') || 'bind';
-  if (!isType(type)) throw stepError(`unsupported mount type ${JSON.stringify(type)}`, line);
-  const flag = (name: string): boolean | undefined => booleanOf(fields.get(name), name, line);
+  if (!isType(type)) throw stepError(`unsupported mount type ${JSON.stringify(type)}${suggestion(type, types)}`, line);
+  if (fields.has('size') && type !== 'tmpfs') throw stepError(`unexpected key 'size' for mount type '${type}'`, line);
+  const flag = (name: string): boolean | undefined => {
+    const value = fields.get(name);
+    return value === undefined ? undefined : yes.includes(value);
+  };
   const sharing = fields.get('sharing') || 'shared';
   if (sharing !== 'shared' && sharing !== 'private' && sharing !== 'locked') {
     throw stepError(`unsupported sharing value ${JSON.stringify(sharing)}`, line);
   }
-  const target = fields.get('target') ?? '';
-  if (target === '' && type !== 'secret' && type !== 'ssh') throw stepError(`invalid mount target ""`, line);
+  if (fields.get('sharing') && type !== 'cache') throw stepError(`invalid cache sharing set for ${type} mount`, line);
+  const target = targetOf(fields.get('target') ?? '', type, workingDir);
+  if (target === '/') throw stepError(`invalid mount target "/"`, line);
   const number = (name: string, base = 10): number | undefined => numberOf(fields.get(name), base, name, line);
   const id = fields.get('id') ?? '';
   const writable = flag('readwrite');
   return {
     type,
-    target: target === '' ? '' : posix.resolve(workingDir, target),
+    target,
     source: fields.get('source') ?? '',
     from: fields.get('from') ?? '',
     id,
@@ -64,6 +61,24 @@ export function parseMount(text: string, workingDir: string, line: number): RunM
     env: fields.get('env') ?? '',
   };
 }
+
+function fieldsOf(text: string, line: number): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const field of text.split(',')) {
+    const at = field.indexOf('=');
+    const key = (at === -1 ? field : field.slice(0, at)).toLowerCase();
+    const name = aliases[key] ?? key;
+    if (!known.includes(name)) throw stepError(`unexpected key '${key}' in '${field}'${suggestion(key, keys)}`, line);
+    const value = at === -1 ? '' : field.slice(at + 1);
+    if (switches.includes(name)) checkBoolean(value, key, line);
+    fields.set(name, value);
+  }
+  return fields;
+}
+
+/** Secrets and agents have places of their own where nobody names one; all else is where the step works. */
+const targetOf = (target: string, type: RunMount['type'], workingDir: string): string =>
+  target === '' && (type === 'secret' || type === 'ssh') ? '' : posix.resolve('/', workingDir, target);
 
 /** A mount of which nothing else is said. */
 export const plainMount = (type: RunMount['type'], target: string): RunMount => ({
@@ -96,15 +111,20 @@ const aliases: Readonly<Record<string, string>> = {
   ro: 'readonly',
   rw: 'readwrite',
 };
+const switches = ['readonly', 'readwrite', 'required'];
 const known = 'type target source from id readonly readwrite required sharing mode uid gid size env'.split(' ');
+/** In BuildKit's order: of two that are as near, the first is meant. */
+const keys =
+  'type from source target readonly id sharing required size mode uid gid src dst destination ro rw readwrite env'.split(
+    ' ',
+  );
 
 const isType = (text: string): text is RunMount['type'] => types.includes(text);
 
-function booleanOf(text: string | undefined, name: string, line: number): boolean | undefined {
-  if (text === undefined) return undefined;
-  if (text === '' || text === 'true' || text === '1') return true;
-  if (text === 'false' || text === '0') return false;
-  throw stepError(`invalid value for ${name}: ${text}`, line);
+const yes = ['', 'true', '1'];
+
+function checkBoolean(text: string, name: string, line: number): void {
+  if (![...yes, 'false', '0'].includes(text)) throw stepError(`invalid value for ${name}: ${text}`, line);
 }
 
 function numberOf(text: string | undefined, base: number, name: string, line: number): number | undefined {

@@ -125,9 +125,7 @@ async function inContainer<T>(
   container.secretEnv = request.secretEnv;
   try {
     watcher.running(Id);
-    const exitCode = await finished(container, watcher, signal).catch(error => {
-      throw withoutEmulation(error, request.platform);
-    });
+    const exitCode = await finished(container, request, watcher, signal);
     if (!(request.goodExitCodes ?? [0]).includes(exitCode)) throw new CommandFailed(request.args, exitCode);
     return await take(() => changesOf(Id, request, options));
   } finally {
@@ -151,16 +149,31 @@ async function changesOf(
   }
 }
 
-/** The kernel's words for a program of another processor say nothing of what would help. */
-function withoutEmulation(error: unknown, platform: Platform): unknown {
+/**
+ * A command that could not begin has failed: the runtime's reason is among what it said, and any other is in the error. The
+ * kernel's words for a program of another processor say nothing of what would help.
+ */
+function notBegun(error: unknown, { args, platform }: RunRequest, watcher: StepWatcher): unknown {
   const message = messageOf(error);
-  if (!message.includes('exec format error') || platform.architecture === ownPlatform().architecture) return error;
-  const help = `programs for ${formatPlatform(platform)} need an emulator here: qemu-user, registered with binfmt_misc`;
-  return new EngineError('internal', `${message}: ${help}`, { cause: error });
+  const isForeign = message.includes('exec format error') && platform.architecture !== ownPlatform().architecture;
+  const [, reason] = /(unable to start container process: .*)/s.exec(message) ?? [];
+  if (reason !== undefined && !isForeign) {
+    watcher.output('stderr', Buffer.from(`runc run failed: ${reason}\n`));
+    return new CommandFailed(args, 1);
+  }
+  const help = `: programs for ${formatPlatform(platform)} need an emulator here: qemu-user, registered with binfmt_misc`;
+  const command = JSON.stringify(args.join(' '));
+  const said = `process ${command} did not complete successfully: ${message}${isForeign ? help : ''}`;
+  return new EngineError('internal', said, { cause: error });
 }
 
 /** A client that goes away ends the command. */
-async function finished(container: StepContainer, watcher: StepWatcher, signal: AbortSignal): Promise<number> {
+async function finished(
+  container: StepContainer,
+  request: RunRequest,
+  watcher: StepWatcher,
+  signal: AbortSignal,
+): Promise<number> {
   if (signal.aborted) throw cancelled('context canceled');
   const { output } = container.attach({ stdin: false, stdout: true, stderr: true, stream: true, logs: false });
   const told = (async () => {
@@ -170,7 +183,9 @@ async function finished(container: StepContainer, watcher: StepWatcher, signal: 
   signal.addEventListener('abort', kill, { once: true });
   try {
     const ended = container.wait('next-exit', new AbortController().signal);
-    await container.start();
+    await container.start().catch(error => {
+      throw notBegun(error, request, watcher);
+    });
     const { StatusCode } = await ended;
     await told;
     if (signal.aborted) throw cancelled('context canceled');

@@ -13,7 +13,7 @@ import { type Dockerfile, findStage, type Stage, sourcesOf, targetStage } from '
 import { stageFindings } from './lint-stage.ts';
 import type { Linter } from './linter.ts';
 import { applyMetadata } from './metadata.ts';
-import { freshStage, imageWords, lookupIn, namesIn, type StageState } from './state.ts';
+import { continued, freshStage, imageWords, lookupIn, namesIn, type StageState } from './state.ts';
 import { namesStages, shownNumber, shownText } from './step-name.ts';
 import { fileSteps, type StepContext, usualPath } from './steps.ts';
 import { surveyStep } from './survey-step.ts';
@@ -103,10 +103,10 @@ export class Solver {
     if (state.root) this.#rooms.watcher.instructionDone?.(state.root.id, false);
     const triggers = (state.config.OnBuild ?? []).map(text => this.#trigger(text, stage));
     if (triggers.length > 0) state = { ...state, config: { ...state.config, OnBuild: null } };
-    numbering.total += triggers.filter(isStep).length;
-    for (const instruction of [...triggers, ...stage.instructions]) {
-      state = await this.#apply(state, instruction, { stage, numbering });
-    }
+    numbering.total += triggers.length;
+    for (const instruction of triggers)
+      state = await this.#apply(state, instruction, { stage, numbering, mark: 'ONBUILD ' });
+    for (const instruction of stage.instructions) state = await this.#apply(state, instruction, { stage, numbering });
     return state;
   }
 
@@ -143,7 +143,7 @@ export class Solver {
       : this.#platform;
     const empty = { ...freshStage, author: undefined, history: [], platform };
     const earlier = this.findStage(base, stage);
-    if (earlier) return { ...(await this.stage(earlier)), ...freshStage };
+    if (earlier) return continued(await this.stage(earlier));
     if (base === 'scratch')
       return { ...empty, root: undefined, config: configOfScratch, created: new Date(0).toISOString() };
     const { image, shown, named } = await this.#baseImage(base, platform);
@@ -177,7 +177,7 @@ export class Solver {
   async #apply(
     state: StageState,
     instruction: Instruction,
-    { stage, numbering }: { stage: Stage; numbering: Numbering },
+    { stage, numbering, mark = '' }: { stage: Stage; numbering: Numbering; mark?: string },
   ): Promise<StageState> {
     const { escapeMark } = this.#dockerfile;
     const { dry, request } = this.#rooms;
@@ -188,7 +188,7 @@ export class Solver {
       if (step && dry) return surveyStep(state, instruction, expansion);
       if (step) {
         const number = shownNumber(numbering.prefix, ++numbering.at, numbering.total);
-        const name = `${number}${shownText(instruction, state, escapeMark)}`;
+        const name = `${number}${mark}${shownText(instruction, state, escapeMark)}`;
         const { next, cached } = await step(state, instruction, this.#context(stage, name, expansion));
         this.#tellDone(next, cached);
         return next;

@@ -35,14 +35,20 @@ export const lookupIn =
     return args.get(name) ?? variable?.slice(name.length + 1);
   };
 
-/** Names of all that has a value here. */
+/** Names of all that has a value here; of two that are as near to what somebody meant BuildKit suggests an ARG. */
 export const namesIn = ({ config, args }: StageState): string[] => [
-  ...(config.Env ?? []).map(variable => variable.split('=', 1)[0] ?? ''),
   ...args.keys(),
+  ...(config.Env ?? []).map(variable => variable.split('=', 1)[0] ?? ''),
 ];
 
 /** A stage's beginning: what nothing has been said of yet. */
 export const freshStage = { args: new Map<string, string>(), declared: [], ownCommand: false } as const;
+
+/** A stage on another one knows its ARGs, too, but for those that its image has a value for. */
+export function continued(state: StageState): StageState {
+  const ofImage = new Set((state.config.Env ?? []).map(variable => variable.split('=', 1)[0]));
+  return { ...state, args: new Map([...state.args].filter(([name]) => !ofImage.has(name))), ownCommand: false };
+}
 
 /** With a step of the history that changed no file, or, once `root` is told, one that did. */
 export function withStep(state: StageState, createdBy: string, root?: Image): StageState {

@@ -11,7 +11,12 @@ export function shownText(instruction: Instruction, state: StageState, escapeMar
   const lookup = (name: string): string | undefined => (secrets.has(name) ? '****' : known(name));
   const { text, heredocs, rest, keyword } = instruction;
   const bare = keyword === 'RUN' ? text : text.replace(/(<<-?)["'](\S+)["']/g, '$1$2');
-  const shown = expandedOrNot(bare, { lookup, escapeMark, keepQuotes: true, keepUnset: keyword === 'RUN' });
+  const shown = expandedOrNot(bare, {
+    lookup,
+    escapeMark,
+    keepQuotes: keyword === 'RUN',
+    keepUnset: keyword === 'RUN',
+  });
   const [only] = heredocs;
   return only && keyword === 'RUN' && !/\s/.test(rest) ? `${shown} (${summary(only.content)})` : shown;
 }

@@ -1,4 +1,4 @@
-import { argumentsOf, pairsOf, wordsOf } from './arguments.ts';
+import { argumentsOf, flagValues, pairsOf, wordsOf } from './arguments.ts';
 import { dockerfileError } from './failure.ts';
 import { type Instruction, parseInstruction } from './lines.ts';
 
@@ -70,12 +70,26 @@ function checkWords(instruction: Instruction, escapeMark: string): void {
         if (name === '') throw dockerfileError('ARG names can not be blank', line);
       }
       return;
+    case 'RUN':
+      checkNetwork(instruction);
+      return;
     case 'ONBUILD':
       checkTrigger(instruction, escapeMark);
       return;
     default:
       return;
   }
+}
+
+const networks = ['default', 'none', 'host'];
+
+function checkNetwork(instruction: Instruction): void {
+  for (const mode of flagValues(instruction, 'network')) {
+    if (networks.includes(mode)) continue;
+    throw dockerfileError(`invalid network mode ${JSON.stringify(mode)}`, instruction.line);
+  }
+  if (flagValues(instruction, 'mount').includes(''))
+    throw dockerfileError('failed to parse csv mounts: EOF', instruction.line);
 }
 
 function checkTrigger({ rest, line }: Instruction, escapeMark: string): void {
