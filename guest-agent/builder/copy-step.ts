@@ -6,7 +6,7 @@ import type { BuilderOptions } from './contract.ts';
 import { FileTree, type Placed, plainEntry } from './file-tree.ts';
 import { fillWith, layerOf, type StepOutput, type StepRoot } from './layers.ts';
 import { tarOf } from './packed-files.ts';
-import { type Look, placeFiles } from './place-files.ts';
+import { placeFiles, type RootView } from './place-files.ts';
 import type { Selected } from './select-files.ts';
 
 /** Files, and how they are to be placed. */
@@ -32,15 +32,17 @@ interface Owner {
   gid: number;
 }
 
-export const lookIn =
-  ({ path: root }: StepRoot, { archive }: Pick<BuilderOptions, 'archive'>): Look =>
-  path => {
-    const stat = archive.stat(root, path);
-    if (!stat) return undefined;
-    const real = stat.linkTarget ? archive.stat(root, stat.linkTarget) : stat;
-    if (!real) return undefined;
-    return real.mode >>> 31 === 1 ? 'directory' : 'other'; // Go's os.ModeDir
+export function viewOf({ path: root }: StepRoot, { archive }: Pick<BuilderOptions, 'archive'>): RootView {
+  const follow = (path: string): string => archive.stat(root, path)?.linkTarget || path;
+  return {
+    follow,
+    look: (path, follows) => {
+      const stat = archive.stat(root, follows ? follow(path) : path);
+      if (!stat) return undefined;
+      return stat.mode >>> 31 === 1 ? 'directory' : 'other'; // Go's os.ModeDir
+    },
   };
+}
 
 /** Names that the root's account files do not know are root's, as BuildKit has it. */
 export function ownerOf(spec: string, root: StepRoot, { resolveOwner }: Pick<BuilderOptions, 'resolveOwner'>): Owner {
@@ -70,11 +72,11 @@ export async function copyInto(
 ): Promise<void> {
   const { tree, destination, chmod, owner, mtime } = request;
   const { plain, archives } = await parted(request);
-  const look = lookIn(root, options);
-  const placed = placeFiles(plain, { destination, owner, mode: chmod, look });
+  const view = viewOf(root, options);
+  const placed = placeFiles(plain, { destination, owner, mode: chmod, root: view });
   const dated = mtime ? placed.map(({ path, entry }) => ({ path, entry: { ...entry, mtime } })) : placed;
   await fillWith(async () => tree.toTar(dated), options)(root);
-  for (const tar of archives) await unpackInto(root, { tar, request, look }, options);
+  for (const tar of archives) await unpackInto(root, { tar, request, view }, options);
 }
 
 /** WORKDIR: the directory, if it is not there. */
@@ -85,8 +87,8 @@ export function workdirStep(
   return layerOf(request, options, async root => {
     const owner = request.user ? ownerOf(request.user, root, options) : undefined;
     const directory: Selected = { name: '', under: '', entry: plainEntry('directory'), contents: [] };
-    const look = lookIn(root, options);
-    const placed = placeFiles([directory], { destination: `${request.path}/`, owner, mode: undefined, look });
+    const destination = `${request.path}/`;
+    const placed = placeFiles([directory], { destination, owner, mode: undefined, root: viewOf(root, options) });
     if (placed.length === 0) return;
     const tree = new FileTree(request.scratch);
     try {
@@ -116,7 +118,7 @@ async function parted({
 
 async function unpackInto(
   root: StepRoot,
-  { tar, request, look }: { tar: Readable; request: Copying & { owner: Owner | undefined }; look: Look },
+  { tar, request, view }: { tar: Readable; request: Copying & { owner: Owner | undefined }; view: RootView },
   options: BuilderOptions,
 ): Promise<void> {
   const tree = new FileTree(request.scratch);
@@ -129,7 +131,7 @@ async function unpackInto(
     const all: Selected = { name: '', under: '', entry: plainEntry('directory'), contents };
     const { owner } = request;
     const destination = posix.join(request.destination, '/');
-    const placed: Placed[] = placeFiles([all], { destination, owner, mode: request.chmod, look });
+    const placed: Placed[] = placeFiles([all], { destination, owner, mode: request.chmod, root: view, replaces: true });
     await fillWith(async () => tree.toTar(placed), options)(root);
   } finally {
     tree.close();

@@ -220,7 +220,7 @@ export class FileTree {
       const header: Partial<Header> & { name: string } = {
         name: type === 'directory' ? `${path}/` : path,
         type,
-        mode,
+        mode: mode || noMode,
         uid,
         gid,
         mtime,
@@ -248,6 +248,9 @@ export class FileTree {
     return this.paths.some(each => each.startsWith(`${path}/`)) ? plainEntry('directory') : undefined;
   }
 }
+
+/** tar-stream takes 0 for a mode that nobody said; of this it writes the lower bits alone. */
+const noMode = 0o100000;
 
 const blockBytes = 256 * 1024;
 

@@ -1,10 +1,18 @@
 import { posix } from 'node:path';
 import { invalidArgument } from '../../contracts/errors.ts';
+import { isOctal, type ModeChange, readModeChange } from './file-mode.ts';
 import { ancestors, cleanPath, type Placed, plainEntry, type TreeEntry } from './file-tree.ts';
 import type { Selected } from './select-files.ts';
 
-/** What is at a path of the image now; links are followed. */
-export type Look = (path: string) => 'directory' | 'other' | undefined;
+/** What is at a path of a root; `follows`: links are, the last one too. */
+export type Look = (path: string, follows: boolean) => 'directory' | 'other' | undefined;
+
+/** The image's files as they are now. */
+export interface RootView {
+  look: Look;
+  /** Where a path leads when all links are followed, whether anything is there or not. */
+  follow(path: string): string;
+}
 
 export interface Placement {
   /** Absolute; a slash at its end makes it a directory. */
@@ -12,96 +20,109 @@ export interface Placement {
   owner: { uid: number; gid: number } | undefined;
   /** `0755` or `u+x`. */
   mode: string | undefined;
-  look: Look;
+  root: RootView;
+  /** What is in the way goes: archives are taken apart so. */
+  replaces?: boolean;
 }
 
-/** Where each file goes, directories before what they hold, as BuildKit places them. Pure. */
+/**
+ * Where each file goes, directories before what they hold, as BuildKit places them: one source after the other, so that the
+ * first may make the directory that takes the next. @throws invalid-argument where a directory stands in a file's way, or a
+ * file in a directory's
+ */
 export function placeFiles(selected: readonly Selected[], placement: Placement): Placed[] {
-  const { destination, look } = placement;
-  const many = selected.length > 1 || selected.some(({ under }) => under !== '');
-  const asDirectory = destination.endsWith('/') || many || look(destination) === 'directory';
+  const isFolder = placement.destination.endsWith('/');
+  const destination = cleanPath(placement.root.follow(`/${cleanPath(placement.destination)}`));
   const places = new Places(placement);
   for (const each of selected) {
     const base = cleanPath(`${destination}/${each.under}`);
-    if (each.entry.type === 'directory') places.directory(base, each, destination.endsWith('/') && each.under === '');
-    else places.file(asDirectory ? cleanPath(`${base}/${each.name}`) : base, each.entry);
+    if (each.entry.type === 'directory') places.directory(base, each, isFolder && each.under === '');
+    else {
+      const isInside = isFolder || each.under !== '' || places.isDirectory(base);
+      places.file(isInside ? cleanPath(`${base}/${each.name}`) : base, each.entry);
+    }
   }
   return places.placed;
 }
 
 class Places {
-  readonly placed: Placed[] = [];
+  readonly #placed = new Map<string, Placed>();
   readonly #placement: Placement;
-  readonly #made = new Set<string>();
+  readonly #change: ModeChange | undefined;
+  /** Directories that this made, or found. */
+  readonly #folders = new Map<string, 'made' | 'found'>([['', 'found']]);
 
   constructor(placement: Placement) {
     this.#placement = placement;
+    this.#change = placement.mode ? readModeChange(placement.mode) : undefined;
+  }
+
+  get placed(): Placed[] {
+    return [...this.#placed.values()];
   }
 
   file(path: string, entry: TreeEntry): void {
-    this.#makeParents(posix.dirname(`/${path}`));
+    this.#makeParents(parentOf(path));
     this.#place(path, entry);
   }
 
   /** What a directory holds; itself only where there is none yet. */
   directory(base: string, { entry, contents }: Selected, plain: boolean): void {
-    this.#makeParents(plain ? base : posix.dirname(`/${base}`));
-    if (!this.#isThere(base)) this.#make(base, entry);
-    this.#made.add(base);
+    this.#makeParents(plain ? base : parentOf(base));
+    if (!this.isDirectory(base)) this.#makeFolder(base, entry);
     for (const { relative, entry: below } of contents) this.#place(cleanPath(`${base}/${relative}`), below);
   }
 
+  isDirectory(path: string): boolean {
+    if (this.#folders.has(path)) return true;
+    if (this.#placed.has(path) || this.#placement.root.look(`/${path}`, true) !== 'directory') return false;
+    this.#folders.set(path, 'found');
+    return true;
+  }
+
   #place(path: string, entry: TreeEntry): void {
-    const { owner, mode } = this.#placement;
-    this.placed.push({ path, entry: { ...entry, ...owner, mode: changedMode(entry, mode) } });
+    this.#checkWay(path, entry.type === 'directory');
+    const mode = this.#change && entry.type !== 'symlink' ? this.#change(entry.mode, isFolder(entry)) : entry.mode;
+    this.#put(path, { ...entry, ...this.#placement.owner, mode });
   }
 
   /** A directory for what is copied: owner and mode are the copy's, as in BuildKit, but for `u+x`. */
-  #make(path: string, entry: TreeEntry): void {
-    const { owner, mode = '' } = this.#placement;
-    if (isOctal(mode)) this.#place(path, entry);
-    else this.placed.push({ path, entry: { ...entry, ...owner } });
+  #makeFolder(path: string, entry: TreeEntry): void {
+    if (isOctal(this.#placement.mode ?? '')) this.#place(path, entry);
+    else {
+      this.#checkWay(path, true);
+      this.#put(path, { ...entry, ...this.#placement.owner });
+    }
+  }
+
+  #put(path: string, entry: TreeEntry): void {
+    if (entry.type === 'directory') this.#folders.set(path, this.#folders.get(path) ?? 'made');
+    this.#placed.set(path, { path, entry });
   }
 
   #makeParents(path: string): void {
     for (const directory of ancestors(path)) {
-      if (this.#isThere(directory)) continue;
-      this.#made.add(directory);
-      this.#make(directory, plainEntry('directory'));
+      if (this.isDirectory(directory)) continue;
+      if (this.#isTaken(directory)) throw invalidArgument(`mkdir /${directory}: not a directory`);
+      this.#makeFolder(directory, plainEntry('directory'));
     }
   }
 
-  #isThere(path: string): boolean {
-    return path === '' || this.#made.has(path) || this.#placement.look(`/${path}`) !== undefined;
+  #isTaken(path: string): boolean {
+    return this.#placed.has(path) || this.#placement.root.look(`/${path}`, true) !== undefined;
+  }
+
+  /** Nothing can be in the way in a directory that this made. */
+  #checkWay(path: string, isDirectory: boolean): void {
+    if (this.#placement.replaces) return;
+    const placed = this.#placed.get(path)?.entry;
+    if (!placed && this.#folders.get(parentOf(path)) === 'made') return;
+    const there = placed ? (isFolder(placed) ? 'directory' : 'other') : this.#placement.root.look(`/${path}`, false);
+    if (isDirectory && there === 'other') throw invalidArgument(`cannot copy to non-directory: /${path}`);
+    if (!isDirectory && there === 'directory') throw invalidArgument(`cannot replace to directory /${path} with file`);
+    if (isDirectory && there === 'directory') this.#folders.set(path, this.#folders.get(path) ?? 'found');
   }
 }
 
-const isOctal = (mode: string): boolean => /^[0-7]{1,4}$/.test(mode);
-
-/** A link has no mode of its own. @throws invalid-argument */
-function changedMode({ type, mode }: TreeEntry, change: string | undefined): number {
-  if (change === undefined || type === 'symlink') return mode;
-  if (isOctal(change)) return Number.parseInt(change, 8);
-  return change.split(',').reduce((sum, clause) => symbolic(sum, clause, type === 'directory', change), mode);
-}
-
-const bits: Readonly<Record<string, number>> = { r: 4, w: 2, x: 1 };
-const shifts: Readonly<Record<string, number>> = { u: 6, g: 3, o: 0 };
-
-function symbolic(mode: number, clause: string, isDirectory: boolean, whole: string): number {
-  const [, who = '', sign = '', what = ''] = /^([ugoa]*)([+=-])([rwxX]*)$/.exec(clause) ?? [];
-  if (sign === '') {
-    throw invalidArgument(`invalid chmod parameter: '${whole}'. it should be octal string and between 0 and 07777`);
-  }
-  const classes = who === '' || who.includes('a') ? ['u', 'g', 'o'] : [...who];
-  const wanted = [...what].reduce((sum, letter) => {
-    if (letter === 'X') return sum | (isDirectory || (mode & 0o111) !== 0 ? 1 : 0);
-    return sum | (bits[letter] ?? 0);
-  }, 0);
-  return classes.reduce((sum, each) => {
-    const shift = shifts[each] ?? 0;
-    if (sign === '+') return sum | (wanted << shift);
-    if (sign === '-') return sum & ~(wanted << shift);
-    return (sum & ~(7 << shift)) | (wanted << shift);
-  }, mode);
-}
+const isFolder = ({ type }: TreeEntry): boolean => type === 'directory';
+const parentOf = (path: string): string => cleanPath(posix.dirname(`/${path}`));

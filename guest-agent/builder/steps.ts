@@ -12,6 +12,7 @@ import { booleanFlag, flagValue, flagValues, jsonList, wordsOf } from './dockerf
 import { type Expansion, expandWord } from './dockerfile/expand.ts';
 import { heredocOf } from './dockerfile/heredoc.ts';
 import type { Instruction } from './dockerfile/lines.ts';
+import { readModeChange } from './file-mode.ts';
 import { shellOf, workdirOf } from './metadata.ts';
 import { parseMount, type RunMount, scriptMount } from './run-mounts.ts';
 import { runStep } from './run-step.ts';
@@ -170,6 +171,8 @@ const copy: Step = async (state, instruction, context) => {
     return value === undefined ? undefined : expandWord(value, expansion);
   };
   const checksum = flag('checksum');
+  const [chown, chmod] = [flag('chown'), flag('chmod') || undefined];
+  if (chmod) readModeChange(chmod); // what cannot be read is refused before anything is fetched
   const { tree, sources, hasRemote } = await copySources(named, { instruction, from, checksum }, context);
   const exclude = flagValues(instruction, 'exclude').map(value => expandWord(value, expansion));
   const parents = booleanFlag(instruction, 'parents');
@@ -178,7 +181,6 @@ const copy: Step = async (state, instruction, context) => {
   const slash = /(^|\/)\.?$/.test(destination) ? '/' : '';
   const target = `${posix.join(workdirOf(state, destination))}${slash}`.replace(/\/+$/, '/');
   const unpack = instruction.keyword === 'ADD' && (flagValue(instruction, 'unpack') ?? String(!hasRemote)) !== 'false';
-  const [chown, chmod] = [flag('chown'), flag('chmod')];
   const key = [instruction.keyword, files, target, chown ?? '', chmod ?? '', unpack];
   const dressed = [
     ...(parents ? ['--parents'] : []),

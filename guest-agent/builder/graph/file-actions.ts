@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { EngineError, invalidArgument } from '../../../contracts/errors.ts';
-import { copyInto, lookIn, ownerOf } from '../copy-step.ts';
+import { copyInto, ownerOf, viewOf } from '../copy-step.ts';
 import { ancestors, cleanPath, type FileTree, type Placed, plainEntry, type TreeEntry } from '../file-tree.ts';
 import { fillWith, type StepRoot } from '../layers.ts';
 import { MissingSource, matchesOf, type Selection, selectFiles } from '../select-files.ts';
@@ -35,11 +35,11 @@ export async function perform({ copy, mkfile, mkdir, rm, symlink }: FileAction, 
 }
 
 async function makeDirectory({ path, mode, makeParents, owner, timestamp }: MakeDirectoryAction, place: Place) {
-  const found = lookIn(place.root, place.rooms.options);
+  const { look } = viewOf(place.root, place.rooms.options);
   const wanted = makeParents ? ancestors(path) : [cleanPath(path)];
   const entry = { ...plainEntry('directory'), mode: mode & 0o7777, ...(await dressed({ owner, timestamp }, place)) };
   if (!makeParents) checkParent('mkdir', path, place);
-  const missing = wanted.filter(each => each !== '' && found(`/${each}`) === undefined);
+  const missing = wanted.filter(each => each !== '' && look(`/${each}`, true) === undefined);
   await put(
     missing.map(each => ({ path: each, entry })),
     place,
@@ -79,7 +79,7 @@ async function copyFiles(copy: CopyAction, place: Place): Promise<void> {
   const owner = uid === undefined || gid === undefined ? undefined : { uid, gid };
   for (const each of selectFiles(tree, selection)) {
     const isInside = each.entry.type === 'directory' && !copy.dirCopyContents;
-    const nested = isInside && lookIn(root, options)(destination) !== undefined;
+    const nested = isInside && viewOf(root, options).look(destination, true) !== undefined;
     const request = {
       tree,
       selected: [each],

@@ -1,3 +1,4 @@
+import { cornerCases } from './corner-cases.ts';
 import type { BuildCase } from './play-build.ts';
 
 /** One Dockerfile a feature. */
@@ -379,4 +380,5 @@ arg npm_token DB_PASSWD auth_key=1 hushkey PUBLIC_TOKEN
     dockerfile: '# check=skip=JSONArgsRecommended;error=true\nFROM busybox\nCMD a\nMAINTAINER x\nRUN exit 1\n',
   },
   { name: 'warnings that are skipped', dockerfile: '# check=skip=all\nFROM busybox\nMAINTAINER x\n' },
+  ...cornerCases,
 ];

@@ -77,7 +77,10 @@ const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
 /** What is another each time. */
 export const masked = (text: string): string =>
-  text.replace(/ of ref [\w-]+::\w+: /, ' of ref: ').replace(/sha256:[0-9a-f]{64}/g, '<digest>');
+  text
+    .replace(/(?<= )\/\S*\/merged(?=\/)/, '') // where the engine has the root
+    .replace(/ of ref [\w-]+::\w+: /, ' of ref: ')
+    .replace(/sha256:[0-9a-f]{64}/g, '<digest>');
 
 interface Vertex {
   digest: string;

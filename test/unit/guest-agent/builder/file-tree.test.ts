@@ -25,7 +25,7 @@ const places = (sources: string[], destination: string, there: Record<string, 'd
     destination,
     owner: undefined,
     mode: undefined,
-    look: path => there[path],
+    root: { look: path => there[path], follow: path => path },
   }).map(({ path }) => path);
 
 async function hostile(): Promise<void> {
