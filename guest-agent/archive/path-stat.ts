@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { posix } from 'node:path';
+import { type EngineError, internal } from '../../contracts/errors.ts';
 import {
   AT_FDCWD,
   closeFd,
@@ -70,7 +71,10 @@ export function statInRoot(root: number, path: string): FileStatus {
   }
 }
 
-/** What `docker cp` wants to know about a path before it copies. @returns undefined when there is nothing */
+/** Links that lead to each other, in Docker's words. */
+export const tooManyLinks = (cause: unknown): EngineError => internal('EvalSymlinks: too many links', { cause });
+
+/** What `docker cp` wants to know about a path before it copies. @returns undefined when there is nothing @throws internal in Docker's words for links that end nowhere */
 export function statPath(root: string, path: string): PathStat | undefined {
   const absolute = absolutePath(path);
   const fd = openRoot(root);
@@ -85,6 +89,7 @@ export function statPath(root: string, path: string): PathStat | undefined {
     };
   } catch (error) {
     if (isSyscallError(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    if (isSyscallError(error, 'ELOOP')) throw tooManyLinks(error);
     throw error;
   } finally {
     closeFd(fd);

@@ -12,7 +12,7 @@ import type { FromWorker, Job, JobResults, ToWorker } from './job.ts';
 import { decompressed, explained, maybeDecompressed, readArchive } from './layer-stream.ts';
 import { MappedSink } from './mapped-sink.ts';
 import { inSlabs, packPath } from './pack-path.ts';
-import { absolutePath, inRoot, openRoot } from './path-stat.ts';
+import { absolutePath, inRoot, openRoot, tooManyLinks } from './path-stat.ts';
 import { receivePieces, sendPieces } from './port-stream.ts';
 import { rebuildLayer } from './rebuild-layer.ts';
 import { RecordingSink } from './recording-sink.ts';
@@ -89,6 +89,7 @@ function assertDirectory(root: number, path: string): void {
     if (isSyscallError(error, 'ENOENT')) throw notFound(path, { cause: error });
     if (isSyscallError(error, 'ENOTDIR'))
       throw invalidArgument('extraction point is not a directory', { cause: error });
+    if (isSyscallError(error, 'ELOOP')) throw tooManyLinks(error);
     throw error;
   }
 }

@@ -83,6 +83,8 @@ export abstract class ContainerRuns {
 
   /** @throws conflict in Docker's words when nothing runs */
   running(): Live {
+    if (this.status === 'restarting')
+      throw conflict(`Container ${this.id} is restarting, wait until the container is running`);
     if (!this.#live) throw conflict(`container ${this.id} is not running`);
     return this.#live;
   }

@@ -71,20 +71,26 @@ function checkUser({ process }: Live, user: string | undefined): void {
   resolveUser(user, files.passwd, files.group);
 }
 
+/** As Docker's events tell it: a program without arguments is followed by a space, too. */
+function commandText({ Cmd }: ExecCreateBody): string {
+  const [program = '', ...args] = Cmd ?? [];
+  return `${program} ${args.join(' ')}`;
+}
+
 /** POST /containers/{ref}/exec. @throws conflict when nothing runs there, invalid-argument without a command */
 export function createExec(container: ContainerActor, body: ExecCreateBody, context: EngineContext): ExecActor {
   if (container.status === 'paused') {
     throw conflict(`Container ${container.name} is paused, unpause the container before exec`);
   }
-  if (!container.live) throw conflict(`container ${container.id} is not running`);
+  const live = container.running();
   const [command] = body.Cmd ?? [];
   if (command === undefined) throw invalidArgument('No exec command specified');
   checkDetachKeys(body.DetachKeys);
-  checkUser(container.live, body.User);
+  checkUser(live, body.User);
   const exec = new ExecActor(container, body, context);
   context.execs.add(exec);
   container.execIds.add(exec.id);
-  container.emit(`exec_create: ${(body.Cmd ?? []).join(' ')}`, { execID: exec.id });
+  container.emit(`exec_create: ${commandText(body)}`, { execID: exec.id });
   return exec;
 }
 
@@ -223,7 +229,7 @@ export class ExecActor implements Exec {
       throw internal('OCI runtime exec failed: exec failed: Cwd must be an absolute path');
     }
     const stdio = this.#stdio(directory, description, size);
-    this.#container.emit(`exec_start: ${(this.#body.Cmd ?? []).join(' ')}`, { execID: this.id });
+    this.#container.emit(`exec_start: ${commandText(this.#body)}`, { execID: this.id });
     const process = await this.#context.rooms.runtime.exec({
       id: this.id,
       container: this.#container.id,

@@ -48,17 +48,6 @@ export const keepsLabels = (filters: Filters, labels: Readonly<Record<string, st
   matchesLabels(wanted(filters, 'label'), labels) &&
   (wanted(filters, 'label!').length === 0 || !matchesLabels(wanted(filters, 'label!'), labels));
 
-/** `true`, `1` or `false`, `0`; undefined when it is not asked. @throws invalid-argument in Docker's words */
-export function booleanFilter(filters: Filters, key: string): boolean | undefined {
-  const values = wanted(filters, key);
-  const [value] = values;
-  if (value === undefined) return undefined;
-  if (values.length > 1) throw invalidArgument(`invalid filter '${key}=[${values.join(' ')}]'`);
-  if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
-  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false;
-  throw invalidArgument(`invalid filter '${key}=[${value}]'`);
-}
-
 /** The one `until` of a prune. @throws invalid-argument in Docker's words */
 export function untilFilter(filters: Filters, now: Date): Date | undefined {
   const [value, ...others] = wanted(filters, 'until');

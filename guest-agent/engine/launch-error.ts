@@ -22,7 +22,7 @@ export const refusedLaunch = (why: string): EngineError => internal(`${notCreate
 /** What a container was to run, and what was to be mounted where. */
 export interface Launching {
   command: string;
-  mounts?: readonly { source: string; destination: string }[];
+  mounts?: readonly { source: string; destination: string; tmpfsOptions?: readonly string[] }[];
 }
 
 /** A failed launch in the words that Docker's clients know, with the kind that carries the right status. */
@@ -38,8 +38,14 @@ export function launchFailure(error: unknown, { command, mounts = [] }: Launchin
   if (step === 'bind' && (code === 'EINVAL' || code === 'ENOTDIR') && mount) {
     return withKind(`${inContainer}error during container init: ${mismatch(mount)}`, error);
   }
+  const memory = step === 'mount' && mounts.find(({ tmpfsOptions }) => tmpfsOptions?.includes(subject));
+  if (memory) return withKind(`${inContainer}error during container init: ${badMemory(memory, error)}`, error);
   return withKind(`${inContainer}${reason(error, command)}`, error);
 }
+
+/** An option that the kernel does not take, of `--tmpfs`. */
+const badMemory = ({ destination }: { destination: string }, { subject, code }: LaunchError): string =>
+  `error mounting "tmpfs" to rootfs at "${destination}": mount tmpfs:${destination}, data: ${subject}: ${goError(code)}`;
 
 /** A file and a folder do not go together. */
 const mismatch = ({ source, destination }: { source: string; destination: string }): string =>

@@ -71,7 +71,10 @@ function inheritedMounts({ VolumesFrom = [] }: HostConfig, { index }: EngineCont
     const { mounts } = donorOf(container as ContainerRef, index).record;
     return mounts
       .filter(mount => mount.type !== 'tmpfs')
-      .map(mount => ({ ...mount, rw: mount.rw && rw !== false, copy: false, createSource: false }));
+      .map(mount => ({
+        ...mount,
+        ...{ rw: mount.rw && rw !== false, copy: false, createSource: false, mode: '', inherited: true },
+      }));
   });
 }
 
@@ -94,7 +97,8 @@ async function ensureVolume(mount: PlannedMount, { id, chosen }: Place, context:
     chosen.newVolumes.push(volume.name);
     context.events.emit({ type: 'volume', action: 'create', id: volume.name, attributes: { driver: 'local' } });
   }
-  return { ...mount, name: volume.name, mode: mount.mode || (name === '' ? '' : 'z'), source: volume.mountpoint };
+  const mode = mount.mode || (name === '' || mount.inherited ? '' : 'z');
+  return { ...mount, name: volume.name, mode, source: volume.mountpoint };
 }
 
 async function populate(id: string, mounts: readonly PlannedMount[], { rooms }: EngineContext): Promise<void> {
@@ -121,13 +125,15 @@ export async function holdVolumes({ id, mounts }: ContainerRecord, { rooms }: En
   for (const { type, name } of mounts) if (type === 'volume') await rooms.volumes.mounts.hold(name, id);
 }
 
-/** The record's mounts and the network's files, parents first. Sources that `-v` promises are made. */
+/** The record's mounts and the network's files, parents first; of two in one place the later. Sources that `-v` promises are made. */
 export function mountsFor(
   record: ContainerRecord,
   sandbox: Pick<Sandbox, 'files'>,
   context: EngineContext,
 ): RuntimeMount[] {
-  const own = record.mounts.map(mount => toRuntimeMount(mount, context));
+  const isSeen = ({ destination }: PlannedMount, at: number): boolean =>
+    record.mounts[at + 1]?.destination !== destination;
+  const own = record.mounts.filter(isSeen).map(mount => toRuntimeMount(mount, context));
   const taken = new Set(own.map(mount => mount.destination));
   const files: [string, string][] = [
     ['/etc/resolv.conf', sandbox.files.resolvConf],

@@ -45,6 +45,10 @@ function donorOf(ref: ContainerRef, { index }: EngineContext): ContainerId {
   try {
     const { id, live, name, status } = index.getByRef(ref);
     if (live) return id;
+    if (status === 'restarting')
+      throw conflict(
+        `cannot join network namespace of container: Container ${id} is restarting, wait until the container is running`,
+      );
     throw conflict(`cannot join network namespace of a non running container: container ${name} is ${status}`);
   } catch (error) {
     if (error instanceof EngineError && error.kind === 'conflict') throw error;

@@ -1,4 +1,5 @@
 import type { ContainerSummary, HealthStatus, PortSummary } from '../../contracts/docker/containers.ts';
+import { booleanFilter } from '../../contracts/docker/filters.ts';
 import { internal, invalidArgument } from '../../contracts/errors.ts';
 import type { Image } from '../images/index.ts';
 import { commandOf } from './config.ts';
@@ -7,7 +8,7 @@ import type { ContainerRecord } from './container-record.ts';
 import { type ContainerState, isAlive, type Status } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters } from './engine.ts';
-import { assertFilters, booleanFilter, matchesExactly, matchesLabels, matchesText, wanted } from './filters.ts';
+import { assertFilters, matchesExactly, matchesLabels, matchesText, wanted } from './filters.ts';
 import { networkDocuments, sizesOf } from './inspect.ts';
 import { mountPoints } from './mounts.ts';
 import { parsePort } from './network-request.ts';

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import { booleanFilter } from '../../contracts/docker/filters.ts';
 import type { DistributionInspect, HistoryItem, ImageDeleteItem } from '../../contracts/docker/images.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
@@ -22,7 +23,7 @@ import type { Image, LayerBlob } from './image.ts';
 import { ImageIndex } from './image-index.ts';
 import { keepIndex } from './keep-index.ts';
 import { LayerArchives } from './layer-archives.ts';
-import { booleanFilter, checkFilters, filterImages, type ImageFilters, noSuchImage } from './list.ts';
+import { checkFilters, filterImages, type ImageFilters, noSuchImage } from './list.ts';
 import { Loader, type LoadOptions } from './load.ts';
 import { offersIn, type PlatformOffer } from './offers.ts';
 import type { PlatformImage } from './platform-index.ts';
@@ -306,7 +307,7 @@ class ImageStore implements Images {
 
   async prune(filters: ImageFilters, inUse: UsesOf): Promise<{ deleted: ImageDeleteItem[]; spaceReclaimed: number }> {
     checkFilters(filters, 'prune');
-    const danglingOnly = booleanFilter('dangling', filters.dangling) ?? true;
+    const danglingOnly = booleanFilter(filters, 'dangling') ?? true;
     const { dangling: _, ...others } = filters;
     const before = this.#spaceInUse();
     const deleted: ImageDeleteItem[] = [];

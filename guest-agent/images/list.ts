@@ -1,3 +1,4 @@
+import { booleanFilter } from '../../contracts/docker/filters.ts';
 import { internal, invalidArgument, notFound } from '../../contracts/errors.ts';
 import { familiar, familiarName, parseReference, type Reference } from '../../contracts/oci/reference.ts';
 import type { Image } from './image.ts';
@@ -29,7 +30,7 @@ export function filterImages(
   const before = earliest(filters.before, find);
   const since = latest(filters.since, find);
   const until = timeFilter(filters.until, now);
-  const dangling = booleanFilter('dangling', filters.dangling);
+  const dangling = booleanFilter(filters, 'dangling');
   const patterns = filters.reference ?? [];
   return images
     .filter(image => !before || image.createdAt < before)
@@ -66,16 +67,6 @@ export function matchesLabels(image: Image, filters: ImageFilters): boolean {
   };
   const unwanted = filters['label!'] ?? [];
   return (filters.label ?? []).every(has) && (unwanted.length === 0 || !unwanted.every(has));
-}
-
-/** @throws invalid-argument in Docker's words. */
-export function booleanFilter(name: string, values: readonly string[] | undefined): boolean | undefined {
-  if (!values || values.length === 0) return undefined;
-  const [value = ''] = values;
-  if (values.length > 1) throw invalidArgument(`invalid filter '${name}=[${values.join(' ')}]'`);
-  if (['1', 'true', 't', 'T', 'TRUE', 'True'].includes(value)) return true;
-  if (['0', 'false', 'f', 'F', 'FALSE', 'False'].includes(value)) return false;
-  throw invalidArgument(`invalid filter '${name}=[${value}]'`);
 }
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

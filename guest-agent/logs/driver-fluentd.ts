@@ -32,7 +32,7 @@ function parseAddress(text: string): StreamAddress {
     network: 'tcp',
     host,
     port: Number(port ?? defaultPort),
-    ...(scheme === 'tls' ? { tls: { servername: host } } : {}),
+    ...(scheme === 'tls' ? { tls: {} } : {}),
   };
 }
 

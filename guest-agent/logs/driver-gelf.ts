@@ -22,7 +22,6 @@ type Options = DriverRequest['options'];
 function parseAddress(text: string): { scheme: string; host: string; port: number } {
   if (text === '') throw invalidArgument('gelf-address is a required parameter');
   const [, scheme = '', rest = ''] = /^([a-z]+):\/\/(.*)$/.exec(text) ?? [];
-  if (scheme === '') throw invalidArgument('gelf: gelf-address should be in form proto://address, got '.concat(text));
   if (scheme !== 'udp' && scheme !== 'tcp') throw invalidArgument('gelf: endpoint needs to be TCP or UDP');
   const [, host = '', port = ''] = /^\[?([^\]]*?)\]?:(\d+)$/.exec(rest) ?? [];
   if (port === '') throw invalidArgument('gelf: please provide gelf-address as proto://host:port');

@@ -109,7 +109,7 @@ async function senderFor({ options, patient, lost }: DriverRequest): Promise<Sen
       return openStream({ network: 'tcp', host: address.host, port: address.port }, stream);
     case 'tcp+tls': {
       const { host, port } = address;
-      return openStream({ network: 'tcp', host, port, tls: { ...tlsOf(options), servername: host } }, stream);
+      return openStream({ network: 'tcp', host, port, tls: tlsOf(options) }, stream);
     }
   }
 }

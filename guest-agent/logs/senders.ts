@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { isSyscallError } from '../syscalls/libc.ts';
 import {
@@ -38,6 +38,10 @@ export interface StreamOptions {
   onData?: (data: Buffer) => void;
 }
 
+/** A server is told the name that it is asked for; an address is none. */
+const serverName = (target: { host?: string }): { servername?: string } =>
+  target.host && !isIP(target.host) ? { servername: target.host } : {};
+
 const connectTimeoutMs = 10_000;
 const closeGraceMs = 2000;
 
@@ -45,7 +49,7 @@ function dial(address: StreamAddress): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const tls = address.network === 'tcp' ? address.tls : undefined;
   const target = address.network === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
-  const socket = tls ? connectTls({ ...target, ...tls }) : connectTcp(target);
+  const socket = tls ? connectTls({ ...target, ...tls, ...serverName(target) }) : connectTcp(target);
   const late = setTimeout(
     () => socket.destroy(Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' })),
     connectTimeoutMs,

@@ -29,6 +29,8 @@ export interface PlannedMount {
   driver: string;
   driverOptions: Record<string, string>;
   subpath: string;
+  /** Of `--volumes-from`. */
+  inherited?: true;
   /** For tmpfs, ready for the runtime. */
   tmpfsOptions: string[];
   /** Of an image: what was found under its name, and the snapshot that keeps its layers for this container. */
@@ -55,27 +57,38 @@ export interface BindPolicy {
 const guestFolders = ['/run', '/var/run', '/sys', '/proc', '/dev', '/lib/modules', '/var/lib/berth'];
 
 /**
- * The mounts of a new container, in order of destination. A place is taken once: `-v`, `--mount` and `--tmpfs` must not
- * meet, they win over `--volumes-from`, and a volume of the image only fills a place that is free.
+ * The mounts of a new container, in order of destination. A place is taken once: `-v` must not meet `--mount` or `--tmpfs`,
+ * they win over `--volumes-from`, whose last one wins, and a volume of the image only fills a place that is free. Where
+ * `--mount` and `--tmpfs` meet the container sees memory, as with Docker.
  * @throws invalid-argument in Docker's words
  */
 export function planMounts(wishes: MountWishes, policy: BindPolicy): PlannedMount[] {
   const { hostConfig } = wishes;
   const driver = hostConfig.VolumeDriver ?? '';
-  const own = [
-    ...(hostConfig.Binds ?? []).map(spec => parseBind(spec, driver, policy)),
-    ...(hostConfig.Mounts ?? []).map(mount => parseMount(mount, policy)),
-    ...Object.entries(hostConfig.Tmpfs ?? {}).map(([destination, options]) => parseTmpfs(destination, options)),
-  ];
+  const binds = (hostConfig.Binds ?? []).map(spec => parseBind(spec, driver, policy));
+  const mounts = (hostConfig.Mounts ?? []).map(mount => parseMount(mount, policy));
+  const memory = Object.entries(hostConfig.Tmpfs ?? {}).map(([target, options]) => parseTmpfs(target, options));
+  const taken = byPlace([...binds, ...mounts]);
+  const covering = [...byPlace(memory).values()].filter(({ destination }) => taken.has(destination));
+  byPlace([...binds, ...covering]);
+  const fill = (mount: PlannedMount): unknown => taken.has(mount.destination) || taken.set(mount.destination, mount);
+  memory.forEach(fill);
+  wishes.inherited?.toReversed().forEach(fill);
+  for (const destination of wishes.volumes) fill(planned('volume', posix.normalize(`/${destination}`), { driver }));
+  const all = [...taken.values(), ...covering.filter(({ destination }) => taken.get(destination)?.type !== 'tmpfs')];
+  const order = ({ destination: left }: PlannedMount, { destination: right }: PlannedMount): number =>
+    left < right ? -1 : Number(left > right);
+  return all.sort(order);
+}
+
+/** @throws invalid-argument where two want the same place */
+function byPlace(mounts: readonly PlannedMount[]): Map<string, PlannedMount> {
   const taken = new Map<string, PlannedMount>();
-  for (const mount of own) {
+  for (const mount of mounts) {
     if (taken.has(mount.destination)) throw invalidArgument(`Duplicate mount point: ${mount.destination}`);
     taken.set(mount.destination, mount);
   }
-  const fill = (mount: PlannedMount): unknown => taken.has(mount.destination) || taken.set(mount.destination, mount);
-  wishes.inherited?.forEach(fill);
-  for (const destination of wishes.volumes) fill(planned('volume', posix.normalize(`/${destination}`), { driver }));
-  return [...taken.values()].sort((left, right) => (left.destination < right.destination ? -1 : 1));
+  return taken;
 }
 
 function planned(type: PlannedMount['type'], target: string, fields: Partial<PlannedMount>): PlannedMount {

@@ -1,3 +1,4 @@
+import { booleanFilter } from '../../contracts/docker/filters.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { Volume, VolumeFilters, VolumeUses } from './volumes.ts';
 
@@ -5,26 +6,15 @@ const listFilters = ['dangling', 'driver', 'label', 'name'];
 const pruneFilters = ['label', 'label!', 'all'];
 
 /** @throws invalid-argument in Docker's words */
-export const checkListFilters = (filters: VolumeFilters): void => check(filters, listFilters);
+export function checkListFilters(filters: VolumeFilters): void {
+  check(filters, listFilters);
+  booleanFilter(filters, 'dangling');
+}
 /** @throws invalid-argument in Docker's words */
 export const checkPruneFilters = (filters: VolumeFilters): void => check(filters, pruneFilters);
 
 function check(filters: VolumeFilters, known: string[]): void {
   for (const name of Object.keys(filters)) if (!known.includes(name)) throw invalidArgument(`invalid filter '${name}'`);
-}
-
-/** Docker's notions of true and false in a filter. @throws invalid-argument */
-function isTrue(filters: VolumeFilters, name: string): boolean | undefined {
-  const values = filters[name];
-  if (!values || values.length === 0) return undefined;
-  const said = values.map(
-    value => ['1', 'true'].includes(value) || (['0', 'false'].includes(value) ? false : undefined),
-  );
-  const [first] = said;
-  if (first === undefined || said.some(value => value !== first)) {
-    throw invalidArgument(`invalid filter '${name}=[${values.join(' ')}]'`);
-  }
-  return first;
 }
 
 /** `key` or `key=value` against the labels. */
@@ -45,7 +35,7 @@ function isLike(name: string, wanted: string): boolean {
 
 /** Whether `docker volume ls` with these filters shows the volume. */
 export function matches(volume: Volume, filters: VolumeFilters, uses: VolumeUses): boolean {
-  const dangling = isTrue(filters, 'dangling');
+  const dangling = booleanFilter(filters, 'dangling');
   if (dangling !== undefined && dangling !== (uses(volume.name).length === 0)) return false;
   if (filters.driver?.length && !filters.driver.includes(volume.driver)) return false;
   if (filters.name?.length && !filters.name.some(wanted => isLike(volume.name, wanted))) return false;
@@ -55,7 +45,7 @@ export function matches(volume: Volume, filters: VolumeFilters, uses: VolumeUses
 /** @throws invalid-argument in the words of Go's strconv */
 function takesAll(filters: VolumeFilters): boolean | undefined {
   const wrong = filters.all?.find(value => !['1', 'true', '0', 'false'].includes(value));
-  if (wrong === undefined) return isTrue(filters, 'all');
+  if (wrong === undefined) return booleanFilter(filters, 'all');
   throw invalidArgument(`invalid filter 'all': strconv.ParseBool: parsing ${JSON.stringify(wrong)}: invalid syntax`);
 }
 

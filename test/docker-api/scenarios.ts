@@ -1,4 +1,5 @@
 import { commandScenarios } from './command-scenarios.ts';
+import { fewUseScenarios } from './few-use-scenarios.ts';
 import { imageMountScenarios } from './image-mount-scenarios.ts';
 import { commitScenario, cornerScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
 import { networkDriverScenarios } from './network-driver-scenarios.ts';
@@ -378,6 +379,7 @@ export const scenarios: Scenario[] = [
   ...networkScenarios,
   ...networkDriverScenarios,
   ...imageMountScenarios,
+  ...fewUseScenarios,
 ];
 
 /** With those that depend on the host's folders and kernel, or need not be played in the machine as well. */

@@ -14,6 +14,9 @@ export const execTwice: Inquiry = {
     ask('POST /containers/za/pause'),
     ask('POST /exec/{id}/start', {}),
     ask('POST /containers/za/unpause'),
+    ask('GET /events?since={start}&until={now}&filters={"event":["exec_create","exec_start"]}', undefined, {
+      only: ['Action'],
+    }),
     ask('DELETE /containers/za?force=1'),
   ],
 };

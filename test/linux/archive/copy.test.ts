@@ -129,6 +129,13 @@ describe.skipIf(!canRun)('docker cp', () => {
     await expect(into(path, tar, { noOverwriteDirNonDir: true })).rejects.toMatchObject({ kind, message });
   });
 
+  it('says of links that lead to each other that they lead nowhere', async () => {
+    symlinkSync('round', at('root/round'));
+    const refusal = { kind: 'internal', message: 'EvalSymlinks: too many links' };
+    expect(() => archive.stat(at('root'), '/round/x')).toThrow(expect.objectContaining(refusal));
+    expect(archive.stat(at('root'), '/round')).toMatchObject({ linkTarget: '/round' });
+  });
+
   it('copies a large file both ways, and stops when the reader goes away', async () => {
     execFileSync('sh', ['-c', `head -c 20000000 /dev/urandom > ${at('root/big')}`]);
     mkdirSync(at('root/copy'));

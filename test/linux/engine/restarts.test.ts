@@ -65,6 +65,10 @@ describe.skipIf(!usable)('restart policies', { timeout: 60_000 }, () => {
   it('hold still once the user has stopped it', async () => {
     await engine.docker('run', '-d', '--name', 'held', '--restart', 'unless-stopped', 'busybox', 'false');
     await eventually('it waits', async () => /^restarting/.test(await state('held')));
+    await eventually('who wants to work in it is told so', async () => {
+      const { stderr } = await engine.tryDocker(['exec', 'held', 'true']);
+      return /Container \w+ is restarting, wait until the container is running/.test(stderr);
+    });
     await engine.docker('stop', 'held');
     const count = await restarted('held');
     await engine.kill();

@@ -179,6 +179,15 @@ describe('log drivers', () => {
     },
     true,
   );
+  logDriverSuite(
+    'syslog',
+    'TLS to an address, which is no name to ask for',
+    async () =>
+      stream(at => ({ 'syslog-address': `tcp+tls://${at}`, 'syslog-tls-skip-verify': 'true' }), plain, {
+        tls: await selfSigned(),
+      }),
+    true,
+  );
   for (const kind of ['gzip', 'zlib', 'none']) {
     logDriverSuite(
       'gelf',

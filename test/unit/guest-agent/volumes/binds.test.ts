@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { MountRequest } from '../../../../contracts/docker/host-config.ts';
-import { parseVolumesFrom, planMounts } from '../../../../guest-agent/volumes/binds.ts';
+import { type MountWishes, parseVolumesFrom, planMounts } from '../../../../guest-agent/volumes/binds.ts';
 import { mergeTmpfsOptions } from '../../../../guest-agent/volumes/mount-modes.ts';
 
 const native = { machine: false, exists: (path: string) => path !== '/missing' };
@@ -93,6 +93,30 @@ it('a place is taken once; image volumes fill what is free', () => {
   ]);
   const twice = { hostConfig: { Binds: ['/a:/x', 'v:/x/'] }, volumes: [] };
   expect(() => planMounts(twice, native)).toThrow('Duplicate mount point: /x');
+});
+
+it('what --tmpfs and --mount both want is memory; what -v wants too is refused', () => {
+  const seen = (wishes: Partial<MountWishes['hostConfig']>) =>
+    planMounts({ hostConfig: { Tmpfs: { '/t/': 'size=1m' }, ...wishes }, volumes: [] }, native).map(
+      ({ type, tmpfsOptions }) => [type, tmpfsOptions.at(-1)],
+    );
+  expect(seen({ Mounts: [{ Type: 'volume', Target: '/t' }] })).toEqual([
+    ['volume', undefined],
+    ['tmpfs', 'size=1m'],
+  ]);
+  expect(seen({ Mounts: [{ Type: 'tmpfs', Target: '/t', TmpfsOptions: { SizeBytes: 2 } }] })).toEqual([
+    ['tmpfs', 'size=2'],
+  ]);
+  expect(() => seen({ Binds: ['v:/t'] })).toThrow('Duplicate mount point: /t');
+});
+
+it('of --volumes-from the last one wins, and -v before all', () => {
+  const [first, last, own] = binds('first:/a', 'last:/b', 'own:/c');
+  const inherited = [first, last, own].flatMap(mount => (mount ? [{ ...mount, destination: '/x' }] : []));
+  const names = (Binds: string[]) =>
+    planMounts({ hostConfig: { Binds }, volumes: [], inherited }, native).map(({ name }) => name);
+  expect(names([])).toEqual(['own']);
+  expect(names(['mine:/x'])).toEqual(['mine']);
 });
 
 it('in the machine a folder of the host is refused by name', () => {
