@@ -17,7 +17,7 @@ function header(chunk: OutputChunk, target: Buffer): void {
 }
 
 /** Resolves when `stream` takes more, or is gone. */
-function drained(stream: Writable): Promise<void> {
+export function drained(stream: Writable): Promise<void> {
   return new Promise(resolve => {
     const done = (): void => {
       stream.off('drain', done).off('close', done).off('error', done);

@@ -39,6 +39,9 @@ export interface Api {
 /** Go's limit for headers; `X-Registry-Config` and its kind are long. */
 const maximumHeaderBytes = 1024 * 1024;
 
+/** As dockerd's: who has not finished asking by then is let go. */
+const headersTimeout = 5 * 60_000;
+
 const noBody: unknown = undefined;
 
 /** Reads a route's declared parameters. @throws invalid-argument */
@@ -83,7 +86,7 @@ class DockerApi implements Api {
     };
     this.#server = createServer({
       keepAliveTimeout: 0,
-      headersTimeout: 0,
+      headersTimeout,
       requestTimeout: 0,
       maxHeaderSize: maximumHeaderBytes,
       requireHostHeader: false,

@@ -3,12 +3,16 @@ import type { RawData, WebSocket } from 'ws';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { AttachSession } from '../engine/index.ts';
 import type { ApiMinor } from './compat.ts';
+import { drained } from './raw-stream.ts';
 import { takeOver } from './take-over.ts';
 
 /** From here on Docker sends bytes as such, before that as if they were text. */
 const binarySince = 28;
 /** RFC 6455: all is said. */
 const normalClosure = 1000;
+
+/** As Docker's library has it; a message is held in memory until it is whole. */
+const maxPayload = 32 * 1024 * 1024;
 
 /** `/containers/{id}/attach/ws`. */
 export const asksForWebSocket = (request: IncomingMessage): boolean => /\/attach\/ws(\?|$)/.test(request.url ?? '');
@@ -30,19 +34,26 @@ export async function serveWebSocket(
   }
   const { WebSocketServer } = await import('ws'); // loaded when it is asked for
   const socket = takeOver(request, response);
-  const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false });
+  const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload });
   const client = await new Promise<WebSocket>(resolve => {
     server.handleUpgrade(request, socket, Buffer.alloc(0), resolve);
   });
   client.on('error', () => client.terminate());
   client.on('close', () => session.close());
-  client.on('message', data => session.input?.write(bytesOf(data)));
   session.input?.on('error', () => undefined);
+  client.on('message', data => feed(client, session.input, bytesOf(data)));
   try {
     for await (const { data } of session.output) await send(client, data, version >= binarySince);
   } finally {
     client.close(normalClosure);
   }
+}
+
+/** A process that does not read makes its client wait, too: nothing is kept for it here. */
+function feed(client: WebSocket, input: AttachSession['input'], data: Buffer): void {
+  if (!input?.writable || input.write(data)) return;
+  client.pause();
+  void drained(input).then(() => client.resume());
 }
 
 const bytesOf = (data: RawData): Buffer => {

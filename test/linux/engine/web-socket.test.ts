@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
-import { eventually } from '../../support/eventually.ts';
+import { eventually, settled } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
 
 const usable = process.platform === 'linux' && process.getuid?.() === 0;
@@ -46,6 +46,18 @@ describe.skipIf(!usable)('attach over a web socket', { timeout: 30_000 }, () => 
     client.terminate();
     expect(await engine.docker('inspect', '--format', '{{.State.Status}}', 'stays')).toBe('running\n');
     await engine.docker('rm', '-f', 'stays');
+  });
+
+  it('keeps nothing of what a process does not read', async () => {
+    await engine.docker('run', '-di', '--name', 'deaf', 'busybox', 'sleep', '1000');
+    const client = open('deaf', 'stream=1&stdin=1&stdout=1');
+    await once(client, 'open');
+    const piece = Buffer.alloc(1 << 20);
+    for (let sent = 0; sent < 32; sent++) client.send(piece);
+    const waiting = await settled('the client waits', () => client.bufferedAmount);
+    expect(waiting).toBeGreaterThan(16 << 20);
+    client.terminate();
+    await engine.docker('rm', '-f', 'deaf');
   });
 
   it('is refused like any other request', async () => {
