@@ -138,13 +138,12 @@ export function* inSlabs(pieces: Iterable<Buffer>): Generator<Buffer> {
   let slab = Buffer.allocUnsafeSlow(slabBytes);
   let filled = 0;
   for (const piece of pieces) {
-    if (filled > 0 && filled + piece.length > slabBytes) {
-      yield slab.subarray(0, filled);
-      slab = Buffer.allocUnsafeSlow(slabBytes);
-      filled = 0;
-    }
-    if (piece.length >= slabBytes / 4 && filled === 0) yield isAlone(piece) ? piece : Buffer.from(piece);
-    else filled += piece.copy(slab, filled);
+    const full = filled > 0 && filled + piece.length > slabBytes ? slab.subarray(0, filled) : undefined;
+    if (full) [slab, filled] = [Buffer.allocUnsafeSlow(slabBytes), 0];
+    const large = filled === 0 && piece.length >= slabBytes / 4;
+    if (!large) filled += piece.copy(slab, filled); // first: while we wait, this thread may read for another job
+    if (full) yield full;
+    if (large) yield isAlone(piece) ? piece : Buffer.from(piece);
   }
   if (filled > 0) yield slab.subarray(0, filled);
 }
