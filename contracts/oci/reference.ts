@@ -73,6 +73,14 @@ function splitDomain(text: string): [domain: string, remainder: string] {
 export const withDefaultTag = (reference: Reference): Reference =>
   reference.tag || reference.digest ? reference : { ...reference, tag: 'latest' };
 
+/** What an image is to be called, `latest` where no tag is said. @throws invalid-argument in Docker's words for what can be no tag */
+export function tagOf(reference: Reference): Reference {
+  if (reference.digest) throw invalidArgument('refusing to create a tag with a digest reference');
+  if (familiarName(reference) === 'sha256')
+    throw invalidArgument('refusing to create an ambiguous tag using digest algorithm as name');
+  return withDefaultTag(reference);
+}
+
 /** The repository alone. */
 export const repositoryOf = ({ domain, path }: Reference): Reference => ({ domain, path });
 

@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { EngineError, invalidArgument } from '../../contracts/errors.ts';
+import { EngineError } from '../../contracts/errors.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
-import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
+import { familiar, parseReference, type Reference, tagOf } from '../../contracts/oci/reference.ts';
 import { type Image, ownPlatform, type PlatformImage } from '../images/index.ts';
 import { returnBlocksAbove } from '../syscalls/memory.ts';
 import { becomeNonDumpable } from '../syscalls/process.ts';
@@ -233,7 +233,5 @@ export function readDockerfile(source: string): Dockerfile {
 
 /** `-t` values. @throws invalid-argument in Docker's words */
 export function toReferences(tags: readonly string[]): Reference[] {
-  const all = tags.map(tag => withDefaultTag(parseReference(tag)));
-  if (all.some(({ digest }) => digest)) throw invalidArgument('refusing to create a tag with a digest reference');
-  return all;
+  return tags.map(tag => tagOf(parseReference(tag)));
 }

@@ -1,7 +1,7 @@
 import type { ContainerConfig } from '../../contracts/docker/containers.ts';
-import { conflict, invalidArgument } from '../../contracts/errors.ts';
+import { conflict } from '../../contracts/errors.ts';
 import type { ImageConfig, ImageRunConfig } from '../../contracts/oci/image-spec.ts';
-import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
+import { familiar, parseReference, type Reference, tagOf } from '../../contracts/oci/reference.ts';
 import { changedConfig } from './config-changes.ts';
 import type { ContainerActor } from './container.ts';
 import type { EngineContext } from './context.ts';
@@ -51,9 +51,7 @@ export async function commitContainer(
 /** @throws invalid-argument for a name that is none */
 function referenceOf({ repository, tag }: CommitRequest): Reference | undefined {
   if (repository === '') return undefined;
-  const reference = withDefaultTag(parseReference(tag ? `${repository}:${tag}` : repository));
-  if (reference.digest) throw invalidArgument('refusing to create a tag with a digest reference');
-  return reference;
+  return tagOf(parseReference(tag ? `${repository}:${tag}` : repository));
 }
 
 function documentOf(

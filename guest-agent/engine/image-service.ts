@@ -12,7 +12,7 @@ import type {
   ImageSummary,
   ManifestSummary,
 } from '../../contracts/docker/images.ts';
-import { invalidArgument, notFound } from '../../contracts/errors.ts';
+import { internal, invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import {
@@ -28,6 +28,7 @@ import {
   type Image,
   ownPlatform,
   parsePlatform,
+  sameRepository,
   suitability,
 } from '../images/index.ts';
 import type { EngineContext } from './context.ts';
@@ -128,6 +129,7 @@ export class ImageService implements ImagesService {
 
   distribution(request: { image: string; auth?: AuthConfig; signal: AbortSignal }): Promise<DistributionInspect> {
     const { auth, signal } = request;
+    if (isWholeId(request.image)) throw internal('no manifest found for full image ID');
     const reference = parseReference(request.image);
     return this.#context.rooms.images.distribution(reference, { ...(auth ? { auth } : {}), signal });
   }
@@ -145,8 +147,8 @@ export class ImageService implements ImagesService {
   async save(names: readonly string[], platform?: string): Promise<Readable> {
     const { images } = this.#context.rooms;
     const wanted = platform ? parsePlatform(platform, ownPlatform()) : undefined;
-    for (const name of names) images.find(name) ?? missingImage(name);
-    const saved = names.flatMap(name => images.find(name, wanted) ?? []);
+    for (const name of names) if (this.#savedAs(name).length === 0) missingImage(name);
+    const saved = names.flatMap(name => (wanted ? (images.find(name, wanted) ?? []) : this.#savedAs(name)));
     if (wanted && saved.length < names.length) {
       throw notFound(`no suitable export target found for platform ${formatPlatform(wanted)}`);
     }
@@ -155,8 +157,20 @@ export class ImageService implements ImagesService {
     return tar;
   }
 
+  /** The image of that name, or those of the repository, whatever their tags. */
+  #savedAs(name: string): Image[] {
+    const { images } = this.#context.rooms;
+    const image = images.find(name);
+    if (image || isWholeId(name)) return image ? [image] : [];
+    const typed = parseReference(name);
+    if (typed.tag && !typed.digest) throw notFound('reference does not exist');
+    if (typed.digest) return [];
+    return images.list().filter(({ references }) => references.some(reference => sameRepository(reference, typed)));
+  }
+
   async tag(name: string, target: { repository: string; tag?: string }): Promise<void> {
     const reference = withDefaultTag(withTag(target.repository, target.tag));
+    if (reference.digest) throw invalidArgument('cannot import digest reference');
     await this.#context.rooms.images.tag(name, reference);
     this.#emit('tag', this.#context.rooms.images.get(name).id, familiar(reference));
   }
@@ -235,6 +249,8 @@ export class ImageService implements ImagesService {
     this.#context.events.emit({ type: 'image', action, id, attributes: { name } });
   }
 }
+
+const isWholeId = (name: string): boolean => /^(sha256:)?[0-9a-f]{64}$/.test(name);
 
 function missingImage(name: string): never {
   throw notFound(`No such image: ${name}`);

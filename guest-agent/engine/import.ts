@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import type { JsonMessage } from '../../contracts/docker/common.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
-import { familiar, parseReference, type Reference, withDefaultTag } from '../../contracts/oci/reference.ts';
+import type { Platform } from '../../contracts/oci/image-spec.ts';
+import { familiar, parseReference, type Reference, tagOf } from '../../contracts/oci/reference.ts';
 import { ownPlatform, parsePlatform, progressBar, tarIn } from '../images/index.ts';
 import { runConfig } from './commit.ts';
 import { changedConfig } from './config-changes.ts';
@@ -25,7 +26,7 @@ export interface ImportRequest {
 export async function importImage(request: ImportRequest, context: EngineContext): Promise<void> {
   const { source, progress, signal } = request;
   const { images } = context.rooms;
-  const platform = request.platform ? parsePlatform(request.platform, ownPlatform()) : ownPlatform();
+  const platform = request.platform ? platformAsTyped(request.platform) : ownPlatform();
   const reference = referenceOf(request);
   const config = changedConfig({}, request.changes);
   const tar = await tarIn(source === '-' ? request.input : await downloaded(request, context), signal);
@@ -45,11 +46,21 @@ export async function importImage(request: ImportRequest, context: EngineContext
   progress({ status: image.id });
 }
 
+/** Of what is the same in containerd's eyes, that which was typed is written down. @throws invalid-argument in Docker's words */
+function platformAsTyped(text: string): Platform {
+  const { os, architecture, variant } = parsePlatform(text, ownPlatform());
+  if (os !== 'linux') throw invalidArgument('operating system is not supported');
+  const isWhole = text.split('/').length === 3;
+  if (architecture === 'arm64' && isWhole) return { os, architecture, variant: variant ?? 'v8' };
+  if (variant === undefined || (architecture === 'arm' && variant === 'v7' && !isWhole)) return { os, architecture };
+  return { os, architecture, variant };
+}
+
 function referenceOf({ repository, tag }: ImportRequest): Reference | undefined {
   if (repository === '') return undefined;
   const named = parseReference(tag ? `${repository}${tag.includes(':') ? '@' : ':'}${tag}` : repository);
   if (named.digest) throw invalidArgument('cannot import digest reference');
-  return withDefaultTag(named);
+  return tagOf(named);
 }
 
 /** An address without a scheme is one of the web, as in Docker. */

@@ -3,10 +3,9 @@ import { type Clock, systemClock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { booleanFilter } from '../../contracts/docker/filters.ts';
 import type { DistributionInspect, HistoryItem, ImageDeleteItem } from '../../contracts/docker/images.ts';
-import { invalidArgument } from '../../contracts/errors.ts';
 import type { ChainId, Digest } from '../../contracts/oci/digest.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
-import { type Reference, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
+import { type Reference, tagOf, toText, withDefaultTag } from '../../contracts/oci/reference.ts';
 import type { Archive } from '../archive/index.ts';
 import type { ContentStore } from '../content/index.ts';
 import type { Registry } from '../registry/index.ts';
@@ -271,11 +270,11 @@ class ImageStore implements Images {
 
   async tag(name: string, target: Reference): Promise<void> {
     const { id } = this.get(name);
-    if (target.digest) throw invalidArgument('refusing to create a tag with a digest reference');
+    const reference = tagOf(target);
     const meant = this.#catalogue.target(name) ?? id;
     await this.#index.update(draft => {
       const record = draft.images.get(id) ?? noSuchImage(name);
-      draft.references.set(toText(withDefaultTag(target)), meant);
+      draft.references.set(toText(reference), meant);
       const { intermediate: _, ...image } = record;
       draft.images.set(id, { ...image, taggedAt: new Date().toISOString() });
     });

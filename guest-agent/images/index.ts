@@ -22,7 +22,7 @@ export { chainIdsOf, digestOf } from './chain-ids.ts';
 export type { CommitLayerRequest } from './commit-layer.ts';
 export type { ComposeRequest } from './compose-image.ts';
 export type { BlobOrigin } from './download.ts';
-export type { Image, LayerBlob } from './image.ts';
+export { type Image, type LayerBlob, sameRepository } from './image.ts';
 export { checkStore, type Images, type ImagesOptions, openImages } from './images.ts';
 export type { LayerForm } from './layer-archives.ts';
 export type { ImageFilters } from './list.ts';

@@ -242,6 +242,25 @@ export const scenarios: Scenario[] = [
     ],
   },
   {
+    name: 'names of images',
+    steps: [
+      step('create --name ca busybox true'),
+      step('commit ca app:1', { hide: [/sha256:\w+/g] }),
+      step('commit ca app:2', { hide: [/sha256:\w+/g] }),
+      step('commit ca app@sha256:short'),
+      step('save app', { hide: [/[\s\S]+/g] }),
+      step('save app:3'),
+      step('import --platform linux/arm - foreign:1', { input: '', hide: [/sha256:\w+/g] }),
+      step('import --platform linux/arm/v7 - foreign:2', { input: '', hide: [/sha256:\w+/g] }),
+      step('import --platform linux/arm64/v8 - foreign:3', { input: '', hide: [/sha256:\w+/g] }),
+      step('import --platform linux/arm64 - foreign:4', { input: '', hide: [/sha256:\w+/g] }),
+      step('image inspect --format {{.Os}}/{{.Architecture}}/{{.Variant}} foreign:1 foreign:2 foreign:3 foreign:4'),
+      step('import --platform windows - foreign:5', { input: '' }),
+      step('import - sha256', { input: '' }),
+      step('rm ca'),
+    ],
+  },
+  {
     name: 'volumes and mounts',
     steps: [
       step('volume create one'),

@@ -5,6 +5,7 @@ import { badParameters } from './bad-parameters.ts';
 import { eventInquiries } from './events.ts';
 import { execTwice } from './exec.ts';
 import { filterInquiry } from './filters.ts';
+import { imageNames } from './image-names.ts';
 import { numbers } from './numbers.ts';
 import { swarm } from './swarm.ts';
 import { versions } from './versions.ts';
@@ -16,6 +17,7 @@ export const inquiries: readonly Inquiry[] = [
   badParameters,
   badBodies,
   filterInquiry,
+  imageNames,
   swarm,
   versions,
   numbers,
