@@ -11,11 +11,16 @@ import { benchNative } from './bench/native.ts';
 import { benchNetworks } from './bench/networks.ts';
 import { table } from './bench/numbers.ts';
 import { benchWindow } from './bench/window.ts';
+import { benchFollowing } from './bench/window-hour.ts';
 
-/** `npm run bench -- [bare] [native] [load] [images] [build] [networks] [machine] [window] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
+/** `npm run bench -- [bare] [native] [load] [images] [build] [networks] [machine] [window] [following --minutes N] [--rounds N] [--output FILE]`: figures beside Docker's, in one run. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '40' }, output: { type: 'string' } },
+  options: {
+    rounds: { type: 'string', default: '40' },
+    minutes: { type: 'string', default: '60' },
+    output: { type: 'string' },
+  },
 });
 const wanted = (part: string): boolean => positionals.length === 0 || positionals.includes(part);
 const rounds = Number(values.rounds);
@@ -30,6 +35,7 @@ const rows = [
   ...(wanted('build') ? await benchBuilds(Math.max(3, Math.round(rounds / 10))) : []),
   ...(wanted('networks') ? await benchNetworks(Math.max(3, Math.round(rounds / 4))) : []),
   ...(wanted('window') ? await benchWindow(Math.max(3, Math.round(rounds / 4))) : []),
+  ...(positionals.includes('following') ? await benchFollowing(Number(values.minutes)) : []), // only where it is named: it is long
   ...(wanted('machine') ? await benchMachine(Math.max(3, Math.round(rounds / 10))) : []),
 ];
 const text = `${table(rows)}\n\nLoad before: ${loadBefore.toFixed(1)}. Medians; turns alternate.\n`;

@@ -1,5 +1,5 @@
 /** Lines of a segment; whole segments are dropped when there are too many. */
-const segmentLines = 4096;
+const segmentLines = 1024;
 
 interface Segment {
   bytes: Uint8Array;
@@ -39,15 +39,22 @@ export const sourceOf = (log: number, stream: number): number => (log % mostLogs
 
 const decoder = new TextDecoder();
 
-/** The newest lines of a log as bytes: a million lines cost what their text costs, and the garbage collector nothing. */
+/**
+ * The newest lines of a log as bytes: a million lines cost what their text costs, and the garbage collector nothing. There are
+ * fewer of them when they are long: a page that follows a log for days must not grow.
+ */
 export class LogBuffer implements LogLines {
   readonly #mostLines: number;
+  readonly #mostBytes: number;
   #segments: Segment[] = [];
   #dropped = 0;
   #length = 0;
+  /** Bytes of the segments that are full. */
+  #held = 0;
 
-  constructor(mostLines = 1_000_000) {
+  constructor(mostLines = 1_000_000, mostBytes = 96 << 20) {
     this.#mostLines = mostLines;
+    this.#mostBytes = mostBytes;
   }
 
   get length(): number {
@@ -60,11 +67,8 @@ export class LogBuffer implements LogLines {
 
   /** Takes a line without its line feed; `source` as {@link sourceOf} makes it. */
   push(line: Uint8Array, source: number): void {
-    let segment = this.#segments.at(-1);
-    if (!segment || segment.lines === segmentLines) {
-      segment = newSegment();
-      this.#segments.push(segment);
-    }
+    const last = this.#segments.at(-1);
+    const segment = last && last.lines < segmentLines ? last : this.#begin(last);
     if (segment.used + line.length > segment.bytes.length) grow(segment, segment.used + line.length);
     segment.bytes.set(line, segment.used);
     segment.used += line.length;
@@ -75,10 +79,23 @@ export class LogBuffer implements LogLines {
     if (this.#length > this.#mostLines) this.#dropOldest();
   }
 
+  /** A new segment behind `full`, which gives back what it did not need. */
+  #begin(full: Segment | undefined): Segment {
+    if (full) {
+      full.bytes = full.bytes.slice(0, full.used);
+      this.#held += full.used;
+    }
+    while (this.#held > this.#mostBytes) this.#dropOldest();
+    const segment = newSegment();
+    this.#segments.push(segment);
+    return segment;
+  }
+
   #dropOldest(): void {
-    const lines = this.#segments.shift()?.lines ?? 0;
+    const { lines = 0, used = 0 } = this.#segments.shift() ?? {};
     this.#dropped += lines;
     this.#length -= lines;
+    this.#held -= used;
   }
 
   line(index: number): LogLine {
@@ -94,6 +111,7 @@ export class LogBuffer implements LogLines {
     this.#dropped += this.#length;
     this.#segments = [];
     this.#length = 0;
+    this.#held = 0;
   }
 }
 

@@ -1,4 +1,6 @@
 const headerLength = 8;
+/** A longer line is cut, in bytes: some programs draw a bar for hours and never end it. */
+const longestLine = 64 * 1024;
 
 /**
  * Cuts what the engine sends of a container's output into lines: frames of 8 bytes (source, length) and bytes, or, when the
@@ -46,6 +48,8 @@ export class LogFrames {
       this.#take(all.subarray(start, end), source);
       start = end + 1;
     }
+    for (; all.length - start > longestLine; start += longestLine)
+      this.#take(all.subarray(start, start + longestLine), source);
     this.#rest.set(source, all.slice(start));
   }
 }

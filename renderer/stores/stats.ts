@@ -31,7 +31,13 @@ export const useStats = defineStore('stats', () => {
     }
   }
 
+  /** What a container used that is gone nobody asks for. */
+  function forget(): void {
+    for (const id of history.value.keys()) if (!containers.row(id)) history.value.delete(id);
+  }
+
   function match(): void {
+    forget();
     const wanted = new Set(watchers > 0 ? containers.running.map(({ id }) => id) : []);
     for (const [id, stream] of streams) {
       if (wanted.has(id)) continue;

@@ -3,6 +3,9 @@ import type { LogLine, LogLines } from '../../model/index.ts';
 /** Milliseconds of searching at a time: scrolling goes on meanwhile. */
 const sliceMs = 6;
 
+/** So many matches that are gone are kept, before the list is made anew. */
+const mostGone = 10_000;
+
 /**
  * Finds the lines that match, a slice at a time, those that come later as well. Numbers count from the log's first line.
  * What it has found are lines as well: a log of nothing but matches.
@@ -10,9 +13,11 @@ const sliceMs = 6;
 export class LogSearch implements LogLines {
   readonly #buffer: LogLines;
   readonly #matches: (line: LogLine) => boolean;
-  readonly #found: number[] = [];
+  #found: number[] = [];
   #next: number;
+  /** How many of `#found` are no lines any more, and how many were before them. */
   #gone = 0;
+  #cut = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   onProgress: () => void = () => undefined;
 
@@ -28,7 +33,7 @@ export class LogSearch implements LogLines {
   }
 
   get dropped(): number {
-    return this.#gone;
+    return this.#cut + this.#gone;
   }
 
   line(index: number): LogLine {
@@ -43,6 +48,10 @@ export class LogSearch implements LogLines {
   /** Matches whose lines have been dropped are none any more. */
   #forget(): void {
     while ((this.#found[this.#gone] ?? Number.POSITIVE_INFINITY) < this.#buffer.dropped) this.#gone++;
+    if (this.#gone < mostGone) return;
+    this.#found = this.#found.slice(this.#gone);
+    this.#cut += this.#gone;
+    this.#gone = 0;
   }
 
   /** Goes on until everything has been searched. */

@@ -137,6 +137,21 @@ describe('logs', () => {
     expect(buffer.line(buffer.length - 1).text).toBe('line 1009999');
   });
 
+  test('long lines are fewer: what a log holds of memory has an end', () => {
+    const buffer = new LogBuffer(1_000_000, 1 << 20);
+    for (let index = 0; index < 50_000; index++) buffer.push(Buffer.from(`${index} ${'x'.repeat(100)}`), 1);
+    expect(buffer.length * 100).toBeLessThan(2 << 20);
+    expect(buffer.line(0).text).toMatch(new RegExp(`^${buffer.dropped} x`));
+    expect(buffer.line(buffer.length - 1).text).toMatch(/^49999 x/);
+  });
+
+  test('a line that never ends is cut', () => {
+    const lines: number[] = [];
+    const frames = new LogFrames(false, line => lines.push(line.length));
+    for (let index = 0; index < 200; index++) frames.push(Buffer.alloc(1000, 'x'));
+    expect(lines).toEqual([65_536, 65_536, 65_536]);
+  });
+
   test('colours become classes, other sequences nothing', () => {
     expect(styledText('a\x1b[1;31mb\x1b[0mc\x1b[2Kd\x1b]0;title\x07e\x1b[?25l\x1b(B\x1b[2 q\x1b[>4mf')).toEqual([
       { text: 'a', classes: '' },
