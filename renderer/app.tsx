@@ -178,6 +178,7 @@ export const App = defineComponent(() => {
         {icon(TriangleAlert)}
         <span>
           {connection.connected ? texts.engineDown : texts.lost} {stopped && texts.startHint}
+          {connection.about?.engine && connection.problem && <span class="soft pre"> {connection.problem}</span>}
         </span>
       </div>
     );

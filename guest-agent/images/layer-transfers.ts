@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
+import { Semaphore } from '../../base/semaphore.ts';
 import { EngineError, internal, invalidArgument, messageOf, unavailable } from '../../contracts/errors.ts';
 import type { Compression, Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
@@ -13,7 +14,6 @@ import { type BlobOrigin, defaultAttempts, defaultRetryDelayMs, download } from 
 import type { LayerBlob } from './image.ts';
 import { contentsOf } from './layer-archives.ts';
 import { diskFullText, isDiskFull } from './pull-errors.ts';
-import { Semaphore } from './semaphore.ts';
 import { type Participant, SharedWork } from './shared-work.ts';
 
 export interface TransferRooms {

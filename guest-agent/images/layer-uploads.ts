@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { Semaphore } from '../../base/semaphore.ts';
 import type { Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import type { ContentStore } from '../content/index.ts';
@@ -6,7 +7,6 @@ import type { BlobSource, Repository } from '../registry/index.ts';
 import { backOff, defaultAttempts, defaultRetryDelayMs, mayTryAgain } from './download.ts';
 import { type LayerNews, layerMessage, type Progress, shortId, throttled } from './progress.ts';
 import { isForeign } from './push-manifest.ts';
-import { Semaphore } from './semaphore.ts';
 import type { Participant } from './shared-work.ts';
 
 export interface UploadRooms {

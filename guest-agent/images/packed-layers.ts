@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 import { bytesPassed, giveBack } from '../../base/passing-bytes.ts';
+import { Semaphore } from '../../base/semaphore.ts';
 import { compressionOf, type Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import type { ContentStore, IngestedBlob, Spool } from '../content/index.ts';
@@ -10,7 +11,6 @@ import { ociLayerType } from './archived-images.ts';
 import type { LayerBlob } from './image.ts';
 import type { LayerArchives, LayerForm } from './layer-archives.ts';
 import type { PackedLayer } from './layer-uploads.ts';
-import { Semaphore } from './semaphore.ts';
 
 const gzip = promisify(gzipCallback);
 const blockBytes = 1 << 20;

@@ -4,6 +4,7 @@ import type { AboutDocument, MachineView } from '../../contracts/bridge.ts';
 import type { EventMessage } from '../../contracts/docker/events.ts';
 import type { SystemInfo } from '../../contracts/docker/system.ts';
 import { systemEvents, systemInfo } from '../../contracts/docker/system-routes.ts';
+import type { EngineError } from '../../contracts/errors.ts';
 import type { OpenStream } from '../bridge/index.ts';
 import { bridge, engine } from './clients.ts';
 
@@ -25,6 +26,8 @@ export const useConnection = defineStore('connection', () => {
   const engineUp = ref(false);
   /** False until the first answer or the first failure. */
   const known = ref(false);
+  /** Why the engine does not answer, in the words of whoever tried; empty while it does. */
+  const problem = ref('');
   const machine = shallowRef<MachineView>();
   const about = shallowRef<AboutDocument>();
   const info = shallowRef<SystemInfo>();
@@ -45,6 +48,7 @@ export const useConnection = defineStore('connection', () => {
   function begun(): void {
     engineUp.value = true;
     known.value = true;
+    problem.value = '';
     pauseMs = 250;
     for (const begin of beginnings) void attempt(begin);
     void readPast();
@@ -86,8 +90,9 @@ export const useConnection = defineStore('connection', () => {
     for (const listener of listeners) listener(event);
   }
 
-  function lost(): void {
+  function lost(error?: EngineError): void {
     engineUp.value = false;
+    problem.value = error?.message ?? '';
     known.value = true;
     if (!connected.value) return; // it begins anew with the connection
     clearTimeout(timer);
@@ -132,5 +137,19 @@ export const useConnection = defineStore('connection', () => {
   }
 
   const usable = computed(() => connected.value && engineUp.value);
-  return { connected, engineUp, known, usable, machine, about, info, events, start, follow, whenConnected };
+  return {
+    connected,
+    engineUp,
+    known,
+    usable,
+    problem,
+    retry: watchEvents,
+    machine,
+    about,
+    info,
+    events,
+    start,
+    follow,
+    whenConnected,
+  };
 });

@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { httpBytes } from '../../base/http-client.ts';
 import type { EngineDocument } from '../../contracts/bridge.ts';
 import { notFound } from '../../contracts/errors.ts';
+import { forwardContext } from './context-socket.ts';
 import { succeedWith } from './program-output.ts';
+
+/** Time in which an engine answers, however far it is: `ssh` itself gives up after thirty seconds. */
+const answerMs = 40_000;
 
 /** The engines that a window can show: Berth's own, and those of Docker's contexts, wherever they are. */
 export class Engines {
@@ -54,7 +54,7 @@ export class Engines {
     return [own, ...contexts.map(each => ({ ...each, chosen: each.name === this.#chosen.name }))];
   }
 
-  /** Shows another one from now on. @throws not-found */
+  /** Shows another one from now on, once it has answered. @throws not-found, or why it does not answer */
   async choose(name: string): Promise<void> {
     if (name === '') {
       this.#chosen = { name, host: this.#ownHost, socket: this.#own };
@@ -62,8 +62,9 @@ export class Engines {
     }
     const found = (await readContexts(this.#env)).find(each => each.name === name);
     if (!found) throw notFound(`There is no docker context ${name}`);
-    const socket = this.#sockets.get(name) ?? (await forward(name, this.#env));
+    const socket = this.#sockets.get(name) ?? (await forwardContext(name, this.#env));
     this.#sockets.set(name, socket);
+    await httpBytes({ socketPath: socket }, 'GET', '/_ping', { timeoutMs: answerMs });
     this.#chosen = { name, host: found.host, socket };
   }
 }
@@ -88,41 +89,4 @@ async function readContexts(env: NodeJS.ProcessEnv): Promise<Omit<EngineDocument
       description: Description,
       problem: problem ?? '',
     }));
-}
-
-/**
- * A socket of this user's behind which a context's engine answers: each connection is a `docker system dial-stdio`, which
- * knows SSH and TLS and their keys, and asks no more of the other side than a `docker` command. It lives as long as we do.
- */
-async function forward(context: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'berth-context-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const path = join(folder, 'engine.sock');
-  const server = createServer({ allowHalfOpen: true }, socket => dial(socket, context, env));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  server.unref();
-  return path;
-}
-
-function dial(socket: Socket, context: string, env: NodeJS.ProcessEnv): void {
-  const { DOCKER_HOST: _host, ...rest } = env;
-  const child = spawn('docker', ['--context', context, 'system', 'dial-stdio'], {
-    env: rest,
-    stdio: ['pipe', 'pipe', 'ignore'],
-    windowsHide: true,
-  });
-  // asked to end it waits until what it has was read, which nobody does any more: it must see its output gone
-  const end = (): void => {
-    for (const stream of [socket, child.stdin, child.stdout]) stream.destroy();
-    child.kill();
-  };
-  for (const stream of [socket, child.stdin, child.stdout]) stream.on('error', end);
-  child.once('error', end);
-  socket.once('close', end);
-  socket.pipe(child.stdin);
-  // the end of its output ends the socket: when it exits, words of it may still be on their way
-  child.stdout.pipe(socket);
 }

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { findChromium, launchBrowser, startDashboard, type TestDashboard } from '../support/browser.ts';
@@ -52,7 +52,8 @@ export function windowForTests(use: (shown: Shown) => unknown) {
     await symlink(compose, join(plugins, 'docker-compose'));
     const context = ['context', 'create', 'other', '--docker', `host=unix://${engine.socket}`];
     await engine.tryDocker(context, { env: { DOCKER_CONFIG: home } });
-    const dashboard = await startDashboard(home, engine.socket, { env: { DOCKER_CONFIG: home } });
+    const PATH = [join(home, 'bin'), process.env.PATH].join(delimiter); // programs that a test puts there are found first
+    const dashboard = await startDashboard(home, engine.socket, { env: { DOCKER_CONFIG: home, PATH } });
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
     page.setDefaultTimeout(15_000);
     page.on('pageerror', error => faults.push(String(error.stack)));

@@ -24,6 +24,7 @@ const needs: Record<string, string> = {
   pgrep: 'procps',
   docker: 'docker-cli',
   crun: 'crun',
+  ssh: 'openssh-client',
 };
 
 const libraries: Record<string, string> = { 'libseccomp.so.2': 'libseccomp2', 'libnftables.so.1': 'libnftables1' };

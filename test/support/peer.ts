@@ -17,6 +17,8 @@ export interface Peer {
   pids: number[];
   /** The words that put a command into its network namespace: a registry for it, say. */
   enter: string[];
+  /** The name of that namespace. */
+  namespace: string;
   stop(): Promise<void>;
 }
 
@@ -92,7 +94,13 @@ export async function fetchPeer(which: keyof typeof packages = 'today'): Promise
  * mounts, so that nothing of it is left on the host.
  */
 export async function startPeer(
-  options: { insecureRegistries?: string[]; userlandProxy?: boolean; which?: keyof typeof packages } = {},
+  options: {
+    insecureRegistries?: string[];
+    userlandProxy?: boolean;
+    which?: keyof typeof packages;
+    /** More words of its command line. */
+    words?: readonly string[];
+  } = {},
 ): Promise<Peer> {
   const root = await fetchPeer(options.which);
   const work = await mkdtemp(join(tmpdir(), 'berth-peer-run-'));
@@ -113,7 +121,13 @@ export async function startPeer(
   const registries = (options.insecureRegistries ?? []).flatMap(registry => ['--insecure-registry', registry]);
   const isolated = [...enter, 'unshare', '--mount', '--propagation', 'private'];
   const proxy = options.userlandProxy === false ? ['--userland-proxy=false'] : [];
-  const program = [join(root, 'usr/sbin/dockerd'), ...Object.entries(flags).flat(), ...registries, ...proxy];
+  const program = [
+    join(root, 'usr/sbin/dockerd'),
+    ...Object.entries(flags).flat(),
+    ...registries,
+    ...proxy,
+    ...(options.words ?? []),
+  ];
   const server = spawn('nsenter', [...isolated, ...program], {
     env: { ...process.env, PATH: [join(root, 'usr/sbin'), join(root, 'usr/bin'), process.env.PATH].join(delimiter) },
     stdio: ['ignore', 'ignore', 'ignore'],
@@ -125,6 +139,7 @@ export async function startPeer(
     socket,
     pids: [server.pid ?? 0, Number(containerd.trim().split('\n')[0])],
     enter: ['nsenter', ...enter],
+    namespace,
     stop: async () => {
       server.kill('SIGTERM');
       await ended;

@@ -3,6 +3,7 @@ import { computed, defineComponent, h, type VNode } from 'vue';
 import { t, useBerth, useConnection } from '../../stores/index.ts';
 import { button, progressBar } from '../base/controls.tsx';
 import { Copyable } from '../base/empty.tsx';
+import { FarEngine } from './far-engine.tsx';
 
 /** The first run, and every start after it: one button, then what goes on, then the lists are there. */
 const StartEngine = defineComponent(() => {
@@ -68,6 +69,7 @@ const StartEngine = defineComponent(() => {
 
 /** In place of a list that was never read: the engine is away, and one starts it here. Nothing while that is not known. */
 export function engineAway(): VNode | undefined {
-  const { known, usable } = useConnection();
-  return known && !usable ? h(StartEngine) : undefined;
+  const { known, usable, connected, about } = useConnection();
+  if (!known || usable) return undefined;
+  return connected && about?.engine ? h(FarEngine) : h(StartEngine);
 }

@@ -12,6 +12,8 @@ export const EnginesView = defineComponent(() => {
   const router = useRouter();
   const engines = shallowRef<readonly EngineDocument[]>([]);
   const loaded = shallowRef(false);
+  /** The one that is asked whether it answers. */
+  const connecting = shallowRef<string>();
   const nameOf = ({ name }: EngineDocument): string => name || 'Berth';
 
   onMounted(async () => {
@@ -24,17 +26,22 @@ export const EnginesView = defineComponent(() => {
   });
 
   async function choose({ name }: EngineDocument): Promise<void> {
+    if (connecting.value !== undefined) return;
+    connecting.value = name;
     try {
       await bridge.call('chooseEngine', { name });
       // every list belongs to the other engine: the window begins anew
       await router.push('/containers');
       location.reload();
     } catch (error) {
-      useNotices().add(t().engines.show, error);
+      useNotices().add(t().engines.away(name || 'Berth'), error);
+    } finally {
+      connecting.value = undefined;
     }
   }
 
-  const state = ({ chosen, problem }: EngineDocument) => {
+  const state = ({ name, chosen, problem }: EngineDocument) => {
+    if (name === connecting.value) return stateDot('warning', t().engines.connecting);
     if (problem) return stateDot('failed', problem);
     if (!chosen) return '';
     return connection.engineUp ? stateDot('running', t().engines.shown) : stateDot('warning', t().machine.unreachable);

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificates } from '../../support/certificates.ts';
 import { type NativeEngine, startNativeEngine } from '../../support/engine.ts';
 import { busyboxArchive } from '../../support/images.ts';
 import { freePort, startRegistry } from '../../support/registry.ts';
@@ -17,15 +18,7 @@ describe.skipIf(!canRun)('a registry that asks who we are', { timeout: 60_000 },
   let engine: NativeEngine;
 
   beforeAll(async () => {
-    const certificate = (name: string, extra: string): string => `
-      openssl req -newkey rsa:2048 -nodes -keyout ${name}.key -subj /CN=${name} -out ${name}.csr 2>/dev/null
-      printf '${extra}' > ${name}.ext
-      openssl x509 -req -in ${name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile ${name}.ext -out ${name}.cert 2>/dev/null`;
-    const script = `
-      openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=authority 2>/dev/null
-      ${certificate('server', 'subjectAltName=DNS:localhost,IP:127.0.0.1')}
-      ${certificate('client', 'extendedKeyUsage=clientAuth')}`;
-    execFileSync('sh', ['-ec', script], { cwd: folder });
+    await makeCertificates(folder, 'DNS:localhost,IP:127.0.0.1');
     engine = await startNativeEngine();
     await engine.docker('load', '-q', '-i', await busyboxArchive());
   });

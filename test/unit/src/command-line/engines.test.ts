@@ -19,14 +19,24 @@ let folder: string;
 const large = 400_000;
 const { PATH: path, TMPDIR: temporary } = process.env;
 
-/** A `docker` command with one context, whose engine answers at once or without end; it waits for its readers before it ends. */
+/**
+ * A `docker` command with two contexts: the engine of one answers at once or without end, and the command waits for its
+ * readers before it ends; the other one cannot be reached.
+ */
 const docker = (pidFile: string): string => `#!/bin/sh
 if [ "$2" = ls ]; then
-  echo '{"Name":"far","Description":"","DockerEndpoint":"ssh://far","Error":""}'
+  for name in far shut; do echo '{"Name":"'$name'","Description":"","DockerEndpoint":"ssh://far","Error":""}'; done
   exit
 fi
+if [ "$2" = shut ]; then
+  echo 'command [ssh -l me far] has exited with exit status 255: stderr=far: no route to host' >&2
+  exit 1
+fi
 read -r request
-case $request in */large*)
+case $request in */_ping*)
+  printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nOK'
+  exit ;;
+*/large*)
   while read -r head; do [ \${#head} -gt 1 ] || break; done
   printf 'HTTP/1.1 200 OK\\r\\nContent-Length: ${large}\\r\\n\\r\\n'
   head -c ${large} /dev/zero
@@ -59,6 +69,7 @@ test.skipIf(process.platform === 'win32')('who brings the words of another engin
   expect((await engines.list()).map(({ name, chosen }) => [name, chosen])).toEqual([
     ['', false],
     ['far', true],
+    ['shut', false],
   ]);
   const reader = new AbortController();
   const answer = await httpOpen({ socketPath: engines.socket }, 'GET', '/events', { signal: reader.signal });
@@ -81,3 +92,9 @@ test.skipIf(process.platform === 'win32')(
     expect(answers.filter(({ length }) => length !== large)).toEqual([]);
   },
 );
+
+test.skipIf(process.platform === 'win32')('one that does not answer is not shown, and says why', async () => {
+  const engines = new Engines('/own.sock', 'unix:///own.sock', process.env);
+  await expect(engines.choose('shut')).rejects.toThrow(/^far: no route to host$/);
+  expect(engines.isForeign).toBe(false);
+});
