@@ -74,6 +74,7 @@ const composePath = matching(
 const folderPath = matching(/^(?:(?:\/|[A-Za-z]:[\\/])[^\0\n]*)?$/, 'the path of a folder', 4096);
 const projectName = matching(/^[a-z0-9][a-z0-9_-]*$/, 'the name of a compose project', 128);
 const backupFolder = matching(/^(?:\/|[A-Za-z]:[\\/])[^\0\n]*$/, 'the path of a folder', 4096);
+const backupFile = matching(/^[a-zA-Z0-9][\w.-]*\.tar\.zst$/, 'the name of a backup', 300);
 const volumeName = matching(/^[a-zA-Z0-9][\w.-]*$/, 'the name of a volume', 255);
 const registry = matching(
   /^(?:https:\/\/)?[A-Za-z0-9][\w.-]*(?::\d{1,5})?(?:\/[\w./-]*)?$/,
@@ -104,6 +105,7 @@ export interface BridgeReplies {
   keepBackup: Record<never, never>;
   dropBackup: Record<never, never>;
   backUpNow: { file: string };
+  backupFiles: { files: BackupFileDocument[] };
   logIns: { logIns: LogInDocument[] };
   logIn: Record<never, never>;
   logOut: Record<never, never>;
@@ -139,6 +141,8 @@ export const bridgeCalls = {
   keepBackup: exactly({ volume: volumeName, folder: backupFolder, everyHours: within(1, 8760), keep: within(1, 1000) }),
   dropBackup: exactly({ volume: volumeName }),
   backUpNow: exactly({ volume: volumeName }),
+  /** The backups that are there, the newest first. */
+  backupFiles: exactly({ volume: volumeName }),
   /** Registries that the `docker` command of this computer is logged in to. */
   logIns: none,
   logIn: exactly({
@@ -183,6 +187,11 @@ export const bridgeStreams = {
   }),
   /** A command of Berth's own: what it says as bytes; it ends with an error when the command fails. */
   berth: exactly({ action: oneOf(berthActions) }),
+  /**
+   * Puts a backup into its volume, on request after another backup of what is in it now: {@link RestoreProgress}. Containers
+   * that run with it stop meanwhile. Who goes away cancels it, and the volume is as it was.
+   */
+  restoreBackup: exactly({ volume: volumeName, file: backupFile, saveFirst: yesOrNo }),
   /** {@link MachineView}: now, and whenever it changes. */
   machine: none,
   /** `DesktopView`: now, and whenever it changes; nothing in a browser. */
@@ -217,6 +226,22 @@ export interface BackupPlan {
   tried?: number;
   /** Why that failed; empty when it did not. */
   problem: string;
+}
+
+/** A backup of a volume. */
+export interface BackupFileDocument {
+  /** Within the folder. */
+  name: string;
+  /** When it was made, in milliseconds since 1970. */
+  time: number;
+  /** Compressed. */
+  bytes: number;
+}
+
+/** How many bytes of a backup were read, and of how many. */
+export interface RestoreProgress {
+  bytes: number;
+  total: number;
 }
 
 /** A registry, and who is logged in to it; the user is empty where only a helper knows. */

@@ -1,13 +1,22 @@
 import { defineStore } from 'pinia';
 import { shallowRef } from 'vue';
-import type { BackupPlan, CallRequest } from '../../contracts/bridge.ts';
+import type {
+  BackupFileDocument,
+  BackupPlan,
+  CallRequest,
+  RestoreProgress,
+  StreamRequest,
+} from '../../contracts/bridge.ts';
 import { bridge } from './clients.ts';
+import { useTasks } from './tasks.ts';
 
 /** Volumes that are backed up on a schedule. */
 export const useBackups = defineStore('backups', () => {
   const plans = shallowRef<readonly BackupPlan[]>([]);
   /** The volume whose schedule is being changed. */
   const asked = shallowRef('');
+  /** The volume that gets one of its backups. */
+  const restoring = shallowRef('');
 
   const read = async (): Promise<void> => {
     ({ plans: plans.value } = await bridge.call('backups', {}));
@@ -27,5 +36,16 @@ export const useBackups = defineStore('backups', () => {
     await read();
     return file;
   }
-  return { plans, asked, read, of, keep, drop, now };
+  /** The newest first. */
+  const files = async (volume: string): Promise<readonly BackupFileDocument[]> =>
+    (await bridge.call('backupFiles', { volume })).files;
+  /** Puts one of them back, as a task. @throws EngineError of whoever could not, also when cancelled */
+  const restore = (title: string, request: StreamRequest<'restoreBackup'>): Promise<void> =>
+    useTasks().track(title, work =>
+      bridge.open('restoreBackup', request, {
+        item: item => work.change({ bytes: (item as RestoreProgress).bytes, total: (item as RestoreProgress).total }),
+        ended: error => (error ? work.failed(error) : work.done()),
+      }),
+    );
+  return { plans, asked, restoring, read, of, keep, drop, now, files, restore };
 });

@@ -18,6 +18,8 @@ export interface Task {
   progress: PullProgress;
   /** Bytes that have passed. */
   bytes: number;
+  /** Of so many, where that is known. */
+  total?: number;
   started: number;
   error: string;
   cancel(): void;
@@ -36,7 +38,7 @@ const nowhere: Sink = { take: () => undefined, end: () => undefined };
 interface Work {
   failed(error: unknown): void;
   done(): void;
-  change(part: Partial<Pick<Task, 'progress' | 'bytes'>>): void;
+  change(part: Partial<Pick<Task, 'progress' | 'bytes' | 'total'>>): void;
   progress(): PullProgress;
 }
 

@@ -17,9 +17,9 @@ export function tasksPanel(): VNode {
 }
 
 /** `12.3 MB of 40.1 MB, 3.2 MB/s, 9 s left`; nothing while no size is known. */
-function transferText({ progress, bytes, started }: Task): string {
-  const { current, total } = transferOf(progress);
-  const here = current || bytes;
+function transferText({ progress, bytes, total: known = 0, started }: Task): string {
+  const pulled = transferOf(progress);
+  const [here, total] = [pulled.current || bytes, pulled.total || known];
   const seconds = (Date.now() - started) / 1000;
   if (here === 0 || seconds < 1) return '';
   const rate = here / seconds;
@@ -28,6 +28,12 @@ function transferText({ progress, bytes, started }: Task): string {
     `${byteSize(rate)}${t().stats.perSecond}`,
     ...(total > here ? [t().tasks.left(duration(((total - here) / rate) * 1000))] : []),
   ].join(', ');
+}
+
+/** Between 0 and 1; undefined while nobody knows. */
+function partDone({ progress, bytes, total }: Task): number | undefined {
+  if (progress.layers.length > 0) return wholeProgress(progress);
+  return total ? bytes / total : undefined;
 }
 
 const line = (task: Task): VNode => {
@@ -54,7 +60,7 @@ const line = (task: Task): VNode => {
           })}
       </div>
       {task.state === 'running' &&
-        progressBar(layers.length > 0 ? wholeProgress(task.progress) : undefined, task.title)}
+        progressBar(partDone(task), task.title)}
       {task.state === 'running' && <span class="soft">{transferText(task)}</span>}
       {task.state === 'running' && layers.length > 0 && (
         <details>

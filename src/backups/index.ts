@@ -4,5 +4,6 @@
  */
 export { keepBackups } from './keeper.ts';
 export { BackupPlans, type BackupRecord } from './plans.ts';
+export { listBackups, restoreBackup } from './restore.ts';
 export { runBackup, writeVolume } from './run.ts';
-export { dueAt, fileNameOf, outdated } from './schedule.ts';
+export { dueAt, fileNameOf, outdated, timeOf } from './schedule.ts';

@@ -1,5 +1,6 @@
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { BackupPlan } from '../../contracts/bridge.ts';
+import { notFound } from '../../contracts/errors.ts';
 
 /** What came of a backup: when it was tried, and why it failed; empty when it did not. */
 export type BackupRecord = Pick<BackupPlan, 'tried' | 'problem'>;
@@ -18,6 +19,13 @@ export class BackupPlans {
     } catch {
       return []; // torn by something else than us: who reads it can do no more
     }
+  }
+
+  /** @throws not-found */
+  get(volume: string): BackupPlan {
+    const plan = this.list().find(each => each.volume === volume);
+    if (!plan) throw notFound(`${volume} is not backed up`);
+    return plan;
   }
 
   put(plan: BackupPlan): void {

@@ -16,12 +16,17 @@ const ending = '.tar.zst';
 export const fileNameOf = (volume: string, time: number): string =>
   `${volume}_${new Date(time).toISOString().slice(0, 19).replaceAll(':', '-')}${ending}`;
 
-/** Which of the files in a folder are older backups of the volume than the newest `keep`. Others are nobody's business. */
-export function outdated(files: readonly string[], volume: string, keep: number): string[] {
-  const own = files.filter(name => {
-    const time =
-      name.startsWith(`${volume}_`) && name.endsWith(ending) ? name.slice(volume.length + 1, -ending.length) : '';
-    return /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d$/.test(time);
-  });
-  return own.sort().slice(0, -keep);
+/** Which of the files in a folder are backups of the volume, the oldest first. Others are nobody's business. */
+export const backupsIn = (files: readonly string[], volume: string): string[] =>
+  files.filter(name => !Number.isNaN(timeOf(name, volume))).sort();
+
+/** When a backup of this volume was made, in milliseconds since 1970; NaN for every other file. */
+export function timeOf(name: string, volume: string): number {
+  if (!name.startsWith(`${volume}_`) || !name.endsWith(ending)) return Number.NaN;
+  const found = /^(\d{4}-\d\d-\d\dT)(\d\d)-(\d\d)-(\d\d)$/.exec(name.slice(volume.length + 1, -ending.length));
+  return found ? Date.parse(`${found[1]}${found.slice(2).join(':')}Z`) : Number.NaN;
 }
+
+/** Which of the files in a folder are older backups of the volume than the newest `keep`. */
+export const outdated = (files: readonly string[], volume: string, keep: number): string[] =>
+  backupsIn(files, volume).slice(0, -keep);

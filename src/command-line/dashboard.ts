@@ -4,8 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { CallRequest, MachineView, SettingsView } from '../../contracts/bridge.ts';
-import { invalidArgument, notFound, notImplemented, unavailable } from '../../contracts/errors.ts';
-import { BackupPlans, runBackup } from '../backups/index.ts';
+import { invalidArgument, notImplemented, unavailable } from '../../contracts/errors.ts';
+import { BackupPlans, listBackups, restoreBackup, runBackup } from '../backups/index.ts';
 import { type BridgeServers, engineStreams, openComposer, openRegistries, serveDashboard } from '../dashboard/index.ts';
 import { defaultSettings, readSettings } from '../settings/index.ts';
 import { doctor } from './doctor.ts';
@@ -87,13 +87,13 @@ export function bridgeServers(around: Surroundings, socket: string): BridgeServe
         return {};
       },
       backUpNow: async ({ volume }) => {
-        const plan = plans.list().find(each => each.volume === volume);
-        if (!plan) throw notFound(`${volume} is not backed up`);
+        const plan = plans.get(volume);
         const tried = Date.now();
         const file = await runBackup({ socketPath: engines.socket }, plan, tried);
         plans.record(volume, { tried, problem: '' });
         return { file };
       },
+      backupFiles: async ({ volume }) => ({ files: await listBackups(plans.get(volume)) }),
       logIns: async () => ({ logIns: await registries.list() }),
       logIn: async request => {
         await registries.logIn(request);
@@ -130,6 +130,10 @@ export function bridgeServers(around: Surroundings, socket: string): BridgeServe
       compose: (request, stream) => compose.run(request, stream),
       machine: (_request, stream) => watchMachine(around, engines.socket, view => stream.item(view), stream.signal),
       desktop: () => Promise.resolve(),
+      restoreBackup: ({ volume, ...wanted }, stream) => {
+        const tell = (bytes: number, total: number): void => stream.item({ bytes, total });
+        return restoreBackup({ socketPath: engines.socket }, plans.get(volume), wanted, tell, stream.signal);
+      },
     },
   };
 }

@@ -7,7 +7,7 @@ import { streamTerminal } from './terminal-stream.ts';
 export const engineStreams = (
   socketOf: () => string,
   authOf: (reference: string) => Promise<string | undefined>,
-): Omit<StreamServers, 'machine' | 'compose' | 'berth' | 'desktop'> => ({
+): Omit<StreamServers, 'machine' | 'compose' | 'berth' | 'desktop' | 'restoreBackup'> => ({
   engine: (request, stream) => streamEngine(socketOf(), request, stream, authOf),
   terminal: (request, stream) => streamTerminal(socketOf(), request, stream),
   stats: ({ container }, stream) => streamStats(socketOf(), container, stream),

@@ -99,7 +99,7 @@ describe.skipIf(!chromium)('images, volumes and networks in the window', () => {
     await see(/^Backed up: /);
     await picture('backup');
     expect(await readdir(folder)).toEqual([expect.stringMatching(/^ledger_.*\.tar\.zst$/)]);
-    await page.getByRole('button', { name: 'No longer' }).click();
+    await page.getByRole('button', { name: 'Stop backing up' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     await engine.docker('volume', 'rm', 'ledger');
   });

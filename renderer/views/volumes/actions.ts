@@ -1,4 +1,4 @@
-import { CalendarClock, Copy, Eraser, FolderInput, FolderOutput, Trash2 } from '@lucide/vue';
+import { ArchiveRestore, CalendarClock, CalendarX, Copy, Eraser, FolderInput, FolderOutput, Trash2 } from '@lucide/vue';
 import {
   volumeClone,
   volumeCreate,
@@ -56,11 +56,32 @@ export function volumeMenu(name: string, usage: VolumeUsage, importInto: (name: 
         useBackups().asked = name;
       },
     },
+    ...(useBackups().of(name) ? [restoreItem(name)] : []),
     { label: texts.clone, icon: Copy, run: () => askClone(name, usage) },
     { label: texts.empty_, icon: Eraser, danger: true, run: () => askEmpty(name, usage) },
     { label: t().common.remove, icon: Trash2, danger: true, run: () => askRemove([name], usage) },
   ];
 }
+
+/** Puts back one of the backups. */
+export const restoreItem = (name: string): MenuItem => ({
+  label: t().backups.restoreMenu,
+  icon: ArchiveRestore,
+  run: () => {
+    useBackups().restoring = name;
+  },
+});
+
+/** What can be done for one that is gone, and of which there are backups. */
+export const lostVolumeMenu = (name: string): MenuItem[] => [
+  restoreItem(name),
+  { label: t().backups.stop, icon: CalendarX, run: () => void forget(name) },
+];
+
+const forget = (name: string): Promise<void> =>
+  useBackups()
+    .drop(name)
+    .catch((error: unknown) => useNotices().add(t().backups.stop, error));
 
 /** Files of one moment need those that write them to stand still; who does is named. */
 function pauseOption(name: string, usage: VolumeUsage): { label: string; start: boolean } | undefined {

@@ -4,11 +4,17 @@ import { useRoute, useRouter } from 'vue-router';
 import type { VolumeDocument } from '../../../contracts/docker/volumes.ts';
 import { age, button, emptyList, fileButton, type ListColumn, ObjectList, stateDot } from '../../components/index.ts';
 import { byteSize, compareTexts } from '../../model/index.ts';
-import { t, useBackups, useNotices, useVolumes } from '../../stores/index.ts';
-import { askCreate, askImport, askRemove, volumeMenu } from './actions.ts';
+import { t, useBackups, useConnection, useNotices, useVolumes } from '../../stores/index.ts';
+import { askCreate, askImport, askRemove, lostVolumeMenu, volumeMenu } from './actions.ts';
 import { BackupDialog } from './backup.tsx';
 import { VolumeDetail } from './detail.tsx';
+import { RestoreDialog } from './restore.tsx';
 import { useVolumeUsage } from './usage.ts';
+
+const lostVolume = { Driver: '', Mountpoint: '', Scope: 'local', Labels: null, Options: null } satisfies Omit<
+  VolumeDocument,
+  'Name'
+>;
 
 /** All volumes with their sizes and who uses them. */
 export const VolumeList = defineComponent(() => {
@@ -27,6 +33,15 @@ export const VolumeList = defineComponent(() => {
     target = name;
     chooser.value?.click();
   };
+  /** Volumes that are gone while there are backups of them: one of those brings them back. */
+  const lost = computed(() => {
+    if (!volumes.loaded || useConnection().about?.engine) return []; // backups are of Berth's own engine
+    const here = new Set(volumes.items.map(({ Name }) => Name));
+    const gone = backups.plans.filter(({ volume, tried }) => tried !== undefined && !here.has(volume));
+    return gone.map(({ volume }) => ({ ...lostVolume, Name: volume }));
+  });
+  const isLost = ({ Name }: VolumeDocument): boolean => lost.value.some(each => each.Name === Name);
+
   const users = (name: string): string =>
     usage
       .usersOf(name)
@@ -54,9 +69,14 @@ export const VolumeList = defineComponent(() => {
       key: 'users',
       label: t().volumes.usedBy,
       width: 'minmax(100px, 1fr)',
-      cell: ({ Name }) => <span class="soft">{users(Name) || t().volumes.unused}</span>,
+      cell: row =>
+        isLost(row) ? (
+          stateDot('warning', t().backups.lost)
+        ) : (
+          <span class="soft">{users(row.Name) || t().volumes.unused}</span>
+        ),
     },
-    { key: 'backup', spare: true, label: t().backups.column, width: '110px', aside: true, cell: backup },
+    { key: 'backup', spare: true, label: t().backups.column, width: '130px', aside: true, cell: backup },
     {
       key: 'size',
       label: t().common.size,
@@ -82,6 +102,11 @@ export const VolumeList = defineComponent(() => {
     return plan.tried === undefined ? <span class="soft">{t().backups.soon}</span> : age(plan.tried);
   };
 
+  function open(row: VolumeDocument): void {
+    if (isLost(row)) backups.restoring = row.Name;
+    else void router.push(`/volumes/${encodeURIComponent(row.Name)}`);
+  }
+
   const createButton = (): VNode =>
     button({ label: t().volumes.create, icon: Plus, kind: 'primary', onClick: askCreate });
   const detail = (): VNode => <VolumeDetail key={openName.value} name={openName.value} usage={usage} />;
@@ -92,7 +117,7 @@ export const VolumeList = defineComponent(() => {
         name: 'volumes',
         title: t().volumes.title,
         count: t().volumes.count(volumes.items.length),
-        rows: volumes.items,
+        rows: [...volumes.items, ...lost.value],
         loaded: volumes.loaded,
         columns: columns(),
         keyOf: ({ Name }: VolumeDocument) => Name,
@@ -110,21 +135,22 @@ export const VolumeList = defineComponent(() => {
           createButton(),
         ],
         empty: emptyList(t().volumes.empty, t().volumes.emptyHint, 'docker volume create data', createButton()),
-        menu: ({ Name }: VolumeDocument) => volumeMenu(Name, usage, importInto),
+        menu: (row: VolumeDocument) =>
+          isLost(row) ? lostVolumeMenu(row.Name) : volumeMenu(row.Name, usage, importInto),
         bulk: (rows: readonly VolumeDocument[]) => [
           {
             label: t().common.remove,
             icon: Trash2,
             danger: true,
-            run: () =>
-              askRemove(
-                rows.map(({ Name }) => Name),
-                usage,
-              ),
+            run: () => {
+              const names = rows.filter(row => !isLost(row)).map(({ Name }) => Name);
+              if (names.length > 0) askRemove(names, usage);
+            },
           },
         ],
-        keys: ({ Name }: VolumeDocument) => ({ Delete: () => askRemove([Name], usage) }),
-        onOpen: ({ Name }: VolumeDocument) => void router.push(`/volumes/${encodeURIComponent(Name)}`),
+        keys: (row: VolumeDocument): Record<string, () => void> =>
+          isLost(row) ? {} : { Delete: () => askRemove([row.Name], usage) },
+        onOpen: open,
         detail: openName.value ? detail : undefined,
       })}
       {backups.asked !== '' && (
@@ -133,6 +159,16 @@ export const VolumeList = defineComponent(() => {
           volume={backups.asked}
           close={() => {
             backups.asked = '';
+          }}
+        />
+      )}
+      {backups.restoring !== '' && (
+        <RestoreDialog
+          key={backups.restoring}
+          volume={backups.restoring}
+          usage={usage}
+          close={() => {
+            backups.restoring = '';
           }}
         />
       )}
