@@ -100,5 +100,7 @@ export interface Archive {
   stat(root: string, path: string): PathStat | undefined;
   /** Copies the contents of a directory inside `root` into `target` with owners, modes, links, xattrs and times. */
   copyTree(request: { root: string; path: string; target: string }): Promise<void>;
+  /** Removes what is at an absolute path inside `root`, with all below it. No symbolic link is followed out of it. */
+  remove(request: { root: string; path: string }): Promise<void>;
   close(): Promise<void>;
 }

@@ -39,7 +39,8 @@ export type Job =
       owner?: { uid: number; gid: number };
       rootOutside?: { uid: number; gid: number };
     }
-  | { kind: 'copyTree'; root: string; path: string; target: string };
+  | { kind: 'copyTree'; root: string; path: string; target: string }
+  | { kind: 'remove'; root: string; path: string };
 
 /** What each kind of work answers. */
 export interface JobResults {
@@ -48,6 +49,7 @@ export interface JobResults {
   pack: undefined;
   unpack: undefined;
   copyTree: undefined;
+  remove: undefined;
 }
 
 export type ToWorker = { id: number; job: Job } | { id: number; cancel: true };

@@ -18,6 +18,7 @@ export function openArchive(options: { workerFile: string; log: Log }): Archive 
     unpack: request => unpack(pool, request),
     stat: statPath,
     copyTree: request => pool.run({ kind: 'copyTree', ...request }).then(() => undefined),
+    remove: request => pool.run({ kind: 'remove', ...request }).then(() => undefined),
     close: () => pool.close(),
   };
 }

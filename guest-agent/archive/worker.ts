@@ -16,6 +16,7 @@ import { absolutePath, inRoot, openRoot, tooManyLinks } from './path-stat.ts';
 import { receivePieces, sendPieces } from './port-stream.ts';
 import { rebuildLayer } from './rebuild-layer.ts';
 import { RecordingSink } from './recording-sink.ts';
+import { removePath } from './remove-path.ts';
 import { TreeWriter } from './tree-writer.ts';
 
 type JobOf<K extends Job['kind']> = Job & { kind: K };
@@ -101,6 +102,10 @@ const performers: { [K in Job['kind']]: Performer<K> } = {
   unpack,
   copyTree: async job => {
     copyTree(job);
+    return undefined;
+  },
+  remove: async job => {
+    removePath(job);
     return undefined;
   },
 };

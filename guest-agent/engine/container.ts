@@ -15,7 +15,7 @@ import { commitContainer } from './commit.ts';
 import { ContainerLife } from './container-life.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
-import { exportRoot, readArchive, statPath, writeArchive } from './copy.ts';
+import { exportRoot, readArchive, removeInside, statPath, writeArchive } from './copy.ts';
 import { cpuCount } from './cpu-count.ts';
 import type { AttachRequest, AttachSession, CommitRequest, Container, LogsRequest } from './engine.ts';
 import { createExec } from './exec.ts';
@@ -141,6 +141,10 @@ export class ContainerActor extends ContainerLife implements Container {
     options: { noOverwriteDirNonDir: boolean; copyUIDGID: boolean },
   ): Promise<void> {
     return writeArchive(this, { path, tar, ...options }, this.context);
+  }
+
+  removeInside(path: string): Promise<void> {
+    return removeInside(this, path, this.context);
   }
 
   async createExec(body: ExecCreateBody): Promise<{ Id: string }> {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import { conflict, forbidden, internal, notFound } from '../../contracts/errors.ts';
+import { conflict, forbidden, internal, invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { PathStat } from '../archive/index.ts';
 import { readAccountFiles } from './account-files.ts';
 import type { ContainerActor } from './container.ts';
@@ -133,6 +133,26 @@ export async function writeArchive(
     };
     await context.rooms.archive.unpack({ root: root.path, ...request, ...users });
     container.emit('extract-to-dir');
+  } finally {
+    root.close();
+  }
+}
+
+/**
+ * Removes a file or a folder of a container that stands still; a running one has programs for that. Its volumes and the
+ * host's folders are not in their places meanwhile: nothing of them can go. @throws invalid-argument, conflict, not-found
+ */
+export async function removeInside(container: ContainerActor, path: string, { rooms }: EngineContext): Promise<void> {
+  const clean = posix.resolve('/', path);
+  const mount = container.record.mounts.find(({ destination }) => isWithin(clean, destination));
+  if (clean === '/') throw invalidArgument('the root of a container cannot be removed');
+  if (mount) throw conflict(`${clean} is in what is mounted at ${mount.destination}, not in the container`);
+  if (container.live) throw conflict(`container ${container.name} is running: remove ${clean} by a program in it`);
+  assertWritable(container.record, clean);
+  const root = rooms.snapshots.open(container.id, { writable: true });
+  try {
+    if (!rooms.archive.stat(root.path, clean)) throw missing(container, path);
+    await rooms.archive.remove({ root: root.path, path: clean });
   } finally {
     root.close();
   }

@@ -165,6 +165,8 @@ export interface Container {
     tar: Readable,
     options: { noOverwriteDirNonDir: boolean; copyUIDGID: boolean },
   ): Promise<void>;
+  /** A file or a folder of one that stands still. @throws invalid-argument, conflict, not-found */
+  removeInside(path: string): Promise<void>;
   /** Makes an image of what it has changed. @throws invalid-argument for a change that is none */
   commit(request: CommitRequest): Promise<{ Id: string }>;
   createExec(body: ExecCreateBody): Promise<{ Id: string }>;

@@ -202,6 +202,7 @@ export const de: Texts = {
     upload: 'Datei hierher hochladen',
     needsProgram:
       'Um in einem Volume zu löschen, das kein laufender Container hat, braucht es ein Image mit `rm`: Holen Sie busybox.',
+    needsRunning: 'Diese Engine löscht Dateien nur in Containern, die laufen: Starten Sie ihn zuerst.',
     permissions: 'Rechte',
     tooMuch: 'Unter diesem Ordner ist zu viel, um ihn im Stillstand aufzulisten: Starten Sie den Container.',
     needsImage: 'Um in ein Volume zu sehen, das kein laufender Container hat, braucht es ein Image: Holen Sie eines.',

@@ -210,6 +210,7 @@ export const en = {
     modified: 'Changed',
     upload: 'Upload a file here',
     needsProgram: 'To delete in a volume that no running container has, an image with `rm` is needed: pull busybox.',
+    needsRunning: 'This engine deletes files only in containers that run: start it first.',
     permissions: 'Permissions',
   },
   stats: {

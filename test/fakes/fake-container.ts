@@ -212,6 +212,10 @@ export class FakeContainer implements Container {
     this.archives.set(path, await buffer(tar));
   }
 
+  async removeInside(path: string): Promise<void> {
+    if (!this.archives.delete(path)) throw notFound(`Could not find the file ${path} in container ${this.id}`);
+  }
+
   async commit(request: { repository: string }): Promise<{ Id: string }> {
     return { Id: `sha256:${request.repository}` };
   }

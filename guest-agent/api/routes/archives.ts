@@ -40,4 +40,8 @@ export const archiveRoutes = [
       })
       .catch(passTarErrors),
   ),
+
+  serve(routes.archiveRemove, ({ path, query }, engine) =>
+    engine.containers.getByRef(path.ref as ContainerRef).removeInside(query.path),
+  ),
 ];

@@ -82,7 +82,7 @@ export const FileBrowser = defineComponent(
         verb: t().common.remove,
         danger: true,
         run: async () => {
-          await props.source.remove?.(inside(name));
+          await props.source.remove(inside(name));
           await read();
         },
       });
@@ -122,16 +122,12 @@ export const FileBrowser = defineComponent(
               }),
             ]
           : []),
-        ...(props.source.remove
-          ? [
-              button({
-                ...common,
-                label: `${t().common.remove} ${name}`,
-                icon: Trash2,
-                onClick: () => askRemove(entry),
-              }),
-            ]
-          : []),
+        button({
+          ...common,
+          label: `${t().common.remove} ${name}`,
+          icon: Trash2,
+          onClick: () => askRemove(entry),
+        }),
       ];
     };
 

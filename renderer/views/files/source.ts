@@ -1,5 +1,6 @@
 import {
   archiveRead,
+  archiveRemove,
   archiveWrite,
   containerChanges,
   containerCreate,
@@ -32,8 +33,7 @@ export interface FileSource {
   write(folder: string, name: string, bytes: Uint8Array, owner?: Owner): Promise<void>;
   /** A folder as a tar, into a file of the user's. @throws EngineError */
   download(folder: string, fileName: string): Promise<void>;
-  /** Undefined while nothing runs that could do it. */
-  remove: ((path: string) => Promise<void>) | undefined;
+  remove(path: string): Promise<void>;
   /** What differs from the image, by path: 0 changed, 1 added, 2 deleted. */
   changes?(): Promise<ReadonlyMap<string, number>>;
 }
@@ -106,7 +106,7 @@ export function containerFiles(id: string, running: boolean, base = ''): FileSou
           const { output, exitCode } = await runIn(id, ['rm', '-rf', '--', at(path)]);
           if (exitCode !== 0) throw invalidArgument(output.trim());
         }
-      : undefined,
+      : path => removeAtRest(id, at(path)),
     ...(base === '' && {
       changes: async () => {
         const all = (await engine.json(containerChanges, { path: { ref: id } })) ?? [];
@@ -114,6 +114,15 @@ export function containerFiles(id: string, running: boolean, base = ''): FileSou
       },
     }),
   };
+}
+
+/** @throws EngineError, in our words where the engine is another than Berth's: Docker's cannot do it */
+async function removeAtRest(id: string, path: string): Promise<void> {
+  try {
+    await engine.json(archiveRemove, { path: { ref: id }, query: { path } });
+  } catch (error) {
+    throw /page not found|method not allowed/i.test(messageOf(error)) ? unavailable(t().files.needsRunning) : error;
+  }
 }
 
 /** One file, whole. */
