@@ -9,6 +9,7 @@ import type {
   ImagePruneReport,
   ImageSearchResult,
   ImageSummary,
+  RepositoryTags,
 } from './images.ts';
 
 export const imageList = route('GET', '/images/json', {
@@ -46,6 +47,9 @@ export const imagePush = route('POST', '/images/{name*}/push', {
 export const distributionInspect = route('GET', '/distribution/{name*}/json', {
   answer: json<DistributionInspect>(),
 });
+
+/** Berth's own: the tags that a registry has of an image. Credentials come in `X-Registry-Auth`. */
+export const distributionTags = route('GET', '/distribution/{name*}/tags', { answer: json<RepositoryTags>() });
 
 /** Credentials come in `X-Registry-Auth`. */
 export const imageSearch = route('GET', '/images/search', {

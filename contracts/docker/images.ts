@@ -92,6 +92,11 @@ export interface ImageSearchResult {
   star_count: number;
 }
 
+/** `GET /distribution/{name}/tags`. */
+export interface RepositoryTags {
+  Tags: string[];
+}
+
 /** `GET /distribution/{name}/json`. */
 export interface DistributionInspect {
   Descriptor: ImageDescriptor;

@@ -22,6 +22,7 @@ import type {
   ImagePruneReport,
   ImageSearchResult,
   ImageSummary,
+  RepositoryTags,
 } from '../../contracts/docker/images.ts';
 import type {
   NetworkConnectBody,
@@ -224,6 +225,8 @@ export interface ImagesService {
   search(request: SearchRequest): Promise<ImageSearchResult[]>;
   /** What a registry has under a name. */
   distribution(request: { image: string; auth?: AuthConfig; signal: AbortSignal }): Promise<DistributionInspect>;
+  /** Those that the registry has of the image. */
+  tags(request: { image: string; auth?: AuthConfig; signal: AbortSignal }): Promise<RepositoryTags>;
   load(
     tar: Readable,
     options: { quiet: boolean; platform?: string; progress: (message: JsonMessage) => void; signal: AbortSignal },

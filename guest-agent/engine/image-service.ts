@@ -11,6 +11,7 @@ import type {
   ImageSearchResult,
   ImageSummary,
   ManifestSummary,
+  RepositoryTags,
 } from '../../contracts/docker/images.ts';
 import { internal, invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
@@ -35,6 +36,7 @@ import type { EngineContext } from './context.ts';
 import type { Filters, ImagesService, TransferRequest } from './engine.ts';
 import { toManifestSummary } from './image-manifests.ts';
 import { type SearchRequest, searchImages } from './image-search.ts';
+import { listImageTags } from './image-tags.ts';
 import { type ImportRequest, importImage } from './import.ts';
 
 /** Docker's image documents and events over the images room. */
@@ -132,6 +134,10 @@ export class ImageService implements ImagesService {
     if (isWholeId(request.image)) throw internal('no manifest found for full image ID');
     const reference = parseReference(request.image);
     return this.#context.rooms.images.distribution(reference, { ...(auth ? { auth } : {}), signal });
+  }
+
+  tags(request: { image: string; auth?: AuthConfig; signal: AbortSignal }): Promise<RepositoryTags> {
+    return listImageTags(request, this.#context);
   }
 
   async load(

@@ -36,7 +36,7 @@ export async function inspectDistribution(
 }
 
 /** Unlike a pull's, told as the registry says it. */
-function distributionError(error: unknown): unknown {
+export function distributionError(error: unknown): unknown {
   if (!isRegistryError(error)) return error;
   if (error.code === 'UNAUTHORIZED') return unauthorized(error.message, { cause: error });
   if (error.code === 'DENIED') return forbidden(error.message, { cause: error });

@@ -21,6 +21,7 @@ export { ociLayerType } from './archived-images.ts';
 export { chainIdsOf, digestOf } from './chain-ids.ts';
 export type { CommitLayerRequest } from './commit-layer.ts';
 export type { ComposeRequest } from './compose-image.ts';
+export { distributionError } from './distribution.ts';
 export type { BlobOrigin } from './download.ts';
 export { type Image, type LayerBlob, sameRepository } from './image.ts';
 export { checkStore, type Images, type ImagesOptions, openImages } from './images.ts';

@@ -16,6 +16,7 @@ import type { ProxySettings } from './proxy.ts';
 import { isRegistryError, RegistryError } from './registry-error.ts';
 import { digestIn, RepositoryEndpoint } from './repository.ts';
 import { type FoundRepository, search } from './search.ts';
+import { listTags } from './tags.ts';
 import { bodyOf, Transport, type TransportRequest } from './transport.ts';
 import { type BlobSource, type BlobUpload, hasBlob, mountBlob, UploadSession } from './upload.ts';
 
@@ -48,6 +49,8 @@ export interface Repository {
   resolve(reference: Reference, signal: AbortSignal): Promise<ResolvedManifest>;
   /** The verified bytes of a manifest. */
   manifest(digest: Digest, signal: AbortSignal): Promise<{ mediaType: string; body: Buffer }>;
+  /** All tags, in the registry's order. */
+  tags(signal: AbortSignal): Promise<string[]>;
   /** Whether the repository has a blob. */
   hasBlob(digest: Digest, signal: AbortSignal): Promise<boolean>;
   /** Whether the registry gave the blob from another repository of its own. */
@@ -129,6 +132,10 @@ class Conversation implements Repository {
 
   async blob(digest: Digest, offset: number, signal: AbortSignal): Promise<{ offset: number; stream: Readable }> {
     return this.#atFirstThatAnswers(signal, endpoint => fetchBlob(endpoint, digest, offset, signal));
+  }
+
+  tags(signal: AbortSignal): Promise<string[]> {
+    return this.#atFirstThatAnswers(signal, endpoint => listTags(endpoint, signal));
   }
 
   connect(signal: AbortSignal): Promise<void> {

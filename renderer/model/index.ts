@@ -15,6 +15,7 @@ export { dockerRun } from './docker-run.ts';
 export { changedFields, editedBody, formOf } from './edit-form.ts';
 export { type FileEntry, parseFileList } from './file-list.ts';
 export { type ImageFiles, ImageReader, type LayerFile, type LayerFiles } from './image-layers.ts';
+export { orderedTags, splitTag } from './image-tags.ts';
 export { compareTexts, groupedLines, inOrder, type ListLine, matchingRows, movedTo, toggled } from './list.ts';
 export { LogBuffer, type LogLine, type LogLines, mostLogs, sourceOf } from './log-buffer.ts';
 export { LogFrames } from './log-frames.ts';

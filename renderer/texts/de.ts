@@ -278,11 +278,15 @@ export const de: Texts = {
     },
   },
   images: {
-    pullHint: 'Ein Name mit einem Tag: debian:trixie. Ein Name allein wird auch in seiner Registry gesucht.',
+    pullHint:
+      'Ein Name mit einem Tag: debian:trixie. Ein Name allein wird in seiner Registry gesucht; nach einem Doppelpunkt stehen ihre Tags.',
     pullVerb: 'Holen',
     ownPlatform: 'Die dieser Maschine',
     searching: 'Wird gesucht…',
     found: (count: number) => (count === 0 ? 'Die Registry hat nichts dieses Namens.' : `${count} gefunden`),
+    tagsOf: name => `Tags von ${name}`,
+    tagsFound: count => (count === 0 ? 'Die Registry hat keine Tags davon.' : plural(count, 'Tag', 'Tags')),
+    noTags: 'Diese Engine kann nicht nach Tags fragen: Tippen Sie den, den Sie möchten.',
     official: 'offiziell',
     stars: (count: number) => plural(count, 'Stern', 'Sterne'),
     title: 'Images',

@@ -1,6 +1,6 @@
 import { bytesOf, httpOpen, refusal } from '../../base/http-client.ts';
 import type { EngineHead, StreamRequest } from '../../contracts/bridge.ts';
-import { imageCreate, imagePush, imageSearch } from '../../contracts/docker/image-routes.ts';
+import { distributionTags, imageCreate, imagePush, imageSearch } from '../../contracts/docker/image-routes.ts';
 import type { Route } from '../../contracts/route.ts';
 import { checkEngineRequest } from './engine-routes.ts';
 import type { ServedStream } from './stream.ts';
@@ -40,6 +40,7 @@ function imageOf(route: Route, path: string): string | undefined {
   const { pathname, searchParams } = new URL(path, 'http://engine');
   if (route === imageCreate) return searchParams.get('fromImage') ?? undefined;
   if (route === imageSearch) return searchParams.get('term') ?? undefined;
+  if (route === distributionTags) return decodeURIComponent(pathname.slice('/distribution/'.length, -'/tags'.length));
   if (route !== imagePush) return undefined;
   return decodeURIComponent(pathname.slice('/images/'.length, -'/push'.length));
 }

@@ -106,6 +106,9 @@ export class FakeEngine implements Engine {
     distribution: async ({ image }) => {
       throw notFound(`manifest unknown: ${image}`);
     },
+    tags: async ({ image }) => {
+      throw notFound(`repository name not known to registry: ${image}`);
+    },
     load: async (tar, { progress }) => {
       this.loaded = await buffer(tar);
       progress({ stream: 'Loaded image: loaded:latest\n' });

@@ -61,6 +61,10 @@ export const imageRoutes = [
     engine.images.distribution({ image: path.name, auth: readAuth(headers), signal }),
   ),
 
+  serve(routes.distributionTags, ({ path, headers, signal }, engine) =>
+    engine.images.tags({ image: path.name, auth: readAuth(headers), signal }),
+  ),
+
   serve(routes.imageSearch, ({ query, headers, signal }, engine) => {
     const { term = '', limit, filters } = query;
     return engine.images.search({ term, filters, ...(limit ? { limit } : {}), auth: readAuth(headers), signal });

@@ -19,9 +19,11 @@ import {
   matchingRows,
   networkLanes,
   noProgress,
+  orderedTags,
   parseFileList,
   problemsOf,
   publishedPorts,
+  splitTag,
   splitWords,
   styledText,
   type TarEntry,
@@ -100,6 +102,17 @@ describe('rows', () => {
       { text: '8080:80', link: 'http://localhost:8080' },
       { text: '53/udp', link: undefined },
     ]);
+  });
+});
+
+describe('tags', () => {
+  test('stand behind the last colon of a name, the highest first', () => {
+    expect(splitTag('redis:7')).toEqual({ name: 'redis', begin: '7' });
+    expect(splitTag('localhost:5000/a/b:')).toEqual({ name: 'localhost:5000/a/b', begin: '' });
+    for (const text of ['redis', 'localhost:5000/a', 'redis@sha256:00', '']) expect(splitTag(text)).toBeUndefined();
+    const tags = ['7.2', '7.10', 'latest', '8', 'alpine7.2'];
+    expect(orderedTags(tags, '')).toEqual(['latest', '8', '7.10', '7.2', 'alpine7.2']);
+    expect(orderedTags(tags, '7')).toEqual(['7.10', '7.2', 'alpine7.2']);
   });
 });
 

@@ -223,6 +223,23 @@ describe('registry', () => {
     expect(proxied[0]).toBe('http://registry.invalid/v2/');
   });
 
+  it('lists tags page by page, and nothing else that is said for them', async () => {
+    const pages: Record<string, object> = { '': { tags: ['a', 'b'] }, b: { tags: ['c'] } };
+    server.behaviour = (request, response) => {
+      const url = new URL(request.url ?? '', 'http://x');
+      if (!url.pathname.endsWith('/app/tags/list')) return false;
+      const last = url.searchParams.get('last') ?? '';
+      if (last === '') response.setHeader('Link', '</v2/app/tags/list?last=b&n=2>; rel="next"');
+      response.end(JSON.stringify(pages[last]));
+      return true;
+    };
+    expect(await open().repository(app(), {}).tags(signal)).toEqual(['a', 'b', 'c']);
+    pages[''] = { tags: null };
+    expect(await open().repository(app(), {}).tags(signal)).toEqual([]);
+    pages[''] = { tags: 'x' };
+    await expect(open().repository(app(), {}).tags(signal)).rejects.toThrow('something else than tags');
+  });
+
   it('searches where a registry offers that, and says which does not answer', async () => {
     server.behaviour = (request, response) => {
       if (request.url?.startsWith('/v1/_ping')) response.end('{}');
