@@ -19,7 +19,7 @@ import {
 import { PopoverContent, PopoverPortal, PopoverRoot, PopoverTrigger } from 'reka-ui';
 import { computed, defineComponent, h, onBeforeUnmount, onMounted, ref, type VNode } from 'vue';
 import { RouterLink, RouterView, useRouter } from 'vue-router';
-import { button, dialog, icon, stateDot } from './components/index.ts';
+import { button, dialog, icon, prose, stateDot } from './components/index.ts';
 import { t, useConnection, useContainers, useNotices, usePreferences, useTasks } from './stores/index.ts';
 import { askDialog } from './views/asking.tsx';
 import { askLoad } from './views/images/actions.ts';
@@ -177,7 +177,7 @@ export const App = defineComponent(() => {
       <div class="banner" role="alert">
         {icon(TriangleAlert)}
         <span>
-          {connection.connected ? texts.engineDown : texts.lost} {stopped && texts.startHint}
+          {connection.connected ? texts.engineDown : texts.lost} {stopped && prose(texts.startHint)}
           {connection.about?.engine && connection.problem && <span class="soft pre"> {connection.problem}</span>}
         </span>
       </div>

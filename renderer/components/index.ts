@@ -6,6 +6,7 @@ export { Copyable, emptyList } from './base/empty.tsx';
 export { checkField, searchField, selectField, textField } from './base/fields.tsx';
 export { fileButton, folderButton } from './base/file-button.tsx';
 export { type MenuItem, moreMenu } from './base/menu.tsx';
+export { prose } from './base/prose.tsx';
 export { Split } from './base/split.tsx';
 export { tabs } from './base/tabs.tsx';
 export { age } from './domain/age.tsx';

@@ -242,6 +242,7 @@ export const de: Texts = {
     nameHint: 'Leer: die Engine erfindet einen.',
     command: 'Befehl',
     commandHint: 'Leer: der des Images.',
+    imageCommand: command => `Leer: ${command}`,
     ports: 'Ports',
     portsHint: 'Je Zeile einer: 8080:80',
     env: 'Umgebung',
@@ -468,7 +469,7 @@ export const de: Texts = {
     densities: { comfortable: 'Luftig', compact: 'Dicht' },
     machine: 'Maschine',
     machineHint:
-      'Sie gelten ab dem nächsten Start der Maschine. Eine Engine auf diesem Rechner selbst (--native) hat keine.',
+      'Sie gelten ab dem nächsten Start der Maschine. Eine Engine auf diesem Rechner selbst (`--native`) hat keine.',
     cpus: 'Prozessoren',
     memory: 'Speicher (MiB)',
     disk: 'Platte (GiB)',

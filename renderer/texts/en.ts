@@ -32,7 +32,7 @@ export const en = {
   },
   common: {
     search: 'Search',
-    searchIn: (what: string) => `Search ${what}`,
+    searchIn: (what: string) => `Search ${what.toLowerCase()}`,
     name: 'Name',
     image: 'Image',
     state: 'State',
@@ -243,7 +243,8 @@ export const en = {
     name: 'Name',
     nameHint: 'Left empty, the engine invents one.',
     command: 'Command',
-    commandHint: "Left empty, the image's own.",
+    commandHint: 'Left empty, the image’s own.',
+    imageCommand: (command: string) => `Left empty: ${command}`,
     ports: 'Ports',
     portsHint: 'One a line: 8080:80',
     env: 'Environment',
@@ -280,7 +281,8 @@ export const en = {
     },
   },
   images: {
-    pullHint: 'A name with a tag: debian:trixie. A name alone is searched in its registry; after a colon its tags are shown.',
+    pullHint:
+      'A name with a tag: debian:trixie. A name alone is searched in its registry; after a colon its tags are shown.',
     pullVerb: 'Pull',
     ownPlatform: "This machine's own",
     searching: 'Searching…',
@@ -469,7 +471,7 @@ export const en = {
     densities: { comfortable: 'Comfortable', compact: 'Compact' },
     machine: 'Machine',
     machineHint:
-      'They count from the next start of the machine on. An engine on this computer itself (--native) has no machine.',
+      'Changes count from the machine’s next start. An engine that runs on this computer itself (`--native`) has no machine.',
     cpus: 'Processors',
     memory: 'Memory (MiB)',
     disk: 'Disk (GiB)',

@@ -59,8 +59,7 @@ const line = (task: Task): VNode => {
             onClick: task.again,
           })}
       </div>
-      {task.state === 'running' &&
-        progressBar(partDone(task), task.title)}
+      {task.state === 'running' && progressBar(partDone(task), task.title)}
       {task.state === 'running' && <span class="soft">{transferText(task)}</span>}
       {task.state === 'running' && layers.length > 0 && (
         <details>

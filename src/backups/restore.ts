@@ -56,7 +56,8 @@ async function runningUsers(engine: HttpTarget, volume: string): Promise<string[
   const all = (await httpJson(engine, 'GET', `/containers/json?filters=${filters}`)) as ContainerSummary[];
   for (const { Id, Names } of all) {
     const { HostConfig } = (await httpJson(engine, 'GET', `/containers/${Id}/json`)) as ContainerInspect;
-    if (HostConfig.AutoRemove) throw conflict(`${Names[0]?.slice(1)} uses ${volume} and goes when it stops: stop it first`);
+    if (HostConfig.AutoRemove)
+      throw conflict(`${Names[0]?.slice(1)} uses ${volume} and goes when it stops: stop it first`);
   }
   return all.map(({ Id }) => Id);
 }

@@ -25,6 +25,9 @@ export interface ChartProps {
   binary?: boolean;
 }
 
+/** In pixels, with the times below it. */
+const height = 112;
+
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const clock = (seconds: number): string => new Date(seconds * 1000).toTimeString().slice(0, 8);
@@ -34,6 +37,12 @@ const powersOfTwo = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 /** So much time is shown at least: what has just begun grows from the right. */
 const shortestSeconds = 60;
+
+/** From when to when, in seconds. Before the first reading the plot knows no times: its axis ends now. */
+function spanOf(first: number | null, last: number | null): [number, number] {
+  const end = last ?? Date.now() / 1000;
+  return [Math.min(first ?? end, end - shortestSeconds), end];
+}
 
 /** Lines over time. All charts of a page move their cursors together. */
 export const Chart = defineComponent(
@@ -55,11 +64,12 @@ export const Chart = defineComponent(
       if (!box.value) return;
       const options: uPlot.Options = {
         width: box.value.clientWidth,
-        height: 96,
+        height,
+        padding: [8, 16, 0, 0],
         legend: { show: false },
         cursor: { sync: { key: 'berth' }, y: false },
         scales: {
-          x: { range: (_plot, first, last) => [Math.min(first, last - shortestSeconds), last] },
+          x: { range: (_plot, first, last) => spanOf(first, last) },
           y: { range: (_plot, _least, most) => [0, Math.max(most * 1.1, props.least)] },
         },
         axes: [
@@ -88,7 +98,7 @@ export const Chart = defineComponent(
 
     onMounted(() => {
       make();
-      resized = new ResizeObserver(() => plot?.setSize({ width: box.value?.clientWidth ?? 300, height: 96 }));
+      resized = new ResizeObserver(() => plot?.setSize({ width: box.value?.clientWidth ?? 300, height }));
       if (box.value) resized.observe(box.value);
     });
     watch(
@@ -110,7 +120,9 @@ export const Chart = defineComponent(
         return (
           <span key={label}>
             <i style={{ background: `var(${colour})` }} />
-            {label} {last === null || last === undefined ? '–' : props.format(last)}
+            {/* the title says it already */}
+            <span class={label === props.title ? 'visually-hidden' : undefined}>{label}</span>{' '}
+            {last === null || last === undefined ? '–' : props.format(last)}
           </span>
         );
       });

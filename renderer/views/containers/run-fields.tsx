@@ -89,7 +89,7 @@ export const RunFields = defineComponent(
         <div class="fields">
           {field('image', texts.image, texts.imageHint, { list: names.value, focus: true, wide: true })}
           {field('name', texts.name, texts.nameHint)}
-          {field('command', texts.command, command ? `${texts.commandHint} (${command})` : texts.commandHint)}
+          {field('command', texts.command, command ? texts.imageCommand(command) : texts.commandHint)}
           {publish()}
           {field('ports', texts.ports, texts.portsHint, { lines: 2 })}
           {field('env', texts.env, texts.envHint, { lines: 2 })}

@@ -3,13 +3,16 @@ import { defineComponent, onMounted, ref, shallowRef, type VNode } from 'vue';
 import type { BerthAction, FindingDocument } from '../../../contracts/bridge.ts';
 import { systemDiskUsage, systemInfo, systemVersion } from '../../../contracts/docker/system-routes.ts';
 import { messageOf } from '../../../contracts/errors.ts';
-import { button, Copyable, progressBar, stateDot } from '../../components/index.ts';
+import { button, Copyable, progressBar, prose, stateDot } from '../../components/index.ts';
 import { byteSize, diagnosticsText, sizesOf } from '../../model/index.ts';
 import { bridge, engine, saveFile, t, useAsking, useBerth, useConnection, useNotices } from '../../stores/index.ts';
 
 const kinds = { good: 'running', warning: 'warning', problem: 'failed', skipped: 'stopped' } as const;
 const logLines = 200;
 const bundleLines = 5000;
+
+/** A repair that is typed as it stands; every other one is a sentence. */
+const isCommand = /^(sudo|berth|docker|npm) /;
 
 /** What of a repair the window can do itself, by the words in which it is told. */
 function actionOf(repair: string): BerthAction | undefined {
@@ -121,7 +124,10 @@ export const Diagnose = defineComponent(() => {
           ) : undefined}
           {told ? (
             <div class="row">
-              {t().diagnose.repair}: <Copyable text={told} />
+              <span>
+                {t().diagnose.repair}: {isCommand.test(told) ? undefined : prose(told)}
+              </span>
+              {isCommand.test(told) && <Copyable text={told} />}
               {action
                 ? button({
                     label: t().diagnose.actions[action],
@@ -201,7 +207,7 @@ export const Diagnose = defineComponent(() => {
         })}
       </header>
       <div class="body" tabindex={0}>
-        <p class="soft">{t().diagnose.hint}</p>
+        <p class="soft">{prose(t().diagnose.hint)}</p>
         <ul class="findings">{findings.value.map(finding)}</ul>
         {life()}
         <section class="section">

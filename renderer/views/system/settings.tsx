@@ -1,7 +1,7 @@
 import { defineComponent, onMounted, ref, shallowRef, type VNode } from 'vue';
 import type { SettingsView as Document } from '../../../contracts/bridge.ts';
 import { messageOf } from '../../../contracts/errors.ts';
-import { button, Copyable, fact, searchField, selectField, textField } from '../../components/index.ts';
+import { button, Copyable, fact, prose, searchField, selectField, textField } from '../../components/index.ts';
 import { bridge, type Density, type Theme, t, useConnection, usePreferences } from '../../stores/index.ts';
 import { type Language, languages } from '../../texts/index.ts';
 import { desktopSettings } from './desktop-settings.tsx';
@@ -94,7 +94,7 @@ export const SettingsView = defineComponent(() => {
     return (
       <section class="section">
         <h2>{texts.machine}</h2>
-        <p class="soft">{texts.machineHint}</p>
+        <p class="soft">{prose(texts.machineHint)}</p>
         <form
           class="fields three"
           onSubmit={event => {
