@@ -22,6 +22,8 @@ export interface TreeEntry {
   offset: number;
   /** Of the bytes; '' where there are none. */
   digest: string;
+  /** The same for all names of one file; absent where it has but one. */
+  inode?: string;
 }
 
 /** How a file of a tree is written elsewhere. */
@@ -29,6 +31,8 @@ export interface Placed {
   path: string;
   entry: TreeEntry;
 }
+
+let inodes = 0;
 
 const knownTypes = ['file', 'directory', 'symlink', 'character-device', 'block-device', 'fifo'];
 const longestLinkChain = 40;
@@ -79,17 +83,13 @@ export class FileTree {
         file.write(chunk);
         bytes += chunk.length;
       }
-      this.#addMember(path, header, file.end());
+      if (header.type === 'link') this.link(path, posix.join(prefix, header.linkname ?? ''));
+      else this.#addMember(path, header, file.end());
     }
     return bytes;
   }
 
   #addMember(path: string, header: Header, content: Pick<TreeEntry, 'offset' | 'size' | 'digest'>): void {
-    if (header.type === 'link') {
-      const target = this.#listing.entries.get(cleanPath(header.linkname ?? ''));
-      if (target) this.add(path, target);
-      return;
-    }
     const type = header.type ?? 'file';
     if (!isKnown(type)) return;
     const attributes = Object.entries(header.pax ?? {}).filter(([key]) => key.startsWith('SCHILY.xattr.'));
@@ -122,6 +122,15 @@ export class FileTree {
 
   add(path: string, entry: TreeEntry): void {
     this.#listing = this.#listing.changed(entries => entries.set(path, entry));
+  }
+
+  /** One more name of a file; none, where that is not there. */
+  link(path: string, target: string): void {
+    const entry = this.#listing.entries.get(cleanPath(target));
+    if (!entry) return;
+    const linked = { ...entry, inode: entry.inode ?? String(++inodes) };
+    if (!entry.inode) this.add(cleanPath(target), linked);
+    this.add(path, linked);
   }
 
   remove(path: string): void {
@@ -215,17 +224,18 @@ export class FileTree {
   }
 
   async #packAll(tar: ReturnType<typeof pack>, files: Iterable<Placed>): Promise<void> {
+    const known = new Map<string, string>();
     for (const { path, entry } of files) {
-      const { type, mode, uid, gid, mtime, target, device, attributes, size, offset } = entry;
-      const header: Partial<Header> & { name: string } = {
-        name: type === 'directory' ? `${path}/` : path,
-        type,
-        mode: mode || noMode,
-        uid,
-        gid,
-        mtime,
-        size,
-      };
+      const { type, mode, uid, gid, mtime, target, device, attributes, size, offset, inode = '' } = entry;
+      const owned = { mode: mode || noMode, uid, gid, mtime };
+      const linkname = known.get(inode);
+      if (linkname !== undefined) {
+        tar.entry({ name: path, type: 'link', linkname, ...owned });
+        continue;
+      }
+      if (inode !== '') known.set(inode, path);
+      const name = type === 'directory' ? `${path}/` : path;
+      const header: Partial<Header> & { name: string } = { name, type, ...owned, size };
       const more = { ...(target ? { linkname: target } : {}), devmajor: device.major, devminor: device.minor };
       const pax = Object.keys(attributes).length > 0 ? { pax: { ...attributes } } : {};
       await new Promise<void>((resolve, reject) => {

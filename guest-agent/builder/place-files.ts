@@ -51,6 +51,7 @@ class Places {
   readonly #change: ModeChange | undefined;
   /** Directories that this made, or found. */
   readonly #folders = new Map<string, 'made' | 'found'>([['', 'found']]);
+  #copies = 0;
 
   constructor(placement: Placement) {
     this.#placement = placement;
@@ -61,16 +62,21 @@ class Places {
     return [...this.#placed.values()];
   }
 
-  file(path: string, entry: TreeEntry): void {
+  /** A file that is named for itself is one for itself. */
+  file(path: string, { inode: _, ...entry }: TreeEntry): void {
     this.#makeParents(parentOf(path));
     this.#place(path, entry);
   }
 
-  /** What a directory holds; itself only where there is none yet. */
+  /** What a directory holds, names of one file as such; itself only where there is none yet. */
   directory(base: string, { entry, contents }: Selected, plain: boolean): void {
     this.#makeParents(plain ? base : parentOf(base));
     if (!this.isDirectory(base)) this.#makeFolder(base, entry);
-    for (const { relative, entry: below } of contents) this.#place(cleanPath(`${base}/${relative}`), below);
+    this.#copies++;
+    for (const { relative, entry: below } of contents) {
+      const path = cleanPath(`${base}/${relative}`);
+      this.#place(path, below.inode === undefined ? below : { ...below, inode: `${this.#copies} ${below.inode}` });
+    }
   }
 
   isDirectory(path: string): boolean {

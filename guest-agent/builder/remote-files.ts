@@ -13,6 +13,8 @@ export interface RemoteRooms {
   signal: AbortSignal;
   /** Of the client: credentials for repositories. */
   secret(id: string): Promise<Buffer | undefined>;
+  /** What a client has at the address, where only it knows that. */
+  uploaded?: Readable | undefined;
 }
 
 /** An address of the web or of a git repository. */
@@ -102,7 +104,7 @@ export async function fetchContext(
     return { tree, dockerfile: undefined };
   }
   const name = 'context';
-  const { stream } = await rooms.options.registry.download(address, rooms.signal);
+  const stream = rooms.uploaded ?? (await rooms.options.registry.download(address, rooms.signal)).stream;
   await addStream(tree, name, stream, { mode: 0o644, mtime: new Date(0) });
   const file = tree.get(name);
   const tar = file && (await tarOf(tree, file, rooms.signal));

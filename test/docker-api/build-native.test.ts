@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CommandResult } from '../support/command.ts';
 import { keptFiles } from '../support/engine.ts';
@@ -211,6 +212,18 @@ RUN stat -c '%u:%g %a' /home/file > /tmp/stat
     expect(await engine().docker('system', 'df', '-v')).toContain('exec.cachemount');
     await buildx('prune', '-af', '--filter', 'type=exec.cachemount');
     expect(await engine().docker('system', 'df', '-v')).not.toContain('exec.cachemount');
+  });
+
+  it('takes its context from the standard input', async () => {
+    const context = pack();
+    context.entry({ name: 'Dockerfile' }, 'FROM busybox\nCOPY file /\n');
+    context.entry({ name: 'file' }, 'from a tar');
+    context.finalize();
+    const input = Buffer.concat(await Array.fromAsync(context as AsyncIterable<Buffer>));
+    const env = { DOCKER_CONFIG: config, DOCKER_BUILDKIT: '1' };
+    const { code, stderr } = await engine().tryDocker(['build', '-t', 'piped', '-'], { env, input });
+    expect(code, stderr).toBe(0);
+    expect(await run('piped', 'cat /file')).toBe('from a tar');
   });
 
   it('tells clients what goes by itself, and which address the host has', async () => {

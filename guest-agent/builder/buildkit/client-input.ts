@@ -18,6 +18,7 @@ import type { Progress } from './progress.ts';
 import type { FrontendOptions } from './request.ts';
 import type { Session } from './session.ts';
 import { codes, GrpcError } from './status.ts';
+import { bytesOf, isUpload, openUpload } from './uploads.ts';
 
 interface Client {
   session: Session;
@@ -109,12 +110,14 @@ export class ClientInput implements BuildInput, GraphInput {
 
   async #fetch(step: string, address: string): Promise<RemoteContext> {
     if (!isRemote(address)) throw invalidArgument(`unsupported build context ${address}`);
-    const { options, builder, signal, progress, scratch } = this.#client;
+    const { options, builder, signal, progress, scratch, session } = this.#client;
     const keepGitFolder = options['build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR'] === '1';
     const told = progress.step({ name: step, text: '', line: undefined });
     const tree = this.#tree();
     try {
-      const rooms = { options: builder, scratch, signal, secret: (id: string) => this.secret(id) };
+      const secret = (id: string) => this.secret(id);
+      const uploaded = isUpload(address) ? openUpload(session, address) : undefined;
+      const rooms = { options: builder, scratch, signal, secret, uploaded };
       const fetched = await fetchContext(address, { tree, keepGitFolder }, rooms);
       told.done({ cached: false });
       return fetched;
@@ -264,7 +267,3 @@ export class ClientInput implements BuildInput, GraphInput {
 
 const isAbsent = (error: unknown): boolean =>
   error instanceof GrpcError && (error.code === codes.notFound || error.code === codes.unimplemented);
-
-async function* bytesOf(messages: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array> {
-  for await (const message of messages) yield decode<{ data: Uint8Array }>('BytesMessage', message).data;
-}

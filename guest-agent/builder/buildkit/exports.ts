@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import { notImplemented } from '../../../contracts/errors.ts';
+import { invalidArgument, notImplemented } from '../../../contracts/errors.ts';
 import { type Reference, toText } from '../../../contracts/oci/reference.ts';
 import { formatPlatform, type Image, type PlatformImage } from '../../images/index.ts';
 import { type Builder, toReferences } from '../builder.ts';
@@ -75,7 +75,7 @@ async function exportAs(
     case 'local':
       return toClient(only ? [{ prefix: '', image: only }] : foldersOf(images, attributes), type, rooms);
     default:
-      throw notImplemented(`the exporter ${JSON.stringify(type)} is not part of Berth yet`);
+      throw invalidArgument(`exporter ${JSON.stringify(type)} could not be found`);
   }
 }
 

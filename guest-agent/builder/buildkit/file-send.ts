@@ -9,9 +9,14 @@ const pieceBytes = 32 * 1024;
 /** Sends a tree to a client's directory: all names first, then the files that it asks for. Resolves with the bytes sent. */
 export async function sendFiles(call: ClientCall, tree: FileTree): Promise<number> {
   const { paths } = tree;
+  const known = new Map<string, string>();
   for (const path of paths) {
     const entry = tree.get(path);
-    if (entry) await call.send(encode('Packet', { type: packets.stat, stat: statOf(path, entry) }));
+    if (!entry) continue;
+    const linkname = known.get(entry.inode ?? '');
+    if (entry.inode !== undefined && linkname === undefined) known.set(entry.inode, path);
+    const stat = { ...statOf(path, entry), ...(linkname === undefined ? {} : { linkname }) };
+    await call.send(encode('Packet', { type: packets.stat, stat }));
   }
   await call.send(encode('Packet', { type: packets.stat }));
   let sent = 0;

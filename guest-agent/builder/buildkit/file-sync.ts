@@ -95,10 +95,7 @@ class Receiver {
     const same = last && new SameBytes(last.told.bytes);
     await this.#call.read(message => this.#take(message), same && (chunk => this.#skip(chunk, same)));
     if (last && same?.isWhole && this.#told.length === 0) return last.told;
-    for (const { path, target } of this.#links) {
-      const entry = this.#tree.get(target);
-      if (entry) this.#tree.add(path, entry);
-    }
+    for (const { path, target } of this.#links) this.#tree.link(path, target);
     return toldFiles(this.#told, this.#end);
   }
 

@@ -91,4 +91,14 @@ RUN pwd > /pwd2
   { name: 'a signal that nobody knows', dockerfile: 'FROM busybox\nSTOPSIGNAL NOPE\n' },
   { name: 'a duration without its unit', dockerfile: 'FROM busybox\nHEALTHCHECK --interval=5 CMD x\n' },
   { name: 'fewer retries than none', dockerfile: 'FROM busybox\nHEALTHCHECK --retries=-1 CMD x\n' },
+  {
+    name: 'names of one file',
+    dockerfile: `FROM busybox AS a
+RUN mkdir -p /u/l/out/d && cd /u/l/out && echo 1 > f && ln f hard && ln f d/g && touch e0 && ln e0 e1
+FROM scratch
+COPY --from=a /u/l/out /o
+COPY --from=a /u/l/out/f /u/l/out/hard /p/
+COPY --from=a --chmod=600 --chown=5:6 /u /all
+`,
+  },
 ];
