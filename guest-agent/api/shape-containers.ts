@@ -95,13 +95,12 @@ const flatNetworkFields = [
 
 /** An inspection as its version of the API has it. */
 export function shapeInspect(document: ContainerInspect, version: ApiMinor): ContainerInspect {
-  const { MacAddress } = document.NetworkSettings;
-  const Config = version < 44 && MacAddress ? { ...document.Config, MacAddress } : document.Config;
-  const shaped = { ...document, Config, NetworkSettings: shapeNetworks(document, version) };
+  const { Config } = document;
+  const shaped = { ...document, NetworkSettings: shapeNetworks(document, version) };
   if (version < 52) return version < 48 ? without(shaped, ['ImageManifestDescriptor']) : shaped;
   return {
     ...shaped,
-    Config: Config.OnBuild?.length ? Config : without(Config, ['OnBuild']),
+    Config: without(Config, Config.OnBuild?.length ? ['MacAddress'] : ['MacAddress', 'OnBuild']),
     HostConfig: without(document.HostConfig, ['KernelMemoryTCP']),
     NetworkSettings: without(shaped.NetworkSettings, flatNetworkFields),
   };

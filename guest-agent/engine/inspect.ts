@@ -105,8 +105,16 @@ function graphDriver(record: ContainerRecord, { rooms }: EngineContext): Contain
   return { Name: 'overlay2', Data: { ID: record.id, ...data } };
 }
 
-function configDocument({ config }: ContainerRecord): ContainerConfigDocument {
-  const { Healthcheck, StopSignal, StopTimeout, Shell, ExposedPorts, NetworkDisabled, MacAddress } = config;
+/** The address that its user wants; what the network has chosen is no part of its configuration. */
+function wantedMacAddress({ config, hostConfig, networkingConfig }: ContainerRecord): string {
+  const asked = networkingConfig.EndpointsConfig?.[hostConfig.NetworkMode || 'bridge'];
+  return config.MacAddress || asked?.MacAddress || '';
+}
+
+function configDocument(record: ContainerRecord): ContainerConfigDocument {
+  const { config } = record;
+  const { Healthcheck, StopSignal, StopTimeout, Shell, ExposedPorts, NetworkDisabled } = config;
+  const MacAddress = wantedMacAddress(record);
   return {
     Hostname: config.Hostname ?? '',
     Domainname: config.Domainname ?? '',

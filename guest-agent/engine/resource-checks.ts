@@ -104,7 +104,8 @@ function settleSwap(settling: Settling, updating: boolean): void {
 /** -1 is how old clients say nothing; 0 is a wish. */
 function settleSwappiness(settling: Settling): void {
   const { resources, features } = settling;
-  if (resources.MemorySwappiness === undefined || resources.MemorySwappiness === -1) return;
+  if (resources.MemorySwappiness === -1) delete resources.MemorySwappiness;
+  if (resources.MemorySwappiness === undefined) return;
   if (features?.memorySwappiness === false) {
     settling.warnings.push(lacks('memory swappiness capabilities', 'Memory swappiness discarded.'));
     delete resources.MemorySwappiness;

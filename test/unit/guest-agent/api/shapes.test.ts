@@ -13,7 +13,7 @@ describe('API 1.52', () => {
   it('has no flat addresses of the default bridge, and no empty OnBuild', () => {
     const document = {
       Id: 'a'.repeat(64),
-      Config: { OnBuild: null, Image: 'x' },
+      Config: { OnBuild: null, Image: 'x', MacAddress: '02:00:00:00:00:01' },
       HostConfig: { KernelMemoryTCP: 0, Memory: 1 },
       NetworkSettings: { Bridge: '', IPAddress: '172.17.0.2', MacAddress: '', Ports: {}, Networks: {} },
     } as unknown as ContainerInspect;
@@ -23,7 +23,8 @@ describe('API 1.52', () => {
       NetworkSettings: { Ports: {}, Networks: {} },
     });
     expect(Object.keys(shapeInspect(document, 52).NetworkSettings)).toEqual(['Ports', 'Networks']);
-    expect(shapeInspect(document, 52).Config).not.toHaveProperty('OnBuild');
+    expect(shapeInspect(document, 52).Config).toEqual({ Image: 'x' });
+    expect(shapeInspect(document, 51).Config).toMatchObject({ MacAddress: '02:00:00:00:00:01' });
     expect(shapeInspect(document, 51).NetworkSettings).toMatchObject({ IPAddress: '172.17.0.2' });
   });
 
