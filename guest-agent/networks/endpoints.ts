@@ -86,6 +86,16 @@ export const simpleEndpoint = (record: NetworkRecord): Endpoint => ({
   aliases: [],
 });
 
+const notBesideNone =
+  'container cannot be connected to multiple networks with one of the networks in private (none) mode';
+const notBesideHost =
+  'container sharing network namespace with another container or host cannot be connected to any other network';
+
+/** A container of the `host` or the `none` network has no other. @throws invalid-argument in Docker's words */
+export function assertOnly({ driver }: NetworkRecord, { networks = {} }: ConnectRequest): void {
+  if (Object.keys(networks).length > 1) throw invalidArgument(driver === 'host' ? notBesideHost : notBesideNone);
+}
+
 function joinsOf(request: ConnectRequest, networks: NetworkList): Join[] {
   const wishes = Object.entries(request.networks ?? {}).map(([ref, wish]) => ({ record: networks.get(ref), wish }));
   const main = networks.get(request.mode);
@@ -97,9 +107,7 @@ function joinsOf(request: ConnectRequest, networks: NetworkList): Join[] {
         'cannot connect container to host network - container must be created in host network mode',
       );
     if (record.driver === 'null') {
-      throw invalidArgument(
-        'container cannot be connected to multiple networks with one of the networks in private (none) mode',
-      );
+      throw invalidArgument(notBesideNone);
     }
     checkWish(wish, record);
     return { network: networks.networkOf(record), wish };

@@ -19,7 +19,7 @@ import type {
 } from './contract.ts';
 import type { Ground } from './driver-network.ts';
 import { checkWish } from './endpoint-checks.ts';
-import { plugEndpoints, simpleEndpoint } from './endpoints.ts';
+import { assertOnly, plugEndpoints, simpleEndpoint } from './endpoints.ts';
 import { addressesOf, countersOf, emptyRecord, type Live, sandboxOf } from './live.ts';
 import { joinNetwork, leaveNetwork, type Membership } from './membership.ts';
 import { NamingOffice } from './naming.ts';
@@ -262,6 +262,7 @@ class KernelNetworks implements Networks {
     const record = this.get(request.mode);
     if (record.configOnly) throw forbidden('cannot create endpoint on configuration-only network');
     if (record.driver === 'host' || record.driver === 'null') {
+      assertOnly(record, request);
       if (record.driver === 'null') live.namespace = this.#bare.take();
       live.record.endpoints.push(simpleEndpoint(record));
       return;

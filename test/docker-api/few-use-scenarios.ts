@@ -34,6 +34,7 @@ const oddWords: Scenario = {
     step("inspect -f '{{json .HostConfig.MemorySwappiness}} {{json .Config}}' ca", { hide: [/"Hostname":"\w+"/] }),
     step('run -d --name cb --mac-address 02:42:ac:16:77:02 busybox sleep 100'),
     step("inspect -f '{{.Config.MacAddress}} {{.NetworkSettings.Networks.bridge.MacAddress}}' cb"),
+    step('run --rm --network none --network bridge busybox true'),
     step('exec ca ln -s round /round'),
     step('cp /etc/hostname ca:/round/x'),
   ],
