@@ -97,17 +97,16 @@ export class ImageService implements ImagesService {
     const reference = withTag(request.image, request.tag);
     const { auth, progress, signal } = request;
     const wanted = request.platform ? parsePlatform(request.platform, ownPlatform()) : undefined;
-    const image = await this.#context.rooms.images.pull(reference, {
-      ...(wanted ? { platform: wanted } : {}),
-      ...(auth ? { auth } : {}),
-      progress,
-      signal,
-    });
-    const pulled = withDefaultTag(reference);
-    const name = familiar(pulled);
-    if (wanted && suitability(image.config, wanted) === 0)
-      progress({ status: `WARNING: ${mismatch(name, image, wanted)}` });
-    this.#emit('pull', name, familiarName(pulled));
+    const { images } = this.#context.rooms;
+    const options = { ...(wanted ? { platform: wanted } : {}), ...(auth ? { auth } : {}), progress, signal };
+    const isOne = reference.tag !== undefined || reference.digest !== undefined;
+    const pulled = isOne ? [await images.pull(reference, options)] : await images.pullAll(reference, options);
+    const name = familiar(reference);
+    for (const image of pulled) {
+      if (wanted && suitability(image.config, wanted) === 0)
+        progress({ status: `WARNING: ${mismatch(name, image, wanted)}` });
+    }
+    this.#emit('pull', name, familiarName(reference));
   }
 
   async push(request: TransferRequest): Promise<void> {

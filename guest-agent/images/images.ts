@@ -67,6 +67,8 @@ export interface RemoveOptions {
 /** See the door of this room. Images and lists are snapshots; errors are in dockerd's words. */
 export interface Images {
   pull(reference: Reference, options: PullOptions): Promise<Image>;
+  /** All tags of a repository, one after the other. */
+  pullAll(repository: Reference, options: PullOptions): Promise<Image[]>;
   /** The tag, or all tags of a repository. */
   push(reference: Reference, options: PushOptions): Promise<void>;
   /** Layers of images, under a document that is no image's. */
@@ -160,6 +162,11 @@ class ImageStore implements Images {
 
   async pull(reference: Reference, options: PullOptions): Promise<Image> {
     return this.#catalogue.image(await this.#orSweep(this.#puller.pull(withDefaultTag(reference), options)));
+  }
+
+  async pullAll(repository: Reference, options: PullOptions): Promise<Image[]> {
+    const ids = await this.#orSweep(this.#puller.pullAll(repository, options));
+    return ids.map(id => this.#catalogue.image(id));
   }
 
   push(reference: Reference, options: PushOptions): Promise<void> {

@@ -82,11 +82,31 @@ export class Puller {
   }
 
   /** Brings the image that `reference` (with tag or digest) stands for in its registry. @throws in dockerd's words. */
-  async pull(reference: Reference, options: PullOptions): Promise<Digest> {
+  pull(reference: Reference, options: PullOptions): Promise<Digest> {
+    return this.#guarded(reference, options, async pull => {
+      const { id, isNew } = await this.#pull(pull);
+      tellOutcome(reference, isNew, options);
+      return id;
+    });
+  }
+
+  /** Brings all tags of a repository, one after the other. @throws in dockerd's words. */
+  pullAll(repository: Reference, options: PullOptions): Promise<Digest[]> {
+    return this.#guarded(repository, options, async pull => {
+      const pulled: NamedImage[] = [];
+      for (const tag of await pull.repository.tags(options.signal))
+        pulled.push(await this.#pull({ ...pull, reference: { ...repository, tag } }));
+      const isNew = pulled.some(image => image.isNew);
+      tellOutcome(repository, isNew, options);
+      return pulled.map(({ id }) => id);
+    });
+  }
+
+  async #guarded<T>(reference: Reference, options: PullOptions, work: (pull: Pull) => Promise<T>): Promise<T> {
     const lease = this.#rooms.content.lease();
     const repository = this.#rooms.registry.repository(reference, options.auth);
     try {
-      return await this.#pull({ ...options, reference, repository, lease });
+      return await work({ ...options, reference, repository, lease });
     } catch (error) {
       if (options.signal.aborted) throw cancelled('context canceled', { cause: error });
       throw pullError(error, reference);
@@ -95,7 +115,7 @@ export class Puller {
     }
   }
 
-  async #pull(pull: Pull): Promise<Digest> {
+  async #pull(pull: Pull): Promise<NamedImage> {
     const { reference, progress } = pull;
     const resolved = await pull.repository.resolve(reference, pull.signal);
     const { digest } = resolved.descriptor;
@@ -104,13 +124,11 @@ export class Puller {
     progress({ status: `Pulling from ${reference.path}`, id: reference.digest ? toText(reference) : reference.tag });
     const names = [reference, canonical];
     const pulledAs = this.#rooms.index.state.references.get(toText(canonical)); // of an index, the index says which is wanted
-    const { id, isNew } =
+    const named =
       (await this.#nameAgain(names, pulledAs, pull)) ??
       (await this.#bring(names, await findImage(resolved, this.#finding(pull)), pull));
     progress({ status: `Digest: ${digest}` });
-    const outcome = isNew ? 'Downloaded newer image for' : 'Image is up to date for';
-    progress({ status: `Status: ${outcome} ${familiar(reference)}` });
-    return id;
+    return named;
   }
 
   /** Names an image of which nothing is missing. It is held first: somebody may be removing it. */
@@ -239,6 +257,11 @@ export class Puller {
       return { id, isNew };
     });
   }
+}
+
+function tellOutcome(reference: Reference, isNew: boolean, { progress }: PullOptions): void {
+  const outcome = isNew ? 'Downloaded newer image for' : 'Image is up to date for';
+  progress({ status: `Status: ${outcome} ${familiar(reference)}` });
 }
 
 /** The index that an image was chosen from, where there was a choice. */

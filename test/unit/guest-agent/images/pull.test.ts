@@ -9,7 +9,7 @@ import { parseReference } from '../../../../contracts/oci/reference.ts';
 import { parsePlatform } from '../../../../guest-agent/images/index.ts';
 import { FakeRegistry, refuse } from '../../../fakes/fake-registry.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { openStore, type Store } from './store.ts';
+import { lineOf, openStore, type Store } from './store.ts';
 
 const own = { os: 'linux', architecture: 'amd64' };
 const noise = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7919 + (at >> 3)) % 251));
@@ -70,6 +70,29 @@ describe('pull', () => {
       `Status: Image is up to date for ${app()}`,
     ]);
     expect(registry.count('GET /v2/app')).toBe(0);
+  });
+
+  it('brings all tags of a repository where none is said, and sums up', async () => {
+    await registry.addImage('1', [{ a: 'one' }]);
+    await registry.addImage('2', [{ b: 'two' }]);
+    registry.behaviour = ({ url }, response) => {
+      if (url?.startsWith('/v2/app/tags/list') !== true) return false;
+      response.end(JSON.stringify({ name: 'app', tags: ['2', '1'] }));
+      return true;
+    };
+    const lines: string[] = [];
+    const signal = new AbortController().signal;
+    const progress = (message: JsonMessage): number => lines.push(lineOf(message));
+    const repository = parseReference(`${registry.host}/app`);
+    const images = await store.images.pullAll(repository, { progress, signal });
+    expect(images.map(({ references }) => references.map(({ tag }) => tag))).toEqual([['2'], ['1']]);
+    expect(lines.filter(line => line.includes('Pulling from'))).toEqual(['2: Pulling from app', '1: Pulling from app']);
+    expect(lines.filter(line => line.startsWith('Status'))).toEqual([
+      `Status: Downloaded newer image for ${registry.host}/app`,
+    ]);
+    lines.length = 0;
+    await store.images.pullAll(repository, { progress, signal });
+    expect(lines.at(-1)).toBe(`Status: Image is up to date for ${registry.host}/app`);
   });
 
   it('takes a layer that is there from another image', async () => {
