@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
-import { invalidArgument } from '../../contracts/errors.ts';
+import { EngineError, invalidArgument } from '../../contracts/errors.ts';
+import { isRegistryError } from '../registry/index.ts';
 import type { BuilderOptions } from './contract.ts';
 import { type FileTree, plainEntry } from './file-tree.ts';
 import { type GitAddress, parseGitAddress } from './git/address.ts';
@@ -53,11 +54,21 @@ export async function fetchFile(
   { checksum, mode }: { checksum: string | undefined; mode: number },
   { options, signal }: RemoteRooms,
 ): Promise<void> {
-  const { stream, mtime } = await options.registry.download(address, signal);
+  const { stream, mtime } = await options.registry.download(address, signal).catch(error => {
+    throw unfetched(error);
+  });
   const digest = await addStream(tree, path, stream, { mode, mtime: mtime ?? new Date(0) });
   if (checksum !== undefined && checksum !== digest) {
     throw invalidArgument(`digest mismatch ${digest}: ${checksum}`);
   }
+}
+
+/** What a page says of itself is not for people who build. */
+function unfetched(error: unknown): unknown {
+  if (!(error instanceof EngineError)) return error;
+  const status = isRegistryError(error.cause) ? error.cause.status : undefined;
+  const reason = status === undefined ? error.message : `invalid response status ${status}`;
+  return new EngineError(error.kind, `failed to load cache key: ${reason}`, { cause: error });
 }
 
 /** A file of what comes; resolves with its digest. */

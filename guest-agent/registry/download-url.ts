@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { internal, invalidArgument } from '../../contracts/errors.ts';
-import { isRegistryError } from './registry-error.ts';
+import { isRegistryError, RegistryError } from './registry-error.ts';
 import { bodyOf, statusOf, type Transport } from './transport.ts';
 
 /** What is found at an address, as far as its server says it. */
@@ -26,5 +26,6 @@ export async function downloadFrom(transport: Transport, url: string, signal: Ab
     return { stream: response, size: Number(length) || undefined, mtime: known };
   }
   const said = (await bodyOf(response)).toString('utf8').trim();
-  throw internal(`failed to GET ${url} with status ${status} ${statusText}: ${said}`);
+  const cause = new RegistryError(said, { status });
+  throw internal(`failed to GET ${url} with status ${status} ${statusText}: ${said}`, { cause });
 }

@@ -125,6 +125,22 @@ describe('what builds take from elsewhere', { timeout }, () => {
     });
   });
 
+  it('is added from a server of this host, if it has the bytes that were asked for', async () => {
+    const server = createWebServer(({ url }, response) => response.writeHead(url === '/f' ? 200 : 404).end('served'));
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const add = (what: string): Promise<void> => writeFile(join(folder, 'Dockerfile'), `FROM busybox\nADD ${what}\n`);
+    await add(`${address}/f /dir/`);
+    await built(['-t', 'served', folder]);
+    expect(await run('served', 'sh', '-c', 'stat -c %a /dir/f; cat /dir/f')).toBe('600\nserved');
+    await add(`--checksum=sha256:${'0'.repeat(64)} ${address}/f /dir/`);
+    expect((await build([folder])).stderr).toContain('digest mismatch');
+    await add(`${address}/nope /dir/`);
+    expect((await build([folder])).stderr).toContain('failed to load cache key: invalid response status 404\n');
+    server.closeAllConnections();
+    server.close();
+  });
+
   it('comes to the same to the byte, by both doors, when nothing may be younger than a moment', async () => {
     await writeFile(
       join(folder, 'Dockerfile'),
