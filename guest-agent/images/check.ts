@@ -30,6 +30,8 @@ export interface Finding {
  */
 export async function checkImages(rooms: CheckRooms): Promise<Finding[]> {
   const findings: Finding[] = [];
+  const { putAside } = rooms.index;
+  if (putAside) findings.push({ what: `the list of images could not be read, and is now ${putAside}`, lost: true });
   for (const digest of await rooms.content.removeDamaged()) {
     findings.push({ what: `${digest}: the bytes were others than its name says; removed`, lost: false });
   }

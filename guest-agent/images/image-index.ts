@@ -40,10 +40,13 @@ export class ImageIndex {
   readonly #path: string;
   readonly #mailbox = new Mailbox();
   #state: IndexState;
+  /** Where the list went that could not be read: what it named is not known any more. */
+  readonly putAside: string | undefined;
 
-  private constructor(path: string, state: IndexState) {
+  private constructor(path: string, state: IndexState, putAside?: string) {
     this.#path = path;
     this.#state = state;
+    this.putAside = putAside;
   }
 
   /** A file that cannot be read is put aside. */
@@ -55,7 +58,7 @@ export class ImageIndex {
     } catch (error) {
       const where = quarantine(path, join(root, 'quarantine'));
       log.error('the list of images could not be read and was put aside', { where, error });
-      return new ImageIndex(path, toState(undefined));
+      return new ImageIndex(path, toState(undefined), where);
     }
   }
 

@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command } from '../../support/command.ts';
@@ -91,6 +91,13 @@ describe.skipIf(!canRun)('berth engine check', { timeout: 60_000 }, () => {
       'busybox:latest: its configuration is gone; forgotten, pull it again\n',
     );
     expect(await engine.docker('images', '-q')).toBe('');
+    await engine.docker('load', '-q', '-i', await busyboxArchive());
+    expect(await runs()).toBe('fine\n');
+  });
+
+  it('tells that the list of images was lost', async () => {
+    const list = join(engine.root, 'images/references.json');
+    expect(await after(() => truncateSync(list, 50))).toContain('the list of images could not be read, and is now /');
     await engine.docker('load', '-q', '-i', await busyboxArchive());
     expect(await runs()).toBe('fine\n');
   });
