@@ -10,10 +10,15 @@ export interface SummedReadings {
 interface Sum {
   cpu: number;
   memory: number;
+  /** Of so many containers. */
+  count: number;
 }
 
 /** A reading counts for so many seconds when the next one is late. */
 const countsSeconds = 3;
+
+/** Where less than this part of those has told that tell a moment before or after, a sum would be of too few. */
+const enough = 0.8;
 
 /** The last `most` seconds of several containers as one. */
 export function summedReadings(all: readonly (readonly StatsReading[])[], most: number): SummedReadings {
@@ -31,9 +36,16 @@ export function summedReadings(all: readonly (readonly StatsReading[])[], most: 
   const valuesOf = (of: (sum: Sum) => number): (number | null)[] =>
     whole.map(time => {
       const sum = seconds.get(time);
-      return sum ? of(sum) : null;
+      return sum && sum.count >= enough * mostAround(seconds, time) ? of(sum) : null;
     });
   return { times: whole, cpuPercent: valuesOf(({ cpu }) => cpu), memoryBytes: valuesOf(({ memory }) => memory) };
+}
+
+function mostAround(seconds: ReadonlyMap<number, Sum>, time: number): number {
+  let most = 0;
+  for (let second = time - countsSeconds; second <= time + countsSeconds; second++)
+    most = Math.max(most, seconds.get(second)?.count ?? 0);
+  return most;
 }
 
 function addTo(seconds: Map<number, Sum>, readings: readonly StatsReading[]): void {
@@ -42,9 +54,10 @@ function addTo(seconds: Map<number, Sum>, readings: readonly StatsReading[]): vo
     const next = readings[index + 1];
     const end = Math.min(first + countsSeconds, next ? Math.round(next.time / 1000) : Number.POSITIVE_INFINITY);
     for (let second = first; second < end; second++) {
-      const sum = seconds.get(second) ?? { cpu: 0, memory: 0 };
+      const sum = seconds.get(second) ?? { cpu: 0, memory: 0, count: 0 };
       sum.cpu += cpuPercent;
       sum.memory += memoryBytes;
+      sum.count++;
       seconds.set(second, sum);
     }
   });

@@ -35,3 +35,11 @@ test('what several use is summed: one that is late counts as it was, a hole stay
   expect(cpuPercent).toEqual([4, 5, 6, 10, 10, 10, null, 40, 42, 44, 46]);
   expect(memoryBytes.at(-1)).toBe(2);
 });
+
+test('a sum of few of many is none', () => {
+  const told = Array.from({ length: 20 }, (_, index) => reading(index + 1));
+  const late = told.filter(({ time }) => time <= 4000 || time >= 12_000);
+  const { times, cpuPercent } = summedReadings([told, told, ...Array.from({ length: 8 }, () => late)], 600);
+  const at = (second: number) => cpuPercent[times.indexOf(second)];
+  expect([4, 6, 7, 8, 11, 12].map(at)).toEqual([40, 44, null, null, null, 120]);
+});
