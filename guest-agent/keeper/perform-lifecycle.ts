@@ -42,8 +42,7 @@ export function openGate(child: Child, { path }: StepOf<'openGate'>): void {
 export function awaitStart(child: Child, { program, env }: StepOf<'awaitStart'>): void {
   findProgram(program, env);
   say(child.report, { created: true });
-  readFd(child.gate, Buffer.alloc(1));
-  closeFd(child.gate);
+  readFd(child.gate, Buffer.alloc(1)); // which stays open, until the program takes over: whoever wrote sees it close
 }
 
 /** @throws Error with what the specification wants to be told, at the first hook that fails */

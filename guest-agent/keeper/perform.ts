@@ -2,6 +2,7 @@ import { constants, fchownSync, openSync } from 'node:fs';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { bringLoopbackUp, setDomainname, setHostname, setns, unshare } from '../syscalls/namespace.ts';
+import { namespaceFlags } from '../syscalls/namespace-flags.ts';
 import { joinKeyring, newSession, shareKeyring, writeFd } from '../syscalls/process.ts';
 import type { Child } from './child.ts';
 import { openNull } from './covers.ts';
@@ -38,7 +39,7 @@ const performers: { [Op in LaunchStep['op']]: (child: Child, step: StepOf<Op>) =
     for (const file of tasks) writeTo(file, '0');
   },
   oomScore: setOomScore,
-  enterNamespace: (_child, { path }) => enterNamespace(path),
+  enterNamespace,
   enterContainer: (child, { flags }) => {
     setns(child.container, flags, 'container');
     child.root = openAt2(AT_FDCWD, '/', 0o10000000, 0);
@@ -117,9 +118,10 @@ function writeTo(path: string, text: string): void {
   }
 }
 
-function enterNamespace(path: string): void {
+/** The kernel refuses a file of another kind. */
+function enterNamespace(_child: Child, { type, path }: StepOf<'enterNamespace'>): void {
   const fd = openSync(path, 'r');
-  setns(fd, 0, path);
+  setns(fd, namespaceFlags[type], path);
   closeFd(fd);
 }
 

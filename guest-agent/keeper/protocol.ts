@@ -1,3 +1,5 @@
+import type { namespaceFlags } from '../syscalls/namespace-flags.ts';
+
 /**
  * What engine and keeper say to each other: one JSON document a line over a unix socket. Requests carry a number that
  * their reply repeats; exits come unasked, to every connection. A newer keeper may know more; it never knows less.
@@ -12,7 +14,7 @@ export type LaunchStep =
   | { op: 'stdio'; stdin: string | null; stdout: string | null; stderr: string | null; uid: number }
   | { op: 'joinCgroup'; tasks: string[] }
   | { op: 'oomScore'; value: number }
-  | { op: 'enterNamespace'; type: string; path: string }
+  | { op: 'enterNamespace'; type: keyof typeof namespaceFlags; path: string }
   /** Joins namespaces (`CLONE_NEW…` bits) of the container that the request names. */
   | { op: 'enterContainer'; flags: number }
   /** Goes on as a new child of the keeper, born in the PID namespace that was joined. */

@@ -15,20 +15,38 @@ export async function startContainer(container: SavedContainer, store: Container
   const status = statusOf(container, store);
   if (status === 'stopped') throw fail('cannot start a container that has stopped');
   if (status !== 'created') throw fail('cannot start an already running container');
-  openGate(store.gate(container.id));
+  const gate = openGate(store.gate(container.id));
+  const { hooks } = container.config;
   try {
-    runHooks(container.config.hooks, 'poststart', stateDocument(container, 'running', container.pid));
+    if (hooks?.poststart?.length) await lastReaderGone(gate);
+    runHooks(hooks, 'poststart', stateDocument(container, 'running', container.pid));
   } catch (error) {
     signalProcess(container, SIGKILL);
     throw error;
+  } finally {
+    closeSync(gate);
   }
 }
 
-function openGate(path: string): void {
+function openGate(path: string): number {
   const gate = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
   rmSync(path); // from now on it counts as started
   writeSync(gate, '.');
-  closeSync(gate);
+  return gate;
+}
+
+/** The container's side is closed by execve: poststart hooks are for a program that runs. fifo(7) */
+async function lastReaderGone(gate: number): Promise<void> {
+  for (;;) {
+    try {
+      writeSync(gate, '.');
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPIPE') return;
+      if (code !== 'EAGAIN') throw error;
+    }
+    await sleep(1);
+  }
 }
 
 /** Through a pidfd, so that it is never another's pid. */

@@ -1,4 +1,4 @@
-import type { NamespaceType, RuntimeDevice, RuntimeProcess, RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
+import type { RuntimeDevice, RuntimeProcess, RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { ExecveStep, LaunchStep } from '../keeper/protocol.ts';
 import { MS_REC, MS_SLAVE } from '../syscalls/mount-flags.ts';
 import {
@@ -7,8 +7,8 @@ import {
   CLONE_NEWNET,
   CLONE_NEWNS,
   CLONE_NEWPID,
-  CLONE_NEWTIME,
   CLONE_NEWUTS,
+  namespaceFlags,
 } from '../syscalls/namespace-flags.ts';
 import type { CgroupJoin, ExecRequest, LaunchRequest, Lifecycle, StdioSpec } from './contract.ts';
 import { bindSteps, type CgroupLayout, holdSteps, mountSteps, propagationFlags } from './mount-plan.ts';
@@ -36,15 +36,6 @@ export interface LaunchPlan {
 }
 
 const initTarget = '/sbin/docker-init';
-
-const cloneFlagOf: { [Type in NamespaceType]?: number } = {
-  pid: CLONE_NEWPID,
-  network: CLONE_NEWNET,
-  ipc: CLONE_NEWIPC,
-  uts: CLONE_NEWUTS,
-  mount: CLONE_NEWNS,
-  time: CLONE_NEWTIME,
-};
 
 const S_IFIFO = 0o010000;
 const S_IFCHR = 0o020000;
@@ -82,6 +73,7 @@ export function launchPlan(request: LaunchRequest, context: PlanContext): Launch
     ...(namespaces.flags & CLONE_NEWNET ? [{ op: 'loopbackUp' } as const] : []),
     ...(namespaces.flags & CLONE_NEWUTS ? nameSteps(spec) : []),
     ...(request.lifecycle?.gate ? [{ op: 'openGate', path: request.lifecycle.gate } as const] : []),
+    ...namespaces.mount,
     ...rootSteps(request, context),
     ...hookSteps(request),
     { op: 'pivot', propagation: propagationFlags(spec.linux.rootfsPropagation ?? '') ?? 0 },
@@ -160,17 +152,20 @@ function joinSteps(cgroup: CgroupJoin, late: boolean): LaunchStep[] {
 interface Namespaces {
   flags: number;
   joined: LaunchStep[];
+  /** Last: the paths of the others are the host's. */
+  mount: LaunchStep[];
   pid: string | undefined;
 }
 
 /** The user namespace has a step of its own: what only root of the machine may do comes before it. */
 function namespacesOf(spec: RuntimeSpec): Namespaces {
-  const found: Namespaces = { flags: CLONE_NEWNS, joined: [], pid: undefined };
+  const joinsMounts = spec.linux.namespaces.some(({ type, path }) => type === 'mount' && path);
+  const found: Namespaces = { flags: joinsMounts ? 0 : CLONE_NEWNS, joined: [], mount: [], pid: undefined };
   for (const { type, path } of spec.linux.namespaces) {
-    if (type === 'cgroup' && !path) continue; // once it is in its cgroup
-    if (!path) found.flags |= cloneFlagOf[type] ?? 0;
+    if (type === 'user' || (type === 'cgroup' && !path)) continue; // once it is in its cgroup
+    if (!path) found.flags |= namespaceFlags[type];
     else if (type === 'pid') found.pid = path;
-    else if (type !== 'mount' && type !== 'user') found.joined.push({ op: 'enterNamespace', type, path });
+    else found[type === 'mount' ? 'mount' : 'joined'].push({ op: 'enterNamespace', type, path });
   }
   return found;
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -158,7 +159,7 @@ describe.skipIf(reason)('as the specification validates runtimes, berth-runtime'
   const types: NamespaceType[] = ['network', 'ipc', 'uts', 'pid', 'cgroup'];
   const fileOf = (type: NamespaceType): string => (type === 'network' ? 'net' : type);
 
-  it('inherits the namespaces that are not listed, makes those that are, and refuses a path to another kind', async () => {
+  it('inherits the namespaces that are not listed, and makes those that are', async () => {
     const links = `for n in ${types.map(fileOf).join(' ')}; do readlink /proc/self/ns/$n; done`;
     const outside = types.map(type => readlinkSync(`/proc/self/ns/${fileOf(type)}`));
     const of = (listed: NamespaceType[]) =>
@@ -170,12 +171,26 @@ describe.skipIf(reason)('as the specification validates runtimes, berth-runtime'
     const own = await of(types);
     for (const [index, link] of own.entries()) expect(link).not.toBe(outside[index]);
     expect(new Set(own).size).toBe(types.length);
-    const wrong = await bundles.make(['true'], ({ linux }) => {
-      linux.namespaces = [{ type: 'mount' }, { type: 'pid' }, { type: 'network', path: '/proc/self/ns/ipc' }];
-      linux.maskedPaths = [];
-    });
-    expect(await bundles.run('create', '--bundle', wrong, bundles.id())).toMatchObject({ code: 1 });
-    expect(await bundles.succeed('list', '--quiet')).toBe('');
+  });
+
+  it('makes its mounts in a mount namespace that it is given', async () => {
+    const holder = spawn('unshare', ['--mount', 'sleep', '1000'], { stdio: 'ignore' });
+    const path = `/proc/${holder.pid}/ns/mnt`;
+    try {
+      await eventually('it has its own', () => readlinkSync(path) !== readlinkSync('/proc/self/ns/mnt'));
+      const bundle = await bundles.make(sleeping, ({ linux }) => {
+        linux.namespaces = [...linux.namespaces.filter(({ type }) => type !== 'mount'), { type: 'mount', path }];
+      });
+      const id = bundles.id();
+      await bundles.succeed('create', '--bundle', bundle, id);
+      const { pid } = await bundles.state(id);
+      expect(readlinkSync(`/proc/${pid}/ns/mnt`)).toBe(readlinkSync(path));
+      await bundles.succeed('start', id);
+      expect(await bundles.succeed('exec', id, 'ls', '/')).toContain('bin\n');
+      await bundles.succeed('delete', '--force', id);
+    } finally {
+      holder.kill('SIGKILL');
+    }
   });
 
   it('keeps to the document that it was created by, and to ids that are taken', async () => {
@@ -313,6 +328,21 @@ describe.skipIf(reason)('as the specification validates runtimes, berth-runtime'
       expect(state).toMatchObject({ id, status, bundle, ociVersion: '1.2.1', annotations: { key: 'value' } });
       if (status === 'running') expect(state.pid).toBe(pid);
     }
+  });
+
+  it('calls a poststart hook for a program that runs already', async () => {
+    const log = join(bundles.directory, 'program.log');
+    const script = `pid=$(tr , '\\n' | grep -m1 '"pid"' | tr -dc 0-9); tr '\\0' ' ' < /proc/$pid/cmdline > ${log}`;
+    const bundle = await bundles.make(sleeping, config => {
+      const slow = { path: '/bin/sleep', args: ['sleep', '0.3'] };
+      const env = ['PATH=/usr/bin:/bin'];
+      config.hooks = { startContainer: [slow], poststart: [{ path: '/bin/sh', args: ['sh', '-c', script], env }] };
+    });
+    const id = bundles.id();
+    await bundles.succeed('create', '--bundle', bundle, id);
+    await bundles.succeed('start', id);
+    expect(readFileSync(log, 'utf8')).toBe(`${sleeping.join(' ')} `);
+    await bundles.succeed('delete', '--force', id);
   });
 
   it.each(['prestart', 'createRuntime', 'createContainer', 'startContainer'] as const)(
