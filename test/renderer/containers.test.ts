@@ -19,8 +19,13 @@ describe.skipIf(!chromium)('containers in the window', () => {
     await page.getByLabel('Image', { exact: true }).waitFor();
     await picture('pull');
     expect(await accessProblems(page)).toEqual([]);
-    await page.getByLabel('Image', { exact: true }).fill('busybox');
-    await page.keyboard.press('Enter');
+    await page.getByLabel('Image', { exact: true }).fill('busybox:');
+    await see('1 tag');
+    await page.getByLabel('Image', { exact: true }).fill('busybox:lat');
+    await page.getByRole('button', { name: 'latest' }).waitFor();
+    await picture('pull-tags');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'latest' }).click();
     await row('busybox').waitFor();
     await row('busybox').hover();
     await row('busybox').getByRole('button', { name: 'Run' }).click();
@@ -83,6 +88,18 @@ describe.skipIf(!chromium)('containers in the window', () => {
     await page.getByRole('button', { name: 'Remove note.txt' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
     await see('This folder is empty.');
+  });
+
+  test('files of a container that stands still are deleted, too', async () => {
+    await engine.docker('exec', 'greeter', 'sh', '-c', 'mkdir -p /tmp/old/er && touch /tmp/old/er/file');
+    await engine.docker('kill', 'greeter');
+    await row('greeter').getByText('Exited').waitFor();
+    await page.getByRole('button', { name: 'Remove old' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await see('This folder is empty.');
+    expect(await engine.docker('diff', 'greeter')).not.toContain('old');
+    await engine.docker('start', 'greeter');
+    await row('greeter').getByText('Running').waitFor();
   });
 
   test('the keyboard alone stops and removes it', async () => {

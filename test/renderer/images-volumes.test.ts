@@ -78,9 +78,11 @@ describe.skipIf(!chromium)('images, volumes and networks in the window', () => {
     await eventually('nobody looks', () => engine.docker('volume', 'rm', '-f', 'papers', 'papers-2'));
   });
 
-  test('a volume is backed up on a schedule, and at once', async () => {
+  test('a volume is backed up on a schedule and at once, and gets a backup back, also when it is gone', async () => {
     const folder = join(home, 'kept');
-    await engine.docker('volume', 'create', 'ledger');
+    const inLedger = (script: string): Promise<string> =>
+      engine.docker('run', '--rm', '-v', 'ledger:/l', 'busybox', 'sh', '-c', script);
+    await inLedger('echo first > /l/page');
     await visit('Volumes');
     await row('ledger').click({ button: 'right' });
     await page.getByRole('menuitem', { name: 'Back up on a schedule' }).click();
@@ -99,6 +101,31 @@ describe.skipIf(!chromium)('images, volumes and networks in the window', () => {
     await see(/^Backed up: /);
     await picture('backup');
     expect(await readdir(folder)).toEqual([expect.stringMatching(/^ledger_.*\.tar\.zst$/)]);
+    await page.keyboard.press('Escape');
+    const keeper = ['--name', 'keeper', '--stop-signal', 'KILL', '-v', 'ledger:/l'];
+    await engine.docker('run', '-d', ...keeper, 'busybox', 'sleep', '600');
+    await engine.docker('exec', 'keeper', 'sh', '-c', 'echo second > /l/page');
+    await row('ledger').getByText('keeper').waitFor();
+    await row('ledger').click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Restore a backup' }).click();
+    await see(/started again after it: keeper/);
+    await picture('restore');
+    expect(await accessProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Restore', exact: true }).click();
+    await see('ledger has the files of its backup.');
+    expect(await engine.docker('exec', 'keeper', 'cat', '/l/page')).toBe('first\n');
+    expect((await readdir(folder)).length).toBe(2);
+    await engine.docker('rm', '-f', 'keeper');
+    await engine.docker('volume', 'rm', 'ledger');
+    await row('ledger').getByText('Gone, with a backup').waitFor();
+    await picture('volume-gone');
+    await row('ledger').click();
+    await see('The volume is gone.');
+    await page.getByRole('button', { name: 'Restore', exact: true }).click();
+    await row('ledger').getByText('unused').waitFor();
+    expect(await inLedger('cat /l/page')).toBe('second\n'); // what was saved before the other one came back
+    await row('ledger').click({ button: 'right' });
+    await page.getByRole('menuitem', { name: 'Back up on a schedule' }).click();
     await page.getByRole('button', { name: 'Stop backing up' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     await engine.docker('volume', 'rm', 'ledger');
