@@ -134,11 +134,15 @@ export class LayerTransfers {
     }
   }
 
-  /** Whoever wants a layer wants its parent too, so the parent's flight is on while anybody waits for this one. */
+  /**
+   * Whoever wants a layer wants its parent too, so the parent's flight is on while anybody waits for this one. Its end is
+   * waited for, not the layer alone: what is told comes in the order of the layers.
+   */
   async #committed(parent: ChainId | undefined, signal: AbortSignal): Promise<void> {
-    while (parent && !this.#rooms.snapshots.hasLayer(parent)) {
+    while (parent) {
       signal.throwIfAborted();
       const flight = this.#flights.get(parent);
+      if (!flight && this.#rooms.snapshots.hasLayer(parent)) break;
       if (!flight) throw internal(`layer ${parent} is missing`);
       await flight.settled();
       await nextTurn(); // an abandoned flight may be begun again, a failure be heard of by its pull
