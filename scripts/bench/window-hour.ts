@@ -1,11 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
-import { findChromium, launchBrowser, startDashboard } from '../../test/support/browser.ts';
-import { startNativeEngine } from '../../test/support/engine.ts';
-import { busyboxArchive } from '../../test/support/images.ts';
+import { inWindow } from './in-window.ts';
 import { limited, type Row } from './numbers.ts';
 
 /** Two hundred lines a second, each as long as those of a usual web server. */
@@ -21,19 +17,9 @@ interface Memory {
 }
 
 /** What the page costs while it follows a container's log for so many minutes: told every five, the last is the figure. */
-export async function benchFollowing(minutes: number): Promise<Row[]> {
-  const chromium = findChromium();
-  if (!chromium) return [];
-  const engine = await startNativeEngine();
-  const home = await mkdtemp(join(tmpdir(), 'berth-home-'));
-  const dashboard = await startDashboard(home, engine.socket);
-  const browser = await launchBrowser(chromium);
-  try {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+export const benchFollowing = (minutes: number): Promise<Row[]> =>
+  inWindow(talk, async ({ browser, page }) => {
     page.setDefaultTimeout(300_000); // an hour is measured beside other work
-    await page.goto(await dashboard.newAddress());
-    await engine.docker('load', '-i', await busyboxArchive());
-    await engine.docker('run', '-d', '--name', 'talker', 'busybox', 'sh', '-c', talk);
     await page.getByRole('link', { name: 'Containers', exact: true }).click();
     await page.getByText('talker', { exact: true }).first().click();
     await page.getByRole('tab', { name: 'Logs' }).click();
@@ -43,14 +29,7 @@ export async function benchFollowing(minutes: number): Promise<Row[]> {
       limited(`memory of the page after ${minutes} minutes of following a log`, 'MB', last.page, 150),
       limited('the process that shows it, by its proportional share', 'MB', last.process, 400),
     ];
-  } finally {
-    await browser.close();
-    await engine.docker('rm', '-f', 'talker');
-    await dashboard.stop();
-    await engine.stop();
-    await rm(home, { recursive: true, force: true });
-  }
-}
+  });
 
 async function measureEvery(browser: Browser, page: Page, minutes: number): Promise<Memory> {
   const end = Date.now() + minutes * 60_000;

@@ -1,11 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { CDPSession, Page } from 'playwright-core';
 import { httpJson } from '../../base/http-client.ts';
-import { findChromium, launchBrowser, startDashboard } from '../../test/support/browser.ts';
-import { type NativeEngine, startNativeEngine } from '../../test/support/engine.ts';
-import { busyboxArchive } from '../../test/support/images.ts';
+import type { NativeEngine } from '../../test/support/engine.ts';
+import { inWindow } from './in-window.ts';
 import { limited, median, type Row } from './numbers.ts';
 
 const containers = 1000;
@@ -14,35 +10,25 @@ const measuredMs = 6000;
 const talk =
   'n=0; while :; do seq $n $((n+999)) | sed "s|^|10.0.0.1 GET /shop/items/some-article 200 in 12 ms, request |"; n=$((n+1000)); usleep 90000; done';
 
+/** Marks the moment in which the first row has been drawn. */
+const markRows = `new MutationObserver((_changes, observer) => {
+  if (!document.querySelector('[role=row][data-index]')) return;
+  observer.disconnect();
+  requestAnimationFrame(() => setTimeout(() => performance.mark('rows-drawn')));
+}).observe(document, { childList: true, subtree: true });`;
+
 /** What the window costs in Chromium without a window: the first list, a log that comes at ten thousand lines a second, idling. */
-export async function benchWindow(rounds: number): Promise<Row[]> {
-  const chromium = findChromium();
-  if (!chromium) return [];
-  const engine = await startNativeEngine();
-  const home = await mkdtemp(join(tmpdir(), 'berth-home-'));
-  const dashboard = await startDashboard(home, engine.socket);
-  const browser = await launchBrowser(chromium);
-  try {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    await page.addInitScript(`new MutationObserver((_changes, observer) => {
-      if (!document.querySelector('[role=row][data-index]')) return;
-      observer.disconnect();
-      requestAnimationFrame(() => setTimeout(() => performance.mark('rows-drawn')));
-    }).observe(document, { childList: true, subtree: true });`);
-    await page.goto(await dashboard.newAddress());
-    await engine.docker('load', '-i', await busyboxArchive());
-    await engine.docker('run', '-d', '--name', 'talker', 'busybox', 'sh', '-c', talk);
-    const log = await measureLog(page);
-    await engine.docker('rm', '-f', 'talker');
-    await makeContainers(engine);
-    return [...(await measureLists(page, rounds)), ...log, await measureIdle(page)];
-  } finally {
-    await browser.close();
-    await dashboard.stop();
-    await engine.stop();
-    await rm(home, { recursive: true, force: true });
-  }
-}
+export const benchWindow = (rounds: number): Promise<Row[]> =>
+  inWindow(
+    talk,
+    async ({ engine, page }) => {
+      const log = await measureLog(page);
+      await engine.docker('rm', '-f', 'talker');
+      await makeContainers(engine);
+      return [...(await measureLists(page, rounds)), ...log, await measureIdle(page)];
+    },
+    page => page.addInitScript(markRows),
+  );
 
 async function makeContainers({ socket }: NativeEngine): Promise<void> {
   const body = { Image: 'busybox', Cmd: ['true'] };
