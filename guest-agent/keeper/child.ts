@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { unshare } from '../syscalls/namespace.ts';
 import { exitNow, pidfdOpen, readFd, resetSignals, setUmask, writeFd } from '../syscalls/process.ts';
+import { type Ahead, doneAhead } from './ahead.ts';
 import { leaveDescriptors } from './descriptors.ts';
 import { toFailure } from './failure.ts';
 import { perform } from './perform.ts';
@@ -29,6 +30,8 @@ export interface Child {
   inherited: number;
   /** How many were opened by the step `offer`. */
   offered: number;
+  /** Made while it waited. */
+  ahead: Ahead | undefined;
   /** Mounts by their targets, see the step `hold`. */
   held: Map<string, number> | undefined;
   /** False after a rebirth, until {@link becomeKnown}. */
@@ -78,6 +81,7 @@ export function runChild({ report, container, task }: { report: number; containe
       gate: -1,
       inherited: inheritedCount,
       offered: 0,
+      ahead: undefined,
       held: undefined,
       isKnown: true,
       userNamespace: -1,
@@ -116,7 +120,7 @@ function readWhole(path: string): Buffer {
 }
 
 function waitForOrder(child: Child, expected: Expected): Order {
-  rehearse(child, expected);
+  child.ahead = rehearse(child, expected);
   planBuffer.fill(0);
   const buffer = Buffer.alloc(8192);
   const length = readFd(child.report, buffer);
@@ -128,9 +132,11 @@ function waitForOrder(child: Child, expected: Expected): Order {
 const unheard = new Set<LaunchStep['op']>(['newSession', 'apparmor', 'limits', 'user', 'execve']);
 
 function runSteps(child: Child, steps: LaunchStep[], failAtStep: number | undefined): void {
+  const done = doneAhead(child, steps);
   for (const [index, step] of steps.entries()) {
     try {
       if (index === failAtStep) throw Object.assign(new Error('asked to fail'), { code: 'EINJECTED' });
+      if (done.has(step)) continue;
       if (!unheard.has(step.op)) becomeKnown(child);
       perform(child, step);
     } catch (error) {

@@ -15,6 +15,7 @@ import { setns } from '../syscalls/namespace.ts';
 import { CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
 import { newWritableOverlay } from '../syscalls/overlay.ts';
 import { changeDirectory, changeDirectoryTo } from '../syscalls/process.ts';
+import { copyAhead, rootOfAhead } from './ahead.ts';
 import type { Child } from './child.ts';
 import { coversOf, directoryCover, fileCover } from './covers.ts';
 import { assertOutsideProc } from './proc-guard.ts';
@@ -27,18 +28,24 @@ const kernelFilesystems = new Set(['proc', 'sysfs']);
 
 export const setPropagation = (flags: number): void => changePropagation('/', flags);
 
-/** Puts the overlay on a directory that exists outside, which only this namespace sees covered; below it the covers. */
+/** Puts the overlay on a directory that exists outside, which only this namespace sees covered; below it what goes with the host's. */
 export function mountRoot(child: Child, step: StepOf<'root'>): void {
-  attachAt(step.target, coversOf(child));
+  attachHelpers(child, step.target);
   child.root = child.held?.get('/') ?? mountOverlay(step);
   attachAt(step.target, child.root);
 }
 
 /** The same with a directory in the place of an overlay. */
 export function bindRoot(child: Child, { source, target }: StepOf<'bindRoot'>): void {
-  attachAt(target, coversOf(child));
+  attachHelpers(child, target);
   child.root = child.held?.get('/') ?? cloneTree(AT_FDCWD, source, true);
   attachAt(target, child.root);
+}
+
+function attachHelpers(child: Child, target: string): void {
+  attachAt(target, coversOf(child));
+  const ahead = rootOfAhead(child);
+  if (ahead !== undefined) attachAt(target, ahead);
 }
 
 export function attachAt(path: string, mount: number): void {
@@ -70,8 +77,8 @@ export function mountFilesystem(child: Child, step: StepOf<'mount'>): void {
     closeFd(target);
     target = openPlainDirectory(child.root, step.target);
   }
-  const held = child.held?.get(step.target);
-  const mount = held ?? newFilesystem(step.type, step.options, step.attributes, step.source);
+  const made = child.held?.get(step.target) ?? copyAhead(child, step.target);
+  const mount = made ?? newFilesystem(step.type, step.options, step.attributes, step.source);
   attachMount(mount, target, step.target);
   if (step.propagation)
     changeMount(mount, { propagation: step.propagation & ~MS_REC }, (step.propagation & MS_REC) !== 0, step.target);

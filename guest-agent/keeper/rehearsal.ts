@@ -8,6 +8,7 @@ import {
 } from '../syscalls/identity.ts';
 import { newFilesystem } from '../syscalls/mount.ts';
 import { nativeCommand } from '../syscalls/process.ts';
+import { type Ahead, makeAhead } from './ahead.ts';
 import type { Child } from './child.ts';
 import { coversOf } from './covers.ts';
 import { perform } from './perform.ts';
@@ -21,10 +22,7 @@ import type { LaunchStep } from './protocol.ts';
 const launchSteps: LaunchStep[] = [
   { op: 'stdio', stdin: null, stdout: null, stderr: null, uid: 0 },
   { op: 'enterNamespace', type: 'network', path: '/proc/self/ns/net' },
-  { op: 'mount', type: 'proc', source: 'proc', target: '/proc', options: [], attributes: 0 },
-  { op: 'mount', type: 'tmpfs', source: 'tmpfs', target: '/dev', options: ['mode=755', 'size=65536k'], attributes: 2 },
   { op: 'mount', type: 'sysfs', source: 'sysfs', target: '/sys', options: [], attributes: 1 },
-  { op: 'mount', type: 'mqueue', source: 'mqueue', target: '/dev/mqueue', options: [], attributes: 1 },
   {
     op: 'bind',
     source: '/dev/null',
@@ -35,12 +33,8 @@ const launchSteps: LaunchStep[] = [
     setRecursive: false,
     propagation: 0x44000,
   },
-  { op: 'device', path: '/dev/null', mode: 0o20666, major: 1, minor: 3, uid: 0, gid: 0 },
-  { op: 'symlink', path: '/dev/fd', target: '/proc/self/fd' },
   { op: 'makeDirectory', path: '/var/lib/x' },
   { op: 'remount', target: '/', set: 1 },
-  { op: 'readonlyPath', path: '/dev' },
-  { op: 'mask', path: '/dev' },
 ];
 
 const execSteps: LaunchStep[] = [
@@ -54,10 +48,11 @@ const rehearsals = { launch: launchSteps, exec: execSteps };
 /** What a waiting child is there for. */
 export type Expected = keyof typeof rehearsals;
 
-/** Changes nothing that outlives it, but for what every child needs alike. */
-export function rehearse(child: Child, what: Expected): void {
+/** Changes nothing that outlives it, but for what every child needs alike, and what it gives: see ahead.ts. */
+export function rehearse(child: Child, what: Expected): Ahead | undefined {
   coversOf(child); // the same for every container
   const scratch: Child = { ...child, root: newFilesystem('tmpfs', []), warn: () => undefined };
+  const ahead = what === 'launch' ? makeAhead(child) : undefined;
   for (const step of JSON.parse(JSON.stringify(rehearsals[what])) as LaunchStep[]) {
     try {
       perform(scratch, step);
@@ -70,6 +65,7 @@ export function rehearse(child: Child, what: Expected): void {
   preparedCapabilities({ effective: bits, permitted: bits, inheritable: 0n });
   nativeCommand(lookUpSomething(), ['sh'], ['PATH=/bin']);
   for (const fd of [...scratch.stdio, scratch.root]) if (fd > 2) closeFd(fd);
+  return ahead;
 }
 
 function lookUpSomething(): string {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { defaultMaskedPaths, defaultReadonlyPaths } from '../../../guest-agent/engine/default-spec.ts';
 import { keeperProgram, type LaunchRequest } from '../../../guest-agent/runtime/index.ts';
 import { launchPlan } from '../../../guest-agent/runtime/launch-plan.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -122,6 +123,25 @@ describe.skipIf(reason)('a keeper', () => {
     const before = await idleHoldings();
     for (let index = 0; index < 200; index++) await shop.run(spec(['true']));
     expect(await idleHoldings()).toEqual(before);
+  });
+
+  it('shows the same mounts in the same places, whether they were made ahead or not', async () => {
+    const made = spec(['cat', '/proc/self/mountinfo'], ({ linux }) => {
+      linux.maskedPaths = [...defaultMaskedPaths];
+      linux.readonlyPaths = [...defaultReadonlyPaths];
+    });
+    const mountsIn = async (): Promise<string[]> =>
+      (await shop.run(made)).output
+        .trim()
+        .split('\n')
+        .map(line => line.replace(/^\d+ \d+ \d+:\d+ |\/[0-9a-f]{64}|\S+dir\+?=\S+/g, ''));
+    shop.runtime.expectLaunch();
+    const [first, ...others] = await Promise.all(Array.from({ length: 4 }, mountsIn));
+    expect(first?.[0]).toContain('/ / ');
+    for (const other of others) {
+      expect(other[0]).toContain('/ / ');
+      expect(other.toSorted()).toEqual(first?.toSorted());
+    }
   });
 
   it('launches several at once', async () => {

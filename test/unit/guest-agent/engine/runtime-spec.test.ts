@@ -7,6 +7,8 @@ import type { ContainerRecord } from '../../../../guest-agent/engine/container-r
 import { completeHostConfig } from '../../../../guest-agent/engine/host-config.ts';
 import { toLinuxResources } from '../../../../guest-agent/engine/resources.ts';
 import { type SpecFacts, toRuntimeSpec } from '../../../../guest-agent/engine/runtime-spec.ts';
+import { usualSteps } from '../../../../guest-agent/keeper/ahead.ts';
+import { launchPlan } from '../../../../guest-agent/runtime/launch-plan.ts';
 
 const id = 'ab'.repeat(32) as ContainerId;
 
@@ -48,6 +50,20 @@ const text = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}
 describe('the runtime spec', () => {
   it('of docker run', async () => {
     await expect(text(toRuntimeSpec(record({}, {}), facts))).toMatchFileSnapshot(golden('plain'));
+  });
+
+  it('of docker run asks for all that the keeper makes ahead', () => {
+    const { steps } = launchPlan(
+      {
+        id,
+        spec: toRuntimeSpec(record({}, {}), facts),
+        rootfs: { lowerdirs: ['/l'], upperdir: '/u', workdir: '/w', options: [] },
+        stdio: { terminal: false, stdin: null, stdout: '/out', stderr: '/err' },
+        cgroup: { version: 2, directory: '/sys/fs/cgroup/berth/c' },
+      },
+      { cgroups: { version: 2, cheapMoves: true }, mountPoint: '/run/x/rootfs', hasKcore: true },
+    );
+    expect(steps).toEqual(expect.arrayContaining(Object.values(usualSteps).flat()));
   });
 
   it('of a confined service', async () => {
