@@ -19,21 +19,23 @@ export function allowanceAt(directory: string): Allowance {
   return { bytes: Math.max(alwaysFine, (bavail * bsize) / 4), files: hasLimit ? ffree / 2 : Number.POSITIVE_INFINITY };
 }
 
-/**
- * Passes on what comes out of a decompressor, until that is so much more than what went in that it can only be meant to
- * fill the disk. `packed` tells the bytes that went in. @throws invalid-argument
- */
+/** @throws invalid-argument for so much more out than what went in that it can only be meant to fill the disk */
+export function checkReason(unpacked: number, packed: number, { bytes }: Allowance): void {
+  if (unpacked > bytes && unpacked > packed * mostTimes) {
+    throw invalidArgument(`archive is a bomb: ${packed} bytes unpack to more than ${unpacked}`);
+  }
+}
+
+/** Passes on what comes out of a decompressor, within reason. `packed` tells the bytes that went in. @throws invalid-argument */
 export async function* withinReason(
   pieces: AsyncIterable<Buffer>,
   packed: () => number,
-  { bytes }: Allowance,
+  allowance: Allowance,
 ): AsyncGenerator<Buffer> {
   let unpacked = 0;
   for await (const piece of pieces) {
     unpacked += piece.length;
-    if (unpacked > bytes && unpacked > packed() * mostTimes) {
-      throw invalidArgument(`archive is a bomb: ${packed()} bytes unpack to more than ${unpacked}`);
-    }
+    checkReason(unpacked, packed(), allowance);
     yield piece;
   }
 }

@@ -24,4 +24,5 @@ export type {
   UnpackLayerRequest,
   UnpackRequest,
 } from './archive.ts';
+export { allowanceAt, checkReason } from './bombs.ts';
 export { openArchive } from './open-archive.ts';

@@ -3,9 +3,13 @@ import { type FileTime, invalidHeader } from './tar-format.ts';
 /** Records of a pax extended header, keys as text, values as the bytes they are (an xattr's value is binary). */
 export type PaxRecords = Map<string, Buffer>;
 
-/** Parses `"%d %s=%s\n"` records. @throws invalid-argument */
+/**
+ * Parses `"%d %s=%s\n"` records. GNU's sparse format 0.0 repeats `GNU.sparse.offset` and `.numbytes`; they are gathered into
+ * the 0.1 form. @throws invalid-argument
+ */
 export function parsePax(body: Buffer): PaxRecords {
   const records: PaxRecords = new Map();
+  const sparse: string[] = [];
   let position = 0;
   while (position < body.length) {
     const space = body.indexOf(0x20, position);
@@ -16,20 +20,14 @@ export function parsePax(body: Buffer): PaxRecords {
     if (length === 0 || end > body.length || equals === -1 || equals >= end || body[end - 1] !== 0x0a) {
       throw invalidHeader('malformed pax record');
     }
-    addRecord(records, body.toString('utf8', space + 1, equals), body.subarray(equals + 1, end - 1));
+    const key = body.toString('utf8', space + 1, equals);
+    const value = body.subarray(equals + 1, end - 1);
+    if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') sparse.push(value.toString('latin1'));
+    else records.set(key, Buffer.from(value));
     position = end;
   }
+  if (sparse.length > 0) records.set('GNU.sparse.map', Buffer.from(sparse.join(','), 'latin1'));
   return records;
-}
-
-/** GNU's sparse format 0.0 repeats `GNU.sparse.offset` and `.numbytes`; they are gathered into the 0.1 form. */
-function addRecord(records: PaxRecords, key: string, value: Buffer): void {
-  if (key !== 'GNU.sparse.offset' && key !== 'GNU.sparse.numbytes') {
-    records.set(key, Buffer.from(value));
-    return;
-  }
-  const map = records.get('GNU.sparse.map');
-  records.set('GNU.sparse.map', map ? Buffer.concat([map, Buffer.from(','), value]) : Buffer.from(value));
 }
 
 /** A path or another text: as a byte string. @throws invalid-argument when it holds a NUL */

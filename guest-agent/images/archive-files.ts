@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { type Extract, extract } from 'tar-stream';
 import { invalidArgument, messageOf } from '../../contracts/errors.ts';
+import { allowanceAt, checkReason } from '../archive/index.ts';
 import type { ContentStore, IngestedBlob } from '../content/index.ts';
 import { compressionOfBytes } from './compression-in.ts';
 import type { EarlyLayer, EarlyLayers } from './early-layers.ts';
@@ -17,6 +18,8 @@ const mostEntries = 16_384;
 const longestLinkChain = 8;
 /** Nobody needs a manifest or a configuration longer than this, in bytes. */
 const longestDocument = 16 << 20;
+/** All of them together, each as often as the archive names it: that is what is kept in memory. */
+const allDocuments = 64 << 20;
 
 /**
  * The files of an archive, each in a temporary file of the content store. Their names are only keys here: no path
@@ -25,6 +28,7 @@ const longestDocument = 16 << 20;
 export class ArchiveFiles {
   readonly #files = new Map<string, IngestedBlob>();
   readonly #links = new Map<string, string>();
+  #read = 0;
 
   /** With `early`, what may be layers is unpacked meanwhile. */
   static async read(
@@ -68,6 +72,8 @@ export class ArchiveFiles {
   async readDocument(name: string): Promise<Buffer> {
     const file = this.get(name);
     if (file.size > longestDocument) throw invalidArgument(`${normalised(name)} is too long`);
+    this.#read += file.size;
+    if (this.#read > allDocuments) throw invalidArgument('invalid archive: too many documents');
     return readFile(file.readPath);
   }
 
@@ -75,7 +81,8 @@ export class ArchiveFiles {
     for (const file of this.#files.values()) await file.close();
   }
 
-  async #readAll(tar: Readable, rooms: ReadingRooms, signal: AbortSignal): Promise<void> {
+  async #readAll(tar: UnpackedTar, kept: Omit<ReadingRooms, 'arrived'>, signal: AbortSignal): Promise<void> {
+    const rooms = { ...kept, arrived: watchOver(tar) };
     const entries = extract();
     let failure: unknown;
     const fed = pipeline(tar, entries, { signal }).catch(error => {
@@ -114,17 +121,31 @@ export class ArchiveFiles {
 interface ReadingRooms {
   content: ContentStore;
   early: EarlyLayers | undefined;
+  /** So many bytes more go to that file. @throws invalid-argument for what is meant to fill the disk */
+  arrived(bytes: number, file: string): void;
+}
+
+/** Looks at the room that there is once, at the first file. */
+function watchOver({ packedBytes = () => Number.POSITIVE_INFINITY }: UnpackedTar): ReadingRooms['arrived'] {
+  let unpacked = 0;
+  let allowance: ReturnType<typeof allowanceAt> | undefined;
+  return (bytes, file) => {
+    unpacked += bytes;
+    allowance ??= allowanceAt(file);
+    checkReason(unpacked, packedBytes(), allowance);
+  };
 }
 
 const normalised = (name: string): string => posix.join('/', name).slice(1).replace(/\/$/, '');
 
-async function spoolOf(entry: Entry, { content, early }: ReadingRooms): Promise<IngestedBlob> {
+async function spoolOf(entry: Entry, { content, early, arrived }: ReadingRooms): Promise<IngestedBlob> {
   const spool = await content.spool();
   const { name, size = 0 } = entry.header;
   let layer: EarlyLayer | undefined;
   let isFirst = true;
   try {
     for await (const chunk of entry as AsyncIterable<Buffer>) {
+      arrived(chunk.length, spool.readPath);
       await spool.write(chunk);
       if (isFirst) layer = await early?.begin({ name, size, start: chunk }, spool);
       isFirst = false;
@@ -138,8 +159,11 @@ async function spoolOf(entry: Entry, { content, early }: ReadingRooms): Promise<
   }
 }
 
+/** A tar; `packedBytes` tells how many it has been unpacked from so far, if it was packed. */
+type UnpackedTar = Readable & { packedBytes?(): number };
+
 /** The tar in `source`, whatever it is packed with. */
-export async function tarIn(source: Readable, signal: AbortSignal): Promise<Readable> {
+export async function tarIn(source: Readable, signal: AbortSignal): Promise<UnpackedTar> {
   const start = await firstChunk(source, signal);
   const program = programFor(start);
   if (program) return unpackedBy(program, source);
@@ -147,7 +171,7 @@ export async function tarIn(source: Readable, signal: AbortSignal): Promise<Read
   if (compression === 'none') return source;
   const unpacker = compression === 'gzip' ? createGunzip() : createZstdDecompress();
   source.on('error', error => unpacker.destroy(error));
-  return source.pipe(unpacker);
+  return Object.assign(source.pipe(unpacker), { packedBytes: () => unpacker.bytesWritten });
 }
 
 /** Looks at the first bytes and puts them back. */

@@ -26,11 +26,15 @@ export function entriesOf(body: Buffer, mediaType: string): Descriptor[] {
   return document.index.manifests;
 }
 
-/** What an index names that is no index, in its order, as far as the indexes inside it are here. */
-export function leavesOf(index: Descriptor, content: ContentStore, depth = 0): Descriptor[] {
-  if (!content.has(index.digest) || depth > deepestIndex) return [];
+/**
+ * What an index names that is no index, in its order, as far as the indexes inside it are here. Each of these counts once:
+ * a few that name each other again and again would be more than anybody could list.
+ */
+export function leavesOf(index: Descriptor, content: ContentStore, seen = new Set<Digest>()): Descriptor[] {
+  if (seen.has(index.digest) || !content.has(index.digest)) return [];
+  seen.add(index.digest);
   return entriesOf(content.readSync(index.digest), index.mediaType).flatMap(entry =>
-    isIndexType(entry.mediaType) ? leavesOf(entry, content, depth + 1) : [entry],
+    isIndexType(entry.mediaType) ? leavesOf(entry, content, seen) : [entry],
   );
 }
 

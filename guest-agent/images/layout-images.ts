@@ -60,6 +60,7 @@ class FoundIndex {
   readonly blobs: Digest[] = [];
   readonly #files: ArchiveFiles;
   readonly #wanted: Platform | undefined;
+  readonly #seen = new Set<Digest>();
 
   constructor(files: ArchiveFiles, wanted: Platform | undefined) {
     this.#files = files;
@@ -68,7 +69,8 @@ class FoundIndex {
 
   async read(entries: readonly Descriptor[], depth = 0): Promise<void> {
     for (const entry of entries) {
-      if (!this.#files.find(blobName(entry.digest))) continue;
+      if (this.#seen.has(entry.digest) || !this.#files.find(blobName(entry.digest))) continue;
+      this.#seen.add(entry.digest);
       if (isIndexType(entry.mediaType)) await this.#readInner(entry, depth + 1);
       else if (!isImage(entry)) await this.#keep(entry);
       else if (await this.#isWanted(entry)) await this.image(entry);

@@ -1,9 +1,9 @@
 import type { AuthConfig } from '../../contracts/docker/common.ts';
-import { cancelled, internal } from '../../contracts/errors.ts';
+import { cancelled, internal, invalidArgument } from '../../contracts/errors.ts';
 import type { Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
 import type { ImageConfig, ImageManifest, Platform } from '../../contracts/oci/image-spec.ts';
-import { familiar, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
+import { familiar, isTag, type Reference, repositoryOf, toText } from '../../contracts/oci/reference.ts';
 import type { Lease } from '../content/index.ts';
 import type { Registry, Repository } from '../registry/index.ts';
 import { chainIdsOf, digestOf } from './chain-ids.ts';
@@ -94,8 +94,10 @@ export class Puller {
   pullAll(repository: Reference, options: PullOptions): Promise<Digest[]> {
     return this.#guarded(repository, options, async pull => {
       const pulled: NamedImage[] = [];
-      for (const tag of await pull.repository.tags(options.signal))
+      for (const tag of await pull.repository.tags(options.signal)) {
+        if (!isTag(tag)) throw invalidArgument('invalid tag format');
         pulled.push(await this.#pull({ ...pull, reference: { ...repository, tag } }));
+      }
       const isNew = pulled.some(image => image.isNew);
       tellOutcome(repository, isNew, options);
       return pulled.map(({ id }) => id);

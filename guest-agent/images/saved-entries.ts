@@ -92,7 +92,7 @@ interface IndexRooms {
 function indexAsSaved({ mediaType, digest }: Descriptor, now: Map<Digest, Descriptor>, rooms: IndexRooms): Descriptor {
   const body = rooms.content.readSync(digest);
   for (const entry of entriesOf(body, mediaType)) {
-    if (!rooms.blobs.includes(entry.digest)) continue;
+    if (now.has(entry.digest) || !rooms.blobs.includes(entry.digest)) continue;
     if (isIndexType(entry.mediaType)) now.set(entry.digest, indexAsSaved(entry, now, rooms));
     else now.set(entry.digest, isStatement(entry) ? statementAsSaved(entry, now, rooms) : entry);
   }

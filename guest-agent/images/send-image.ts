@@ -85,6 +85,7 @@ export class ImageSender {
     const now = new Map<Digest, Descriptor>();
     const entries = entriesOf(body, mediaType);
     for (const entry of [...entries.filter(other => !isStatement(other)), ...entries.filter(isStatement)]) {
+      if (now.has(entry.digest)) continue; // it names that once more
       const sent = await this.#entry(sending, { record, entry, now });
       const named = digestOf(sent.body);
       await this.#rooms.uploads.manifest(named, sent, { repository, signal });

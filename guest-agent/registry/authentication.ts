@@ -1,6 +1,6 @@
 import type { AuthConfig } from '../../contracts/docker/common.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { errorOfAnswer, RegistryError } from './registry-error.ts';
+import { errorOfAnswer, RegistryError, syntaxComplaint } from './registry-error.ts';
 import { bodyOf, statusOf, type Transport } from './transport.ts';
 
 /** Credentials as clients send them. */
@@ -129,14 +129,14 @@ function refreshRequest({ parameters }: Challenge, scopes: readonly string[], re
     scope: scopes.join(' '),
   });
   const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
-  return { method: 'POST' as const, url: parameters.realm ?? '', headers, body: form.toString() };
+  return { method: 'POST' as const, url: parameters.realm ?? '', headers, body: form.toString(), isSecret: true };
 }
 
 const basic = (username: string, password: string): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
 function parseToken(text: string): Token {
-  const document = JSON.parse(text) as Record<string, unknown>;
+  const document = documentIn(text);
   const value = document.token || document.access_token;
   if (typeof value !== 'string') {
     throw new RegistryError('authorization server did not include a token in the response');
@@ -146,4 +146,13 @@ function parseToken(text: string): Token {
   const expiresAt = Date.now() + Math.max(lifeMs - renewalMarginMs, lifeMs / 2);
   const refreshToken = typeof document.refresh_token === 'string' ? document.refresh_token : undefined;
   return { value, expiresAt, refreshToken };
+}
+
+/** Whoever it was that answered, what he said is not repeated: a registry may send us to somebody who told it to us alone. */
+function documentIn(text: string): Record<string, unknown> {
+  try {
+    return { ...(JSON.parse(text) as object | null) } as Record<string, unknown>;
+  } catch (cause) {
+    throw new RegistryError(`unable to decode token response: ${syntaxComplaint(text)}`, { cause });
+  }
 }

@@ -6,8 +6,8 @@ export interface Challenge {
 }
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const parameter = new RegExp(`^\\s*,?\\s*(${token})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${token}))`);
-const schemeWord = new RegExp(`^\\s*,?\\s*(${token})(?=\\s|,|$)(?!\\s*=)`);
+const parameter = new RegExp(`^[\\s,]*(${token})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${token}))`);
+const schemeWord = new RegExp(`^[\\s,]*(${token})(?=\\s|,|$)(?!\\s*=)`);
 
 /** Reads the header; what cannot be read ends the reading. */
 export function parseChallenges(header: string | undefined): Challenge[] {

@@ -4,7 +4,7 @@ import { Authorizer, type Credentials } from './authentication.ts';
 import { parseChallenges } from './challenge.ts';
 import { endpointsOf, type RegistryEndpoint } from './endpoints.ts';
 import { isRegistryError } from './registry-error.ts';
-import { statusOf, type Transport } from './transport.ts';
+import { discard, statusOf, type Transport } from './transport.ts';
 
 interface LoginAnswer {
   Status: string;
@@ -48,7 +48,7 @@ async function loginAt(
 ): Promise<LoginAnswer> {
   const url = `${base}v2/`;
   const ping = await transport.request({ method: 'GET', url, insecure, signal });
-  ping.resume();
+  discard(ping);
   const challenges = parseChallenges(ping.headers['www-authenticate']);
   const authorizer = new Authorizer(transport, { credentials, insecure, challenges });
   const authorization = await authorizer.header(signal).catch(error => {
@@ -57,7 +57,7 @@ async function loginAt(
   });
   const headers: Record<string, string> = authorization ? { Authorization: authorization } : {};
   const answer = await transport.request({ method: 'GET', url, headers, insecure, signal });
-  answer.resume();
+  discard(answer);
   const { status, statusText } = statusOf(answer);
   if (status === 200) return { Status: 'Login Succeeded', IdentityToken: authorizer.refreshToken };
   const refuse = status === 401 ? unauthorized : unavailable;

@@ -147,6 +147,9 @@ const connectComplaints: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'i/o timeout',
 };
 
+/** Go writes a method as a word: `Get "https://…"`. */
+export const goMethod = (method: string): string => method.charAt(0) + method.slice(1).toLowerCase();
+
 /** Why a request got no answer, as Go's net/http says it. */
 export function goCause(error: unknown, host: string): string {
   const failure = firstOf(error);
@@ -162,6 +165,8 @@ export function goCause(error: unknown, host: string): string {
   if (code === 'CERT_HAS_EXPIRED') return certificateText('certificate has expired or is not yet valid');
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return certificateText(`certificate is not valid for ${host}`);
   if (notTls.includes(code)) return 'http: server gave HTTP response to HTTPS client';
+  if (code === 'ERR_INVALID_PROTOCOL') return `unsupported protocol scheme ${schemeIn(message)}`;
+  if (code === 'ERR_INVALID_CHAR') return 'net/http: invalid header field value for "Authorization"';
   if (code.startsWith('HPE_')) return `net/http: HTTP/1.x transport connection broken: malformed HTTP response`;
   return message;
 }
@@ -172,6 +177,7 @@ function firstOf(error: unknown): NetworkFailure {
   return failure.errors?.[0] ?? failure;
 }
 
+const schemeIn = (message: string): string => JSON.stringify(/"(\w+):"/.exec(message)?.[1] ?? '');
 const certificateText = (what: string): string => `tls: failed to verify certificate: x509: ${what}`;
 const resetText = (failure: NetworkFailure): string =>
   failure.address ? `read tcp ${addressOf(failure)}: read: connection reset by peer` : 'read: connection reset by peer';

@@ -3,8 +3,8 @@ import { type Digest, isDigest } from '../../contracts/oci/digest.ts';
 import type { Authorizer } from './authentication.ts';
 import { parseChallenges } from './challenge.ts';
 import type { RegistryEndpoint } from './endpoints.ts';
-import { errorOfAnswer, RegistryError } from './registry-error.ts';
-import { bodyOf, goMethod, statusOf, type Transport, type TransportRequest } from './transport.ts';
+import { errorOfAnswer, goMethod, RegistryError } from './registry-error.ts';
+import { bodyOf, statusOf, type Transport, type TransportRequest } from './transport.ts';
 
 /** A request inside one repository. */
 export interface RepositoryRequest {

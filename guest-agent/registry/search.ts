@@ -3,7 +3,7 @@ import { defaultDomain } from '../../contracts/oci/reference.ts';
 import { type Credentials, userOf } from './authentication.ts';
 import { endpointsOf, type RegistryEndpoint } from './endpoints.ts';
 import { isRegistryError } from './registry-error.ts';
-import { bodyOf, type Transport } from './transport.ts';
+import { bodyOf, discard, type Transport } from './transport.ts';
 
 /** An image that a registry offers. */
 export interface FoundRepository {
@@ -81,7 +81,7 @@ async function indexOf(
     last = `${base}v1/`;
     try {
       const pong = await transport.request({ method: 'GET', url: `${last}_ping`, insecure, signal });
-      pong.resume();
+      discard(pong);
       return endpoint;
     } catch (error) {
       if (!isRegistryError(error)) throw error;

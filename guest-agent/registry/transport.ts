@@ -11,7 +11,8 @@ import { getCACertificates } from 'node:tls';
 import { cancelled } from '../../contracts/errors.ts';
 import { certificatesFor, type HostCertificates } from './certificates.ts';
 import { type ProxySettings, proxyFor } from './proxy.ts';
-import { goCause, RegistryError } from './registry-error.ts';
+import { redirected } from './redirects.ts';
+import { goCause, goMethod, isRegistryError, RegistryError } from './registry-error.ts';
 
 export interface TransportOptions {
   proxies?: ProxySettings;
@@ -36,15 +37,20 @@ export interface TransportRequest {
   url: string;
   headers?: Record<string, string>;
   body?: string | Buffer | StreamedBody;
+  /** The body is for this server alone. */
+  isSecret?: boolean;
   /** No certificate check; a redirect may lead to plain HTTP. */
   insecure: boolean;
+  /** Without a byte for so long, it is given up; absent: as long as for all. */
+  idleTimeoutMs?: number;
   signal: AbortSignal;
 }
 
 const defaultIdleTimeoutMs = 60_000;
 const longestRedirectChain = 10;
 const longestDocument = 8 << 20;
-const redirects = [301, 302, 303, 307, 308];
+/** What nobody wants to know is read so far, for the connection's sake; as Go's client does. */
+const longestUnread = 256 << 10;
 
 /** HTTP(S) requests with kept connections, proxies, redirects and dockerd's words for what fails. */
 export class Transport {
@@ -57,49 +63,57 @@ export class Transport {
 
   /** The answer, whatever its status, after redirects. The caller must read or destroy it. @throws RegistryError, cancelled. */
   async request(request: TransportRequest): Promise<IncomingMessage> {
-    let { url, headers } = request;
+    let next = request;
     for (let hops = 0; hops < longestRedirectChain; hops++) {
-      const response = await this.#send({ ...request, url, headers });
-      const { location } = response.headers;
-      if (!location || !redirects.includes(response.statusCode ?? 0)) return response;
-      response.resume();
-      const next = new URL(location, url);
-      if (next.protocol !== 'https:' && !request.insecure) {
-        throw new RegistryError(`${goMethod(request.method)} "${next.href}": refusing a redirect to plain HTTP`);
-      }
-      headers = new URL(url).host === next.host ? headers : withoutAuthorization(headers);
-      url = next.href;
+      const response = await this.#send(next);
+      const further = redirected(next, response);
+      if (!further) return response;
+      discard(response);
+      next = further;
     }
-    throw new RegistryError(`${goMethod(request.method)} "${url}": stopped after ${longestRedirectChain} redirects`);
+    const why = `stopped after ${longestRedirectChain} redirects`;
+    throw new RegistryError(`${goMethod(next.method)} "${next.url}": ${why}`);
   }
 
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy();
   }
 
-  #send({ method, url, headers, body, insecure, signal }: TransportRequest): Promise<IncomingMessage> {
+  #send(question: TransportRequest): Promise<IncomingMessage> {
+    const { method, url, body, signal } = question;
     const target = new URL(url);
-    const idle = this.#options.idleTimeoutMs ?? defaultIdleTimeoutMs;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(cancelled('context canceled', { cause: signal.reason }));
       const proxied = proxyFor(target, this.#options.proxies ?? {}) !== undefined;
       const fail = (error: unknown): void => reject(failureOf(error, { method, url: target, proxied }, signal));
-      const agent = this.#agentFor(target, insecure);
-      const begin = target.protocol === 'https:' ? requestHttps : requestHttp;
-      const request = begin(target, {
-        method,
-        agent,
-        headers: { 'User-Agent': this.#options.userAgent, ...lengthOf(body), ...headers },
-        signal,
-      });
+      const request = this.#begin(question, target, fail);
+      if (!request) return;
+      const idle = question.idleTimeoutMs ?? this.#options.idleTimeoutMs ?? defaultIdleTimeoutMs;
       request.setTimeout(idle, () => request.destroy(timeout()));
       request.on('error', error => {
-        if (isStale(request, error)) resolve(this.#send({ method, url, headers, body, insecure, signal }));
+        if (isStale(request, error)) resolve(this.#send(question));
         else fail(error);
       });
       request.on('response', resolve);
       send(request, body, fail);
     });
+  }
+
+  /** Nothing where the question cannot be put at all: its address or its headers may be somebody else's words. */
+  #begin(
+    { method, headers, body, insecure, signal }: TransportRequest,
+    target: URL,
+    fail: (error: unknown) => void,
+  ): ClientRequest | undefined {
+    const begin = target.protocol === 'https:' ? requestHttps : requestHttp;
+    try {
+      const agent = this.#agentFor(target, insecure);
+      const all = { 'User-Agent': this.#options.userAgent, ...lengthOf(body), ...headers };
+      return begin(target, { method, agent, headers: all, signal });
+    } catch (error) {
+      fail(error);
+      return undefined;
+    }
   }
 
   #agentFor(url: URL, insecure: boolean): HttpAgent | HttpsAgent {
@@ -166,6 +180,16 @@ function send(request: ClientRequest, body: TransportRequest['body'], fail: (err
 const plainAgent = (proxy: string | undefined): HttpAgent =>
   new HttpAgent({ keepAlive: true, ...(proxy ? { proxyEnv: { HTTP_PROXY: proxy } } : {}) });
 
+/** Reads an answer that says no more than its headers; one that goes on and on is cut off. */
+export function discard(response: IncomingMessage): void {
+  let length = 0;
+  response.on('error', () => undefined); // whoever asked has his answer
+  response.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > longestUnread) response.destroy();
+  });
+}
+
 /** A document that an answer carries. @throws RegistryError when it is cut short or unreasonably long. */
 export async function bodyOf(response: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -189,9 +213,6 @@ export function statusOf(response: IncomingMessage): { status: number; statusTex
   return { status, statusText: response.statusMessage || (STATUS_CODES[status] ?? '') };
 }
 
-/** Go writes a method as a word: `Get "https://…"`. */
-export const goMethod = (method: string): string => method.charAt(0) + method.slice(1).toLowerCase();
-
 /** `error` as an error of this request. */
 function failureOf(
   error: unknown,
@@ -199,15 +220,11 @@ function failureOf(
   signal: AbortSignal,
 ): Error {
   if (signal.aborted) return cancelled('context canceled', { cause: error });
+  if (isRegistryError(error)) return error;
   const { method, url, proxied } = request;
   const atProxy = proxied && (error as { syscall?: string }).syscall === 'connect' ? 'proxyconnect tcp: ' : '';
   const text = `${goMethod(method)} "${url.href}": ${atProxy}${goCause(error, url.hostname)}`;
-  return new RegistryError(text, { transient: true, cause: error });
+  return new RegistryError(text, { transient: !(error instanceof TypeError), cause: error });
 }
 
 const timeout = (): Error => Object.assign(new Error('i/o timeout'), { code: 'ETIMEDOUT' });
-
-function withoutAuthorization(headers: Record<string, string> | undefined): Record<string, string> | undefined {
-  if (!headers) return undefined;
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'authorization'));
-}

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import { isRegistryError, RegistryError } from './registry-error.ts';
 import type { RepositoryEndpoint, RepositoryRequest } from './repository.ts';
+import { discard } from './transport.ts';
 
 /** A blob that is here and shall be in the registry. */
 export interface WholeBlob {
@@ -44,7 +45,7 @@ const octets = { 'Content-Type': 'application/octet-stream' };
 export async function hasBlob(endpoint: RepositoryEndpoint, digest: Digest, signal: AbortSignal): Promise<boolean> {
   try {
     const response = await endpoint.request({ method: 'HEAD', path: `blobs/${digest}`, signal });
-    response.resume();
+    discard(response);
     return true;
   } catch (error) {
     if (isRegistryError(error) && error.status !== undefined && error.status !== 401) return false;
@@ -67,12 +68,12 @@ export async function mountBlob(
     throw error;
   });
   if (!response) return false;
-  response.resume();
+  discard(response);
   const { location } = response.headers;
   if (response.statusCode === 201 || !location) return response.statusCode === 201;
   const opened = endpoint.resolved(location, path);
   await endpoint.request({ method: 'DELETE', path: opened, signal }).then(
-    answer => answer.resume(),
+    answer => discard(answer),
     () => undefined, // it forgets the upload by itself
   );
   return false;
@@ -109,7 +110,7 @@ export class UploadSession implements BlobUpload {
   async #begin(signal: AbortSignal): Promise<string> {
     const path = 'blobs/uploads/';
     const response = await this.#endpoint.request({ method: 'POST', path, signal });
-    response.resume();
+    discard(response);
     this.#offset = 0;
     return this.#moved(response, path);
   }
@@ -119,7 +120,7 @@ export class UploadSession implements BlobUpload {
     const path = this.#location ?? '';
     try {
       const response = await this.#endpoint.request({ method: 'GET', path, signal });
-      response.resume();
+      discard(response);
       const end = Number(/-(\d+)$/.exec(response.headers.range ?? '')?.[1] ?? 0);
       this.#offset = end === 0 ? 0 : end + 1;
       if (response.headers.location) this.#moved(response, path);
@@ -159,7 +160,7 @@ export class UploadSession implements BlobUpload {
 
   async #patch(path: string, rest: Pick<RepositoryRequest, 'headers' | 'body' | 'signal'>): Promise<string> {
     const response = await this.#endpoint.request({ method: 'PATCH', path, ...rest });
-    response.resume();
+    discard(response);
     return this.#moved(response, path);
   }
 
@@ -167,7 +168,7 @@ export class UploadSession implements BlobUpload {
     const url = new URL(location);
     url.searchParams.set('digest', digest);
     const response = await this.#endpoint.request({ method: 'PUT', path: url.href, headers: octets, signal });
-    response.resume();
+    discard(response);
   }
 
   /** A long body that is refused goes in pieces the next time; a range that does not fit begins from nothing. */
