@@ -1,3 +1,4 @@
+import { systemClock } from '../../base/clock.ts';
 import type { DistributionInspect, ImageDescriptor } from '../../contracts/docker/images.ts';
 import { forbidden, internal, notFound, unauthorized } from '../../contracts/errors.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
@@ -5,9 +6,7 @@ import { type Reference, withDefaultTag } from '../../contracts/oci/reference.ts
 import { isRegistryError, type Registry } from '../registry/index.ts';
 import { parseConfig, parseManifest } from './manifests.ts';
 import type { PullOptions } from './pull.ts';
-
-/** Nobody needs a configuration longer than this, in bytes. */
-const longestConfig = 8 << 20;
+import { longestConfig, smallBlob } from './small-blob.ts';
 
 /** `GET /distribution/{name}/json`: what a registry has under a name, without pulling it. */
 export async function inspectDistribution(
@@ -19,16 +18,18 @@ export async function inspectDistribution(
   const repository = registry.repository(reference, auth);
   try {
     const { descriptor, body } = await repository.resolve(reference, signal);
-    const bytes = body ?? (await repository.manifest(descriptor.digest, signal)).body;
-    const document = parseManifest(bytes, descriptor.mediaType);
+    const manifest = body ?? (await repository.manifest(descriptor.digest, signal)).body;
+    const document = parseManifest(manifest, descriptor.mediaType);
     if (document.kind === 'index') {
       const platforms = document.index.manifests.flatMap(({ platform }) => platform ?? []);
       return { Descriptor: { ...descriptor }, Platforms: platforms.map(toDocument) };
     }
-    const { digest, size } = document.manifest.config;
-    if (size > longestConfig) return { Descriptor: { ...descriptor }, Platforms: [] };
-    const { stream } = await repository.blob(digest, 0, signal);
-    const config = parseConfig(Buffer.concat(await stream.toArray()));
+    const { config: named } = document.manifest;
+    if (named.size > longestConfig) return { Descriptor: { ...descriptor }, Platforms: [] };
+    const once = { attempts: 1, retryDelayMs: 0, clock: systemClock, tell: () => undefined, signal };
+    const bytes = await smallBlob(repository, named, once);
+    if (!bytes) throw internal(`error verifying blob: ${named.digest} has other bytes`);
+    const config = parseConfig(bytes);
     return { Descriptor: { ...descriptor }, Platforms: [toDocument(config)] };
   } catch (error) {
     throw distributionError(error);

@@ -20,6 +20,28 @@ export interface DownloadOptions extends Participant {
 /** Where blobs come from: a registry's repository, or whoever else keeps them. */
 export type BlobOrigin = Pick<Repository, 'blob'>;
 
+/** Remembers which mirrors a blob came from: where it is not what it should be, another may have it. */
+export class Sources implements BlobOrigin {
+  readonly #origin: BlobOrigin;
+  readonly #mirrors = new Set<() => void>();
+
+  constructor(origin: BlobOrigin) {
+    this.#origin = origin;
+  }
+
+  async blob(...question: Parameters<BlobOrigin['blob']>): ReturnType<BlobOrigin['blob']> {
+    const answer = await this.#origin.blob(...question);
+    if (answer.giveUp) this.#mirrors.add(answer.giveUp);
+    return answer;
+  }
+
+  /** They are asked no more. False where none of it came from a mirror. */
+  giveUp(): boolean {
+    for (const giveUp of this.#mirrors) giveUp();
+    return this.#mirrors.size > 0;
+  }
+}
+
 /** Where the bytes go; `offset` of them are there. */
 export interface Sink {
   readonly offset: number;

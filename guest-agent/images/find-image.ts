@@ -4,10 +4,10 @@ import type { Digest } from '../../contracts/oci/digest.ts';
 import type { ImageConfig, ImageManifest, Platform } from '../../contracts/oci/image-spec.ts';
 import type { ContentStore, Lease } from '../content/index.ts';
 import type { Repository, ResolvedManifest } from '../registry/index.ts';
-import { digestOf } from './chain-ids.ts';
-import { type DownloadOptions, download } from './download.ts';
+import type { DownloadOptions } from './download.ts';
 import { deepestIndex } from './index-documents.ts';
 import { chooseManifest, type ManifestDocument, parseConfig, parseManifest } from './manifests.ts';
+import { longestConfig, smallBlob } from './small-blob.ts';
 
 /** What a registry says about an image: all of it but its layers. */
 export interface FoundImage {
@@ -29,9 +29,6 @@ export interface Finding {
   platform: Platform;
   download: DownloadOptions;
 }
-
-/** Nobody needs a configuration longer than this, in bytes. */
-const longestConfig = 8 << 20;
 
 /** Follows what a tag resolved to down to the manifest and configuration for the platform; keeps both. */
 export async function findImage(resolved: ResolvedManifest, finding: Finding): Promise<FoundImage> {
@@ -84,13 +81,11 @@ async function configBytes(descriptor: Descriptor, finding: Finding): Promise<Bu
   lease.protect(digest);
   if (content.has(digest)) return content.read(digest);
   if (size > longestConfig) throw configError(new Error(`a configuration of ${size} bytes is refused`), options);
-  const memory = new MemorySink();
-  await download(repository, descriptor, memory, options).catch(error => {
+  const body = await smallBlob(repository, descriptor, options).catch(error => {
     options.signal.throwIfAborted();
     throw configError(error, options);
   });
-  const body = memory.bytes();
-  if (digestOf(body) !== digest)
+  if (!body)
     throw unavailable(`error pulling image configuration: image config verification failed for digest ${digest}`);
   await content.put(body);
   return body;
@@ -100,17 +95,3 @@ const configError = (cause: Error, { attempts }: DownloadOptions): EngineError =
   unavailable(`error pulling image configuration: download failed after attempts=${attempts}: ${cause.message}`, {
     cause,
   });
-
-class MemorySink {
-  readonly #chunks: Buffer[] = [];
-  offset = 0;
-
-  async write(chunk: Buffer): Promise<void> {
-    this.#chunks.push(chunk);
-    this.offset += chunk.length;
-  }
-
-  bytes(): Buffer {
-    return Buffer.concat(this.#chunks);
-  }
-}

@@ -49,5 +49,5 @@ export class LayerArchives {
 }
 
 /** What a snapshot is to know of a layer that was unpacked into it. */
-export const contentsOf = ({ size, diffId, rebuiltBytes }: UnpackedLayer): LayerContents =>
-  rebuiltBytes === undefined ? { size } : { size, archive: { diffId, bytes: rebuiltBytes } };
+export const contentsOf = ({ size, linkBytes, diffId, rebuiltBytes }: UnpackedLayer): LayerContents =>
+  rebuiltBytes === undefined ? { size, linkBytes } : { size, linkBytes, archive: { diffId, bytes: rebuiltBytes } };

@@ -3,17 +3,17 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
 import { Semaphore } from '../../base/semaphore.ts';
-import { EngineError, internal, invalidArgument, messageOf, unavailable } from '../../contracts/errors.ts';
+import { internal, messageOf } from '../../contracts/errors.ts';
 import type { Compression, Descriptor } from '../../contracts/oci/descriptor.ts';
 import type { ChainId, DiffId, Digest } from '../../contracts/oci/digest.ts';
 import type { Archive } from '../archive/index.ts';
 import { type ContentStore, DigestMismatchError, type DownloadedBlob, type Ingest } from '../content/index.ts';
 import type { LayerContents, LayerDraft, Snapshots } from '../snapshots/index.ts';
 import { compressionIn, magicLength } from './compression-in.ts';
-import { type BlobOrigin, defaultAttempts, defaultRetryDelayMs, download } from './download.ts';
+import { type BlobOrigin, defaultAttempts, defaultRetryDelayMs, download, Sources } from './download.ts';
 import type { LayerBlob } from './image.ts';
 import { contentsOf } from './layer-archives.ts';
-import { diskFullText, isDiskFull } from './pull-errors.ts';
+import { isDiskFull, layersDoNotMatch, registrationFailed, verificationFailed } from './pull-errors.ts';
 import { type Participant, SharedWork } from './shared-work.ts';
 
 export interface TransferRooms {
@@ -52,6 +52,15 @@ interface LayerSource {
 interface FilledLayer {
   contents: LayerContents;
   compression: Compression;
+}
+
+/** One go at a layer. */
+interface Attempt {
+  sources: Sources;
+  /** A part of it was here already. */
+  isResumed: boolean;
+  /** What is here of it cannot be unpacked. */
+  isSpoiled: boolean;
 }
 
 /** A layer whose bytes are all here. */
@@ -99,21 +108,22 @@ export class LayerTransfers {
     return flight;
   }
 
+  /** What is not as it should be is fetched anew where another may have it, or where a part was left by an earlier download. */
   async #make(wanted: WantedLayer, participant: Participant): Promise<LayerBlob> {
-    const attempt = { resumed: false };
-    try {
-      return await this.#try(wanted, participant, attempt);
-    } catch (error) {
-      if (!(error instanceof DigestMismatchError)) throw error;
-      if (!attempt.resumed) throw verificationFailed(wanted.descriptor, error);
+    for (;;) {
+      const attempt = { sources: new Sources(wanted.repository), isResumed: false, isSpoiled: false };
+      try {
+        return await this.#try(wanted, participant, attempt);
+      } catch (error) {
+        if (participant.signal.aborted || isDiskFull(error)) throw error;
+        const isWrong = error instanceof DigestMismatchError;
+        if (attempt.sources.giveUp() || (attempt.isResumed && (isWrong || attempt.isSpoiled))) continue;
+        throw isWrong ? verificationFailed(wanted.descriptor, error) : error;
+      }
     }
-    // What an earlier download left may have been the bad part: once more, from the first byte.
-    return this.#try(wanted, participant, attempt).catch(error => {
-      throw error instanceof DigestMismatchError ? verificationFailed(wanted.descriptor, error) : error;
-    });
   }
 
-  async #try(wanted: WantedLayer, participant: Participant, attempt: { resumed: boolean }): Promise<LayerBlob> {
+  async #try(wanted: WantedLayer, participant: Participant, attempt: Attempt): Promise<LayerBlob> {
     const draft = await this.#rooms.snapshots.prepareLayer();
     try {
       const { blob, contents, download } = await this.#fill(draft, wanted, participant, attempt);
@@ -151,7 +161,7 @@ export class LayerTransfers {
   }
 
   /** The lock covers the download only: whoever holds it waits for nobody else's layer. */
-  async #fill(draft: LayerDraft, wanted: WantedLayer, participant: Participant, attempt: { resumed: boolean }) {
+  async #fill(draft: LayerDraft, wanted: WantedLayer, participant: Participant, attempt: Attempt) {
     const { digest } = wanted.descriptor;
     const { download, unpacked } = await this.#lock(digest).run(() => {
       const here = this.#here(wanted);
@@ -196,18 +206,21 @@ export class LayerTransfers {
 
   async #downloadAndUnpack(
     draft: LayerDraft,
-    { descriptor, diffId, repository }: WantedLayer,
+    { descriptor, diffId }: WantedLayer,
     { signal, tell }: Participant,
-    attempt: { resumed: boolean },
+    attempt: Attempt,
   ): Promise<StartedLayer> {
     const ingest = await this.#rooms.content.ingest(descriptor.digest);
-    attempt.resumed = ingest.offset > 0;
+    attempt.isResumed = ingest.offset > 0;
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
     const unpacked = this.#unpack({ blob: ingest.readPath, ingest }, { descriptor, diffId, draft, signal: either });
-    unpacked.catch(error => failed.abort(error)); // no use in downloading the rest
+    unpacked.catch(error => {
+      attempt.isSpoiled ||= !either.aborted;
+      failed.abort(error); // no use in downloading the rest
+    });
     const stop = (error: unknown): void => failed.abort(error);
-    const blob = await this.#download(ingest, { descriptor, repository, stop, signal: either, tell }).catch(
+    const blob = await this.#download(ingest, { descriptor, attempt, stop, signal: either, tell }).catch(
       async error => {
         stop(error);
         await unpacked.catch(() => undefined);
@@ -229,15 +242,15 @@ export class LayerTransfers {
 
   async #download(
     ingest: Ingest,
-    task: Participant & { descriptor: Descriptor; repository: BlobOrigin; stop: (error: unknown) => void },
+    task: Participant & { descriptor: Descriptor; attempt: Attempt; stop: (error: unknown) => void },
   ): Promise<DownloadedBlob> {
     const { clock, retryDelayMs = defaultRetryDelayMs } = this.#rooms;
     const attempts = this.#rooms.attempts?.() ?? defaultAttempts;
     try {
-      await download(task.repository, task.descriptor, ingest, { ...task, clock, attempts, retryDelayMs });
+      await download(task.attempt.sources, task.descriptor, ingest, { ...task, clock, attempts, retryDelayMs });
     } catch (error) {
       task.stop(error); // before the reader of the file hears that there will be no more
-      await (isDiskFull(error) ? ingest.discard() : ingest.suspend());
+      await (isDiskFull(error) || task.attempt.isSpoiled ? ingest.discard() : ingest.suspend());
       throw error;
     }
     task.tell({ action: 'Verifying Checksum' });
@@ -280,18 +293,4 @@ async function leftBy(blob: DownloadedBlob, error: unknown, signal: AbortSignal)
 
 async function firstBytes(ingest: Ingest): Promise<void> {
   for await (const length of ingest.growth()) if (length >= magicLength) return;
-}
-
-const verificationFailed = ({ digest }: Descriptor, cause: unknown): EngineError =>
-  unavailable(`filesystem layer verification failed for digest ${digest}`, { cause });
-
-const layersDoNotMatch = (cause: unknown): EngineError =>
-  invalidArgument("layers from manifest don't match image configuration", { cause });
-
-/** Docker's words for a layer that could not be unpacked. */
-export function registrationFailed(error: unknown): EngineError {
-  const kind = error instanceof EngineError ? error.kind : 'internal';
-  const text = isDiskFull(error) ? diskFullText(error) : messageOf(error);
-  const words = text.replace(/(invalid tar header): .*/, '$1');
-  return new EngineError(kind, `failed to register layer: ${words}`, { cause: error });
 }

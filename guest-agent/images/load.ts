@@ -13,13 +13,12 @@ import { compressionIn } from './compression-in.ts';
 import { type EarlyLayer, EarlyLayers } from './early-layers.ts';
 import type { LayerBlob } from './image.ts';
 import { contentsOf, LayerArchives } from './layer-archives.ts';
-import { registrationFailed } from './layer-transfers.ts';
 import { blobName } from './layout-images.ts';
 import { suitability } from './platform.ts';
 import { addPlatforms, type PlatformsRecord } from './platforms-record.ts';
 import { layerMessage, type Progress, shortId } from './progress.ts';
 import type { PullRooms } from './pull.ts';
-import { diskFullText, isDiskFull } from './pull-errors.ts';
+import { diskFullText, isDiskFull, registrationFailed } from './pull-errors.ts';
 
 export interface LoadOptions {
   /** Only the names, no progress. */

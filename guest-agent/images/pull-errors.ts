@@ -1,4 +1,5 @@
-import { EngineError, notFound, unavailable } from '../../contracts/errors.ts';
+import { EngineError, invalidArgument, messageOf, notFound, unavailable } from '../../contracts/errors.ts';
+import type { Descriptor } from '../../contracts/oci/descriptor.ts';
 import { familiar, familiarName, type Reference } from '../../contracts/oci/reference.ts';
 import { isRegistryError } from '../registry/index.ts';
 
@@ -42,4 +43,19 @@ export function diskFullText(error: unknown): string {
   if (error instanceof EngineError && /no space left/.test(error.message)) return error.message;
   const { path, subject } = error as { path?: string; subject?: string };
   return `write ${path ?? subject ?? 'layer'}: no space left on device`;
+}
+
+/** Docker's words for a layer of other bytes. */
+export const verificationFailed = ({ digest }: Descriptor, cause: unknown): EngineError =>
+  unavailable(`filesystem layer verification failed for digest ${digest}`, { cause });
+
+export const layersDoNotMatch = (cause: unknown): EngineError =>
+  invalidArgument("layers from manifest don't match image configuration", { cause });
+
+/** Docker's words for a layer that could not be unpacked. */
+export function registrationFailed(error: unknown): EngineError {
+  const kind = error instanceof EngineError ? error.kind : 'internal';
+  const text = isDiskFull(error) ? diskFullText(error) : messageOf(error);
+  const words = text.replace(/(invalid tar header): .*/, '$1');
+  return new EngineError(kind, `failed to register layer: ${words}`, { cause: error });
 }

@@ -146,13 +146,74 @@ describe('registry', () => {
     const repository = registry.repository(reference, { username: 'ann', password: 'secret' });
     const { descriptor } = await repository.resolve(reference, signal);
     expect(descriptor.digest).toBe(pushed.manifestDigest);
-    expect(server.requests.slice(0, 2)).toEqual(['GET /v2/', 'HEAD /v2/library/busybox/manifests/latest']);
+    expect(server.requests.slice(0, 2)).toEqual(['GET /v2/', 'GET /v2/library/busybox/manifests/latest']);
     expect(server.headers.some(headers => headers.authorization)).toBe(false);
     const kept = server.manifests.get(descriptor.digest);
     if (kept) kept.body = Buffer.from('{}');
-    expect(await failure(repository.manifest(descriptor.digest, signal))).toBe(
-      `manifest verification failed for digest ${descriptor.digest}`,
-    );
+    const asked = server.requests.length;
+    for (let times = 0; times < 2; times++) await failure(repository.manifest(descriptor.digest, signal));
+    expect(server.requests.length).toBe(asked + 1); // what lies is asked no more
+  });
+
+  it('takes of a registry only what its digest says', async () => {
+    const { manifestDigest } = await server.addImage('latest', [{ a: 'one' }]);
+    const kept = server.manifests.get(manifestDigest);
+    if (kept) kept.body = Buffer.from('{}');
+    expect(
+      await failure(
+        open()
+          .repository(app())
+          .manifest(manifestDigest as Digest, signal),
+      ),
+    ).toBe(`manifest verification failed for digest ${manifestDigest}`);
+  });
+
+  it('goes on from a mirror that says nothing, or something else than the manifest that it promises', async () => {
+    const pushed = await server.addImage('latest', [{ a: 'one' }]);
+    const registry = open({ mirrors: [`http://${other.host}`, `http://${server.host}/`], idleTimeoutMs: 50 });
+    const reference = parseReference('busybox:latest');
+    const resolved = async () => (await registry.repository(reference).resolve(reference, signal)).descriptor.digest;
+    other.behaviour = () => true;
+    expect(await resolved()).toBe(pushed.manifestDigest);
+    for (const headers of [
+      { 'Content-Type': 'text/html' },
+      { 'Content-Type': server.manifests.get('latest')?.mediaType ?? '', 'Docker-Content-Digest': pushed.id },
+    ]) {
+      other.behaviour = (request, response) => {
+        if (request.url === '/v2/') return false;
+        response.writeHead(200, headers).end('{}');
+        return true;
+      };
+      expect(await resolved()).toBe(pushed.manifestDigest);
+    }
+  });
+
+  it('is redirected as Go is: other questions than the same again become a plain one', async () => {
+    const seen: string[] = [];
+    server.behaviour = (request, response) => {
+      seen.push(`${request.method} ${request.url} ${request.headers['content-length'] ?? 0}`);
+      const [, status] = /^\/(\d+)$/.exec(request.url ?? '') ?? [];
+      if (status) response.writeHead(Number(status), { Location: '/end' }).end();
+      else response.end();
+      return true;
+    };
+    const ask = async (method: 'GET' | 'HEAD' | 'POST' | 'PUT', status: number): Promise<string | undefined> => {
+      const url = `http://${server.host}/${status}`;
+      const answer = await open().request({
+        method,
+        url,
+        body: method === 'GET' ? undefined : 'xy',
+        insecure: true,
+        signal,
+      });
+      answer.resume();
+      return seen.at(-1);
+    };
+    expect(await ask('POST', 302)).toBe('GET /end 0');
+    expect(await ask('HEAD', 303)).toBe('HEAD /end 0');
+    expect(await ask('PUT', 307)).toBe('PUT /end 2');
+    const secure = open().request({ method: 'GET', url: `http://${server.host}/301`, insecure: false, signal });
+    await expect(secure).rejects.toThrow('refusing a redirect to plain HTTP');
   });
 
   it('asks for leave to write, and to read where a layer may be mounted from', async () => {
@@ -187,7 +248,7 @@ describe('registry', () => {
     const { stream } = await repository.blob(digest, 0, signal);
     expect(Buffer.concat(await stream.toArray())).toEqual(layer?.packed);
     await repository.manifest(pushed.manifestDigest as Digest, signal);
-    expect(server.count('GET /v2/library/app/manifests')).toBe(0);
+    expect(server.count('GET /v2/library/app/manifests')).toBe(1); // only when it was resolved
   });
 
   it('asks once more where a kept connection was closed just as it was used again', async () => {
