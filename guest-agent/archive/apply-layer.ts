@@ -1,5 +1,5 @@
 import { invalidArgument, unavailable } from '../../contracts/errors.ts';
-import { type ByteString, closeFd, isDirectory, isRegular, toText } from '../syscalls/file.ts';
+import { type ByteString, closeFd, isDirectory, isRegular, isSymlink, toText } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { isWhiteout, makeOpaque, makeWhiteout, markForFuse, unmarkForFuse } from '../syscalls/whiteout.ts';
 import type { TarEntry } from './tar-format.ts';
@@ -32,6 +32,7 @@ export class LayerApplier implements TarSink {
   readonly #options: ApplyOptions;
   #open: { fd: number; entry: TarEntry; body: FileBody; path: ByteString } | undefined;
   #size = 0;
+  #linkBytes = 0;
   #entries = 0;
   #hasReplaced = false;
 
@@ -43,6 +44,11 @@ export class LayerApplier implements TarSink {
   /** The path of the file below the root whose contents are being written; what has none of its own goes nowhere. */
   get openFile(): ByteString | undefined {
     return this.#open?.path;
+  }
+
+  /** Lengths of what symbolic links say, in bytes: Docker counts them. */
+  get linkBytes(): number {
+    return this.#linkBytes;
   }
 
   /** True when a later member of the archive took the place of an earlier one. */
@@ -110,6 +116,7 @@ export class LayerApplier implements TarSink {
         return;
       case 'symlink':
         this.#tree.symlink(place, entry);
+        this.#linkBytes += entry.linkName.length;
         return;
       case 'hardLink':
         this.#hardLink(place, entry, parts);
@@ -152,6 +159,7 @@ export class LayerApplier implements TarSink {
     this.#hasReplaced = true;
     if (this.#options.noOverwriteDirNonDir) this.#refuseOtherKind(isDirectory(there.mode), entry);
     if (isRegular(there.mode) && there.links === 1) this.#size -= there.size;
+    if (isSymlink(there.mode)) this.#linkBytes -= there.size;
     this.#tree.remove(place);
     if (this.#options.whiteouts === 'overlay') unmarkForFuse(place.directory, place.name);
   }

@@ -23,10 +23,11 @@ export interface UnpackLayerRequest {
   signal?: AbortSignal;
 }
 
-/** What was unpacked. `size` is the sum of the regular files' sizes, in bytes, as Docker counts a layer. */
+/** What was unpacked. Docker counts a layer as its regular files (`size`) and what its symbolic links say, in bytes. */
 export interface UnpackedLayer {
   diffId: DiffId;
   size: number;
+  linkBytes: number;
   /** Length of the archive that the recipe gives back, in bytes; absent when none was asked for, or none can be. */
   rebuiltBytes?: number;
 }

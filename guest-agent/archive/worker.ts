@@ -40,7 +40,8 @@ async function unpackLayer(job: JobOf<'unpackLayer'>, signal: AbortSignal): Prom
     if (job.expectedDiffId && job.expectedDiffId !== diffId) {
       throw invalidArgument(`wrong diff id calculated on extraction "${diffId}", expected "${job.expectedDiffId}"`);
     }
-    return { diffId, size, ...(recording?.finish() ? { rebuiltBytes: recording.bytes } : {}) };
+    const { linkBytes } = applier;
+    return { diffId, size, linkBytes, ...(recording?.finish() ? { rebuiltBytes: recording.bytes } : {}) };
   } finally {
     recording?.close();
     applier.abandon();

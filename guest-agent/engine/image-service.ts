@@ -1,6 +1,7 @@
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { AuthConfig, JsonMessage } from '../../contracts/docker/common.ts';
-import type { ContainerConfig } from '../../contracts/docker/containers.ts';
+import type { ContainerConfig, GraphDriverDocument } from '../../contracts/docker/containers.ts';
 import type {
   DistributionInspect,
   HistoryItem,
@@ -81,12 +82,24 @@ export class ImageService implements ImagesService {
       ...(config.variant ? { Variant: config.variant } : {}),
       Os: config.os,
       Size: image.size,
-      GraphDriver: { Name: this.#context.rooms.snapshots.driver, Data: null },
+      GraphDriver: this.#graphDriver(image),
       RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
       Metadata: { LastTagTime: image.taggedAt?.toISOString() ?? '0001-01-01T00:00:00Z' },
       ...descriptorOf(options.platform ? { ...image, platforms: undefined } : image),
       ...(options.manifests ? this.#manifestsOf(image) : {}),
     };
+  }
+
+  /** Where the layers lie; of a driver that copies them for each container nothing is told, as dockerd does. */
+  #graphDriver({ topChainId }: Image): GraphDriverDocument {
+    const { snapshots } = this.#context.rooms;
+    const { driver: Name } = snapshots;
+    const isStacked = Name === 'overlay2' || Name === 'fuse-overlayfs';
+    if (!isStacked || !topChainId || !snapshots.hasLayer(topChainId)) return { Name, Data: null };
+    const [top = '', ...below] = snapshots.layerStack(topChainId);
+    const beside = (name: string): string => join(dirname(top), name);
+    const made = { MergedDir: beside('merged'), UpperDir: top, WorkDir: beside('work') };
+    return { Name, Data: below.length > 0 ? { LowerDir: below.join(':'), ...made } : made };
   }
 
   async history(name: string, platform?: string): Promise<HistoryItem[]> {

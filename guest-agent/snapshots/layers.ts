@@ -25,6 +25,7 @@ interface LayerDocument {
   chainId: ChainId;
   parent?: ChainId;
   size: number;
+  linkBytes?: number;
   archive?: LayerArchive;
   damaged?: boolean;
 }

@@ -109,7 +109,12 @@ class LayeredSnapshots implements Snapshots {
   }
 
   layerSize(chainId: ChainId): number {
-    return this.#layers.get(chainId).size;
+    const { size, linkBytes = 0 } = this.#layers.get(chainId);
+    return size + linkBytes;
+  }
+
+  layerStack(chainId: ChainId): string[] {
+    return this.#layers.stack(chainId);
   }
 
   packedFrom(chainId: ChainId) {

@@ -18,11 +18,13 @@ export interface LayerArchive {
   bytes: number;
 }
 
-/** A committed layer. `size` is in bytes, of its own files only. */
+/** A committed layer. `size` is in bytes, of its own regular files only. */
 export interface LayerInfo {
   chainId: ChainId;
   parent: ChainId | undefined;
   size: number;
+  /** What its symbolic links say, in bytes; absent where that was not counted. */
+  linkBytes?: number | undefined;
   /** Absent where there is no recipe. */
   archive?: LayerArchive | undefined;
   /** Its files are not what they should be: it is as good as not there for all but the containers that stand on it. */
@@ -30,7 +32,7 @@ export interface LayerInfo {
 }
 
 /** What is known of a layer when it is complete. */
-export type LayerContents = Pick<LayerInfo, 'size' | 'archive'>;
+export type LayerContents = Pick<LayerInfo, 'size' | 'linkBytes' | 'archive'>;
 
 /** A difference between a container and its image, as `docker diff` shows it. */
 export interface Change {
@@ -92,8 +94,10 @@ export interface Snapshots {
   damagedLayers(): Promise<ChainId[]>;
   /** From now on {@link Snapshots.hasLayer} denies the layer, and a draft of it takes its place. Idempotent. */
   markDamaged(chainId: ChainId): Promise<void>;
-  /** Bytes of this layer alone. @throws not-found */
+  /** Bytes of this layer alone, as Docker counts them. @throws not-found */
   layerSize(chainId: ChainId): number;
+  /** Where a layer lies, and those below it, top first. @throws not-found */
+  layerStack(chainId: ChainId): string[];
   /** Where a layer lies and what it can be made into again; nothing for one without a recipe, or that is not there. */
   packedFrom(chainId: ChainId): (LayerArchive & { directory: string; recipe: string }) | undefined;
   /** A container's writable layer. A power cut may take it away again, while it is empty. */

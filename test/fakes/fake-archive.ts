@@ -28,9 +28,9 @@ export class FakeArchive {
     ]();
     const diffId = `sha256:${createHash('sha256').update(tar).digest('hex')}` as UnpackedLayer['diffId'];
     if (request.expectedDiffId && diffId !== request.expectedDiffId) throw invalidArgument('wrong diff id');
-    if (request.recipe === undefined || !this.recipes) return { diffId, size: tar.length };
+    if (request.recipe === undefined || !this.recipes) return { diffId, size: tar.length, linkBytes: 0 };
     writeFileSync(request.recipe, tar);
-    return { diffId, size: tar.length, rebuiltBytes: tar.length };
+    return { diffId, size: tar.length, linkBytes: 0, rebuiltBytes: tar.length };
   }
 
   rebuildLayer({ recipe }: RebuildLayerRequest): Readable {

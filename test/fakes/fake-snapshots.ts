@@ -58,6 +58,11 @@ export class FakeSnapshots {
     return [...this.committed.values()];
   }
 
+  layerStack(chainId: ChainId): string[] {
+    const { parent } = this.committed.get(chainId) ?? {};
+    return [this.#folders.get(chainId) ?? '', ...(parent ? this.layerStack(parent) : [])];
+  }
+
   layerSize(chainId: ChainId): number {
     return this.committed.get(chainId)?.size ?? 0;
   }
