@@ -154,7 +154,7 @@ describe.skipIf(reason)('a registry that fails', { timeout: 60_000 }, () => {
   });
 
   it('in the middle of two pulls of the same image fails both, and once', async () => {
-    const bothAsked = eventually('both pulls have begun', () => registry.count(`GET /v2/app/manifests/`) >= 2);
+    const bothAsked = eventually('both pulls have begun', () => registry.count('HEAD /v2/app/manifests/') >= 2);
     spoil(response => {
       response.flushHeaders();
       void bothAsked.then(() => response.destroy());

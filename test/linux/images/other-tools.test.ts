@@ -54,6 +54,11 @@ describe.skipIf(!canRun)('images from and to other tools', { timeout: 120_000 },
   const idOf = async (name: string): Promise<string> =>
     (await engine.docker('image', 'inspect', '-f', '{{.Id}}', name)).trim();
   const run = (program: string, ...args: string[]): string => execFileSync(program, args).toString().trim();
+  /** The same for tools that know a daemon by its usual place alone: there they find ours. */
+  const runAsClient = (...words: string[]): string => {
+    const script = 'mount -t tmpfs none /run; ln -s "$0" /run/docker.sock; exec "$@"';
+    return run('unshare', '--mount', '--propagation', 'private', 'sh', '-ec', script, engine.socket, ...words);
+  };
   /** An archive that a tool has written, taken in where nothing of it is left. */
   const cameBack = async (archive: string): Promise<string> => {
     await engine.docker('rm', '-f', 'changed');
@@ -82,9 +87,9 @@ describe.skipIf(!canRun)('images from and to other tools', { timeout: 120_000 },
     expect(remote.config.digest).toBe(id);
   });
 
-  it.skipIf(!has('podman'))('podman: both of its archives', async () => {
-    const podman = (...args: string[]) =>
-      run('podman', '--storage-driver', 'vfs', '--root', at('podman'), '--runroot', at('podman-run'), ...args);
+  it.skipIf(!has('podman'))('podman: both of its archives, and as a client', async () => {
+    const words = ['podman', '--storage-driver', 'vfs', '--root', at('podman'), '--runroot', at('podman-run')];
+    const podman = (...args: string[]) => runAsClient(...words, ...args);
     expect(podman('load', '-q', '-i', at('ours.tar'))).toContain('ours:latest');
     expect(podman('image', 'inspect', '-f', '{{.Id}}', 'ours')).toBe(id.slice('sha256:'.length));
     for (const format of ['docker-archive', 'oci-archive']) {
@@ -92,11 +97,15 @@ describe.skipIf(!canRun)('images from and to other tools', { timeout: 120_000 },
       const back = await cameBack(at(`podman-${format}`));
       if (format === 'docker-archive') expect(back).toBe(id);
     }
+    podman('rmi', '-f', 'ours');
+    expect(podman('pull', '-q', 'docker-daemon:ours:latest')).toBe((await idOf('ours')).slice('sha256:'.length));
+    podman('push', '-q', 'ours', 'docker-daemon:from-podman:1');
+    expect(await engine.docker('run', '--rm', '--network', 'none', 'from-podman:1', 'cat', '/new')).toBe('new\n');
   });
 
   it.skipIf(!has('buildah'))('buildah: by the registry, with a layer of its own on ours', async () => {
-    const buildah = (...args: string[]) =>
-      run('buildah', '--storage-driver', 'vfs', '--root', at('buildah'), '--runroot', at('buildah-run'), ...args);
+    const words = ['buildah', '--storage-driver', 'vfs', '--root', at('buildah'), '--runroot', at('buildah-run')];
+    const buildah = (...args: string[]) => runAsClient(...words, ...args);
     const container = buildah('from', '--tls-verify=false', `${registry.host}/ours:1`);
     writeFileSync(at('theirs'), 'theirs');
     buildah('copy', container, at('theirs'), '/theirs');
@@ -108,6 +117,10 @@ describe.skipIf(!canRun)('images from and to other tools', { timeout: 120_000 },
       const files = ['run', '--rm', '--network', 'none', name, 'cat', '/new', '/theirs'];
       expect(await engine.docker(...files)).toBe('new\ntheirs');
     }
+    buildah('commit', '-q', container, 'docker-daemon:from-buildah:1');
+    const files = ['run', '--rm', '--network', 'none', 'from-buildah:1', 'cat', '/new', '/theirs'];
+    expect(await engine.docker(...files)).toBe('new\ntheirs');
+    expect(buildah('pull', '-q', 'docker-daemon:from-buildah:1')).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it.skipIf(!has('umoci'))('umoci: our archives are OCI layouts, and its own are loaded', async () => {

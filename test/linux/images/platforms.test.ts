@@ -117,4 +117,31 @@ describe.skipIf(reason)('an image of several platforms', { timeout: 60_000 }, ()
       await stop();
     }
   });
+
+  it('can be put together in a registry by docker manifest, and is then pulled by its platforms', async () => {
+    const { docker } = engine;
+    const { host, stop } = await startRegistry();
+    const manifest = (...words: string[]) =>
+      engine.tryDocker(['manifest', ...words], { env: { DOCKER_CONFIG: folder } });
+    try {
+      const whole = `${host}/whole:1`;
+      for (const architecture of [own, other]) {
+        await docker('pull', '-q', `${registry.host}/app:${architecture}`);
+        await docker('tag', `${registry.host}/app:${architecture}`, `${host}/part:${architecture}`);
+        await docker('push', '-q', `${host}/part:${architecture}`);
+        await docker('rmi', `${registry.host}/app:${architecture}`, `${host}/part:${architecture}`);
+      }
+      const parts = [own, other].map(architecture => `${host}/part:${architecture}`);
+      expect(await manifest('create', '--insecure', whole, ...parts)).toMatchObject({ code: 0 });
+      const about = ['--os', 'linux', '--arch', other, '--variant', 'v9', `${host}/part:${other}`];
+      expect(await manifest('annotate', whole, ...about)).toMatchObject({ code: 0 });
+      expect(await manifest('push', '--insecure', whole)).toMatchObject({ code: 0 });
+      await docker('pull', '-q', '--platform', `linux/${other}/v9`, whole);
+      const platform = '{{.Architecture}}';
+      expect(await docker('image', 'inspect', '--format', platform, whole)).toBe(`${other}\n`);
+      await docker('rmi', whole);
+    } finally {
+      await stop();
+    }
+  });
 });

@@ -17,6 +17,7 @@ const layers = [
    echo k > kept/deep/k; setfattr -n user.colour -v blue a/f 2>/dev/null || true
    python3 -c "import os; os.setxattr('a/suid', 'security.capability', bytes.fromhex('0100000200200000000000000000000000000000'))"
    python3 -c "import os; os.setxattr('a/b', 'user.some', b'\\\\0binary'); open(b'a/\\\\xff\\\\xfe not utf-8', 'w')"
+   python3 -c "import os; os.setxattr('a/f', 'trusted.note', b'\\\\0t'); os.setxattr('a', 'security.note', b's'); os.setxattr('a/pipe', 'trusted.p', b'')"
    long=$(printf 'n%.0s' $(seq 200)); mkdir -p $long/$long; echo long > $long/$long/$long; touch -d 1999-01-01T01:02:03 a/f a/b`,
   `mkdir -p a opaque; touch .wh.gone a/.wh.hard opaque/.wh..wh..opq; echo two > a/f; echo new > opaque/new; ln -s ../kept a/to`,
   `mkdir -p kept/deep a; echo again > gone; echo z > kept/deep/z; rm -rf x; mkdir a/null; echo in > a/null/file; touch -d 2030-01-01 kept`,

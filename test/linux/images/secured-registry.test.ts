@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -85,6 +85,10 @@ describe.skipIf(!canRun)('a registry that asks who we are', { timeout: 60_000 },
       await goesAndComes(`${host}/team/app:1`);
       await goesAndComes(`${host}/other/app:1`);
       expect(tokens.given()).toBeGreaterThan(4);
+      const { auths } = JSON.parse(readFileSync(at('docker-config/config.json'), 'utf8'));
+      expect(auths[host].identitytoken).toMatch(/^[\w-]{36}$/);
+      expect(Buffer.from(auths[host].auth, 'base64').toString()).toBe(`${user.name}:`); // the password is kept nowhere
+      expect(tokens.renewed()).toBeGreaterThan(3);
     } finally {
       delete process.env.DOCKER_CONFIG;
       await registry.stop();
