@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { isRegular, modeOfPath } from '../syscalls/file.ts';
+import { isDirectory, isRegular, modeOfPath } from '../syscalls/file.ts';
 import {
   becomeUser,
   boundingSet,
@@ -38,7 +38,7 @@ import { becomeKnown } from './perform-rebirth.ts';
 import { type ExecveStep, firstOffered, type LaunchStep } from './protocol.ts';
 
 type StepOf<Op extends LaunchStep['op']> = Extract<LaunchStep, { op: Op }>;
-const { ENOENT, EACCES } = constants.errno;
+const { ENOENT, EACCES, EISDIR } = constants.errno;
 
 const unlimited = (limit: number): number => (limit < 0 ? Number.POSITIVE_INFINITY : limit);
 
@@ -171,4 +171,11 @@ export function findProgram(name: string, env: readonly string[]): string {
     if (errno === EACCES) denied = true;
   }
   throw new SyscallError('lookup', denied ? EACCES : ENOENT, name);
+}
+
+/** What execve(2) would find wrong with it, but for its contents. @throws SyscallError as Go's LookPath, which runc asks */
+export function assertExecutable(path: string): void {
+  if (isDirectory(modeOfPath(path))) throw new SyscallError('lookup', EISDIR, path);
+  const errno = executeAccess(path);
+  if (errno !== 0) throw new SyscallError('lookup', errno, path);
 }

@@ -19,7 +19,7 @@ import {
   writeFd,
 } from '../syscalls/process.ts';
 import { type Child, say } from './child.ts';
-import { findProgram } from './perform-identity.ts';
+import { assertExecutable, findProgram } from './perform-identity.ts';
 import type { HooksStep, LaunchStep } from './protocol.ts';
 
 type StepOf<Op extends LaunchStep['op']> = Extract<LaunchStep, { op: Op }>;
@@ -38,9 +38,9 @@ export function openGate(child: Child, { path }: StepOf<'openGate'>): void {
   child.gate = openAt2(AT_FDCWD, toBytes(path), constants.O_RDWR, 0);
 }
 
-/** The specification's "created": nothing is left to be done but to become the program. */
+/** The specification's "created": nothing is left to be done but to become the program. @throws SyscallError when there is none */
 export function awaitStart(child: Child, { program, env }: StepOf<'awaitStart'>): void {
-  findProgram(program, env);
+  assertExecutable(findProgram(program, env));
   say(child.report, { created: true });
   readFd(child.gate, Buffer.alloc(1)); // which stays open, until the program takes over: whoever wrote sees it close
 }

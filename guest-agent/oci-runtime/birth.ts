@@ -133,7 +133,9 @@ const lateFailure = (report: { failedErrno: string; subject: string }): RuntimeF
 function programFailure(code: string, program: string): RuntimeFailure {
   const words: Record<string, string> = {
     ENOENT: program.includes('/') ? `stat ${program}: no such file or directory` : 'executable file not found in $PATH',
+    ENOTDIR: `stat ${program}: not a directory`,
     EACCES: 'permission denied',
+    EISDIR: 'is a directory',
     ENOEXEC: 'exec format error',
   };
   return fail(`${cannotStart}exec: ${JSON.stringify(program)}: ${words[code] ?? code}`);

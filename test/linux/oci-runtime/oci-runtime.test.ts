@@ -71,9 +71,18 @@ describe.skipIf(reason)('berth-runtime', { timeout: 120_000 }, () => {
   it('runs to the end and passes the exit code on', async () => {
     const bundle = await bundles.make(['sh', '-c', 'cat; exit 3']);
     expect((await bundles.run('run', '--bundle', bundle, bundles.id())).code).toBe(3);
-    const nothing = await bundles.make(['no-such-program']);
-    const failed = await bundles.run('create', '--bundle', nothing, bundles.id());
-    expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('executable file not found in $PATH') });
+  });
+
+  it.each([
+    ['no-such-program', 'executable file not found in $PATH'],
+    ['/no/such', 'stat /no/such: no such file or directory'],
+    ['/etc', 'is a directory'],
+    ['/etc/plain', 'permission denied'],
+  ])('makes nothing for %s, which cannot be run', async (program, reason) => {
+    const bundle = await bundles.make([program]);
+    writeFileSync(join(bundle, 'rootfs/etc/plain'), 'a file');
+    const failed = await bundles.run('create', '--bundle', bundle, bundles.id());
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining(`exec: \\"${program}\\": ${reason}`) });
     expect(await bundles.succeed('list', '--quiet')).toBe('');
   });
 
