@@ -1,3 +1,6 @@
+/** In milliseconds: a timer that is asked for more goes off at once. */
+export const longestTimer = 2 ** 31 - 1;
+
 /** Where time comes from; tests bring their own. */
 export interface Clock {
   now(): Date;
@@ -14,19 +17,22 @@ export const systemClock: Clock = {
         clearTimeout(timer);
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', abort);
-        resolve();
-      }, ms);
+      const timer = setTimeout(
+        () => {
+          signal?.removeEventListener('abort', abort);
+          resolve();
+        },
+        Math.min(ms, longestTimer),
+      );
       signal?.addEventListener('abort', abort, { once: true });
     }),
 };
 
-/** True if `promise` settles within `ms`. */
+/** True if `promise` settles within `ms`, or within 24 days when that is less. */
 export async function settledWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<false>(resolve => {
-    timer = setTimeout(resolve, ms, false);
+    timer = setTimeout(resolve, Math.min(ms, longestTimer), false);
   });
   const settled = promise.then(
     () => true,

@@ -1,3 +1,4 @@
+import { longestTimer } from '../../base/clock.ts';
 import type { ContainerConfig, HealthConfig, HealthDocument } from '../../contracts/docker/containers.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 
@@ -35,7 +36,8 @@ export function healthPlanOf(config: ContainerConfig): HealthPlan | undefined {
   };
 }
 
-const milliseconds = (ns: number | undefined): number => (ns ?? 0) / nsPerMs;
+/** Whole ones, as many as a timer holds. */
+const milliseconds = (ns: number | undefined): number => Math.min(Math.ceil((ns ?? 0) / nsPerMs), longestTimer);
 
 function commandOf({ Test = [] }: HealthConfig, shell: string[] | undefined): string[] | undefined {
   const [kind, ...words] = Test;

@@ -1,5 +1,6 @@
 import { chownSync, closeSync, constants, openSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { longestTimer } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import { type EngineError, internal, messageOf, notImplemented } from '../../contracts/errors.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
@@ -216,7 +217,7 @@ class Watcher implements Growth {
     signal.addEventListener('abort', changed);
     this.#stops.push(() => signal.removeEventListener('abort', changed));
     if (!until) return;
-    const timer = setTimeout(changed, Math.min(until.getTime() - Date.now() + 1, 2 ** 31 - 1));
+    const timer = setTimeout(changed, Math.min(until.getTime() - Date.now() + 1, longestTimer));
     this.#stops.push(() => clearTimeout(timer));
   }
 

@@ -37,6 +37,11 @@ describe('a health check', () => {
     expect(healthPlanOf({})).toBeUndefined();
   });
 
+  it('keeps to times that a timer can take', () => {
+    const odd = healthPlanOf({ Healthcheck: { ...config, Timeout: 1_500_001, Interval: Number.MAX_SAFE_INTEGER } });
+    expect(odd).toMatchObject({ timeoutMs: 2, intervalMs: 2 ** 31 - 1 });
+  });
+
   it('counts failures after the start period only, and keeps five results', () => {
     if (!plan) throw new Error('no plan');
     let health = startedHealth(undefined);
