@@ -61,7 +61,7 @@ export class LayerApplier implements TarSink {
       throw unavailable('no space left on device: the archive has more files than the file system has left');
     const inner = partsOf(entry.name);
     const parts = this.#below(inner);
-    const name = inner.at(-1) ?? (this.#options.withRoot && entry.type === 'directory' ? parts.at(-1) : undefined);
+    const name = inner.at(-1) ?? (this.#options.withRoot && entry.type === 'directory' ? '.' : undefined);
     if (name === undefined) return; // the root itself: its owner decides about it, as with Docker
     if (this.#options.whiteouts === 'overlay' && name.startsWith(whiteoutPrefix)) {
       this.#whiteout(parts, name);

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { conflict } from '../../contracts/errors.ts';
 import { populate } from './populate.ts';
-import { emptyDirectory, replaceContents, replacing } from './replace.ts';
+import { emptyDirectory, replaceContents } from './replace.ts';
 import type { ReplaceRequest, TreeCopier, Volume, VolumeContents, VolumeMounts } from './volumes.ts';
 
 interface Neighbours {
@@ -30,8 +30,16 @@ export class Contents implements VolumeContents {
   }
 
   import(name: string, tar: Readable, request: ReplaceRequest): Promise<void> {
-    const unpack = (root: string, path: string): Promise<void> =>
-      this.#room.copier.unpack({ root, path, tar, noOverwriteDirNonDir: false, copyUIDGID: false, withRoot: true });
+    // What is unpacked takes that folder for all there is: its links do not lead to the record beside it.
+    const unpack = (root: string): Promise<void> =>
+      this.#room.copier.unpack({
+        root,
+        path: '/',
+        tar,
+        noOverwriteDirNonDir: false,
+        copyUIDGID: false,
+        withRoot: true,
+      });
     return this.#replace(name, request, unpack);
   }
 
@@ -54,10 +62,9 @@ export class Contents implements VolumeContents {
   async #replace(
     name: string,
     { replace, assertFree }: ReplaceRequest,
-    fill: (root: string, path: string) => Promise<void>,
+    fill: (target: string) => Promise<void>,
   ): Promise<void> {
     const { mountpoint } = this.#room.get(name);
-    const folder = dirname(mountpoint);
     const holder = newHolder();
     assertFree();
     await this.#room.mounts.hold(name, holder);
@@ -66,10 +73,10 @@ export class Contents implements VolumeContents {
         throw conflict(`volume ${name} is not empty: ask to replace what is in it`);
       }
       if (!this.#room.mounts.isNeeded(name)) {
-        return await replaceContents(folder, () => fill(folder, `/${replacing}`), assertFree);
+        return await replaceContents(dirname(mountpoint), fill, assertFree);
       }
       emptyDirectory(mountpoint);
-      await fill(folder, '/_data');
+      await fill(mountpoint);
     } finally {
       await this.#room.mounts.release(holder);
     }

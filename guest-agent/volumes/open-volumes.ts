@@ -72,7 +72,7 @@ class LocalVolumes implements Volumes {
     const record = join(folder, 'volume.json');
     try {
       const document = readJsonFile(record);
-      if (isVolumeDocument(document)) this.#volumes.set(name, this.#toVolume(document));
+      if (isVolumeDocument(document) && document.name === name) this.#volumes.set(name, this.#toVolume(document));
       else throw new Error('not a volume');
     } catch (error) {
       // The data stays, under a record made anew: a torn record must not lose a database.

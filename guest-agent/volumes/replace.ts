@@ -6,7 +6,7 @@ import { namesIn, removeTree, removeTreeAt } from '../syscalls/remove-tree.ts';
 import { copied, moveIn, onDirectories } from './populate.ts';
 
 /** Beside `_data`: what is being made, what is whole and waits, and what it takes the place of. */
-export const replacing = '_replacing';
+const replacing = '_replacing';
 const replacement = '_replacement';
 const replaced = '_replaced';
 

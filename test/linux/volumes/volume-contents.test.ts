@@ -152,6 +152,24 @@ describe.skipIf(!canRun)('contents of volumes', () => {
     expect((await call('POST', '/volumes/target/clone?to=target')).status).toBe('409');
   });
 
+  it('do not get at what is beside them by links in the archive', { timeout: 60_000 }, async () => {
+    const tar = join(engine.root, '../links.tar');
+    const make = `
+import io, sys, tarfile
+with tarfile.open(sys.argv[1], 'w') as tar:
+    for name, target in [('up', '..'), ('top', '/'), ('far', '/_data'), ('more', 'up/..')]:
+        link = tarfile.TarInfo(name); link.type = tarfile.SYMTYPE; link.linkname = target; tar.addfile(link)
+        file = tarfile.TarInfo(name + '/' + ('volume.json' if name != 'far' else 'x')); file.size = 4; tar.addfile(file, io.BytesIO(b'evil'))
+`;
+    await succeed('python3', ['-c', make, tar]);
+    await engine.docker('volume', 'create', 'victim');
+    const record = join(data('victim'), '../volume.json');
+    const before = readFileSync(record, 'utf8');
+    await imported('victim', tar);
+    expect(readFileSync(record, 'utf8')).toBe(before);
+    expect(readdirSync(join(data('victim'), '..')).sort()).toEqual(['_data', 'volume.json']);
+  });
+
   it('are of one moment when those who write are frozen', { timeout: 60_000 }, async () => {
     const script = 'i=0; while :; do i=$((i+1)); echo $i >> /t/a; echo $i >> /t/z; done';
     await engine.docker('run', '-d', '--name', 'writer', '-v', 'moving:/t', 'busybox', 'sh', '-c', script);
