@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, longestTimer } from '../../base/clock.ts';
 import type { EventMessage } from '../../contracts/docker/events.ts';
 import { familiarName, parseReference } from '../../contracts/oci/reference.ts';
 import type { EventNews, EventsService, Filters } from './engine.ts';
@@ -7,6 +7,8 @@ import { Queue } from './queue.ts';
 
 /** How many events `--since` can look back on, as in dockerd. */
 const remembered = 256;
+/** Who reads no faster misses what comes then, as with dockerd: what waits for him is in our memory. */
+const mostWaiting = 1024;
 
 /** What happened, told to everybody who listens; the last few are kept. */
 export class Events implements EventsService {
@@ -39,7 +41,7 @@ export class Events implements EventsService {
     let timer: NodeJS.Timeout | undefined;
     const stop = (): void => queue.end();
     const listener = (message: EventMessage): void => {
-      if (eventMatches(message, filters)) queue.push(message);
+      if (queue.length < mostWaiting && eventMatches(message, filters)) queue.push(message);
     };
     const queue = new Queue<EventMessage>(() => {
       this.#listeners.delete(listener);
@@ -50,7 +52,7 @@ export class Events implements EventsService {
     const leftMs = until ? until.getTime() - this.#clock.now().getTime() : undefined;
     if (signal.aborted || (leftMs !== undefined && leftMs <= 0)) queue.end();
     else this.#listen(listener, signal, stop);
-    if (leftMs !== undefined && leftMs > 0) timer = setTimeout(stop, Math.min(leftMs, 2 ** 31 - 1));
+    if (leftMs !== undefined && leftMs > 0) timer = setTimeout(stop, Math.min(leftMs, longestTimer));
     return queue;
   }
 

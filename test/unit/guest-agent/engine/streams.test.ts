@@ -108,4 +108,17 @@ describe('events', () => {
     expect(await actions({ event: ['exec_create'] })).toEqual(['exec_create: ls']);
     expect(await actions({ type: ['image'] })).toEqual([]);
   });
+
+  it('do not pile up for somebody who does not read them', async () => {
+    const events = new Events(systemClock);
+    const leaving = new AbortController();
+    const stuck = events.subscribe({ filters: {}, signal: leaving.signal });
+    for (let number = 0; number < 5000; number++) {
+      events.emit({ type: 'container', action: 'start', id: String(number), attributes: {} });
+    }
+    leaving.abort();
+    const got: string[] = [];
+    for await (const { Actor } of stuck) got.push(Actor.ID);
+    expect(got).toEqual(Array.from({ length: 1024 }, (_, number) => String(number)));
+  });
 });
