@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { constants, existsSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { conflict, forbidden, internal, invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { PathStat } from '../archive/index.ts';
+import type { RunningProcess } from '../runtime/index.ts';
+import { AT_FDCWD, closeFd, O_PATH, openAt2, toBytes } from '../syscalls/file.ts';
 import { readAccountFiles } from './account-files.ts';
 import type { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -18,8 +20,7 @@ interface OpenRoot {
 
 async function openRoot(container: ContainerActor, context: EngineContext, writable: boolean): Promise<OpenRoot> {
   if (container.status === 'removing') throw conflict(`container ${container.id} is marked for removal`);
-  const pid = container.live?.process.pid;
-  if (pid) return { path: `/proc/${pid}/root`, close: () => undefined };
+  if (container.live) return openLiveRoot(container.live.process);
   // At rest nothing is mounted: the volumes are put in their places, as dockerd does.
   const { volumes, snapshots } = context.rooms;
   const holder = `copy-${++copies}`;
@@ -44,6 +45,15 @@ async function openRoot(container: ContainerActor, context: EngineContext, writa
 }
 
 let copies = 0;
+
+/** Held open from now on: a process that ends meanwhile may leave its number to one of the host. @throws conflict */
+function openLiveRoot(process: RunningProcess): OpenRoot {
+  const root = openAt2(AT_FDCWD, toBytes(`/proc/${process.pid}/root`), O_PATH | constants.O_DIRECTORY, 0);
+  const close = (): void => closeFd(root);
+  if (process.alive) return { path: `/proc/self/fd/${root}`, close };
+  close();
+  throw conflict(`container ${process.id} is not running`);
+}
 
 const missing = (container: ContainerActor, path: string): Error =>
   notFound(`Could not find the file ${path} in container ${container.name}`);
@@ -165,7 +175,8 @@ function ownerOf(container: ContainerActor, root: string): { uid: number; gid: n
 }
 
 /** @throws forbidden in Docker's words */
-function assertWritable({ mounts, hostConfig }: ContainerRecord, path: string): void {
+function assertWritable({ mounts, hostConfig }: ContainerRecord, given: string): void {
+  const path = posix.resolve('/', given);
   const around = mounts.filter(({ destination }) => isWithin(path, destination));
   const [mount] = around.sort((one, two) => two.destination.length - one.destination.length);
   if (mount && !mount.rw) throw forbidden('mounted volume is marked read-only');

@@ -93,6 +93,8 @@ export interface RunningProcess {
   readonly pid: number;
   readonly startedAt: Date;
   readonly exited: Promise<ExitStatus>;
+  /** It has not ended: its number is still its own. */
+  readonly alive: boolean;
   /** Through a pidfd: never to another process; nothing happens when it is gone. */
   signal(signal: number): void;
   /** The terminal's master as a descriptor of this process, which the caller closes. @throws Error without a terminal */
