@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /** One process as /proc tells it. Ticks are of 10 ms (USER_HZ is 100 for every program on Linux). */
 export interface ProcessFacts {
@@ -61,10 +61,23 @@ export function readProcess(pid: number): ProcessFacts | undefined {
       lockedKilobytes: Number(/^VmLck:\s+(\d+)/m.exec(status)?.[1] ?? 0),
       waitsIn: waitChannel(pid),
       name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
-      command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim(),
+      command: commandLine(pid),
     };
   } catch {
     return undefined;
+  }
+}
+
+/** As much of it as ps shows: a process may have megabytes. */
+const longestCommandLine = 128 * 1024;
+
+function commandLine(pid: number): string {
+  const file = openSync(`/proc/${pid}/cmdline`, 'r');
+  try {
+    const bytes = Buffer.allocUnsafe(longestCommandLine);
+    return bytes.toString('utf8', 0, readSync(file, bytes)).split('\0').join(' ').trim();
+  } finally {
+    closeSync(file);
   }
 }
 

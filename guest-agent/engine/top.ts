@@ -158,10 +158,9 @@ interface Row {
 /** Children below their parents; whose parent is not among them is a child of the engine's. */
 function drawnAsTree(processes: readonly ProcessFacts[]): Row[] {
   const pids = new Set(processes.map(({ pid }) => pid));
-  const childrenOf = (parent: number | undefined): ProcessFacts[] =>
-    processes.filter(({ ppid }) => (pids.has(ppid) ? ppid : undefined) === parent);
+  const byParent = Map.groupBy(processes, ({ ppid }) => (pids.has(ppid) ? ppid : undefined));
   const rowsBelow = (parent: number | undefined, before: string): Row[] =>
-    childrenOf(parent).flatMap((process, at, siblings) => {
+    (byParent.get(parent) ?? []).flatMap((process, at, siblings) => {
       const below = at < siblings.length - 1 ? `${before}| ` : before;
       return [{ process, branch: `${before}\\_ ` }, ...rowsBelow(process.pid, below)];
     });
