@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { ContainerCreateBody, ContainerInspect, ContainerSummary } from '../../contracts/docker/containers.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import { type ApiMinor, without } from './compat.ts';
@@ -77,7 +78,7 @@ export function withEndpointMacAddress(body: ContainerCreateBody): ContainerCrea
   if (!MacAddress || mode === 'host' || mode === 'none' || mode?.startsWith('container:')) return body;
   const network = !mode || mode === 'default' ? 'bridge' : mode;
   const endpoints = body.NetworkingConfig?.EndpointsConfig ?? {};
-  const endpoint = endpoints[network] ?? endpoints.default;
+  const endpoint = own(endpoints, network) ?? endpoints.default;
   if (endpoint?.MacAddress && endpoint.MacAddress !== MacAddress) {
     throw invalidArgument(
       'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left unspecified',

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 import { argumentsOf } from './dockerfile/arguments.ts';
@@ -47,7 +48,8 @@ export function metaArgsOf(
   const lookup: Lookup = name => values.get(name);
   for (const instruction of instructions) {
     for (const [name, fallback] of argumentsOf(instruction, escapeMark)) {
-      const value = given[name] ?? (fallback === undefined ? undefined : expandWord(fallback, { lookup, escapeMark }));
+      const value =
+        own(given, name) ?? (fallback === undefined ? undefined : expandWord(fallback, { lookup, escapeMark }));
       if (value !== undefined) values.set(name, value);
     }
   }
@@ -67,11 +69,11 @@ export function declareArgs(
   const said: string[] = [];
   for (const [name, fallback] of argumentsOf(instruction, escapeMark)) {
     const lookup = lookupIn({ ...state, args });
-    const own =
+    const usual =
       fallback === undefined
         ? meta.get(name)
         : expandWord(fallback, { lookup, escapeMark, unset: each => (declared.has(each) ? undefined : unset?.(each)) });
-    const value = given[name] ?? own;
+    const value = own(given, name) ?? usual;
     if (value !== undefined) args.set(name, value);
     declared.add(name);
     said.push(value === undefined ? name : `${name}=${value}`);

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { own } from '../../base/own.ts';
 import type { AuthConfig, JsonMessage } from '../../contracts/docker/common.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import { EngineError, invalidArgument, messageOf } from '../../contracts/errors.ts';
@@ -79,7 +80,7 @@ export async function buildClassic(request: ClassicRequest, builder: Builder): P
     context: async () => tree,
     named: async () => undefined,
     auth: async host =>
-      request.auths[host] ?? request.auths[`https://${host}`] ?? request.auths['https://index.docker.io/v1/'],
+      own(request.auths, host) ?? request.auths[`https://${host}`] ?? request.auths['https://index.docker.io/v1/'],
     secret: async () => undefined,
     agent: async () => undefined,
   };

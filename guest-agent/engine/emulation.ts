@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
+import { own } from '../../base/own.ts';
 import { mountFilesystem } from '../syscalls/mount.ts';
 
 /** How the kernel knows the programs of an architecture: class, byte order and machine of their ELF header. */
@@ -24,7 +25,7 @@ const emulated: Readonly<Record<string, Emulated>> = {
  * (flag F). A host is never touched: what it emulates is its owner's affair.
  */
 export function ensureEmulation(architecture: string, { execRoot, log }: { execRoot: string; log: Log }): void {
-  const wanted = emulated[architecture];
+  const wanted = own(emulated, architecture);
   const emulator = wanted && `/usr/bin/qemu-${wanted.name}`;
   const binfmt = join(execRoot, 'binfmt');
   if (!wanted || !emulator || !existsSync(emulator) || existsSync(join(binfmt, wanted.name))) return;

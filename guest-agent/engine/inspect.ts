@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { own } from '../../base/own.ts';
 import type {
   ContainerConfigDocument,
   ContainerInspect,
@@ -252,7 +253,7 @@ export function networkDocuments(record: ContainerRecord, running: boolean): Rec
   const entries = [...names].map(name => {
     const endpoint = held.find(candidate => candidate.networkName === name);
     const last = record.sandbox?.endpoints.find(candidate => candidate.networkName === name);
-    return [name, endpointDocument(asked[name], endpoint, last)] as const;
+    return [name, endpointDocument(own(asked, name), endpoint, last)] as const;
   });
   return Object.fromEntries(entries);
 }

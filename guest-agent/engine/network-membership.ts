@@ -57,7 +57,7 @@ export async function disconnectContainer(
   context: EngineContext,
 ): Promise<{ network: NetworkRecord; container: ContainerActor } | undefined> {
   const container = memberNamed(body, context);
-  const waits = !container.live && ref in askedOf(container.record);
+  const waits = !container.live && Object.hasOwn(askedOf(container.record), ref);
   const network = findNetwork(ref, !waits, context);
   if (!network) {
     await container.edit(record => withAsked(record, without(ref, askedOf(record))));
@@ -72,7 +72,7 @@ export async function disconnectContainer(
     const held = sandbox?.endpoints.some(({ networkId }) => networkId === network.id) ?? false;
     left = container.live !== undefined;
     if (left && !held) throw internal(`container ${container.id} is not connected to network ${network.name}`);
-    if (!left && !(network.name in asked))
+    if (!left && !Object.hasOwn(asked, network.name))
       throw internal(`container ${container.id} is not connected to the network ${network.name}`);
     const endpoints = sandbox?.endpoints.filter(({ networkId }) => networkId !== network.id) ?? [];
     return {

@@ -35,7 +35,7 @@ function modeOf({ config, hostConfig, networkingConfig }: ContainerRecord, conte
   const mode = hostConfig.NetworkMode || 'bridge';
   const { EndpointsConfig: asked = { [mode]: {} } } = networkingConfig;
   if (config.NetworkDisabled) return 'none';
-  if (!mode.startsWith('container:')) return mode in asked ? mode : (Object.keys(asked)[0] ?? 'none');
+  if (!mode.startsWith('container:')) return Object.hasOwn(asked, mode) ? mode : (Object.keys(asked)[0] ?? 'none');
   return `container:${donorOf(mode.slice('container:'.length) as ContainerRef, context)}`;
 }
 

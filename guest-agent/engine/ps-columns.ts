@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { ProcessFacts } from './process-facts.ts';
 
 /** What the machine says beside the processes. */
@@ -163,7 +164,7 @@ const named: Readonly<Record<string, readonly [title: string, show: Show]>> = {
 
 /** The column that ps calls `key`; another `title` on demand. */
 export function columnNamed(key: string, title?: string): Column | undefined {
-  const found = named[key.toLowerCase()];
+  const found = own(named, key.toLowerCase());
   if (!found) return undefined;
   const [usual, show] = found;
   return { title: title ?? usual, show, isCommand: show === name || show === args };

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
 
@@ -15,7 +16,7 @@ const architectures: Readonly<Record<string, string>> = {
 const known = ['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x', 'riscv64', 'mips64le', 'loong64', 'ppc64', 'mips64'];
 
 /** `text` in the words of Go, which OCI uses. */
-export const toArchitecture = (text: string): string => architectures[text.toLowerCase()] ?? text.toLowerCase();
+export const toArchitecture = (text: string): string => own(architectures, text.toLowerCase()) ?? text.toLowerCase();
 
 /** The platform that this process runs on. */
 export const ownPlatform = (): Platform => normalise({ os: 'linux', architecture: toArchitecture(process.arch) });

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { own } from '../../base/own.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import { type DriverKind, type DriverRequest, type LogDriver, unknownOption } from './driver.ts';
 import { renderTag } from './log-tag.ts';
@@ -146,7 +147,7 @@ async function open(request: DriverRequest): Promise<LogDriver> {
   const tag = renderTag(options.tag ?? '{{.ID}}', subject);
   const facility = parseFacility(options['syslog-facility'] ?? '') * 8;
   const name = options['syslog-format'] ?? '';
-  const format = formatters[name];
+  const format = own(formatters, name);
   if (!format) throw invalidArgument('Invalid syslog format');
   const isCounted = name.startsWith('rfc5424') && (options['syslog-address'] ?? '').startsWith('tcp+tls');
   const sender = await senderFor(request);

@@ -30,7 +30,7 @@ function oneOf<Known extends object>(
   value: string | undefined,
 ): keyof Known & string {
   if (!value) return usual;
-  if (value in known) return value as keyof Known & string;
+  if (Object.hasOwn(known, value)) return value as keyof Known & string;
   const [driver, word] = what.split(' ');
   const kind = word === 'mode' ? 'mode ' : '';
   throw internal(`requested ${what} '${value}' is not valid, '${usual}' ${kind}is the ${driver} driver default`);

@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { own } from '../../base/own.ts';
 
 /** What a registry, or the way to it, refused. The message is dockerd's. */
 export class RegistryError extends Error {
@@ -102,12 +103,14 @@ export function syntaxComplaint(body: string): string {
 /** An error that adds nothing to its code is, for Go's client, only that code: dockerd does not explain it further. */
 function listed(error: Record<string, unknown>, status: number): RegistryError {
   const [code, message] = [textOf(error.code), textOf(error.message)];
-  const bare = error.detail === undefined && code !== undefined && (!message || message === codeMessages[code]);
-  return bare && code in codeMessages ? new RegistryError(wordsOf(code), { status }) : coded(code, message, status);
+  const bare = error.detail === undefined && code !== undefined && (!message || message === own(codeMessages, code));
+  return bare && Object.hasOwn(codeMessages, code)
+    ? new RegistryError(wordsOf(code), { status })
+    : coded(code, message, status);
 }
 
 function coded(code: string | undefined, message: string | undefined, status: number): RegistryError {
-  const known = code && code in codeMessages ? code : 'UNKNOWN';
+  const known = code && Object.hasOwn(codeMessages, code) ? code : 'UNKNOWN';
   const text = message || codeMessages[known];
   return new RegistryError(`${wordsOf(known)}: ${text}`, { status, code: known });
 }

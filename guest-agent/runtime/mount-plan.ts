@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { RuntimeMount, RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { BindStep, LaunchStep } from '../keeper/protocol.ts';
 import {
@@ -90,9 +91,9 @@ export const mountOptionNames: readonly string[] = [
 
 /** A propagation's bits by its name: `rslave`; undefined for other words. */
 export function propagationFlags(word: string): number | undefined {
-  const plain = propagations[word];
+  const plain = own(propagations, word);
   if (plain !== undefined) return plain;
-  const recursive = word.startsWith('r') ? propagations[word.slice(1)] : undefined;
+  const recursive = word.startsWith('r') ? own(propagations, word.slice(1)) : undefined;
   return recursive === undefined ? undefined : recursive | MS_REC;
 }
 
@@ -124,11 +125,11 @@ function readOption(word: string, into: MountOptions): void {
   else if (!ignored.has(word)) into.data.push(word);
 }
 
-const isAttribute = (word: string): boolean => setters[word] !== undefined || clearers[word] !== undefined;
+const isAttribute = (word: string): boolean => Object.hasOwn(setters, word) || Object.hasOwn(clearers, word);
 
 /** Bits to set and to clear, after one word more. */
 function withAttribute(word: string, set: number, clear: number): [number, number] {
-  const sets = setters[word];
+  const sets = own(setters, word);
   if (sets === undefined) return [set & ~(clearers[word] ?? 0), clear | (clearers[word] ?? 0)];
   // The access times are one field, which is cleared before it is set.
   if (accessTimes.has(word)) return [(set & ~MOUNT_ATTR_ATIME) | sets, clear | MOUNT_ATTR_ATIME];

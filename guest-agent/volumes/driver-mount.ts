@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import {
   MS_BIND,
@@ -96,7 +97,7 @@ export function toDriverMount(options: Readonly<Record<string, string>>): Driver
   let flags = 0;
   const data: string[] = [];
   for (const option of o.split(',').filter(Boolean)) {
-    const [bits, how] = flagOptions[option] ?? [];
+    const [bits, how] = own(flagOptions, option) ?? [];
     if (bits === undefined) data.push(option);
     else flags = how === 'set' ? flags | bits : flags & ~bits;
   }

@@ -15,6 +15,8 @@ describe('options of local volumes', () => {
       flags: 0x85000,
       data: '',
     });
+    const inherited = 'constructor,__proto__,toString';
+    expect(toDriverMount({ type: 'tmpfs', device: 'x', o: inherited })).toMatchObject({ flags: 0, data: inherited });
   });
 
   it('give a server of NFS and CIFS its address', () => {
