@@ -5,6 +5,9 @@ import { type Finding, isShellForm } from './lint.ts';
 
 const secretName = /(^|_)(apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(_|$)/i;
 
+/** An equals sign in the first word, in which a quote that does not end hides all that follows; one way only to read a text. */
+const keyAndValue = /^(?:"[^"]*"|'[^']*'|[^\s="'])*(?:=|(?:"(?![^"]*")|'(?![^']*'))[^=]*=)/;
+
 /** A rule of BuildKit's linter that looks at one instruction of a stage that is built: its messages. */
 type Rule = (instruction: Instruction, stage: Stage, escapeMark: string) => string[];
 
@@ -27,7 +30,7 @@ const rules: Readonly<Record<string, Rule>> = {
     return [`Multiple ${at.keyword} instructions ${why}`];
   },
   LegacyKeyValueFormat: ({ keyword, rest }) =>
-    (keyword === 'ENV' || keyword === 'LABEL') && !/^("[^"]*"|'[^']*'|[^\s=])+=/.test(rest)
+    (keyword === 'ENV' || keyword === 'LABEL') && !keyAndValue.test(rest)
       ? [`"${keyword} key=value" should be used instead of legacy "${keyword} key value" format`]
       : [],
   SecretsUsedInArgOrEnv: (at, _stage, escapeMark) => {
@@ -69,7 +72,7 @@ export const ignoredSources = (stage: Stage, ignored: (path: string) => boolean)
       (at.keyword === 'COPY' || at.keyword === 'ADD') && !at.flags.some(flag => flag.startsWith('--from='));
     const words = copies ? (jsonList(at.rest) ?? at.rest.split(/\s+/)).slice(0, -1) : [];
     return words
-      .filter(word => !/[$*?[]|^<<|:\/\//.test(word) && ignored(word.replace(/^\.?\/+|\/+$/g, '')))
+      .filter(word => !/[$*?[]|^<<|:\/\//.test(word) && ignored(word.replace(/^\.?\/+|(?<!\/)\/+$/g, '')))
       .map(word => ({
         rule: 'CopyIgnoredFile',
         message: `Attempting to ${at.keyword === 'COPY' ? 'Copy' : 'Add'} file ${JSON.stringify(word)} that is excluded by .dockerignore`,

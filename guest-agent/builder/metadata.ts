@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { posix } from 'node:path';
+import { goDurationMs } from '../../base/go-duration.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { HealthConfig, ImageRunConfig } from '../../contracts/oci/image-spec.ts';
 import { flagValue, jsonList, pairsOf, wordsOf } from './dockerfile/arguments.ts';
@@ -120,16 +121,13 @@ function portsOf(text: string): string[] {
   return Array.from({ length: count }, (_, index) => `${Number(first) + index}/${protocol.toLowerCase()}`);
 }
 
-const nsPer: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
-
 function durationOf(text: string | undefined, name: string, line: number): number | undefined {
   if (text === undefined) return undefined;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)/g)];
-  if (parts.map(([part]) => part).join('') !== text || text === '') {
+  const total = Math.round((goDurationMs(text) ?? Number.NaN) * 1e6);
+  if (Number.isNaN(total)) {
     const what = /^\d+(\.\d+)?$/.test(text) ? 'missing unit in' : 'invalid';
     throw dockerfileError(`time: ${what} duration ${JSON.stringify(text)}`, line);
   }
-  const total = parts.reduce((sum, [, digits, unit = '']) => sum + Number(digits) * (nsPer[unit] ?? 0), 0);
   if (total > 0 && total < 1e6) throw dockerfileError(`Interval "${name}" cannot be less than 1ms`, line);
   return total || undefined;
 }

@@ -1,4 +1,7 @@
+import { goDurationMs } from '../../base/go-duration.ts';
+import { own } from '../../base/own.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
+import { linear } from './dockerfile/glob.ts';
 import type { Usage } from './usage.ts';
 
 /** Which of what builds left goes. Sizes in bytes; 0: no limit. */
@@ -28,15 +31,11 @@ export const pruneAll: PruneRequest = {
   minFreeBytes: 0,
 };
 
-const msPer: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
 /** Go's `24h30m`. @throws invalid-argument */
 export function durationMs(text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (text === '' || parts.map(([part]) => part).join('') !== text) {
-    throw invalidArgument(`failed to prune build cache: time: invalid duration ${JSON.stringify(text)}`);
-  }
-  return parts.reduce((sum, [, digits, unit = '']) => sum + Number(digits) * (msPer[unit] ?? 0), 0);
+  const duration = goDurationMs(text);
+  if (duration !== undefined) return duration;
+  throw invalidArgument(`failed to prune build cache: time: invalid duration ${JSON.stringify(text)}`);
 }
 
 /** What containerd's filters can ask of a record: its text, or whether it is there at all. */
@@ -59,8 +58,9 @@ const absent = (): string => '';
 export function toUsageFilter(text: string): UsageFilter {
   const conditions = text.split(',').map(condition => {
     const [, name = '', sign = '', given = ''] = /^([\w-]+)(==|!=|~=|=)?"?(.*?)"?$/.exec(condition.trim()) ?? [];
-    const field = fields[name] ?? absent;
-    return (usage: Usage): boolean => holds(field(usage), sign, given);
+    const field = own(fields, name) ?? absent;
+    const pattern = sign === '~=' ? linear(given) : undefined;
+    return (usage: Usage): boolean => pattern?.test(String(field(usage))) ?? holds(field(usage), sign, given);
   });
   return usage => conditions.every(condition => condition(usage));
 }
@@ -71,7 +71,6 @@ export const toUsageFilters = (texts: readonly string[]): UsageFilter[] => texts
 function holds(value: string | boolean, sign: string, given: string): boolean {
   if (typeof value === 'boolean') return given === '' || given === 'true' || given === '1' ? value : !value;
   if (sign === '!=') return value !== given;
-  if (sign === '~=') return new RegExp(given).test(value);
   return sign === '' ? value !== '' : value === given || (value.length === 25 && value.startsWith(given));
 }
 
@@ -82,7 +81,7 @@ export function readPruneFilters(given: Readonly<Record<string, readonly string[
 } {
   const { until = [], 'unused-for': unused = [], label: _, 'label!': __, ...others } = given;
   const conditions = Object.entries(others).flatMap(([name, values]) => {
-    if (!(name in fields)) {
+    if (!Object.hasOwn(fields, name)) {
       throw invalidArgument(`failed to parse prune filters ["${name}==${values}"]: invalid filter '${name}'`);
     }
     if (values.length > 1) throw invalidArgument(`failed to prune build cache: filters expect only one value`);

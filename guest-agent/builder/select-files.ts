@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { EngineError } from '../../contracts/errors.ts';
-import { hasGlob, pathPattern } from './dockerfile/glob.ts';
+import { hasGlob, pathTest } from './dockerfile/glob.ts';
 import { ignorer } from './dockerfile/ignore.ts';
 import { ancestors, cleanPath, type FileTree, type TreeEntry } from './file-tree.ts';
 
@@ -70,8 +70,7 @@ function underOf(source: string, path: string, { type }: TreeEntry): string {
 export function matchesOf(tree: FileTree, source: string, { literal, keepsLinks }: Partial<Selection> = {}): string[] {
   const wanted = cleanPath(source);
   if (literal || !hasGlob(source)) return placeOf(tree, wanted, keepsLinks) === undefined ? [] : [wanted];
-  const pattern = new RegExp(`^${pathPattern(wanted, { doubleStar: true })}$`, 's');
-  return tree.paths.filter(path => pattern.test(path));
+  return tree.paths.filter(pathTest(wanted));
 }
 
 /** Where the file is that a path means. */

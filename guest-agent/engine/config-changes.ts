@@ -1,4 +1,6 @@
 import { posix } from 'node:path';
+import { goDurationMs } from '../../base/go-duration.ts';
+import { own } from '../../base/own.ts';
 import type { ContainerConfig, HealthConfig } from '../../contracts/docker/containers.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import { withVariables } from './config.ts';
@@ -7,7 +9,6 @@ import { parseSignal } from './signals.ts';
 type Change = (config: ContainerConfig, rest: string) => Partial<ContainerConfig>;
 
 const defaultShell = ['/bin/sh', '-c'];
-const nsPer: Readonly<Record<string, number>> = { ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
 
 /** `docker commit --change`, `docker import --change`: what each instruction of a Dockerfile makes of a config. */
 const changes: Readonly<Record<string, Change>> = {
@@ -38,7 +39,7 @@ const mayBeEmpty = ['CMD', 'ENTRYPOINT'];
 export function changedConfig(config: ContainerConfig, instructions: readonly string[]): ContainerConfig {
   let changed = config;
   for (const instruction of instructions) {
-    const [, name = '', rest = ''] = /^\s*(\S*)\s*([\s\S]*?)\s*$/.exec(instruction) ?? [];
+    const [, name = '', rest = ''] = /^(\S*)\s*([\s\S]*)$/.exec(instruction.trim()) ?? [];
     const change = changes[name.toUpperCase()];
     if (!change) throw invalidArgument(`${name.toUpperCase()} is not a valid change command`);
     if (rest === '' && !mayBeEmpty.includes(name.toUpperCase())) {
@@ -68,9 +69,9 @@ const commandOf = (text: string, { Shell }: ContainerConfig): string[] =>
 
 /** Words as a shell would cut them: quotes keep blanks, a backslash the next character. */
 function wordsOf(text: string): string[] {
-  const words = text.match(/(?:"(?:\\.|[^"])*"|'[^']*'|\\.|[^\s"'\\])+/gs) ?? [];
+  const words = text.match(/(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+/gs) ?? [];
   return words.map(word =>
-    word.replace(/"((?:\\.|[^"])*)"|'([^']*)'|\\(.)/gs, (_whole, double, single, escaped) =>
+    word.replace(/"((?:\\.|[^"\\])*)"|'([^']*)'|\\(.)/gs, (_whole, double, single, escaped) =>
       double === undefined ? (single ?? escaped) : double.replace(/\\(.)/gs, '$1'),
     ),
   );
@@ -97,11 +98,12 @@ function portOf(text: string): string {
   return `${port}/${protocol}`;
 }
 
-const durationOf = (text: string): number =>
-  [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce(
-    (sum, [, digits, unit = '']) => sum + Number(digits) * (nsPer[unit] ?? 0),
-    0,
-  );
+/** In nanoseconds. */
+function durationOf(text: string): number {
+  const duration = goDurationMs(text);
+  if (duration === undefined) throw invalidArgument(`time: invalid duration ${JSON.stringify(text)}`);
+  return Math.round(duration * 1e6);
+}
 
 const healthFlags: Readonly<Record<string, keyof HealthConfig>> = {
   interval: 'Interval',
@@ -114,7 +116,7 @@ function healthOf(text: string): HealthConfig {
   const flags: HealthConfig = {};
   const rest = text.replace(/^(?:--\S+\s+)+/, given => {
     for (const [, name = '', value = ''] of given.matchAll(/--([\w-]+)=(\S+)/g)) {
-      const key = healthFlags[name];
+      const key = own(healthFlags, name);
       if (name === 'retries') flags.Retries = Number(value);
       else if (!key) throw invalidArgument(`unknown flag: ${name}`);
       else Object.assign(flags, { [key]: durationOf(value) });

@@ -2,7 +2,7 @@ import { inDockersWords, type LogConfig, type LogDriver, type LogSubject, render
 import { commandOf } from './config.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
-import { logAttributes } from './log-attributes.ts';
+import { type LogChoices, logAttributes, logChoices } from './log-attributes.ts';
 
 /** Where the output of a run goes. */
 export interface RunLog {
@@ -29,14 +29,26 @@ export function prepareLog(
 ): RunLog | Promise<RunLog> {
   const config = logConfigOf(record);
   const subject = subjectOf(record);
-  const log = { config, attributes: inDockersWords(() => attributesOf(record, config, subject)) };
-  const reached = rooms.logs.reach({ ...log, subject, patient });
-  return reached ? reached.then(driver => ({ ...log, driver })) : log;
+  const reach = (choices: LogChoices): RunLog | Promise<RunLog> => {
+    const log = { config, attributes: inDockersWords(() => attributesOf(record, config, { choices, subject })) };
+    const reached = rooms.logs.reach({ ...log, subject, patient });
+    return reached ? reached.then(driver => ({ ...log, driver })) : log;
+  };
+  const choices = logChoices(config.options);
+  return choices instanceof Promise ? choices.catch(refuse).then(reach) : reach(choices);
 }
 
-function attributesOf(record: ContainerRecord, config: LogConfig, subject: LogSubject): Record<string, string> {
-  const { options, type } = config;
-  const chosen = logAttributes(record.config, options);
+const refuse = (error: unknown): never =>
+  inDockersWords(() => {
+    throw error;
+  });
+
+function attributesOf(
+  record: ContainerRecord,
+  { options, type }: LogConfig,
+  { choices, subject }: { choices: LogChoices; subject: LogSubject },
+): Record<string, string> {
+  const chosen = logAttributes(record.config, choices);
   const tag = type === 'json-file' && options.tag ? renderTag(options.tag, subject) : '';
   return tag === '' ? chosen : { ...chosen, tag };
 }

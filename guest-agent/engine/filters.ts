@@ -1,3 +1,5 @@
+import { goDurationMs } from '../../base/go-duration.ts';
+import { goPattern } from '../../base/go-pattern.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { Filters } from './engine.ts';
 
@@ -14,18 +16,18 @@ export function matchesExactly(filters: Filters, key: string, value: string): bo
   return values.length === 0 || values.includes(value);
 }
 
-/** No wish, or one of the wishes occurs in `value`: as text or as a regular expression, as Docker matches names. */
-export function matchesText(filters: Filters, key: string, value: string): boolean {
-  const values = wanted(filters, key);
-  return values.length === 0 || values.some(pattern => textMatches(pattern, value));
+/** Whether one of the wishes occurs in a value, as Docker matches names: as text or as a regular expression; no wish, and all do. */
+export async function textFilter(filters: Filters, key: string): Promise<(value: string) => boolean> {
+  const tests = await Promise.all(wanted(filters, key).map(occurrence));
+  return value => tests.length === 0 || tests.some(test => test(value));
 }
 
-function textMatches(pattern: string, value: string): boolean {
-  if (value.includes(pattern)) return true;
+async function occurrence(wish: string): Promise<(value: string) => boolean> {
+  if (/^[\w-]*$/.test(wish)) return value => value.includes(wish);
   try {
-    return new RegExp(pattern).test(value);
+    return await goPattern(wish);
   } catch {
-    return false;
+    return value => value === wish; // what is no expression means itself
   }
 }
 
@@ -58,28 +60,9 @@ export function untilFilter(filters: Filters, now: Date): Date | undefined {
 /** A moment as clients write it: `10m` ago, seconds since 1970, or RFC 3339. @throws invalid-argument */
 export function parseMoment(text: string, now: Date): Date {
   if (/^-?\d+(\.\d+)?$/.test(text)) return new Date(Number(text) * 1000);
-  const ago = durationMs(text);
+  const ago = goDurationMs(text);
   if (ago !== undefined) return new Date(now.getTime() - ago);
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) throw invalidArgument(`failed to parse value as time or duration: "${text}"`);
   return date;
-}
-
-const unitMs: Readonly<Record<string, number>> = {
-  h: 3_600_000,
-  m: 60_000,
-  s: 1000,
-  ms: 1,
-  us: 0.001,
-  µs: 0.001,
-  ns: 1e-6,
-};
-
-/** Milliseconds of a Go duration such as `1h30m`. */
-export function durationMs(text: string): number | undefined {
-  if (!/^([\d.]+(h|ms|m|s|us|µs|ns))+$/.test(text)) return undefined;
-  let total = 0;
-  for (const [, amount, unit] of text.matchAll(/([\d.]+)(h|ms|m|s|us|µs|ns)/g))
-    total += Number(amount) * (unitMs[unit ?? ''] ?? 0);
-  return total;
 }

@@ -1,44 +1,42 @@
+import { goPattern } from '../../base/go-pattern.ts';
 import type { ContainerConfig } from '../../contracts/docker/containers.ts';
-import { invalidArgument, messageOf } from '../../contracts/errors.ts';
 
-const names = (option: string | undefined): string[] => (option ?? '').split(',').filter(Boolean);
+type Options = Readonly<Record<string, string>>;
+/** Whether the label, or the variable, of a name is wanted. */
+type Choice = (name: string) => boolean;
 
-/** The labels and variables that `--log-opt labels=…,env=…` (or their `-regex` kin) want in each line of the log. */
-export function logAttributes(
-  config: ContainerConfig,
-  options: Readonly<Record<string, string>>,
-): Record<string, string> {
-  const variables = (config.Env ?? []).map(variable => {
+/** Which labels and variables a log wants in each of its lines. */
+export interface LogChoices {
+  labels: Choice;
+  variables: Choice;
+}
+
+/** What `--log-opt labels=…,env=…` choose, at once unless one of their `-regex` kin does. @throws invalid-argument in Go's words */
+export function logChoices(options: Options): LogChoices | Promise<LogChoices> {
+  const listed = { labels: among(options.labels), variables: among(options.env) };
+  const { 'labels-regex': labels = '', 'env-regex': variables = '' } = options;
+  if (labels === '' && variables === '') return listed;
+  return Promise.all([labels, variables].map(source => (source === '' ? undefined : goPattern(source)))).then(
+    ([label, variable]) => ({
+      labels: name => listed.labels(name) || label?.(name) === true,
+      variables: name => listed.variables(name) || variable?.(name) === true,
+    }),
+  );
+}
+
+function among(list = ''): Choice {
+  const names = new Set(list.split(',').filter(Boolean));
+  return name => names.has(name);
+}
+
+/** The labels and variables of a container that are chosen. */
+export function logAttributes(config: ContainerConfig, { labels, variables }: LogChoices): Record<string, string> {
+  const pairs = (config.Env ?? []).map(variable => {
     const [key = ''] = variable.split('=', 1);
     return [key, variable.slice(key.length + 1)] as const;
   });
   return Object.fromEntries([
-    ...chosen(Object.entries(config.Labels ?? {}), options.labels, options['labels-regex']),
-    ...chosen(variables, options.env, options['env-regex']),
+    ...Object.entries(config.Labels ?? {}).filter(([name]) => labels(name)),
+    ...pairs.filter(([name]) => variables(name)),
   ]);
-}
-
-function chosen(
-  pairs: readonly (readonly [string, string])[],
-  list: string | undefined,
-  pattern: string | undefined,
-): (readonly [string, string])[] {
-  const wanted = new Set(names(list));
-  const regex = pattern ? regexOf(pattern) : undefined;
-  return pairs.filter(([key]) => wanted.has(key) || regex?.test(key));
-}
-
-/** @throws invalid-argument, where it can in Go's words */
-function regexOf(pattern: string): RegExp {
-  try {
-    return new RegExp(pattern);
-  } catch (error) {
-    const [, reason = ''] = /: ([^:]*)$/.exec(messageOf(error)) ?? [];
-    const inGo: Record<string, string> = {
-      'Unterminated character class': 'missing closing ]',
-      'Unterminated group': 'missing closing )',
-      'Nothing to repeat': 'missing argument to repetition operator',
-    };
-    throw invalidArgument(`error parsing regexp: ${inGo[reason] ?? reason}: \`${pattern}\``, { cause: error });
-  }
 }

@@ -16,7 +16,7 @@ import {
   keepsLabels,
   matchesExactly,
   matchesLabels,
-  matchesText,
+  textFilter,
   untilFilter,
   wanted,
 } from './filters.ts';
@@ -37,9 +37,11 @@ export class NetworkService implements NetworksService {
     assertFilters(filters, listFilters);
     const type = wanted(filters, 'type').find(value => value !== 'builtin' && value !== 'custom');
     if (type !== undefined) throw internal(`invalid filter: 'type'='${type}'`);
+    const isNamed = await textFilter(filters, 'name');
+    const hasId = await textFilter(filters, 'id');
     return this.#context.rooms.networks
       .list()
-      .filter(network => this.#matches(network, filters))
+      .filter(network => isNamed(network.name) && hasId(network.id) && this.#matches(network, filters))
       .map(network => toDocument(network, {}));
   }
 
@@ -124,8 +126,6 @@ export class NetworkService implements NetworksService {
     const types = wanted(filters, 'type');
     return (
       (dangling === undefined || dangling === (!network.predefined && !this.#isUsed(network))) &&
-      matchesText(filters, 'id', network.id) &&
-      matchesText(filters, 'name', network.name) &&
       matchesExactly(filters, 'driver', network.driver) &&
       matchesExactly(filters, 'scope', 'local') &&
       matchesLabels(wanted(filters, 'label'), network.labels) &&

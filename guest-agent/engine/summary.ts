@@ -8,7 +8,7 @@ import type { ContainerRecord } from './container-record.ts';
 import { type ContainerState, isAlive, type Status } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters } from './engine.ts';
-import { assertFilters, matchesExactly, matchesLabels, matchesText, wanted } from './filters.ts';
+import { assertFilters, matchesExactly, matchesLabels, textFilter, wanted } from './filters.ts';
 import { networkDocuments, sizesOf } from './inspect.ts';
 import { mountPoints } from './mounts.ts';
 import { parsePort } from './network-request.ts';
@@ -48,10 +48,12 @@ export async function listContainers(query: ListQuery, context: EngineContext): 
   const everything =
     query.all || query.limit || wanted(filters, 'status').length > 0 || wanted(filters, 'exited').length > 0;
   const between = boundsOf(filters, context);
+  const isNamed = await textFilter(filters, 'name');
   const chosen = newestFirst(context.index.all()).filter(
     container =>
       (everything || container.live !== undefined || container.status === 'restarting') &&
       between(container) &&
+      (isNamed(container.record.name) || isNamed(`/${container.record.name}`)) &&
       containerMatches(container, filters, context),
   );
   const now = new Date();
@@ -102,7 +104,6 @@ function containerMatches(container: ContainerActor, filters: Filters, context: 
   const { state } = record;
   const exited = wanted(filters, 'exited');
   return (
-    (matchesText(filters, 'name', record.name) || matchesText(filters, 'name', `/${record.name}`)) &&
     (wanted(filters, 'id').length === 0 || wanted(filters, 'id').some(prefix => record.id.startsWith(prefix))) &&
     matchesLabels(wanted(filters, 'label'), record.config.Labels) &&
     matchesExactly(filters, 'status', container.status) &&

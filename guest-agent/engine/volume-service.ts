@@ -9,7 +9,7 @@ import { conflict } from '../../contracts/errors.ts';
 import type { Volume } from '../volumes/index.ts';
 import type { EngineContext } from './context.ts';
 import type { Filters, VolumesService } from './engine.ts';
-import { assertFilters } from './filters.ts';
+import { assertFilters, textFilter } from './filters.ts';
 import { assertAtRest, exportVolume, freezeUsers } from './volume-contents.ts';
 
 const listFilters = ['dangling', 'name', 'driver', 'label'];
@@ -28,8 +28,10 @@ export class VolumeService implements VolumesService {
 
   async list(filters: Filters): Promise<VolumeList> {
     assertFilters(filters, listFilters);
-    const volumes = this.#context.rooms.volumes.list(mutable(filters), name => this.usersOf(name));
-    return { Volumes: volumes.map(toDocument), Warnings: null };
+    const isNamed = await textFilter(filters, 'name');
+    const { name: _, ...others } = mutable(filters);
+    const volumes = this.#context.rooms.volumes.list(others, name => this.usersOf(name));
+    return { Volumes: volumes.filter(({ name }) => isNamed(name)).map(toDocument), Warnings: null };
   }
 
   async inspect(name: string): Promise<VolumeDocument> {

@@ -1,8 +1,9 @@
+import { goDurationMs } from '../../base/go-duration.ts';
+import { pathMatcher } from '../../base/path-match.ts';
 import { booleanFilter } from '../../contracts/docker/filters.ts';
 import { internal, invalidArgument, notFound } from '../../contracts/errors.ts';
 import { familiar, familiarName, parseReference, type Reference } from '../../contracts/oci/reference.ts';
 import type { Image } from './image.ts';
-import { pathMatch } from './name-patterns.ts';
 
 /** Key → wanted values, as every list and prune request carries them. */
 export type ImageFilters = Readonly<Record<string, readonly string[]>>;
@@ -31,7 +32,7 @@ export function filterImages(
   const since = latest(filters.since, find);
   const until = timeFilter(filters.until, now);
   const dangling = booleanFilter(filters, 'dangling');
-  const patterns = filters.reference ?? [];
+  const patterns = filters.reference?.map(pathMatcher) ?? [];
   return images
     .filter(image => !before || image.createdAt < before)
     .filter(image => !since || image.createdAt > since)
@@ -46,10 +47,9 @@ export function filterImages(
 const isDangling = (image: Image, wanted: boolean): boolean =>
   wanted ? image.references.length === 0 : image.references.length + image.repoDigests.length > 0;
 
-function withMatchingNames(image: Image, patterns: readonly string[]): Image[] {
+function withMatchingNames(image: Image, patterns: readonly ((name: string) => boolean)[]): Image[] {
   if (patterns.length === 0) return [image];
-  const matches = (name: Reference): boolean =>
-    patterns.some(pattern => pathMatch(pattern, familiar(name)) || pathMatch(pattern, familiarName(name)));
+  const matches = (name: Reference): boolean => patterns.some(fits => fits(familiar(name)) || fits(familiarName(name)));
   const references = image.references.filter(matches);
   const digestReferences = image.digestReferences.filter(matches);
   if (references.length + digestReferences.length === 0) return [];
@@ -62,14 +62,12 @@ export function matchesLabels(image: Image, filters: ImageFilters): boolean {
   const labels = image.config.config?.Labels ?? {};
   const has = (wanted: string): boolean => {
     const equals = wanted.indexOf('=');
-    if (equals === -1) return wanted in labels;
+    if (equals === -1) return Object.hasOwn(labels, wanted);
     return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
   };
   const unwanted = filters['label!'] ?? [];
   return (filters.label ?? []).every(has) && (unwanted.length === 0 || !unwanted.every(has));
 }
-
-const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** `until`: a Go duration back from now, seconds since 1970, or RFC 3339. @throws internal, as dockerd does. */
 export function timeFilter(values: readonly string[] | undefined, now: Date): Date | undefined {
@@ -77,13 +75,8 @@ export function timeFilter(values: readonly string[] | undefined, now: Date): Da
   if (value === undefined) return undefined;
   if (others.length > 0) throw internal('more than one until filter specified');
   if (/^\d+(\.\d+)?$/.test(value)) return new Date(Number(value) * 1000);
-  if (/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(value)) {
-    let back = 0;
-    for (const [, amount, unit = 's'] of value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
-      back += Number(amount) * (durationUnits[unit] ?? 0);
-    }
-    return new Date(now.getTime() - back);
-  }
+  const ago = goDurationMs(value);
+  if (ago !== undefined) return new Date(now.getTime() - ago);
   const date = new Date(value);
   if (Number.isNaN(date.getTime())) throw internal(`failed to parse value as time or duration: "${value}"`);
   return date;

@@ -1,3 +1,4 @@
+import { goDurationMs } from '../../base/go-duration.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 
 const decimal: Record<string, number> = { '': 1, b: 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, p: 1e15 };
@@ -29,16 +30,11 @@ export function parseBoolean(text: string): boolean {
   throw invalidArgument(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
 }
 
-const durations: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
 /** `1.5s`, `1m30s` in milliseconds. @throws invalid-argument as Go's time.ParseDuration */
 export function parseDuration(text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (text === '0') return 0;
-  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
-    throw invalidArgument(`time: invalid duration ${JSON.stringify(text)}`);
-  }
-  return parts.reduce((sum, [, digits, unit = '']) => sum + Number(digits) * (durations[unit] ?? 0), 0);
+  const duration = goDurationMs(text);
+  if (duration === undefined) throw invalidArgument(`time: invalid duration ${JSON.stringify(text)}`);
+  return duration;
 }
 
 const goNames: Readonly<Record<string, string>> = {

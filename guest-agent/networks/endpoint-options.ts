@@ -40,7 +40,10 @@ export function writeEndpointSettings(
       throw invalidArgument(
         `unrecognised network interface sysctl '${setting}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`,
       );
-    const file = path.replace('IFNAME', '\0').replaceAll('.', '/').replace('\0', interfaceName);
+    const file = path
+      .replace('IFNAME', '\0')
+      .replaceAll('.', '/')
+      .replace('\0', () => interfaceName);
     try {
       inNetworkNamespace(namespace.fd, () => writeSetting(file, value, { required: true }));
     } catch (error) {

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Command, Option } from 'commander';
+import { goDurationMs } from '../../base/go-duration.ts';
 import { ContainerStore } from './container-store.ts';
 import { type CreatedContainer, type CreateOptions, createContainer } from './create.ts';
 import { defaultConfig } from './default-config.ts';
@@ -278,10 +279,8 @@ function parseSignal(text: string): number {
   return number;
 }
 
-const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
 function durationMs(text: string): number {
-  const [, amount, unit = ''] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? [];
-  if (amount === undefined) throw fail(`invalid duration ${JSON.stringify(text)}`);
-  return Number(amount) * (units[unit] ?? 0);
+  const duration = goDurationMs(text);
+  if (duration === undefined || duration <= 0) throw fail('duration interval must be greater than 0');
+  return duration;
 }

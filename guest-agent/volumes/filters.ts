@@ -2,7 +2,7 @@ import { booleanFilter } from '../../contracts/docker/filters.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { Volume, VolumeFilters, VolumeUses } from './volumes.ts';
 
-const listFilters = ['dangling', 'driver', 'label', 'name'];
+const listFilters = ['dangling', 'driver', 'label'];
 const pruneFilters = ['label', 'label!', 'all'];
 
 /** @throws invalid-argument in Docker's words */
@@ -20,17 +20,8 @@ function check(filters: VolumeFilters, known: string[]): void {
 /** `key` or `key=value` against the labels. */
 function hasLabel(volume: Volume, wanted: string): boolean {
   const cut = wanted.indexOf('=');
-  if (cut === -1) return wanted in volume.labels;
+  if (cut === -1) return Object.hasOwn(volume.labels, wanted);
   return volume.labels[wanted.slice(0, cut)] === wanted.slice(cut + 1);
-}
-
-/** A regular expression, or what is none as it is written. */
-function isLike(name: string, wanted: string): boolean {
-  try {
-    return new RegExp(wanted).test(name);
-  } catch {
-    return name.includes(wanted);
-  }
 }
 
 /** Whether `docker volume ls` with these filters shows the volume. */
@@ -38,7 +29,6 @@ export function matches(volume: Volume, filters: VolumeFilters, uses: VolumeUses
   const dangling = booleanFilter(filters, 'dangling');
   if (dangling !== undefined && dangling !== (uses(volume.name).length === 0)) return false;
   if (filters.driver?.length && !filters.driver.includes(volume.driver)) return false;
-  if (filters.name?.length && !filters.name.some(wanted => isLike(volume.name, wanted))) return false;
   return (filters.label ?? []).every(label => hasLabel(volume, label));
 }
 

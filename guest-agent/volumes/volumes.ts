@@ -14,7 +14,7 @@ export interface Volume {
   container?: string;
 }
 
-/** Docker's filters: name → values. Known: dangling, driver, label, label!, name, all (prune). */
+/** Docker's filters: name → values. Known: dangling, driver, label, label!, all (prune). */
 export type VolumeFilters = Record<string, string[]>;
 
 /** Which containers (ids) use a volume. */

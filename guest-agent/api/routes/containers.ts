@@ -134,8 +134,9 @@ export const containerRoutes = [
   })),
 
   serve(routes.containerRemove, ({ path, query }, engine) => {
-    const linked = query.link ? /^\/?(.+)\/(.+)$/.exec(path.ref) : undefined;
-    if (linked) return removeLink(engine, linked[1] ?? '', linked[2] ?? '');
+    const name = path.ref.replace(/^\//, '');
+    const cut = query.link ? name.lastIndexOf('/') : -1;
+    if (cut !== -1) return removeLink(engine, name.slice(0, cut), name.slice(cut + 1));
     return containerOf(engine, path).remove({ force: query.force, volumes: query.v, link: query.link });
   }),
 

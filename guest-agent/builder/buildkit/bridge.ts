@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
+import { pathMatcher } from '../../../base/path-match.ts';
 import { EngineError } from '../../../contracts/errors.ts';
 import { shownName } from '../build-sources.ts';
-import { pathPattern } from '../dockerfile/glob.ts';
 import { cleanPath, type FileTree, type TreeEntry } from '../file-tree.ts';
 import type { Definition } from '../graph/graph.ts';
 import { type PlatformMessage, platformText, type SourceOperation } from '../graph/operations.ts';
@@ -158,12 +158,12 @@ export class Bridge {
     IncludePattern: string;
   }): Promise<Uint8Array> {
     const { tree, place } = await this.#find(Ref, DirPath);
-    const pattern = new RegExp(`^${pathPattern(IncludePattern || '*')}$`, 's');
+    const matches = pathMatcher(IncludePattern || '*');
     const entries = tree.below(place).flatMap(path => {
       const name = posix.basename(path);
       const entry = tree.get(path);
       const isInside = cleanPath(posix.dirname(`/${path}`)) === place;
-      return entry && isInside && pattern.test(name) ? [statOf(name, entry)] : [];
+      return entry && isInside && matches(name) ? [statOf(name, entry)] : [];
     });
     return encode('ReadDirectoryResponse', { entries });
   }

@@ -1,3 +1,4 @@
+import { own } from '../../../base/own.ts';
 import { messageOf, notImplemented } from '../../../contracts/errors.ts';
 import { ownPlatform } from '../../images/index.ts';
 import { metaArgsOf, platformArgs } from '../args.ts';
@@ -36,7 +37,7 @@ export async function runSubrequest(
   builder: Builder,
   run: FrontendRun,
 ): Promise<Record<string, Uint8Array>> {
-  const answer = answers[id];
+  const answer = own(answers, id);
   if (!answer) throw notImplemented(`unsupported request ${id}: unsupported request ${id}`);
   const { progress, signal } = run;
   const request = toBuildRequest(run.options, run.entitlements);
@@ -157,9 +158,9 @@ function argsOf(
   const found: OutlinedArg[] = [];
   for (const at of instructions.filter(({ keyword }) => keyword === 'ARG')) {
     for (const [name, fallback] of argumentsOf(at, escapeMark)) {
-      if (fallback === undefined && name in predefined) continue;
-      const own = fallback === undefined ? values.get(name) : expandWord(fallback, { lookup, escapeMark });
-      const value = given[name] ?? own;
+      if (fallback === undefined && Object.hasOwn(predefined, name)) continue;
+      const usual = fallback === undefined ? values.get(name) : expandWord(fallback, { lookup, escapeMark });
+      const value = own(given, name) ?? usual;
       if (value !== undefined) known.set(name, value);
       found.push(argOf(at, name, value));
     }
@@ -174,9 +175,12 @@ const usedMetaArgs = (
 ): OutlinedArg[] =>
   metaArgs.flatMap(at =>
     argumentsOf(at, escapeMark)
-      .filter(([name]) => stages.some(({ base }) => new RegExp(`\\$\\{?${name}\\b`).test(base)))
+      .filter(([name]) => stages.some(({ base }) => uses(base, name)))
       .map(([name]) => argOf(at, name, values.get(name))),
   );
+
+const uses = (base: string, argument: string): boolean =>
+  [...base.matchAll(/\$\{?(\w+)/g)].some(([, name]) => name === argument);
 
 interface MountText {
   at: Instruction;

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../../contracts/errors.ts';
-import { globToPattern } from './glob.ts';
+import { globToPattern, linear } from './glob.ts';
 
 /** Variables by name; undefined is unset. */
 export type Lookup = (name: string) => string | undefined;
@@ -199,16 +199,10 @@ class Expander {
   #trimmed(value: string, sign: string): string {
     const greedy = this.#reader.peek === sign;
     if (greedy) this.#reader.next();
-    const pattern = globToPattern(this.until('}'));
-    const lengths = Array.from({ length: value.length + 1 }, (_, length) => length);
-    if (greedy) lengths.reverse();
-    for (const length of lengths) {
-      const part = sign === '#' ? value.slice(0, length) : value.slice(value.length - length);
-      if (new RegExp(`^${pattern}$`, 's').test(part)) {
-        return sign === '#' ? value.slice(length) : value.slice(0, value.length - length);
-      }
-    }
-    return value;
+    const pattern = globToPattern(this.until('}'), greedy ? '.*' : '.*?');
+    if (sign === '#') return linear(`^${pattern}`).matcher(value).replaceFirst('');
+    const before = greedy ? '.*?' : '.*';
+    return linear(`^(${before})${pattern}$`).exec(value)?.[1] ?? value;
   }
 
   #replaced(value: string): string {
@@ -216,6 +210,13 @@ class Expander {
     if (all) this.#reader.next();
     const pattern = globToPattern(this.until('/'));
     const replacement = this.until('}');
-    return value.replace(new RegExp(pattern, all ? 'gs' : 's'), () => replacement);
+    const found = linear(pattern).matcher(value);
+    if (!all) return found.replaceFirst(() => replacement);
+    let end = -1;
+    return found.replaceAll((match: string, at: number) => {
+      const isNothing = match === '' && at === end; // to Go, nothing right after a match is none
+      end = at + match.length;
+      return isNothing ? '' : replacement;
+    });
   }
 }

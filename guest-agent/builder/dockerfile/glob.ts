@@ -1,23 +1,51 @@
+import { RE2JS } from 're2js';
+import { invalidArgument } from '../../../contracts/errors.ts';
+
+/**
+ * An expression whose time is linear in the text, as Go's are: JavaScript's own backtrack, and a Dockerfile could keep the
+ * engine busy for ever. @throws invalid-argument
+ */
+export function linear(source: string): RE2JS {
+  try {
+    return RE2JS.compile(source, RE2JS.DOTALL);
+  } catch (error) {
+    throw invalidArgument('syntax error in pattern', { cause: error });
+  }
+}
+
 /** A shell's pattern (`*`, `?`, an escape) as the source of a regular expression; `*` takes slashes, too. */
-export function globToPattern(glob: string): string {
+export function globToPattern(glob: string, any: '.*' | '.*?' = '.*'): string {
   let pattern = '';
   for (let at = 0; at < glob.length; at++) {
     const character = glob[at] ?? '';
-    if (character === '*') pattern += '.*';
+    if (character === '*') pattern += any;
     else if (character === '?') pattern += '.';
     else pattern += literal(character === '\\' ? (glob[++at] ?? '\\') : character);
   }
   return pattern;
 }
 
-export const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 
-/** Go's filepath.Match for one path segment or several: `*` and `?` stop at slashes, `[a-z]` is a class. */
-export function pathPattern(glob: string, options: { doubleStar?: boolean } = {}): string {
+/**
+ * Whether a path is meant, as moby's patternmatcher has it: `*` and `?` stop at slashes, `**` does not, `[a-z]` is a class.
+ * @throws invalid-argument
+ */
+export function pathTest(glob: string, { orBelow = false } = {}): (path: string) => boolean {
+  const source = `^${pathPattern(glob)}${orBelow ? '(?:/.*)?' : ''}$`;
+  const expression = isHarmless(glob) ? new RegExp(source, 's') : linear(source);
+  return path => expression.test(path);
+}
+
+/** As most are: one `**` and one `*`, which ends at a slash, cannot be tried in many ways. */
+const isHarmless = (glob: string): boolean =>
+  !/[[\\]/.test(glob) && !glob.replace('**', '').replace('*', '').includes('*');
+
+function pathPattern(glob: string): string {
   let pattern = '';
   for (let at = 0; at < glob.length; at++) {
     const character = glob[at] ?? '';
-    if (character === '*' && options.doubleStar && glob[at + 1] === '*') {
+    if (character === '*' && glob[at + 1] === '*') {
       at++;
       if (glob[at + 1] === '/') {
         at++;

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
-import { pathPattern } from './glob.ts';
+import { pathTest } from './glob.ts';
 
 interface Rule {
-  pattern: RegExp;
+  matches(path: string): boolean;
   /** `!`: what matches is taken again. */
   includes: boolean;
 }
@@ -24,8 +24,7 @@ function cleaned(line: string): string {
 
 const toRule = (line: string): Rule => {
   const includes = line.startsWith('!');
-  const pattern = pathPattern(includes ? line.slice(1) : line, { doubleStar: true });
-  return { pattern: new RegExp(`^${pattern}(?:/.*)?$`, 's'), includes };
+  return { matches: pathTest(includes ? line.slice(1) : line, { orBelow: true }), includes };
 };
 
 /** True for paths (without a leading slash) that the patterns leave out; the last one that matches decides. */
@@ -33,8 +32,8 @@ export function ignorer(patterns: readonly string[]): (path: string) => boolean 
   const rules = patterns.filter(line => line !== '!' && line !== '.').map(toRule);
   return path => {
     let ignored = false;
-    for (const { pattern, includes } of rules) {
-      if (ignored === includes && pattern.test(path)) ignored = !includes;
+    for (const { matches, includes } of rules) {
+      if (ignored === includes && matches(path)) ignored = !includes;
     }
     return ignored;
   };

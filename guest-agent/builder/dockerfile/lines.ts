@@ -32,7 +32,9 @@ export interface ParsedFile {
   check: string | undefined;
 }
 
-const directivePattern = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/;
+const directivePattern = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+)$/; // of a line whose end is trimmed
+/** Of a line in bytes, as Go's bufio.Scanner has it. */
+const longestLine = 65_535;
 const directiveNames = ['escape', 'syntax', 'check'];
 
 interface Directives {
@@ -59,7 +61,7 @@ const isComment = (line: string): boolean => /^\s*#/.test(line);
 
 /** A line that ends in the escape character goes on; one before it takes that meaning away. */
 function continues(line: string, escapeMark: string): string | undefined {
-  const bare = line.replace(/[ \t]+$/, '');
+  const bare = line.replace(/(?<![ \t])[ \t]+$/, ''); // only where the blanks begin: else each of them would look for the end
   if (!bare.endsWith(escapeMark) || bare.endsWith(escapeMark + escapeMark)) return undefined;
   return bare.slice(0, -1);
 }
@@ -149,6 +151,9 @@ export function syntaxOf(source: string): { syntax: string; line: number } | und
 /** @throws invalid-argument with the line, in BuildKit's words */
 export function parseLines(source: string): ParsedFile {
   const lines = linesOf(source);
+  const tooLong = lines.findIndex(line => Buffer.byteLength(line) > longestLine);
+  if (tooLong !== -1)
+    throw dockerfileError(`dockerfile line greater than maximum allowed size of ${longestLine}`, tooLong + 1);
   const { values } = readDirectives(lines);
   const escapeMark = values.get('escape') ?? '\\';
   const cursor: Cursor = { lines, at: 0, escapeMark };

@@ -26,7 +26,7 @@ export function parseGitAddress(text: string): GitAddress | undefined {
   return {
     remote: shorthand ? `https://${path}` : path,
     ref: asked.ref || ref,
-    subdirectory: (asked.subdirectory || subdirectory).replace(/^\/+|\/+$/g, ''),
+    subdirectory: (asked.subdirectory || subdirectory).replace(/^\/+|(?<!\/)\/+$/g, ''),
     checksum: asked.checksum,
   };
 }

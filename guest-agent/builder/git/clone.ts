@@ -75,19 +75,20 @@ async function cloneSubmodule(
   const inside = prefix === '' ? path : path.slice(prefix.length + 1);
   const url = urlOf(tree.bytesOf(file).toString(), posix.join(address.subdirectory, inside));
   if (url === undefined) return;
-  const remote = url.startsWith('.') ? new URL(url, `${address.remote.replace(/\/*$/, '')}/`).href : url;
+  const remote = url.startsWith('.') ? new URL(url, `${address.remote.replace(/(?<!\/)\/*$/, '')}/`).href : url;
   const found = { remote, ref: commit, subdirectory: '', checksum: '' };
   await cloneInto({ address: found, prefix: path, keepGitFolder: false, tree }, rooms, at);
 }
 
 /** `.gitmodules`: the url of the section whose path it is. */
 function urlOf(modules: string, path: string): string | undefined {
-  for (const section of modules.split(/^\s*\[/m)) {
-    const value = (key: string): string | undefined =>
-      new RegExp(`^\\s*${key}\\s*=\\s*(.*?)\\s*$`, 'm').exec(section)?.[1];
-    if (value('path') === path) return value('url');
+  const sections: Map<string, string>[] = [];
+  for (const line of modules.split('\n')) {
+    if (line.trimStart().startsWith('[')) sections.push(new Map());
+    const equals = line.indexOf('=');
+    if (equals !== -1) sections.at(-1)?.set(line.slice(0, equals).trim(), line.slice(equals + 1).trim());
   }
-  return undefined;
+  return sections.find(section => section.get('path') === path)?.get('url');
 }
 
 const hostOf = (remote: string): string => (URL.canParse(remote) ? new URL(remote).host : '');

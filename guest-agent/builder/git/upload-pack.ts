@@ -104,7 +104,7 @@ async function send(
     ...(body === undefined ? {} : { 'content-type': 'application/x-git-upload-pack-request' }),
     ...(authorization === undefined ? {} : { authorization }),
   };
-  const url = `${remote.replace(/\/+$/, '')}${path}`;
+  const url = `${remote.replace(/(?<!\/)\/+$/, '')}${path}`;
   const insecure = url.startsWith('http:');
   const answer = await request({ method, url, headers, ...(body === undefined ? {} : { body }), insecure, signal });
   const { statusCode = 0 } = answer;

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { posix } from 'node:path';
+import { pathMatcher } from '../../../base/path-match.ts';
 import { EngineError } from '../../../contracts/errors.ts';
 import {
   AT_FDCWD,
@@ -13,7 +14,7 @@ import {
   tryOpenAt2,
 } from '../../syscalls/file.ts';
 import { namesIn, removeTreeAt } from '../../syscalls/remove-tree.ts';
-import { hasGlob, pathPattern } from '../dockerfile/glob.ts';
+import { hasGlob } from '../dockerfile/glob.ts';
 import type { RemoveAction } from './operations.ts';
 
 const directory = constants.O_RDONLY | constants.O_DIRECTORY;
@@ -43,13 +44,10 @@ function matching(top: number, parts: readonly string[], wildcards: boolean): st
 
 function namesOf(top: number, folder: string, part: string, wildcards: boolean): string[] {
   return within(top, folder, opened => {
-    const isPattern = wildcards && hasGlob(part);
-    const pattern = new RegExp(`^${pathPattern(part)}$`, 's');
-    const names = isPattern
-      ? namesIn(opened)
-          .map(toText)
-          .filter(name => pattern.test(name))
-      : [part].filter(name => findStatAt(opened, toBytes(name)) !== undefined);
+    const names =
+      wildcards && hasGlob(part)
+        ? namesIn(opened).map(toText).filter(pathMatcher(part))
+        : [part].filter(name => findStatAt(opened, toBytes(name)) !== undefined);
     return names.map(name => posix.join(folder, name));
   });
 }

@@ -91,7 +91,7 @@ async function repository(name: string, attributes: Attributes, { rooms }: Work)
   const address: GitAddress = {
     remote: attributes['git.fullurl'] || `https://${location}`,
     ref,
-    subdirectory: folder.replace(/^\/+|\/+$/g, ''),
+    subdirectory: folder.replace(/^\/+|(?<!\/)\/+$/g, ''),
     checksum: attributes['git.checksum'] ?? '',
   };
   const tree = rooms.sources.tree();

@@ -22,4 +22,8 @@ describe('changes of a config', () => {
   ])('%s', (instruction, expected) => {
     expect(changedConfig({ Env: ['A=1'], WorkingDir: '/w' }, [instruction])).toMatchObject(expected);
   });
+
+  it('do not look for the end of a quote for ever', () => {
+    expect(() => changedConfig({}, [`ENV A="${'\\a'.repeat(5000)}`])).toThrow("can't find =");
+  });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { chosenCapabilities } from '../../../../guest-agent/engine/capabilities.ts';
 import * as state from '../../../../guest-agent/engine/container-state.ts';
 import { DetachScanner, parseDetachKeys } from '../../../../guest-agent/engine/detach-keys.ts';
-import { durationMs, keepsLabels, parseMoment } from '../../../../guest-agent/engine/filters.ts';
+import { keepsLabels, parseMoment, textFilter } from '../../../../guest-agent/engine/filters.ts';
 import { exitCodeOf, launchFailure } from '../../../../guest-agent/engine/launch-error.ts';
 import { checkName, inventName } from '../../../../guest-agent/engine/names.ts';
 import { nextRestart, startsWithEngine } from '../../../../guest-agent/engine/restart-policy.ts';
@@ -142,11 +142,30 @@ describe('capabilities', () => {
 });
 
 describe('filters', () => {
-  it('read Go durations and moments', () => {
-    expect(durationMs('1h30m')).toBe(5_400_000);
-    expect(durationMs('soon')).toBeUndefined();
+  it('read moments', () => {
     expect(parseMoment('10m', new Date(600_000)).getTime()).toBe(0);
     expect(parseMoment('1.5', new Date()).getTime()).toBe(1500);
+  });
+  it.each([
+    [
+      ['le', 'use'],
+      ['idle', 'used'],
+    ],
+    [['^use'], ['used']],
+    [['(?i)IDLE'], ['idle']],
+    [
+      ['^[[:alpha:]]{4}\\z', 'u.e'],
+      ['idle', 'used', 'abuse'],
+    ],
+    [['['], []],
+    [[], ['idle', 'used', 'abuse']],
+  ])('find names by %s as Go does', async (name, found) => {
+    const fits = await textFilter({ name }, 'name');
+    expect(['idle', 'used', 'abuse'].filter(fits)).toEqual(found);
+  });
+  it('do not search for ever', async () => {
+    const fits = await textFilter({ name: ['(a+)+$', '(a|a)*b', '^(a?){500}a{500}$'] }, 'name');
+    expect(fits(`${'a'.repeat(5000)}!`)).toBe(false);
   });
   it('keep and spare by label', () => {
     expect(keepsLabels({ label: ['a=1'] }, { a: '1' })).toBe(true);

@@ -7,7 +7,6 @@ import {
   progressBar,
   suitability,
 } from '../../../../guest-agent/images/index.ts';
-import { pathMatch } from '../../../../guest-agent/images/name-patterns.ts';
 
 describe('progress', () => {
   it.each([
@@ -53,21 +52,5 @@ describe('platforms', () => {
     expect(rate(arm('v6'))).toBeGreaterThan(rate(arm('v5')));
     expect(suitability(arm('v7'), arm('v6'))).toBe(0);
     expect(suitability({ ...own, variant: 'v3' }, own)).toBe(0);
-  });
-});
-
-describe('patterns', () => {
-  it.each([
-    ['busybox', 'busybox', true],
-    ['busy*', 'busybox:latest', true],
-    ['*', 'a/b', false],
-    ['*/*', 'a/b', true],
-    ['a[0-9]', 'a5', true],
-    ['a[^0-9]', 'a5', false],
-    ['a.c', 'abc', false],
-    ['a?c', 'abc', true],
-    ['(+', '(+', true],
-  ])('%s against %s: %s', (pattern, text, matches) => {
-    expect(pathMatch(pattern, text)).toBe(matches);
   });
 });

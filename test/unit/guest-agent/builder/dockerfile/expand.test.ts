@@ -13,11 +13,20 @@ describe('variables of a Dockerfile', () => {
     ['${NONE:-${A}}', 'one'],
     ['${PATH_#*/}|${PATH_##*/}', 'a/b/c.tar.gz|c.tar.gz'],
     ['${PATH_%.*}|${PATH_%%.*}', '/a/b/c.tar|/a/b/c'],
+    ['${PATH_#/*}|${PATH_##/?}|${PATH_%z}|${PATH_%%?}', 'a/b/c.tar.gz|/b/c.tar.gz|/a/b/c.tar.g|/a/b/c.tar.g'],
+    ['${PATH_#x}|${PATH_%x}|${PATH_/x/y}|${A//*/$A}', '/a/b/c.tar.gz|/a/b/c.tar.gz|/a/b/c.tar.gz|one'],
     ['${PATH_/a/X}|${PATH_//\\//-}', '/X/b/c.tar.gz|-a-b-c.tar.gz'],
     ['\\$A \'$A\' "$A \\" \\n"', '$A $A one " \\n'],
     ['$ $: 100%', '$ $: 100%'],
   ])('%s is %s', (text, expected) => {
     expect(expandWord(text, expansion)).toBe(expected);
+  });
+
+  it('do not take for ever', () => {
+    const lookup = (): string => 'a'.repeat(5000);
+    const pattern = `${'*a'.repeat(500)}*b`;
+    const text = `\${A#${pattern}}\${A%%${pattern}}\${A//${pattern}/}`;
+    expect(expandWord(text, { lookup, escapeMark: '\\' })).toBe('a'.repeat(15_000));
   });
 
   it('cuts words where the text has blanks, not where a value has them', () => {

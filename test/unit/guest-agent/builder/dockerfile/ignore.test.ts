@@ -18,3 +18,8 @@ it('leaves out what the last pattern that matches says', () => {
   ];
   expect(all.filter(path => !ignored(path))).toEqual(['keep.log', 'sub/a.log', 'docs/README.md']);
 });
+
+it('looks at a path once, whatever the patterns are', () => {
+  const ignored = ignorer([`${'**/'.repeat(50)}${'*a'.repeat(50)}*b`]);
+  expect(ignored(`${'a/'.repeat(1000)}${'a'.repeat(255)}`)).toBe(false);
+});
