@@ -1,4 +1,4 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { EngineError, type ErrorKind, unavailable } from '../contracts/errors.ts';
@@ -6,6 +6,8 @@ import { EngineError, type ErrorKind, unavailable } from '../contracts/errors.ts
 /** Where an HTTP server listens: a unix socket or, on Windows, a named pipe. */
 export interface HttpTarget {
   socketPath: string;
+  /** Keeps connections for the next requests, where they are dear; without it each request has its own. */
+  agent?: Agent;
 }
 
 export interface HttpOptions {
@@ -42,7 +44,7 @@ export function httpOpen(
     socketPath: target.socketPath,
     method,
     path,
-    agent: false,
+    agent: target.agent ?? false,
     signal: options.signal,
     headers: { host: 'localhost', ...options.headers, ...contentHeaders(options) },
   });

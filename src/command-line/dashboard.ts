@@ -89,7 +89,7 @@ export function bridgeServers(around: Surroundings, socket: string): BridgeServe
       backUpNow: async ({ volume }) => {
         const plan = plans.get(volume);
         const tried = Date.now();
-        const file = await runBackup({ socketPath: engines.socket }, plan, tried);
+        const file = await runBackup(engines.target, plan, tried);
         plans.record(volume, { tried, problem: '' });
         return { file };
       },
@@ -125,14 +125,15 @@ export function bridgeServers(around: Surroundings, socket: string): BridgeServe
       },
     },
     streams: {
-      ...engineStreams(() => engines.socket, registries.headerFor),
+      ...engineStreams(() => engines.target, registries.headerFor),
       berth: ({ action }, stream) => streamCommand(around, action, stream),
       compose: (request, stream) => compose.run(request, stream),
-      machine: (_request, stream) => watchMachine(around, engines.socket, view => stream.item(view), stream.signal),
+      machine: (_request, stream) =>
+        watchMachine(around, engines.target.socketPath, view => stream.item(view), stream.signal),
       desktop: () => Promise.resolve(),
       restoreBackup: ({ volume, ...wanted }, stream) => {
         const tell = (bytes: number, total: number): void => stream.item({ bytes, total });
-        return restoreBackup({ socketPath: engines.socket }, plans.get(volume), wanted, tell, stream.signal);
+        return restoreBackup(engines.target, plans.get(volume), wanted, tell, stream.signal);
       },
     },
   };

@@ -1,92 +1,84 @@
-import { httpBytes } from '../../base/http-client.ts';
+import { Agent } from 'node:http';
+import { type HttpTarget, httpBytes } from '../../base/http-client.ts';
 import type { EngineDocument } from '../../contracts/bridge.ts';
-import { notFound } from '../../contracts/errors.ts';
-import { forwardContext } from './context-socket.ts';
-import { succeedWith } from './program-output.ts';
+import { forwardEngine } from '../contexts/index.ts';
+import { listDockerContexts, readDockerContext } from '../integration/index.ts';
 
 /** Time in which an engine answers, however far it is: `ssh` itself gives up after thirty seconds. */
 const answerMs = 40_000;
+/** A connection to an engine elsewhere is kept for the next request for so long, in milliseconds. */
+const idleMs = 30_000;
+/** So many are kept. */
+const mostIdle = 4;
+
+interface ShownEngine {
+  /** Its context's; empty for Berth's own. */
+  name: string;
+  host: string;
+  target: HttpTarget;
+}
 
 /** The engines that a window can show: Berth's own, and those of Docker's contexts, wherever they are. */
 export class Engines {
-  readonly #own: string;
-  readonly #ownHost: string;
+  readonly #own: ShownEngine;
   readonly #env: NodeJS.ProcessEnv;
-  /** The engine that is shown; empty for Berth's own. */
-  #chosen: { name: string; host: string; socket: string };
-  readonly #sockets = new Map<string, string>();
+  #shown: ShownEngine;
+  /** By where they are: a context may be pointed elsewhere. */
+  readonly #targets = new Map<string, HttpTarget>();
 
   constructor(own: string, ownHost: string, env: NodeJS.ProcessEnv) {
-    this.#own = own;
-    this.#ownHost = ownHost;
+    this.#own = { name: '', host: ownHost, target: { socketPath: own } };
     this.#env = env;
-    this.#chosen = { name: '', host: ownHost, socket: own };
+    this.#shown = this.#own;
   }
 
   /** Where the engine that is shown answers. */
-  get socket(): string {
-    return this.#chosen.socket;
+  get target(): HttpTarget {
+    return this.#shown.target;
   }
 
   /** The context whose engine is shown; empty for Berth's own. */
   get name(): string {
-    return this.#chosen.name;
+    return this.#shown.name;
   }
 
   /** True while another engine than Berth's own is shown. */
   get isForeign(): boolean {
-    return this.#chosen.name !== '';
+    return this.#shown !== this.#own;
   }
 
   /** What a program of Docker's needs in its environment to speak with it. */
   get dockerHost(): string {
-    return this.isForeign ? `unix://${this.socket}` : this.#ownHost;
+    if (!this.isForeign) return this.#own.host;
+    const { socketPath } = this.target;
+    return socketPath.startsWith('\\') ? `npipe://${socketPath.replaceAll('\\', '/')}` : `unix://${socketPath}`;
   }
 
   /** Its address, as its context has it. */
   get host(): string {
-    return this.#chosen.host;
+    return this.#shown.host;
   }
 
   async list(): Promise<EngineDocument[]> {
-    const own = { name: '', host: this.#ownHost, description: '', chosen: !this.isForeign, problem: '' };
-    const contexts = await readContexts(this.#env);
-    return [own, ...contexts.map(each => ({ ...each, chosen: each.name === this.#chosen.name }))];
+    const own = { name: '', host: this.#own.host, description: '', chosen: !this.isForeign, problem: '' };
+    const contexts = await listDockerContexts(this.#env);
+    return [own, ...contexts.map(each => ({ ...each, chosen: each.name === this.name }))];
   }
 
-  /** Shows another one from now on, once it has answered. @throws not-found, or why it does not answer */
+  /** Shows another one from now on, once it has answered. @throws EngineError that says why it does not */
   async choose(name: string): Promise<void> {
     if (name === '') {
-      this.#chosen = { name, host: this.#ownHost, socket: this.#own };
+      this.#shown = this.#own;
       return;
     }
-    const found = (await readContexts(this.#env)).find(each => each.name === name);
-    if (!found) throw notFound(`There is no docker context ${name}`);
-    const socket = this.#sockets.get(name) ?? (await forwardContext(name, this.#env));
-    this.#sockets.set(name, socket);
-    await httpBytes({ socketPath: socket }, 'GET', '/_ping', { timeoutMs: answerMs });
-    this.#chosen = { name, host: found.host, socket };
+    const endpoint = await readDockerContext(name, this.#env);
+    const where = JSON.stringify(endpoint);
+    const target = this.#targets.get(where) ?? {
+      socketPath: await forwardEngine(endpoint, this.#env),
+      agent: new Agent({ keepAlive: true, timeout: idleMs, maxFreeSockets: mostIdle }),
+    };
+    this.#targets.set(where, target);
+    await httpBytes(target, 'GET', '/_ping', { timeoutMs: answerMs });
+    this.#shown = { name, host: endpoint.host, target };
   }
-}
-
-interface ContextLine {
-  Name: string;
-  Description: string;
-  DockerEndpoint: string;
-  Error: string;
-}
-
-/** Docker's contexts, as its command tells them; none without the command. */
-async function readContexts(env: NodeJS.ProcessEnv): Promise<Omit<EngineDocument, 'chosen'>[]> {
-  const text = await succeedWith('docker', ['context', 'ls', '--format', 'json'], env).catch(() => '');
-  return text
-    .split('\n')
-    .filter(line => line.startsWith('{'))
-    .map(line => JSON.parse(line) as ContextLine)
-    .map(({ Name, Description, DockerEndpoint, Error: problem }) => ({
-      name: Name,
-      host: DockerEndpoint,
-      description: Description,
-      problem: problem ?? '',
-    }));
 }

@@ -1,4 +1,4 @@
-import { bytesOf, httpOpen, refusal } from '../../base/http-client.ts';
+import { bytesOf, type HttpTarget, httpOpen, refusal } from '../../base/http-client.ts';
 import type { EngineHead, StreamRequest } from '../../contracts/bridge.ts';
 import { distributionTags, imageCreate, imagePush, imageSearch } from '../../contracts/docker/image-routes.ts';
 import type { Route } from '../../contracts/route.ts';
@@ -10,7 +10,7 @@ import type { ServedStream } from './stream.ts';
  * pulled, pushed or searched: the window knows none. @throws the engine's own error
  */
 export async function streamEngine(
-  socketPath: string,
+  target: HttpTarget,
   request: StreamRequest<'engine'>,
   stream: ServedStream,
   authOf: (reference: string) => Promise<string | undefined>,
@@ -20,7 +20,7 @@ export async function streamEngine(
   const auth = named === undefined ? undefined : await authOf(named);
   const headers: Record<string, string> = auth ? { 'x-registry-auth': auth } : {};
   const upload = request.upload === undefined ? {} : { stream: stream.input, contentType: request.upload };
-  const answer = await httpOpen({ socketPath }, method, path, { body, headers, ...upload, signal: stream.signal });
+  const answer = await httpOpen(target, method, path, { body, headers, ...upload, signal: stream.signal });
   // a window that goes away aborts the request, whose answer then fails
   answer.on('error', () => undefined);
   const status = answer.statusCode ?? 0;

@@ -1,13 +1,13 @@
-import { bytesOf, httpOpen, refusal } from '../../base/http-client.ts';
+import { bytesOf, type HttpTarget, httpOpen, refusal } from '../../base/http-client.ts';
 import { linesOf } from '../../base/lines.ts';
 import type { StatsReading } from '../../contracts/bridge.ts';
 import type { BlkioEntry, StatsDocument } from '../../contracts/docker/stats.ts';
 import type { ServedStream } from './stream.ts';
 
 /** Sends a reading for each document of the engine, a hundredth of its size. */
-export async function streamStats(socketPath: string, container: string, stream: ServedStream): Promise<void> {
+export async function streamStats(target: HttpTarget, container: string, stream: ServedStream): Promise<void> {
   const path = `/containers/${encodeURIComponent(container)}/stats?stream=1`;
-  const answer = await httpOpen({ socketPath }, 'GET', path, { signal: stream.signal });
+  const answer = await httpOpen(target, 'GET', path, { signal: stream.signal });
   answer.on('error', () => undefined);
   if (answer.statusCode !== 200) throw refusal(answer.statusCode ?? 0, await bytesOf(answer), `GET ${path}`);
   for await (const line of linesOf(answer)) {

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { bytesOf, httpJson, refusal } from '../../base/http-client.ts';
+import { bytesOf, type HttpTarget, httpJson, refusal } from '../../base/http-client.ts';
 import { type StreamRequest, type TerminalEnd, terminalInput } from '../../contracts/bridge.ts';
 import type { ExecCreateResponse, ExecInspect } from '../../contracts/docker/exec.ts';
 import { unavailable } from '../../contracts/errors.ts';
@@ -8,11 +8,10 @@ import type { ServedStream } from './stream.ts';
 
 /** Runs a program in a container on a terminal of the window's size. Its exit code is the last item. */
 export async function streamTerminal(
-  socketPath: string,
+  target: HttpTarget,
   request: StreamRequest<'terminal'>,
   stream: ServedStream,
 ): Promise<void> {
-  const target = { socketPath };
   const { container, command, user, rows, columns } = request;
   const body = {
     ...{ AttachStdin: true, AttachStdout: true, AttachStderr: true, Tty: true },
@@ -20,7 +19,7 @@ export async function streamTerminal(
   };
   const path = `/containers/${encodeURIComponent(container)}/exec`;
   const { Id } = (await httpJson(target, 'POST', path, { body })) as ExecCreateResponse;
-  const session = await openSession(socketPath, Id, { Tty: true, ConsoleSize: [rows, columns] });
+  const session = await openSession(target, Id, { Tty: true, ConsoleSize: [rows, columns] });
   stream.signal.addEventListener('abort', () => session.destroy());
   stream.onItem = item => {
     const { rows: h, columns: w } = terminalInput(item, 'terminal');
@@ -34,7 +33,7 @@ export async function streamTerminal(
 }
 
 /** The connection itself, taken over. */
-function openSession(socketPath: string, id: string, body: unknown): Promise<Duplex> {
+function openSession({ socketPath }: HttpTarget, id: string, body: unknown): Promise<Duplex> {
   const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
   const path = `/exec/${id}/start`;
   const headers = { host: 'localhost', 'content-type': 'application/json', connection: 'Upgrade', upgrade: 'tcp' };

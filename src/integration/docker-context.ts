@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, notFound, unavailable } from '../../contracts/errors.ts';
 
@@ -38,3 +40,60 @@ export async function ensureDockerContext(
 export async function removeDockerContext(name: string, env: NodeJS.ProcessEnv): Promise<void> {
   await docker(['context', 'rm', '--force', name], env);
 }
+
+/** A docker context, as a list of them tells it. */
+export interface DockerContext {
+  name: string;
+  description: string;
+  /** The address of its engine. */
+  host: string;
+  /** Why it cannot be read. */
+  problem: string;
+}
+
+interface ContextLine {
+  Name: string;
+  Description: string;
+  DockerEndpoint: string;
+  Error?: string;
+}
+
+/** Docker's contexts; none without the docker command. */
+export async function listDockerContexts(env: NodeJS.ProcessEnv): Promise<DockerContext[]> {
+  const lines = await docker(['context', 'ls', '--format', 'json'], env).catch(() => '');
+  return lines
+    .split('\n')
+    .filter(line => line.startsWith('{'))
+    .map(line => JSON.parse(line) as ContextLine)
+    .map(({ Name, Description, DockerEndpoint, Error: problem = '' }) => ({
+      ...{ name: Name, description: Description, host: DockerEndpoint, problem },
+    }));
+}
+
+/** Where the engine of a context is. */
+export interface ContextEndpoint {
+  host: string;
+  /** Of `ca.pem`, `cert.pem` and `key.pem`, as far as the context has them; undefined without any. */
+  tlsFolder: string | undefined;
+  skipsVerification: boolean;
+}
+
+interface ContextDocument {
+  Endpoints: { docker?: { Host?: string; SkipTLSVerify?: boolean } };
+  TLSMaterial?: { docker?: string[] };
+  Storage: { TLSPath: string };
+}
+
+/** @throws unavailable in the command's words when there is no such context */
+export async function readDockerContext(name: string, env: NodeJS.ProcessEnv): Promise<ContextEndpoint> {
+  const [found] = JSON.parse(await docker(['context', 'inspect', name], env)) as ContextDocument[];
+  const { Host: host = '', SkipTLSVerify: skipsVerification = false } = found?.Endpoints.docker ?? {};
+  const hasFiles = (found?.TLSMaterial?.docker ?? []).length > 0;
+  return { host, skipsVerification, tlsFolder: hasFiles ? tlsFolder(found?.Storage.TLSPath ?? '', env) : undefined };
+}
+
+/** What the context `default` has stands in the environment: it is in no store. */
+const tlsFolder = (stored: string, env: NodeJS.ProcessEnv): string =>
+  stored.startsWith('<')
+    ? env.DOCKER_CERT_PATH || env.DOCKER_CONFIG || join(homedir(), '.docker')
+    : join(stored, 'docker');

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -19,26 +19,33 @@ let folder: string;
 const large = 400_000;
 const { PATH: path, TMPDIR: temporary } = process.env;
 
+/** A `docker` command with two contexts. */
+const docker = `#!/bin/sh
+case $2 in
+ls)
+  for name in far shut; do echo '{"Name":"'$name'","Description":"","DockerEndpoint":"ssh://'$name'","Error":""}'; done ;;
+inspect)
+  case $3 in far | shut) ;; *) echo "context \\"$3\\": context not found" >&2; exit 1 ;; esac
+  echo '[{"Name":"'$3'","Endpoints":{"docker":{"Host":"ssh://me@'$3':2200","SkipTLSVerify":false}},"Storage":{"TLSPath":"/x"}}]' ;;
+esac
+`;
+
 /**
- * A `docker` command with two contexts: the engine of one answers at once or without end, and the command waits for its
- * readers before it ends; the other one cannot be reached.
+ * An `ssh` to two hosts: the engine of one answers at once or without end, and the command waits for its readers before it
+ * ends; the other one cannot be reached.
  */
-const docker = (pidFile: string): string => `#!/bin/sh
-if [ "$2" = ls ]; then
-  for name in far shut; do echo '{"Name":"'$name'","Description":"","DockerEndpoint":"ssh://far","Error":""}'; done
-  exit
-fi
-if [ "$2" = shut ]; then
-  echo 'command [ssh -l me far] has exited with exit status 255: stderr=far: no route to host' >&2
-  exit 1
-fi
+const ssh = (pidFile: string): string => `#!/bin/sh
+case "$*" in *' -l me -p 2200 -- shut docker system dial-stdio')
+  echo 'ssh: connect to host shut port 2200: No route to host' >&2
+  exit 255 ;;
+esac
 read -r request
 case $request in */_ping*)
-  printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nOK'
+  printf 'HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: 2\\r\\n\\r\\nOK'
   exit ;;
 */large*)
   while read -r head; do [ \${#head} -gt 1 ] || break; done
-  printf 'HTTP/1.1 200 OK\\r\\nContent-Length: ${large}\\r\\n\\r\\n'
+  printf 'HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: ${large}\\r\\n\\r\\n'
   head -c ${large} /dev/zero
   exit ;;
 esac
@@ -50,8 +57,8 @@ while :; do echo something more of what happens there || exit 1; done
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'berth-far-'));
-  await writeFile(join(folder, 'docker'), docker(join(folder, 'pid')));
-  await chmod(join(folder, 'docker'), 0o755);
+  await writeFile(join(folder, 'docker'), docker, { mode: 0o755 });
+  await writeFile(join(folder, 'ssh'), ssh(join(folder, 'pid')), { mode: 0o755 });
   process.env.PATH = `${folder}:${path}`;
   process.env.TMPDIR = folder; // a worker that is ended does not clean up after itself
 });
@@ -72,7 +79,7 @@ test.skipIf(process.platform === 'win32')('who brings the words of another engin
     ['shut', false],
   ]);
   const reader = new AbortController();
-  const answer = await httpOpen({ socketPath: engines.socket }, 'GET', '/events', { signal: reader.signal });
+  const answer = await httpOpen(engines.target, 'GET', '/events', { signal: reader.signal });
   answer.on('error', () => undefined);
   await new Promise(resolve => answer.once('data', resolve));
   answer.pause(); // from now on all that is between is full
@@ -87,7 +94,7 @@ test.skipIf(process.platform === 'win32')(
   async () => {
     const engines = new Engines('/own.sock', 'unix:///own.sock', process.env);
     await engines.choose('far');
-    const ask = (): Promise<Buffer> => httpBytes({ socketPath: engines.socket }, 'GET', '/large');
+    const ask = (): Promise<Buffer> => httpBytes(engines.target, 'GET', '/large');
     const answers = await Promise.all(Array.from({ length: 20 }, ask));
     expect(answers.filter(({ length }) => length !== large)).toEqual([]);
   },
@@ -95,6 +102,7 @@ test.skipIf(process.platform === 'win32')(
 
 test.skipIf(process.platform === 'win32')('one that does not answer is not shown, and says why', async () => {
   const engines = new Engines('/own.sock', 'unix:///own.sock', process.env);
-  await expect(engines.choose('shut')).rejects.toThrow(/^far: no route to host$/);
+  await expect(engines.choose('shut')).rejects.toThrow(/^ssh: connect to host shut port 2200: No route to host$/);
+  await expect(engines.choose('none')).rejects.toThrow(/context not found$/);
   expect(engines.isForeign).toBe(false);
 });

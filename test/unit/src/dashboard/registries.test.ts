@@ -105,7 +105,7 @@ test('what a window pulls and pushes carries the log-in, and nothing else does',
       onBytes: () => undefined,
       onClose: () => undefined,
     },
-    { calls: {}, streams: engineStreams(() => socketPath, registries.headerFor) } as never,
+    { calls: {}, streams: engineStreams(() => ({ socketPath }), registries.headerFor) } as never,
   );
   const asked = [
     ['POST', '/images/create?fromImage=registry.example%3A5000%2Fshop&tag=1', 'joe'],
