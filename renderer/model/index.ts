@@ -30,7 +30,7 @@ export {
   withMessage,
 } from './pull-progress.ts';
 export { createBody, emptyRunForm, problemsOf, type RunForm, type RunProblem, splitWords } from './run-form.ts';
-export { byteSize, duration, memorySize, percent, relativeTime, shortId } from './size.ts';
+export { byteSize, duration, memorySize, percent, relativeTime, shortId, writeNumbersIn } from './size.ts';
 export { ratesOf, type StatsSeries, statsSeries } from './stats-series.ts';
 export { type SummedReadings, summedReadings } from './summed-readings.ts';
 export { firstFileOf, type Owner, tarOf } from './tar.ts';

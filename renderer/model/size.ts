@@ -1,3 +1,15 @@
+/** Between the digits of a number, as the language that is shown has it. */
+let decimalMark = '.';
+
+/** Numbers are written as `language` has them from now on. */
+export function writeNumbersIn(language: string): void {
+  const parts = new Intl.NumberFormat(language).formatToParts(1.5);
+  decimalMark = parts.find(({ type }) => type === 'decimal')?.value ?? '.';
+}
+
+/** Not by `Intl`, which is slow: lists have thousands of them. */
+const fixed = (value: number, digits: number): string => value.toFixed(digits).replace('.', decimalMark);
+
 const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
 /** `12.3 MB`: decimal units, as Docker writes them, three digits. */
@@ -10,7 +22,7 @@ export function byteSize(bytes: number): string {
     unit++;
   }
   const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return `${value.toFixed(digits)} ${units[unit]}`;
+  return `${fixed(value, digits)} ${units[unit]}`;
 }
 
 const binaryUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -24,11 +36,11 @@ export function memorySize(bytes: number): string {
     unit++;
   }
   const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return `${value.toFixed(digits)} ${binaryUnits[unit]}`;
+  return `${fixed(value, digits)} ${binaryUnits[unit]}`;
 }
 
 /** `1.5 %` of one processor. */
-export const percent = (value: number): string => `${value.toFixed(value >= 100 ? 0 : 1)} %`;
+export const percent = (value: number): string => `${fixed(value, value >= 100 ? 0 : 1)} %`;
 
 /** The 12 digits that people know an object by. */
 export const shortId = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);
@@ -65,7 +77,7 @@ export function relativeTime(time: number, now: number, locale: string): string 
 /** `0.4 s`, `12 s`, `3 min 5 s`: how long something took, in milliseconds. */
 export function duration(ms: number): string {
   const seconds = ms / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 10) return `${fixed(seconds, 1)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
   const whole = Math.round(seconds);
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];

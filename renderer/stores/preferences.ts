@@ -1,5 +1,6 @@
 import { defineStore } from 'pinia';
 import { computed, ref, watch, watchEffect } from 'vue';
+import { writeNumbersIn } from '../model/index.ts';
 import { type Language, languages, type Texts } from '../texts/index.ts';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -29,6 +30,7 @@ export const usePreferences = defineStore('preferences', () => {
   const density = remembered<Density>('density', ['comfortable', 'compact'], 'comfortable');
   const wanted: Language = navigator.language.startsWith('de') ? 'de' : 'en';
   const language = remembered<Language>('language', ['en', 'de'], wanted);
+  watch(language, writeNumbersIn, { immediate: true, flush: 'sync' }); // before anything is drawn
   const navigation = remembered<'wide' | 'narrow'>('navigation', ['wide', 'narrow'], 'wide');
   const isSystemDark = matching('(prefers-color-scheme: dark)');
   const dark = computed(() => theme.value === 'dark' || (theme.value === 'system' && isSystemDark.value));

@@ -7,7 +7,7 @@ export function age(at: number | string | undefined | null): VNode | undefined {
   const time = typeof at === 'string' ? Date.parse(at) : (at ?? Number.NaN);
   if (Number.isNaN(time) || time <= 0) return undefined;
   return (
-    <time class="soft" title={new Date(time).toLocaleString()}>
+    <time class="soft" title={new Date(time).toLocaleString(usePreferences().language)}>
       {relativeTime(time, useClock().now, usePreferences().language)}
     </time>
   );

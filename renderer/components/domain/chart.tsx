@@ -27,6 +27,8 @@ export interface ChartProps {
 
 /** In pixels, with the times below it. */
 const height = 112;
+/** Room at the right for half of the last time below the lines, in pixels. */
+const halfClock = 26;
 
 const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -65,7 +67,7 @@ export const Chart = defineComponent(
       const options: uPlot.Options = {
         width: box.value.clientWidth,
         height,
-        padding: [8, 16, 0, 0],
+        padding: [8, halfClock, 0, 0],
         legend: { show: false },
         cursor: { sync: { key: 'berth' }, y: false },
         scales: {

@@ -112,7 +112,7 @@ export const BuildDetail = defineComponent(
             {fact('Dockerfile', dockerfile)}
             {fact(t().builds.target, target)}
             {fact(t().images.platform, platform)}
-            {fact(t().images.tag, names.join(', '))}
+            {fact(t().images.tagName, names.join(', '))}
             {fact(
               t().common.image,
               image ? (

@@ -7,9 +7,8 @@ import { t, useClock, usePreferences } from '../../stores/index.ts';
 const timeFact = (time: string): VNode | undefined => {
   const at = Date.parse(time);
   if (Number.isNaN(at) || at < 0) return undefined;
-  return (
-    <time title={new Date(at).toLocaleString()}>{relativeTime(at, useClock().now, usePreferences().language)}</time>
-  );
+  const { language } = usePreferences();
+  return <time title={new Date(at).toLocaleString(language)}>{relativeTime(at, useClock().now, language)}</time>;
 };
 
 /** What a container is, where it is and how it is. */
@@ -96,7 +95,8 @@ function health({ State }: ContainerInspect): VNode {
       <ul class="plain">
         {probes.map(({ Start, ExitCode, Output }) => (
           <li key={Start}>
-            <span class="soft">{new Date(Start).toLocaleTimeString()}</span> {ExitCode} <code>{Output.trim()}</code>
+            <span class="soft">{new Date(Start).toLocaleTimeString(usePreferences().language)}</span> {ExitCode}{' '}
+            <code>{Output.trim()}</code>
           </li>
         ))}
       </ul>

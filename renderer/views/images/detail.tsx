@@ -5,7 +5,7 @@ import type { HistoryItem, ImageInspect } from '../../../contracts/docker/images
 import { messageOf } from '../../../contracts/errors.ts';
 import { Copyable, DocumentTree, detailView, fact, tabs } from '../../components/index.ts';
 import { byteSize, shortId } from '../../model/index.ts';
-import { engine, t } from '../../stores/index.ts';
+import { engine, t, usePreferences } from '../../stores/index.ts';
 import { LayerFilesView } from './layer-files.tsx';
 
 /** What an image is, the layers that it is made of, and its whole document. */
@@ -100,10 +100,10 @@ const configuration = ({
   <div class="body" tabindex={0}>
     <dl class="facts">
       {fact(t().common.id, <Copyable text={Id} shown={shortId(Id)} />)}
-      {fact(t().images.tag, RepoTags.join(', '))}
+      {fact(t().images.tagName, RepoTags.join(', '))}
       {fact(t().images.digest, RepoDigests[0] && <Copyable text={RepoDigests[0]} />)}
       {fact(t().images.platform, [Os, Architecture, Variant].filter(Boolean).join('/'))}
-      {fact(t().common.created, Created && new Date(Created).toLocaleString())}
+      {fact(t().common.created, Created && new Date(Created).toLocaleString(usePreferences().language))}
       {fact(t().detail.entrypoint, Config?.Entrypoint && <code>{Config.Entrypoint.join(' ')}</code>)}
       {fact(t().detail.command, Config?.Cmd && <code>{Config.Cmd.join(' ')}</code>)}
       {fact(t().detail.workingDir, Config?.WorkingDir)}

@@ -59,7 +59,7 @@ export const ImageList = defineComponent(() => {
     },
     {
       key: 'tag',
-      label: t().images.tag,
+      label: t().images.tagName,
       width: 'minmax(70px, 1fr)',
       cell: row => <span class="mono">{row.tag}</span>,
     },

@@ -182,7 +182,7 @@ export const Overview = defineComponent(() => {
 
   const event = ({ Type, Action, Actor, timeNano }: EventMessage): VNode => (
     <li key={timeNano} class="event">
-      <time class="soft ellipsis" title={new Date(timeNano / 1e6).toLocaleString()}>
+      <time class="soft ellipsis" title={new Date(timeNano / 1e6).toLocaleString(preferences.language)}>
         {relativeTime(timeNano / 1e6, useClock().now, preferences.language)}
       </time>
       <span class="soft">{Type}</span>
