@@ -164,7 +164,9 @@ export class System implements SystemService {
     const usage: DiskUsage = {};
     if (asked('image')) {
       const { rooms } = this.#context;
-      usage.LayersSize = rooms.snapshots.layers().reduce((sum, layer) => sum + layer.size, 0);
+      usage.LayersSize = rooms.snapshots
+        .layers()
+        .reduce((sum, { chainId }) => sum + rooms.snapshots.layerSize(chainId), 0);
       usage.Images = await this.#images.list({ sharedSize: true });
     }
     if (asked('container')) {
