@@ -69,6 +69,10 @@ async function withConfig(
   finding: Finding,
 ): Promise<Omit<FoundImage, 'indexes'>> {
   const config = parseConfig(await configBytes(manifest.config, finding));
+  if (config.os && config.os !== 'linux') {
+    const why = 'cannot be used on this platform: operating system is not supported';
+    throw invalidArgument(`image operating system ${JSON.stringify(config.os)} ${why}`);
+  }
   if (config.rootfs.diff_ids.length !== manifest.layers.length) {
     throw invalidArgument("layers from manifest don't match image configuration");
   }

@@ -130,7 +130,7 @@ const withoutNulls = (descriptor: Descriptor): Descriptor =>
 /** @throws invalid-argument for one that is, but for something in it. */
 function isDescriptor(value: unknown): value is Descriptor {
   const { digest, size } = (value ?? {}) as Record<string, unknown>;
-  const isOne = typeof digest === 'string' && isDigest(digest) && typeof size === 'number' && size >= 0;
+  const isOne = typeof digest === 'string' && isDigest(digest) && Number.isSafeInteger(size) && Number(size) >= 0;
   if (isOne) descriptorShape(value, '');
   return isOne;
 }

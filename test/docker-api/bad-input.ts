@@ -12,7 +12,7 @@ const pull = (image: string): Step => docker(`pull -q ${image}`);
 /** Tags of the hostile registry (test/fakes/hostile-registry.ts) that can never be pulled. */
 const hopeless = [
   ...['wrong-layer', 'cut-layer', 'missing-layer', 'forbidden-layer', 'wrong-config', 'broken', 'denied', 'html'],
-  ...['foreign', 'no-tar', 'cut-gzip', 'no-gzip', 'wrong-diff-id', 'nosuchtag'],
+  ...['foreign', 'no-tar', 'cut-gzip', 'no-gzip', 'wrong-diff-id', 'nosuchtag', 'empty-index', 'windows', 'limited'],
 ];
 
 /** What must fail with dockerd's words, leave nothing half-made, and not stand in the way of the next attempt. */

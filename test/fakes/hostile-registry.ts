@@ -89,7 +89,10 @@ async function spoilDocuments(): Promise<void> {
     response.end('<html>hello</html>');
     return true;
   });
+  spoiled.set('manifests/limited', refused(429, 'TOOMANYREQUESTS', 'You have reached your pull rate limit.'));
   await registry.addImage('foreign', [{ file: 'x' }], { architecture: 's390x', os: 'linux' });
+  await registry.addImage('windows', [{ file: 'x' }], { architecture: 'amd64', os: 'windows' });
+  registry.addManifest('empty-index', { schemaVersion: 2, manifests: [] }, mediaTypes.ociIndex);
 }
 
 /** Layers whose digest is right and whose content is not. */
