@@ -165,6 +165,9 @@ export const sizeInteger =
 /** A parameter that may be given several times. */
 export const repeated: QueryDecoder<readonly string[]> = (_given, _name, all) => all.filter(value => value !== '');
 
+/** All values of a parameter, also those that say nothing. */
+export const everyValue: QueryDecoder<readonly string[]> = (_given, _name, all) => all;
+
 /** True unless absent or one of Docker's words for no. */
 export const boolean: QueryDecoder<boolean> = given =>
   given !== undefined && !falseWords.has(given.trim().toLowerCase());

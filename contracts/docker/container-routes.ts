@@ -74,6 +74,7 @@ export const containerCommit = route('POST', '/commit', {
     pause: booleanOr(true),
     changes: repeated,
   },
+  body: containerCreateBody,
   answer: json<{ Id: string }>(201),
 });
 

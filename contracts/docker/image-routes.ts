@@ -1,4 +1,4 @@
-import { boolean, filters, optionalInteger, optionalText, repeated } from '../decode.ts';
+import { boolean, everyValue, filters, optionalText, repeated } from '../decode.ts';
 import { bytes, json, nothing, progress, route } from '../route.ts';
 import type { JsonMessage } from './common.ts';
 import type {
@@ -53,7 +53,7 @@ export const distributionTags = route('GET', '/distribution/{name*}/tags', { ans
 
 /** Credentials come in `X-Registry-Auth`. */
 export const imageSearch = route('GET', '/images/search', {
-  query: { term: optionalText, limit: optionalInteger, filters },
+  query: { term: optionalText, limit: optionalText, filters },
   answer: json<ImageSearchResult[]>(),
 });
 
@@ -78,7 +78,7 @@ export const imageRemove = route('DELETE', '/images/{name*}', {
 });
 
 export const imageSaveAll = route('GET', '/images/get', {
-  query: { names: repeated, platform: repeated },
+  query: { names: everyValue, platform: repeated },
   answer: bytes('application/x-tar'),
 });
 export const imageSave = route('GET', '/images/{name*}/get', {

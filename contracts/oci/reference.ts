@@ -73,6 +73,16 @@ function splitDomain(text: string): [domain: string, remainder: string] {
 export const withDefaultTag = (reference: Reference): Reference =>
   reference.tag || reference.digest ? reference : { ...reference, tag: 'latest' };
 
+/** `repository` with the tag (or digest) beside it, which counts for more than one of its own. @throws invalid-argument in Docker's words */
+export function withTag(repository: string, tag: string | undefined): Reference {
+  const named = parseReference(repository);
+  if (!tag) return named;
+  const alone = repositoryOf(named);
+  if (tag.includes(':')) return parseReference(`${toText(alone)}@${tag}`);
+  if (!isTag(tag)) throw invalidArgument('invalid tag format');
+  return { ...alone, tag };
+}
+
 /** What an image is to be called, `latest` where no tag is said. @throws invalid-argument in Docker's words for what can be no tag */
 export function tagOf(reference: Reference): Reference {
   if (reference.digest) throw invalidArgument('refusing to create a tag with a digest reference');

@@ -36,7 +36,8 @@ const endOfBody = 'invalid JSON: got EOF while reading request body';
 /** What is wrong with a text that is no JSON, in the words of Go's encoding/json. */
 function syntaxMessage(text: string, { message }: SyntaxError): string {
   if (message.includes('after JSON')) return 'unexpected content after JSON';
-  const at = Number(/position (\d+)/.exec(message)?.[1] ?? text.length);
+  const token = /^Unexpected token '(.+?)', /.exec(message)?.[1]; // of a short text it tells no position
+  const at = Number(/position (\d+)/.exec(message)?.[1] ?? (token ? text.indexOf(token) : text.length));
   if (at >= text.trimEnd().length || message.startsWith('Unterminated')) return 'invalid JSON: unexpected EOF';
   return `invalid JSON: invalid character '${text[at]}' looking for beginning of value`;
 }

@@ -1,7 +1,8 @@
 import type { ContainerConfig } from '../../contracts/docker/containers.ts';
 import { conflict } from '../../contracts/errors.ts';
 import type { ImageConfig, ImageRunConfig } from '../../contracts/oci/image-spec.ts';
-import { familiar, parseReference, type Reference, tagOf } from '../../contracts/oci/reference.ts';
+import { familiar, type Reference, tagOf, withTag } from '../../contracts/oci/reference.ts';
+import { mergeConfig } from './config.ts';
 import { changedConfig } from './config-changes.ts';
 import type { ContainerActor } from './container.ts';
 import type { EngineContext } from './context.ts';
@@ -15,7 +16,7 @@ export async function commitContainer(
 ): Promise<{ Id: string }> {
   const { record } = container;
   const reference = referenceOf(request);
-  const config = changedConfig(record.config, request.changes);
+  const config = committedConfig(record.config, request);
   if (container.status === 'removing' || container.status === 'dead') {
     throw conflict(`You cannot commit container ${container.id} which is being removed`);
   }
@@ -48,10 +49,17 @@ export async function commitContainer(
   return { Id: image.id };
 }
 
+/** The container's, or what the client says of it, completed by the container's. */
+function committedConfig(own: ContainerConfig, { config, changes }: CommitRequest): ContainerConfig {
+  if (Object.keys(config).length === 0) return changedConfig(own, changes);
+  const asked = changedConfig(config, changes);
+  return { ...mergeConfig(asked, own), OnBuild: asked.OnBuild };
+}
+
 /** @throws invalid-argument for a name that is none */
 function referenceOf({ repository, tag }: CommitRequest): Reference | undefined {
   if (repository === '') return undefined;
-  return tagOf(parseReference(tag ? `${repository}:${tag}` : repository));
+  return tagOf(withTag(repository, tag));
 }
 
 function documentOf(

@@ -3,6 +3,7 @@ import type { ContainerId, ContainerRef, ExecId } from '../../contracts/brand.ts
 import type { AuthConfig, JsonMessage } from '../../contracts/docker/common.ts';
 import type {
   ContainerChange,
+  ContainerConfig,
   ContainerCreateBody,
   ContainerCreateResponse,
   ContainerInspect,
@@ -129,6 +130,8 @@ export interface CommitRequest {
   pause: boolean;
   /** Instructions of a Dockerfile that change the config. */
   changes: readonly string[];
+  /** What the image shall say otherwise than the container. */
+  config: ContainerConfig;
 }
 
 /** One container. What acts is queued in its mailbox; `inspect`, `kill` and `wait` never wait there. */

@@ -14,16 +14,10 @@ import type {
   ManifestSummary,
   RepositoryTags,
 } from '../../contracts/docker/images.ts';
-import { internal, invalidArgument, notFound } from '../../contracts/errors.ts';
+import { internal, invalidArgument, messageOf, notFound } from '../../contracts/errors.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
-import {
-  familiar,
-  familiarName,
-  parseReference,
-  type Reference,
-  withDefaultTag,
-} from '../../contracts/oci/reference.ts';
+import { familiar, familiarName, parseReference, withDefaultTag, withTag } from '../../contracts/oci/reference.ts';
 import {
   type ContainerUse,
   formatPlatform,
@@ -123,7 +117,7 @@ export class ImageService implements ImagesService {
   }
 
   async push(request: TransferRequest): Promise<void> {
-    const reference = withTag(repositoryAlone(request.image, request.tag), request.tag);
+    const reference = withTag(request.image, request.tag);
     if (reference.digest) throw invalidArgument('cannot push a digest reference');
     const { auth, progress, signal } = request;
     const wanted = request.platform ? { platform: parsePlatform(request.platform, ownPlatform()) } : {};
@@ -165,7 +159,10 @@ export class ImageService implements ImagesService {
   async save(names: readonly string[], platform?: string): Promise<Readable> {
     const { images } = this.#context.rooms;
     const wanted = platform ? parsePlatform(platform, ownPlatform()) : undefined;
-    for (const name of names) if (this.#savedAs(name).length === 0) missingImage(name);
+    for (const name of names) {
+      checkedName(name);
+      if (this.#savedAs(name).length === 0) missingImage(name);
+    }
     const saved = names.flatMap(name => (wanted ? (images.find(name, wanted) ?? []) : this.#savedAs(name)));
     if (wanted && saved.length < names.length) {
       throw notFound(`no suitable export target found for platform ${formatPlatform(wanted)}`);
@@ -268,6 +265,15 @@ export class ImageService implements ImagesService {
   }
 }
 
+/** A save tells of a name that is none as of a fault of its own, as dockerd does. */
+function checkedName(name: string): void {
+  try {
+    if (!isWholeId(name)) parseReference(name);
+  } catch (cause) {
+    throw internal(messageOf(cause), { cause });
+  }
+}
+
 const isWholeId = (name: string): boolean => /^(sha256:)?[0-9a-f]{64}$/.test(name);
 
 function missingImage(name: string): never {
@@ -275,18 +281,6 @@ function missingImage(name: string): never {
 }
 
 const seconds = (date: Date): number => Math.floor(date.getTime() / 1000);
-
-/** `repository` and the tag (or digest) beside it. @throws invalid-argument in Docker's words */
-function withTag(repository: string, tag: string | undefined): Reference {
-  if (!tag) return parseReference(repository);
-  if (!tag.includes(':') && !/^\w[\w.-]{0,127}$/.test(tag)) throw invalidArgument('invalid tag format');
-  return parseReference(tag.includes(':') ? `${repository}@${tag}` : `${repository}:${tag}`);
-}
-
-/** A name that brings a tag of its own, while another one is asked for. */
-function repositoryAlone(name: string, tag: string | undefined): string {
-  return tag ? familiarName(parseReference(name)) : name;
-}
 
 /** Of several platforms, the index stands for the image. */
 function descriptorOf({ manifest, platforms }: Image): { Descriptor?: ImageDescriptor } {

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { JsonMessage } from '../../contracts/docker/common.ts';
 import { invalidArgument } from '../../contracts/errors.ts';
 import type { Platform } from '../../contracts/oci/image-spec.ts';
-import { familiar, parseReference, type Reference, tagOf } from '../../contracts/oci/reference.ts';
+import { familiar, type Reference, tagOf, withTag } from '../../contracts/oci/reference.ts';
 import { ownPlatform, parsePlatform, progressBar, tarIn } from '../images/index.ts';
 import { runConfig } from './commit.ts';
 import { changedConfig } from './config-changes.ts';
@@ -58,14 +58,14 @@ function platformAsTyped(text: string): Platform {
 
 function referenceOf({ repository, tag }: ImportRequest): Reference | undefined {
   if (repository === '') return undefined;
-  const named = parseReference(tag ? `${repository}${tag.includes(':') ? '@' : ':'}${tag}` : repository);
+  const named = withTag(repository, tag);
   if (named.digest) throw invalidArgument('cannot import digest reference');
   return tagOf(named);
 }
 
 /** An address without a scheme is one of the web, as in Docker. */
 async function downloaded({ source, progress, signal }: ImportRequest, context: EngineContext): Promise<Readable> {
-  const url = /^https?:\/\//.test(source) ? source : `http://${source}`;
+  const url = source.includes('://') ? source : `http://${source}`;
   const { stream, size } = await context.rooms.registry.download(url, signal);
   progress({ status: `Downloading from ${url}` });
   return Readable.from(counted(stream, size, progress), { objectMode: false });

@@ -22,7 +22,7 @@ import type { Image, LayerBlob } from './image.ts';
 import { ImageIndex } from './image-index.ts';
 import { keepIndex } from './keep-index.ts';
 import { LayerArchives } from './layer-archives.ts';
-import { checkFilters, filterImages, type ImageFilters, noSuchImage } from './list.ts';
+import { checkFilters, filterImages, type ImageFilters, noSuchImage, timeFilter } from './list.ts';
 import { Loader, type LoadOptions } from './load.ts';
 import { offersIn, type PlatformOffer } from './offers.ts';
 import type { PlatformImage } from './platform-index.ts';
@@ -313,6 +313,7 @@ class ImageStore implements Images {
 
   async prune(filters: ImageFilters, inUse: UsesOf): Promise<{ deleted: ImageDeleteItem[]; spaceReclaimed: number }> {
     checkFilters(filters, 'prune');
+    timeFilter(filters.until, new Date()); // one, and not several as in a list
     const danglingOnly = booleanFilter(filters, 'dangling') ?? true;
     const { dangling: _, ...others } = filters;
     const before = this.#spaceInUse();

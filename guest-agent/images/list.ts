@@ -1,7 +1,7 @@
 import { goDurationMs } from '../../base/go-duration.ts';
 import { pathMatcher } from '../../base/path-match.ts';
 import { booleanFilter } from '../../contracts/docker/filters.ts';
-import { internal, invalidArgument, notFound } from '../../contracts/errors.ts';
+import { internal, invalidArgument, messageOf, notFound } from '../../contracts/errors.ts';
 import { familiar, familiarName, parseReference, type Reference } from '../../contracts/oci/reference.ts';
 import type { Image } from './image.ts';
 
@@ -30,17 +30,26 @@ export function filterImages(
 ): Image[] {
   const before = earliest(filters.before, find);
   const since = latest(filters.since, find);
-  const until = timeFilter(filters.until, now);
+  const untils = (filters.until ?? []).flatMap(value => timeFilter([value], now) ?? []);
   const dangling = booleanFilter(filters, 'dangling');
-  const patterns = filters.reference?.map(pathMatcher) ?? [];
+  const patterns = filters.reference?.map(namesLike) ?? [];
   return images
     .filter(image => !before || image.createdAt < before)
     .filter(image => !since || image.createdAt > since)
-    .filter(image => !until || image.createdAt <= until)
+    .filter(image => untils.every(until => image.createdAt <= until))
     .filter(image => matchesLabels(image, filters))
     .filter(image => dangling === undefined || isDangling(image, dangling))
     .flatMap(image => withMatchingNames(image, patterns))
     .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+}
+
+/** @throws internal, as dockerd does, for a pattern that is none */
+function namesLike(pattern: string): (name: string) => boolean {
+  try {
+    return pathMatcher(pattern);
+  } catch (cause) {
+    throw internal(messageOf(cause), { cause });
+  }
 }
 
 /** What has no tag is dangling; only what has no name at all is not "not dangling" (as dockerd has it). */

@@ -43,11 +43,11 @@ function checkParts(text: string, parts: readonly string[]): void {
   if (text.includes('*')) throw invalidArgument(`${whole}: wildcards not yet supported: invalid argument`);
   for (const [position, part] of parts.entries()) {
     const pattern = position === 0 ? osComponent : component;
-    if (new RegExp(pattern.replaceAll('\\\\', '\\')).test(part)) continue;
+    if (new RegExp(pattern).test(part)) continue;
     const what = position === 0 ? 'OS component' : 'component';
     const must = position === 0 ? 'OSAndVersion' : 'platform';
     throw invalidArgument(
-      `${JSON.stringify(part)} is an invalid ${what} of ${whole}: ${must} specifier component must match "${pattern}": invalid argument`,
+      `${JSON.stringify(part)} is an invalid ${what} of ${whole}: ${must} specifier component must match ${JSON.stringify(pattern)}: invalid argument`,
     );
   }
   if (parts.length > 3) throw invalidArgument(`${whole}: cannot parse platform specifier: invalid argument`);

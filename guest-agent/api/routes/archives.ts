@@ -14,7 +14,7 @@ function encodeStat(stat: PathStat): string {
 }
 
 /** What is no tar is a 500 in dockerd, which passes its reader's error on. */
-function passTarErrors(error: unknown): never {
+export function passTarErrors(error: unknown): never {
   const message = messageOf(error);
   throw message.startsWith('archive/tar: ') || message === 'unexpected EOF' ? internal(message) : error;
 }

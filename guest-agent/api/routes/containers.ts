@@ -79,16 +79,19 @@ export const containerRoutes = [
 
   serve(routes.containerChanges, ({ path }, engine) => containerOf(engine, path).changes()),
 
-  serve(routes.containerCommit, ({ query }, engine) =>
-    containerOf(engine, { ref: query.container ?? '' }).commit({
+  serve(routes.containerCommit, ({ query, body }, engine) => {
+    if (!query.container) throw invalidArgument('invalid name or ID supplied: ""');
+    const { HostConfig: _, NetworkingConfig: __, ...config } = body;
+    return containerOf(engine, { ref: query.container }).commit({
+      config,
       repository: query.repo ?? '',
       ...(query.tag ? { tag: query.tag } : {}),
       comment: query.comment ?? '',
       author: query.author ?? '',
       pause: query.pause,
       changes: query.changes,
-    }),
-  ),
+    });
+  }),
 
   serve(routes.containerExport, ({ path }, engine) => containerOf(engine, path).export()),
 

@@ -4,6 +4,7 @@ import * as routes from '../../../contracts/docker/image-routes.ts';
 import { invalidArgument, messageOf } from '../../../contracts/errors.ts';
 import { serve } from '../call.ts';
 import { shapeImageInspect, shapeImageSummary } from '../shape-images.ts';
+import { passTarErrors } from './archives.ts';
 import { onlyPlatformOf, platformOf } from './platform-parameter.ts';
 
 /** Credentials that cannot be read count as none, as in Docker: the registry then says what it misses. */
@@ -15,6 +16,14 @@ function readAuth(headers: IncomingHttpHeaders): AuthConfig | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** @throws invalid-argument in Docker's words */
+function limitOf(given: string | undefined): number {
+  if (given && !/^[+-]?\d+$/.test(given)) {
+    throw invalidArgument(`invalid limit specified: strconv.Atoi: parsing ${JSON.stringify(given)}: invalid syntax`);
+  }
+  return Number(given ?? 0);
 }
 
 export const imageRoutes = [
@@ -30,9 +39,10 @@ export const imageRoutes = [
 
   serve(routes.imageCreate, async ({ query, headers, input, signal, progress }, engine) => {
     const { fromSrc, repo = '', tag, message = '', changes, platform } = query;
-    if (fromSrc) {
+    if (fromSrc && !query.fromImage) {
       const named = { repository: repo, ...(tag ? { tag } : {}), ...(platform ? { platform } : {}) };
-      await engine.images.import({ source: fromSrc, input, message, changes, ...named, progress, signal });
+      const request = { source: fromSrc, input, message, changes, ...named, progress, signal };
+      await engine.images.import(request).catch(passTarErrors);
       return;
     }
     if (!query.fromImage) throw invalidArgument('missing parameter: fromImage');
@@ -66,7 +76,8 @@ export const imageRoutes = [
   ),
 
   serve(routes.imageSearch, ({ query, headers, signal }, engine) => {
-    const { term = '', limit, filters } = query;
+    const { term = '', filters } = query;
+    const limit = limitOf(query.limit);
     return engine.images.search({ term, filters, ...(limit ? { limit } : {}), auth: readAuth(headers), signal });
   }),
 

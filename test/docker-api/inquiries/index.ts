@@ -6,6 +6,7 @@ import { eventInquiries } from './events.ts';
 import { execTwice } from './exec.ts';
 import { filterInquiry } from './filters.ts';
 import { imageNames } from './image-names.ts';
+import { imageParameters } from './image-parameters.ts';
 import { numbers } from './numbers.ts';
 import { swarm } from './swarm.ts';
 import { versions } from './versions.ts';
@@ -18,6 +19,7 @@ export const inquiries: readonly Inquiry[] = [
   badBodies,
   filterInquiry,
   imageNames,
+  imageParameters,
   swarm,
   versions,
   numbers,
