@@ -73,7 +73,6 @@ export const usualSteps: Readonly<Record<string, readonly LaunchStep[]>> = {
 
 /** Steps that write below `/proc` before it is covered, and those that make mounts another user's. */
 const needsBare = new Set<LaunchStep['op']>(['sysctls', 'hooks', 'hold', 'userNamespace']);
-const usualOps = new Set(Object.values(usualSteps).flatMap(steps => steps.map(({ op }) => op)));
 
 /**
  * Makes the usual trees, in the child's own PID and IPC namespaces, to which `proc` and `mqueue` belong. Before Linux 6.15
@@ -102,19 +101,25 @@ function succeeds(act: () => void): boolean {
   }
 }
 
-/** Looks which of the trees a plan wants, forgets the others, and gives the steps that are done with them. */
-export function doneAhead({ ahead }: Child, steps: readonly LaunchStep[]): ReadonlySet<LaunchStep> {
-  const done = new Set<LaunchStep>();
-  if (!ahead || ahead.trees.size === 0) return done;
-  const wanted = new Map(steps.filter(({ op }) => usualOps.has(op)).map(step => [JSON.stringify(step), step]));
-  const bare = steps.some(({ op }) => needsBare.has(op));
-  for (const [path, { own, furnished }] of ahead.trees) {
-    const found = furnished.flatMap(text => wanted.get(text) ?? []);
-    if (bare || !wanted.has(own) || found.length < furnished.length) ahead.trees.delete(path);
-    else for (const step of found) done.add(step);
+/** A plan's steps from their texts; undefined are those that are done with the trees that it wants. The others are forgotten. */
+export function stepsLeft({ ahead }: Child, texts: readonly string[]): (LaunchStep | undefined)[] {
+  const trees = ahead?.trees ?? new Map<string, Tree>();
+  const asked = new Set(texts);
+  for (const [path, { own, furnished }] of trees)
+    if (!asked.has(own) || !furnished.every(text => asked.has(text))) trees.delete(path);
+  const done = new Set([...trees.values()].flatMap(({ furnished }) => furnished));
+  const left = parseSteps(texts.filter(text => !done.has(text)));
+  if (done.size === 0) return left;
+  if (left.some(({ op }) => needsBare.has(op))) {
+    trees.clear();
+    return parseSteps(texts);
   }
-  return done;
+  let next = 0;
+  return texts.map(text => (done.has(text) ? undefined : left[next++]));
 }
+
+/** All at once: so much text costs less than so many calls. */
+const parseSteps = (texts: readonly string[]): LaunchStep[] => JSON.parse(`[${texts.join()}]`) as LaunchStep[];
 
 /** The tmpfs, when the plan wants something below it: closed unmounted it would keep the program waiting until it is taken down. */
 export const rootOfAhead = ({ ahead }: Child): number | undefined => (ahead?.trees.size ? ahead.root : undefined);

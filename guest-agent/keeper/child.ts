@@ -2,12 +2,12 @@ import { constants } from 'node:fs';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { unshare } from '../syscalls/namespace.ts';
 import { exitNow, pidfdOpen, readFd, resetSignals, setUmask, writeFd } from '../syscalls/process.ts';
-import { type Ahead, doneAhead } from './ahead.ts';
+import { type Ahead, stepsLeft } from './ahead.ts';
 import { leaveDescriptors } from './descriptors.ts';
 import { toFailure } from './failure.ts';
 import { perform } from './perform.ts';
 import { becomeKnown } from './perform-rebirth.ts';
-import type { ChildReport, LaunchStep } from './protocol.ts';
+import { type ChildReport, type LaunchStep, stepSeparator } from './protocol.ts';
 import { type Expected, rehearse } from './rehearsal.ts';
 
 /** What the steps of one child share. */
@@ -90,9 +90,9 @@ export function runChild({ report, container, task }: { report: number; containe
     const order = 'plan' in task ? task : waitForOrder(child, task.expected);
     if (order.container !== undefined) child.container = pidfdOpen(order.container);
     if (order.unshare) unshare(order.unshare);
-    const { steps, filter } = readPlan(order.plan);
+    const { texts, filter } = readPlan(order.plan);
     child.filter = filter;
-    runSteps(child, steps, order.failAtStep);
+    runSteps(child, stepsLeft(child, texts), order.failAtStep);
   } catch (error) {
     trySay(report, { failure: toFailure('prepare', error) });
   }
@@ -100,10 +100,10 @@ export function runChild({ report, container, task }: { report: number; containe
 }
 
 /** See {@link StartMessage.plan}. */
-function readPlan(path: string): { steps: LaunchStep[]; filter: Buffer } {
+function readPlan(path: string): { texts: string[]; filter: Buffer } {
   const bytes = readWhole(path);
   const end = bytes.indexOf(lineFeed);
-  return { steps: JSON.parse(bytes.toString('utf8', 0, end)) as LaunchStep[], filter: bytes.subarray(end + 1) };
+  return { texts: bytes.toString('utf8', 1, end - 1).split(stepSeparator), filter: bytes.subarray(end + 1) };
 }
 
 function readWhole(path: string): Buffer {
@@ -131,16 +131,15 @@ function waitForOrder(child: Child, expected: Expected): Order {
 /** Steps that say nothing to the keeper, or only when all is ready, and can go on while it takes note of a rebirth. */
 const unheard = new Set<LaunchStep['op']>(['newSession', 'apparmor', 'limits', 'user', 'execve']);
 
-function runSteps(child: Child, steps: LaunchStep[], failAtStep: number | undefined): void {
-  const done = doneAhead(child, steps);
+function runSteps(child: Child, steps: (LaunchStep | undefined)[], failAtStep: number | undefined): void {
   for (const [index, step] of steps.entries()) {
     try {
       if (index === failAtStep) throw Object.assign(new Error('asked to fail'), { code: 'EINJECTED' });
-      if (done.has(step)) continue;
+      if (!step) continue;
       if (!unheard.has(step.op)) becomeKnown(child);
       perform(child, step);
     } catch (error) {
-      trySay(child.report, { failure: toFailure(step.op, error) });
+      trySay(child.report, { failure: toFailure(step?.op ?? 'ahead', error) });
       becomeKnown(child);
       return;
     }

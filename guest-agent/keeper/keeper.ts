@@ -247,7 +247,7 @@ export class Keeper {
       this.#successions.ended(held);
       if (held.running) this.#tellExit(held);
       if (held.container !== undefined) this.#spares.execEnded(this.#underWay > 0);
-      else this.#spares.refillWhenQuiet();
+      else this.#spares.launchEnded(this.#underWay > 0);
     }
   }
 

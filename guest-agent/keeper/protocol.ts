@@ -6,6 +6,9 @@ import type { namespaceFlags } from '../syscalls/namespace-flags.ts';
  */
 export const protocolVersion = 2;
 
+/** Inside a JSON text a tab stands for itself nowhere else: steps can be told apart, and known ones be left out, unread. */
+export const stepSeparator = ',\t';
+
 /** The first number of what the step `offer` opens. */
 export const firstOffered = 200;
 
@@ -142,7 +145,10 @@ export interface ExecveStep {
 export interface StartMessage {
   op: 'start';
   id: string;
-  /** Path of a file: a JSON array of {@link LaunchStep} in one line, then the bytes of a `struct sock_filter[]`, if any. */
+  /**
+   * Path of a file: a JSON array of {@link LaunchStep} in one line, with {@link stepSeparator} between them, then the bytes
+   * of a `struct sock_filter[]`, if any.
+   */
   plan: string;
   /** `CLONE_NEW…` bits. */
   cloneFlags: number;

@@ -96,6 +96,11 @@ class Spare {
   }
 }
 
+function replace(spare: Spare, busy: boolean): void {
+  if (busy) spare.refillWhenQuiet();
+  else setImmediate(() => spare.refill()); // whoever waits for the end is told first
+}
+
 /** The keeper's two: one becomes a container, the other, born with nothing of its own, enters one. */
 export class Spares {
   readonly #launch = new Spare('launch', bornForLaunch);
@@ -119,10 +124,14 @@ export class Spares {
     this.#launch.refillWhenQuiet();
   }
 
-  /** Who runs one program in a container soon runs another: at once, unless other children are under way. */
+  /** Who runs one container soon runs another: at once, unless other children are under way. */
+  launchEnded(busy: boolean): void {
+    replace(this.#launch, busy);
+  }
+
+  /** The same with programs in containers. */
   execEnded(busy: boolean): void {
-    if (busy) this.#exec.refillWhenQuiet();
-    else setImmediate(() => this.#exec.refill());
+    replace(this.#exec, busy);
   }
 
   /** True when `pid` was a waiting child, which somebody has killed. */

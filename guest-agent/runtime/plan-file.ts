@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { LaunchStep } from '../keeper/protocol.ts';
+import { type LaunchStep, type StartMessage, stepSeparator } from '../keeper/protocol.ts';
 import { parseCgroupLayout } from './cgroup-layout.ts';
 import type { PlanContext } from './launch-plan.ts';
 
-/** As the child reads it: the steps in one line of JSON, then the bytes of the filter. */
-export const planBytes = (steps: LaunchStep[], filter: Buffer = Buffer.alloc(0)): Buffer =>
-  Buffer.concat([Buffer.from(`${JSON.stringify(steps)}\n`), filter]);
+/** As the child reads it: see {@link StartMessage.plan}. */
+export function planBytes(steps: LaunchStep[], filter: Buffer = Buffer.alloc(0)): Buffer {
+  const texts = steps.map(step => JSON.stringify(step));
+  return Buffer.concat([Buffer.from(`[${texts.join(stepSeparator)}]\n`), filter]);
+}
 
 /** This host; `mountPoint` is an existing directory, on which the root is mounted in the container's own namespace. */
 export function planContext(mountPoint: string): PlanContext {
