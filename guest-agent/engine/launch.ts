@@ -72,11 +72,13 @@ async function launchInto(
   assertRuntimeIsHere(record.hostConfig.Runtime ?? defaultRuntimeName);
   const execDir = execDirectory(context.options.execRoot, record.id);
   mkdirSync(execDir, { recursive: true, mode: 0o700 });
+  const { consoleSize, checkpoint, secretEnv } = options;
+  if (record.mounts.some(({ name }) => name !== '')) await holdVolumes(record, context);
+  const rootfs = rooms.snapshots.stand(record.id);
+  if (checkpoint === undefined && beginsAsUsual(record, context)) rooms.runtime.expectLaunch({ id: record.id, rootfs });
   const connecting = rooms.networks.connect(connectRequestOf(record, context));
   const user = runUser(record, context);
   const sandbox = await connecting;
-  if (record.mounts.some(({ name }) => name !== '')) await holdVolumes(record, context);
-  const { consoleSize, checkpoint, secretEnv } = options;
   const spec = await runSpec(record, { user, sandbox, consoleSize, secretEnv }, context);
   const { cgroupsPath = '' } = spec.linux;
   const root = join(context.options.execRoot, 'rootfs');
@@ -86,7 +88,7 @@ async function launchInto(
   const process = await rooms.runtime.launch({
     id: record.id,
     spec,
-    rootfs: rooms.snapshots.stand(record.id),
+    rootfs,
     lifecycle,
     stdio,
     cgroup: cgroup.join(),
@@ -95,6 +97,13 @@ async function launchInto(
   });
   return { process, cgroup, sandbox, ...openStreams(record, process, { stdio, log }, context) };
 }
+
+/** A guess: what is begun and does not fit is begun anew. By now all that the host has mounted for it must be there. */
+const beginsAsUsual = ({ hostConfig }: ContainerRecord, { options }: EngineContext): boolean =>
+  !remapOf(hostConfig, options.remap) &&
+  !hostConfig.PidMode &&
+  !hostConfig.UTSMode &&
+  !/^(host|container:)/.test(hostConfig.IpcMode ?? '');
 
 /** The FIFOs or the terminal of a container's first process. */
 function stdioFor(record: ContainerRecord, execDir: string, spec: RuntimeSpec, context: EngineContext): StdioSpec {

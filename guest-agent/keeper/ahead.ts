@@ -6,15 +6,20 @@ import {
   MOUNT_ATTR_NOSUID,
   MOUNT_ATTR_STRICTATIME,
 } from '../syscalls/mount-flags.ts';
+import { unshare } from '../syscalls/namespace.ts';
+import { CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
 import type { Child } from './child.ts';
 import { perform } from './perform.ts';
-import type { LaunchStep } from './protocol.ts';
+import { type LaunchStep, propagationStep, type RootStep } from './protocol.ts';
 
 /** The step that made a tree of mounts and those that furnished it, as they stand in a plan. */
 interface Tree {
   own: string;
   furnished: readonly string[];
 }
+
+/** The name of the failure of a child whose plan does not go on as it has begun: another can do it from the start. */
+export const begunOtherwise = 'begin';
 
 /** What a child has made before its order came. */
 export interface Ahead {
@@ -73,6 +78,8 @@ export const usualSteps: Readonly<Record<string, readonly LaunchStep[]>> = {
 
 /** Steps that write below `/proc` before it is covered, and those that make mounts another user's. */
 const needsBare = new Set<LaunchStep['op']>(['sysctls', 'hooks', 'hold', 'userNamespace']);
+/** Those of them that come before the host's mounts are left alone. */
+const beforeRoot = new Set<LaunchStep['op']>(['hold', 'userNamespace']);
 
 /**
  * Makes the usual trees, in the child's own PID and IPC namespaces, to which `proc` and `mqueue` belong. Before Linux 6.15
@@ -101,25 +108,38 @@ function succeeds(act: () => void): boolean {
   }
 }
 
-/** A plan's steps from their texts; undefined are those that are done with the trees that it wants. The others are forgotten. */
-export function stepsLeft({ ahead }: Child, texts: readonly string[]): (LaunchStep | undefined)[] {
+/** Takes the first steps towards a container with this root, in a mount namespace of its own, as nearly every plan has them. */
+export function begin(child: Child, root: RootStep): void {
+  unshare(CLONE_NEWNS);
+  const steps = [propagationStep, root];
+  for (const step of steps) perform(child, step);
+  child.begun = steps.map(step => JSON.stringify(step));
+}
+
+/**
+ * A plan's steps from their texts; undefined are those that are done. Trees that it does not want are forgotten. Nothing
+ * comes back when it does not begin as it was begun.
+ */
+export function stepsLeft({ ahead, begun }: Child, texts: readonly string[]): (LaunchStep | undefined)[] | undefined {
   const trees = ahead?.trees ?? new Map<string, Tree>();
   const asked = new Set(texts);
+  if (begun.some(text => !asked.has(text))) return undefined;
   for (const [path, { own, furnished }] of trees)
     if (!asked.has(own) || !furnished.every(text => asked.has(text))) trees.delete(path);
-  const done = new Set([...trees.values()].flatMap(({ furnished }) => furnished));
-  const left = parseSteps(texts.filter(text => !done.has(text)));
-  if (done.size === 0) return left;
-  if (left.some(({ op }) => needsBare.has(op))) {
-    trees.clear();
-    return parseSteps(texts);
-  }
-  let next = 0;
-  return texts.map(text => (done.has(text) ? undefined : left[next++]));
+  const furnished = [...trees.values()].flatMap(tree => tree.furnished);
+  const steps = parseBut(texts, new Set([...furnished, ...begun]));
+  if (!steps.some(step => step && needsBare.has(step.op))) return steps;
+  if (begun.length > 0 && steps.some(step => step && beforeRoot.has(step.op))) return undefined;
+  trees.clear();
+  return parseBut(texts, new Set(begun));
 }
 
 /** All at once: so much text costs less than so many calls. */
-const parseSteps = (texts: readonly string[]): LaunchStep[] => JSON.parse(`[${texts.join()}]`) as LaunchStep[];
+function parseBut(texts: readonly string[], done: ReadonlySet<string>): (LaunchStep | undefined)[] {
+  const left = JSON.parse(`[${texts.filter(text => !done.has(text)).join()}]`) as LaunchStep[];
+  let next = 0;
+  return done.size === 0 ? left : texts.map(text => (done.has(text) ? undefined : left[next++]));
+}
 
 /** The tmpfs, when the plan wants something below it: closed unmounted it would keep the program waiting until it is taken down. */
 export const rootOfAhead = ({ ahead }: Child): number | undefined => (ahead?.trees.size ? ahead.root : undefined);

@@ -1,13 +1,14 @@
 import { constants } from 'node:fs';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { unshare } from '../syscalls/namespace.ts';
+import { CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
 import { exitNow, pidfdOpen, readFd, resetSignals, setUmask, writeFd } from '../syscalls/process.ts';
-import { type Ahead, stepsLeft } from './ahead.ts';
+import { type Ahead, begin, begunOtherwise, stepsLeft } from './ahead.ts';
 import { leaveDescriptors } from './descriptors.ts';
-import { toFailure } from './failure.ts';
+import { failure, toFailure } from './failure.ts';
 import { perform } from './perform.ts';
 import { becomeKnown } from './perform-rebirth.ts';
-import { type ChildReport, type LaunchStep, stepSeparator } from './protocol.ts';
+import { type ChildReport, type LaunchStep, type RootStep, stepSeparator } from './protocol.ts';
 import { type Expected, rehearse } from './rehearsal.ts';
 
 /** What the steps of one child share. */
@@ -32,6 +33,8 @@ export interface Child {
   offered: number;
   /** Made while it waited. */
   ahead: Ahead | undefined;
+  /** The texts of the steps that it has taken before its plan came. */
+  begun: readonly string[];
   /** Mounts by their targets, see the step `hold`. */
   held: Map<string, number> | undefined;
   /** False after a rebirth, until {@link becomeKnown}. */
@@ -56,6 +59,9 @@ export interface Order {
   inherited?: number;
   failAtStep?: number;
 }
+
+/** What a waiting child is told, a line each: how to begin, perhaps, and then what to do. */
+export type Word = Order | { root: RootStep };
 
 /** An order, or what kind of order will come. */
 export type Task = Order | { expected: Expected };
@@ -82,6 +88,7 @@ export function runChild({ report, container, task }: { report: number; containe
       inherited: inheritedCount,
       offered: 0,
       ahead: undefined,
+      begun: [],
       held: undefined,
       isKnown: true,
       userNamespace: -1,
@@ -89,10 +96,12 @@ export function runChild({ report, container, task }: { report: number; containe
     };
     const order = 'plan' in task ? task : waitForOrder(child, task.expected);
     if (order.container !== undefined) child.container = pidfdOpen(order.container);
-    if (order.unshare) unshare(order.unshare);
+    if (order.unshare) unshare(child.begun.length > 0 ? order.unshare & ~CLONE_NEWNS : order.unshare);
     const { texts, filter } = readPlan(order.plan);
     child.filter = filter;
-    runSteps(child, stepsLeft(child, texts), order.failAtStep);
+    const steps = stepsLeft(child, texts);
+    if (steps) runSteps(child, steps, order.failAtStep);
+    else trySay(report, { failure: failure(begunOtherwise, 'EAGAIN', '', 'the plan has another beginning') });
   } catch (error) {
     trySay(report, { failure: toFailure('prepare', error) });
   }
@@ -122,10 +131,32 @@ function readWhole(path: string): Buffer {
 function waitForOrder(child: Child, expected: Expected): Order {
   child.ahead = rehearse(child, expected);
   planBuffer.fill(0);
-  const buffer = Buffer.alloc(8192);
-  const length = readFd(child.report, buffer);
-  if (length === 0) exitNow(0); // the keeper has gone
-  return JSON.parse(buffer.toString('utf8', 0, length)) as Order;
+  const hear = listener(child.report);
+  for (let word = hear(); ; word = hear()) {
+    if ('plan' in word) return word;
+    try {
+      begin(child, word.root);
+    } catch (error) {
+      trySay(child.report, { failure: toFailure(begunOtherwise, error) }); // another will fail at a step of the plan
+      exitNow(127);
+    }
+  }
+}
+
+function listener(report: number): () => Word {
+  const buffer = Buffer.alloc(16 << 10);
+  let heard = '';
+  return () => {
+    while (!heard.includes('\n')) {
+      const length = readFd(report, buffer);
+      if (length === 0) exitNow(0); // the keeper has gone
+      heard += buffer.toString('utf8', 0, length);
+    }
+    const end = heard.indexOf('\n');
+    const word = JSON.parse(heard.slice(0, end)) as Word;
+    heard = heard.slice(end + 1);
+    return word;
+  };
 }
 
 /** Steps that say nothing to the keeper, or only when all is ready, and can go on while it takes note of a rebirth. */

@@ -10,6 +10,7 @@ import {
   waitForChild,
 } from '../syscalls/process.ts';
 import { setTerminalSize } from '../syscalls/terminal.ts';
+import { begunOtherwise } from './ahead.ts';
 import { failure, lateFailure, notRunning, toFailure } from './failure.ts';
 import { canaryExitCode, type ForkedChild, forkCanary, forkChild } from './fork.ts';
 import { Held } from './held.ts';
@@ -70,6 +71,11 @@ export class Keeper {
     }
   }
 
+  /** Who expected a start may be gone. */
+  left(): void {
+    this.#spares.withdraw();
+  }
+
   async #answer(request: KeeperRequest): Promise<Answer> {
     switch (request.op) {
       case 'hello':
@@ -79,7 +85,10 @@ export class Keeper {
       case 'start':
         return this.#start(request);
       case 'expect':
-        if (this.#forkable) this.#spares.expectLaunch();
+        if (this.#forkable) {
+          if ('root' in request) this.#spares.begin(request.id, request.root);
+          else this.#spares.expectLaunch();
+        }
         return {};
       case 'signal':
         return this.#with(request.id, held => pidfdSendSignal(held.pidfd, request.signal));
@@ -88,6 +97,7 @@ export class Keeper {
       case 'adopt':
         return this.#adopt(request);
       case 'forget':
+        this.#spares.withdraw(request.id);
         return this.#with(request.id, held => this.#forget(held));
       case 'closeStdin':
         return this.#with(request.id, held => held.closeStdin());
@@ -138,19 +148,22 @@ export class Keeper {
     }
   }
 
-  /** A child that crashes before it is another program has done nothing yet that a second one could not do again. */
+  /** A child that crashes before it is another program, or began otherwise, has done nothing that a second one could not do again. */
   async #bear(held: Held, message: StartMessage, container: Held | undefined, again = true): Promise<Birth> {
     const child = this.#spares.take(message, container) ?? forkChild(message, container?.pidfd);
     held.pid = child.pid;
     held.pidfd = child.pidfd;
     this.#byPid.set(child.pid, held);
     const birth = await this.#followChild(held, child, container);
-    if (birth.error?.code !== 'EKILLED') return birth;
+    const { error } = birth;
+    if (error?.code !== 'EKILLED' && error?.step !== begunOtherwise) return birth;
     this.#waitFor(held);
-    const { exit } = held;
-    birth.error.detail += exit?.signal ? `, by signal ${exit.signal}` : `, with ${exit?.exitCode}`;
-    if (!again || !crashSignals.has(exit?.signal ?? 0)) return birth;
-    console.error(`${new Date().toISOString()} ${held.id}: ${birth.error.detail}; trying again`);
+    if (error.step !== begunOtherwise) {
+      const { exit } = held;
+      error.detail += exit?.signal ? `, by signal ${exit.signal}` : `, with ${exit?.exitCode}`;
+      if (!again || !crashSignals.has(exit?.signal ?? 0)) return birth;
+      console.error(`${new Date().toISOString()} ${held.id}: ${error.detail}; trying again`);
+    }
     held.renounce();
     return this.#bear(held, message, container, false);
   }

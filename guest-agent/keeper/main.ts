@@ -39,7 +39,10 @@ function serve(path: string): void {
   });
   const server = createServer(socket => {
     clients.add(socket);
-    socket.on('close', () => clients.delete(socket));
+    socket.on('close', () => {
+      clients.delete(socket);
+      keeper.left();
+    });
     socket.on('error', () => socket.destroy());
     onLines(socket, line => {
       const request = JSON.parse(line) as NumberedRequest;

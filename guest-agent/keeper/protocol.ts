@@ -1,3 +1,4 @@
+import { MS_REC, MS_SLAVE } from '../syscalls/mount-flags.ts';
 import type { namespaceFlags } from '../syscalls/namespace-flags.ts';
 
 /**
@@ -36,8 +37,7 @@ export type LaunchStep =
   /** Copies of mounts that stay in their peer groups, to be bound later; before the propagation is changed. */
   | { op: 'hold'; mounts: { source: string; target: string; recursive: boolean }[] }
   | { op: 'propagation'; flags: number }
-  /** An overlay as a detached mount, put on `target` of the child's own mount namespace. */
-  | { op: 'root'; target: string; lowerdirs: string[]; upperdir: string; workdir: string; options: string[] }
+  | RootStep
   | {
       op: 'mount';
       type: string;
@@ -77,6 +77,19 @@ export type LaunchStep =
   | { op: 'limits'; limits: { name: string; resource: number; soft: number; hard: number }[] }
   | { op: 'user'; uid: number; gid: number; groups: number[]; umask: number; bounding: string[]; cwd: string }
   | ExecveStep;
+
+/** Mounts of the host still arrive while the container is set up; nothing of it goes back. */
+export const propagationStep: LaunchStep = { op: 'propagation', flags: MS_SLAVE | MS_REC };
+
+/** An overlay as a detached mount, put on `target` of the child's own mount namespace. */
+export interface RootStep {
+  op: 'root';
+  target: string;
+  lowerdirs: string[];
+  upperdir: string;
+  workdir: string;
+  options: string[];
+}
 
 /** A new file system of the kernel's. */
 export interface MountStep {
@@ -180,6 +193,8 @@ export type KeeperRequest =
   | { op: 'list' }
   /** A start is near: what can be done beforehand is done meanwhile. */
   | { op: 'expect' }
+  /** The start of `id`, which will have this root. Whoever does not start it after all forgets it. */
+  | { op: 'expect'; id: string; root: RootStep }
   /** A container whose keeper died: it is nobody's child, but can be entered again. */
   | { op: 'adopt'; id: string; pid: number; startedAt: number }
   | { op: 'forget'; id: string }

@@ -1,10 +1,10 @@
 import { closeSync } from 'node:fs';
 import { CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS } from '../syscalls/namespace-flags.ts';
 import { pidfdSendSignal, waitForChild, writeFd } from '../syscalls/process.ts';
-import type { Order } from './child.ts';
+import type { Order, Word } from './child.ts';
 import { type ForkedChild, forkWaiting } from './fork.ts';
 import type { Held } from './held.ts';
-import type { StartMessage } from './protocol.ts';
+import type { RootStep, StartMessage } from './protocol.ts';
 import type { Expected } from './rehearsal.ts';
 
 /** What nearly every container has of its own. */
@@ -20,6 +20,8 @@ class Spare {
   readonly #bornWith: number;
   readonly #expected: Expected;
   #child: ForkedChild | undefined;
+  /** Whose launch the child has begun. */
+  #promised: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -35,10 +37,15 @@ class Spare {
    */
   take(message: StartMessage, container?: number): ForkedChild | undefined {
     const child = this.#child;
+    if (!child || (this.#promised !== undefined && this.#promised !== message.id)) return undefined;
     const { cloneFlags, cgroup, pidNamespace, plan, failAtStep } = message;
     const suits = (cloneFlags & ~takenLater) === this.#bornWith && !cgroup && !pidNamespace;
-    if (!child || !suits) return undefined;
+    if (!suits) {
+      this.withdraw(message.id);
+      return undefined;
+    }
     this.#child = undefined;
+    this.#promised = undefined;
     try {
       const order: Order = {
         plan,
@@ -46,12 +53,32 @@ class Spare {
         ...(container === undefined ? {} : { container }),
         ...(failAtStep === undefined ? {} : { failAtStep }),
       };
-      writeFd(child.report, Buffer.from(JSON.stringify(order)));
+      tell(child, order);
       return child;
     } catch {
       this.#discard(child);
       return undefined;
     }
+  }
+
+  /** Lets the waiting child begin with the launch of `id`, whose it is from now on. */
+  begin(id: string, root: RootStep): void {
+    if (!this.#child || this.#promised !== undefined) return;
+    this.#promised = id;
+    try {
+      tell(this.#child, { root });
+    } catch {
+      this.withdraw(id);
+    }
+  }
+
+  /** Nobody will start `id`, or whatever it was, for which the child has begun. */
+  withdraw(id = this.#promised): void {
+    if (!this.#child || this.#promised === undefined || this.#promised !== id) return;
+    this.#discard(this.#child);
+    this.#child = undefined;
+    this.#promised = undefined;
+    this.refillWhenQuiet();
   }
 
   /** Forks the next one once nothing has begun or ended for a while. */
@@ -78,6 +105,7 @@ class Spare {
     this.#child.socket.destroy();
     closeSync(this.#child.pidfd);
     this.#child = undefined;
+    this.#promised = undefined;
     return true;
   }
 
@@ -94,6 +122,10 @@ class Spare {
     child.socket.destroy();
     closeSync(child.pidfd);
   }
+}
+
+function tell(child: ForkedChild, word: Word): void {
+  writeFd(child.report, Buffer.from(`${JSON.stringify(word)}\n`));
 }
 
 function replace(spare: Spare, busy: boolean): void {
@@ -117,6 +149,16 @@ export class Spares {
   /** A launch is near. */
   expectLaunch(): void {
     this.#launch.refill();
+  }
+
+  /** The launch of `id` is under way. */
+  begin(id: string, root: RootStep): void {
+    this.#launch.begin(id, root);
+  }
+
+  /** Nobody will start `id`, or whatever was begun. */
+  withdraw(id?: string): void {
+    this.#launch.withdraw(id);
   }
 
   /** Something has begun or ended. */

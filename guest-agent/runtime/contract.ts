@@ -105,8 +105,11 @@ export interface RunningProcess {
 }
 
 export interface Runtime {
-  /** A launch is near: the keeper forks its child while the caller still writes and thinks. */
-  expectLaunch(): void;
+  /**
+   * A launch is near: the keeper forks its child while the caller still writes and thinks. When it is known which, that
+   * child begins with its root; a launch that does not come about is to be forgotten.
+   */
+  expectLaunch(launch?: Pick<LaunchRequest, 'id' | 'rootfs'>): void;
   /** @throws LaunchError; unavailable when the keeper's canary says that this Node cannot be forked */
   launch(request: LaunchRequest): Promise<RunningProcess>;
   /** @throws LaunchError, unavailable */

@@ -9,7 +9,7 @@ export function withFaultPoints(runtime: Runtime, file: string): Runtime {
   const asOrdered = <Request extends object>(request: Request): Request =>
     existsSync(file) ? { ...request, failAtStep: Number(readFileSync(file, 'utf8')) } : request;
   return {
-    expectLaunch: () => runtime.expectLaunch(),
+    expectLaunch: launch => runtime.expectLaunch(launch),
     launch: request => runtime.launch(asOrdered(request)),
     exec: request => runtime.exec(asOrdered(request)),
     checkpoint: request => runtime.checkpoint(request),

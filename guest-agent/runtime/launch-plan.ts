@@ -1,6 +1,5 @@
 import type { RuntimeDevice, RuntimeProcess, RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
-import type { ExecveStep, LaunchStep } from '../keeper/protocol.ts';
-import { MS_REC, MS_SLAVE } from '../syscalls/mount-flags.ts';
+import { type ExecveStep, type LaunchStep, propagationStep, type RootStep } from '../keeper/protocol.ts';
 import {
   CLONE_NEWCGROUP,
   CLONE_NEWIPC,
@@ -10,7 +9,7 @@ import {
   CLONE_NEWUTS,
   namespaceFlags,
 } from '../syscalls/namespace-flags.ts';
-import type { CgroupJoin, ExecRequest, LaunchRequest, Lifecycle, StdioSpec } from './contract.ts';
+import type { CgroupJoin, ExecRequest, LaunchRequest, Lifecycle, RootfsMount, StdioSpec } from './contract.ts';
 import { bindSteps, type CgroupLayout, holdSteps, mountSteps, propagationFlags } from './mount-plan.ts';
 import { limitNames } from './spec-checks.ts';
 import { hasUserNamespace, joiningUserNamespace, withUserNamespace } from './user-namespace-plan.ts';
@@ -193,13 +192,7 @@ export function mountedRoot({ spec, rootfs, cgroup }: LaunchRequest, context: Pl
     ...(privateCgroups ? [{ op: 'unshare', flags: CLONE_NEWCGROUP } as const] : []),
   ];
   const mounting = { cgroups: context.cgroups, cgroupsPath, privateCgroups, enterCgroup };
-  return [
-    ...holdSteps(spec),
-    // Mounts of the host still arrive while the container is set up; nothing of it goes back.
-    { op: 'propagation', flags: MS_SLAVE | MS_REC },
-    rootStep(rootfs, context.mountPoint),
-    ...mountSteps(spec, mounting),
-  ];
+  return [...holdSteps(spec), propagationStep, rootStep(rootfs, context.mountPoint), ...mountSteps(spec, mounting)];
 }
 
 /** Everything that happens between leaving the host's mounts alone and stepping into the new root. */
@@ -219,8 +212,10 @@ function rootSteps(request: LaunchRequest, context: PlanContext): LaunchStep[] {
   ];
 }
 
-function rootStep(rootfs: LaunchRequest['rootfs'], target: string): LaunchStep {
-  if ('directory' in rootfs) return { op: 'bindRoot', source: rootfs.directory, target };
+const rootStep = (rootfs: LaunchRequest['rootfs'], target: string): LaunchStep =>
+  'directory' in rootfs ? { op: 'bindRoot', source: rootfs.directory, target } : overlayStep(rootfs, target);
+
+export function overlayStep(rootfs: RootfsMount, target: string): RootStep {
   const { lowerdirs, upperdir, workdir, options = [] } = rootfs;
   return { op: 'root', target, lowerdirs, upperdir, workdir, options };
 }

@@ -15,7 +15,7 @@ import type {
 } from './contract.ts';
 import { LaunchError } from './contract.ts';
 import { KeeperClient } from './keeper-client.ts';
-import { execPlan, type LaunchPlan, launchPlan, type PlanContext } from './launch-plan.ts';
+import { execPlan, type LaunchPlan, launchPlan, overlayStep, type PlanContext } from './launch-plan.ts';
 import { planBytes, planContext } from './plan-file.ts';
 import { ContainerProcess } from './running-process.ts';
 
@@ -64,8 +64,13 @@ class KeeperRuntime implements Runtime {
     });
   }
 
-  expectLaunch(): void {
-    void this.#keeper?.request({ op: 'expect' });
+  expectLaunch(launch?: Pick<LaunchRequest, 'id' | 'rootfs'>): void {
+    if (!launch) return void this.#keeper?.request({ op: 'expect' });
+    const { id, rootfs } = launch;
+    const { cgroups } = this.#context;
+    const isBornInCgroup = cgroups.version === 2 && !cgroups.cheapMoves; // no child that waits can be
+    if ('directory' in rootfs || isBornInCgroup) return;
+    void this.#keeper?.request({ op: 'expect', id, root: overlayStep(rootfs, this.#context.mountPoint) });
   }
 
   async launch(request: LaunchRequest): Promise<RunningProcess> {

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { RuntimeSpec } from '../../../contracts/oci/runtime-spec.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '../../../guest-agent/engine/default-spec.ts';
 import { keeperProgram, type LaunchRequest } from '../../../guest-agent/runtime/index.ts';
 import { launchPlan } from '../../../guest-agent/runtime/launch-plan.ts';
@@ -125,23 +127,106 @@ describe.skipIf(reason)('a keeper', () => {
     expect(await idleHoldings()).toEqual(before);
   });
 
-  it('shows the same mounts in the same places, whether they were made ahead or not', async () => {
-    const made = spec(['cat', '/proc/self/mountinfo'], ({ linux }) => {
+  const cat = (file: string): RuntimeSpec =>
+    spec(['cat', file], ({ linux }) => {
       linux.maskedPaths = [...defaultMaskedPaths];
       linux.readonlyPaths = [...defaultReadonlyPaths];
     });
-    const mountsIn = async (): Promise<string[]> =>
-      (await shop.run(made)).output
-        .trim()
-        .split('\n')
-        .map(line => line.replace(/^\d+ \d+ \d+:\d+ |\/[0-9a-f]{64}|\S+dir\+?=\S+/g, ''));
+
+  /** What a container's mountinfo shows but for what is another in each. */
+  const places = ({ output }: { output: string }): string[] =>
+    output
+      .trim()
+      .split('\n')
+      .map(line => line.replace(/^\d+ \d+ \d+:\d+ |\/[0-9a-f]{64}|\S+dir\+?=\S+/g, ''));
+
+  it('shows the same mounts in the same places, whether they were made ahead or not', async () => {
     shop.runtime.expectLaunch();
-    const [first, ...others] = await Promise.all(Array.from({ length: 4 }, mountsIn));
+    const all = await Promise.all(Array.from({ length: 4 }, () => shop.run(cat('/proc/self/mountinfo'))));
+    const [first, ...others] = all.map(places);
     expect(first?.[0]).toContain('/ / ');
     for (const other of others) {
       expect(other[0]).toContain('/ / ');
       expect(other.toSorted()).toEqual(first?.toSorted());
     }
+  });
+
+  describe('that knows whose launch is near', () => {
+    const launch = (request: LaunchRequest) => shop.finish(request, () => shop.runtime.launch(request));
+
+    /** Gives a request whose root the waiting child has mounted already. */
+    async function begun(made: RuntimeSpec) {
+      await idleHoldings();
+      const request = shop.request(made);
+      shop.runtime.expectLaunch(request);
+      await eventually('its root is mounted', async () => (await standing()).includes(request.rootfs.upperdir));
+      return request;
+    }
+
+    /** The mounts of the child that waits. */
+    async function standing(): Promise<string> {
+      const pid = await keeperPid();
+      const [child = pid] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g) ?? [];
+      return readFile(`/proc/${child}/mountinfo`, 'utf8').catch(() => ''); // it has just ended
+    }
+
+    it('goes on from its root', async () => {
+      const plain = places(await shop.run(cat('/proc/self/mountinfo')));
+      const ahead = places(await launch(await begun(cat('/proc/self/mountinfo'))));
+      expect(ahead[0]).toContain('/ / ');
+      expect(ahead.toSorted()).toEqual(plain.toSorted());
+    });
+
+    const withSysctl = ({ linux }: RuntimeSpec): void => {
+      linux.sysctl = { 'net.ipv4.ip_forward': '1' };
+    };
+    const withNothingMasked = ({ linux }: RuntimeSpec): void => {
+      linux.maskedPaths = [];
+    };
+    const withSmallDev = ({ mounts }: RuntimeSpec): void => {
+      mounts.find(({ destination }) => destination === '/dev')?.options?.push('size=1m');
+    };
+    const withSharedMount = ({ mounts }: RuntimeSpec): void => {
+      mounts.push({ destination: '/mnt', source: '/tmp', type: 'bind', options: ['rbind', 'rshared'] });
+    };
+
+    it.each([withSysctl, withNothingMasked, withSmallDev, withSharedMount])('runs one %o as well', async change => {
+      const made = cat('/proc/sys/net/ipv4/ip_forward');
+      change(made);
+      expect(await launch(await begun(made))).toMatchObject({ exitCode: 0, output: expect.stringMatching(/^[01]\n$/) });
+    });
+
+    it('begins anew for one with another root', async () => {
+      const { rootfs: expected, ...request } = await begun(cat('/proc/self/mountinfo'));
+      const { rootfs } = shop.request(spec([]));
+      const { exitCode, output } = await launch({ ...request, rootfs });
+      expect([exitCode, output.includes(rootfs.upperdir), output.includes(expected.upperdir)]).toEqual([
+        0,
+        true,
+        false,
+      ]);
+    });
+
+    it('leaves it to that one, and lets go of it when it is not started after all', async () => {
+      const before = await idleHoldings();
+      const request = await begun(cat('/proc/self/mountinfo'));
+      const other = await shop.run(cat('/proc/self/mountinfo'));
+      expect(other.output).not.toContain(request.rootfs.upperdir);
+      await shop.runtime.forget(request.id);
+      await shop.keeperDone();
+      await eventually('it is gone', async () => !(await standing()).includes(request.rootfs.upperdir));
+      expect(await idleHoldings()).toEqual(before);
+    });
+
+    it('lets go of it when the engine is gone', async () => {
+      const request = await begun(spec(['true']));
+      const pid = await keeperPid();
+      await shop.runtime.close({ stopKeeper: false });
+      shop.runtime = await shop.openRuntime();
+      expect(await keeperPid()).toBe(pid);
+      await eventually('it is gone', async () => !(await standing()).includes(request.rootfs.upperdir));
+      expect(await launch(request)).toMatchObject({ exitCode: 0 });
+    });
   });
 
   it('launches several at once', async () => {
