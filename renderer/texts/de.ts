@@ -229,7 +229,7 @@ export const de: Texts = {
     stopped: 'Gemessen wird, solange der Container läuft.',
     span: 'Wie viel davon',
     spans: { '60': 'Letzte Minute', '600': 'Letzte 10 Minuten', '3600': 'Letzte Stunde' },
-    hint: 'Gemessen, solange Container zu sehen sind.',
+    hint: 'Gemessen, solange man Container sieht.',
     ofLimit: limit => `von ${limit}`,
     perSecond: '/s',
   },

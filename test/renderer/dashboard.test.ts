@@ -235,6 +235,15 @@ describe.skipIf(!chromium)('the dashboard in a browser', () => {
       await picture(`${new URL(page.url()).pathname.slice(1)}-german`);
       expect(await cutOff(page), page.url()).toEqual([]);
     }
+    await visit('Container');
+    await row('billing-api').click(); // there is no room for the list beside it
+    await row('billing-api').waitFor({ state: 'hidden' });
+    await page.getByRole('tab', { name: 'Dateien' }).click();
+    await page.getByRole('button', { name: 'etc', exact: true }).waitFor();
+    await picture('files-german');
+    expect(await cutOff(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Schließen' }).click();
+    await row('billing-api').waitFor();
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.getByRole('link', { name: 'Einstellungen' }).click();
     await page.getByLabel('Sprache').selectOption('en');

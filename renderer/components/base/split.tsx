@@ -9,7 +9,10 @@ export interface SplitProps {
   name: string;
 }
 
-const least = 380;
+/** Of what is open, in pixels. */
+const least = 420;
+/** Of the list; the style sheet holds it, too. Where there is no room for both, what is open is alone. */
+const leastList = 480;
 
 /** A list, and what is open of it beside: the border is dragged, or moved with the arrow keys. */
 export const Split = defineComponent(
@@ -18,7 +21,7 @@ export const Split = defineComponent(
     const width = ref(Number(localStorage.getItem(key)) || 560);
     const whole = ref<HTMLElement | null>(null);
     const set = (wanted: number): void => {
-      const most = (whole.value?.clientWidth ?? 1200) - 330;
+      const most = (whole.value?.clientWidth ?? 1200) - leastList;
       width.value = Math.round(Math.max(least, Math.min(most, wanted)));
       localStorage.setItem(key, String(width.value));
     };
@@ -51,7 +54,7 @@ export const Split = defineComponent(
           />
         )}
         {props.right && (
-          <div class="right" style={{ width: `${width.value}px`, maxWidth: 'calc(100% - 330px)' }}>
+          <div class="right" style={{ '--chosen': `${width.value}px` }}>
             {props.right()}
           </div>
         )}

@@ -24,6 +24,15 @@ export const ComposeList = defineComponent(() => {
       (total, { id, state }) => total + (state === 'running' ? (stats.latest(id)?.[of] ?? 0) : 0),
       0,
     );
+  /** Nothing is told before the first reading. */
+  const live = (
+    project: ComposeProject,
+    of: 'cpuPercent' | 'memoryBytes',
+    format: (value: number) => string,
+  ): string =>
+    project.containers.some(({ id, state }) => state === 'running' && stats.latest(id))
+      ? format(sum(project, of))
+      : '–';
   const services = ({ containers: all }: ComposeProject): string =>
     [...new Set(all.map(({ service }) => service).filter(Boolean))].sort(compareTexts).join(', ');
 
@@ -60,7 +69,7 @@ export const ComposeList = defineComponent(() => {
       width: '88px',
       end: true,
       compare: (a, b) => sum(a, 'cpuPercent') - sum(b, 'cpuPercent'),
-      cell: project => (project.running > 0 ? percent(sum(project, 'cpuPercent')) : '–'),
+      cell: project => live(project, 'cpuPercent', percent),
     },
     {
       key: 'memory',
@@ -68,7 +77,7 @@ export const ComposeList = defineComponent(() => {
       width: '104px',
       end: true,
       compare: (a, b) => sum(a, 'memoryBytes') - sum(b, 'memoryBytes'),
-      cell: project => (project.running > 0 ? memorySize(sum(project, 'memoryBytes')) : '–'),
+      cell: project => live(project, 'memoryBytes', memorySize),
     },
     {
       key: 'file',

@@ -150,7 +150,7 @@ export const ContainerDetail = defineComponent(
 
 const processes = (top: ContainerTop | undefined): VNode => (
   <div class="body" tabindex={0}>
-    <table class="simple">
+    <table class="simple processes">
       <thead>
         <tr>
           {top?.Titles.map(title => (

@@ -79,6 +79,7 @@ export const NetworkList = defineComponent(() => {
     },
     {
       key: 'kind',
+      aside: true,
       label: t().networks.kind,
       width: '90px',
       cell: each => (

@@ -49,6 +49,7 @@ export const Overview = defineComponent(() => {
   const sums = computed(() => {
     const readings = containers.running.flatMap(({ id }) => stats.latest(id) ?? []);
     return {
+      isKnown: readings.length > 0 || containers.running.length === 0,
       cpu: readings.reduce((sum, { cpuPercent }) => sum + cpuPercent, 0),
       memory: readings.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
     };
@@ -135,8 +136,8 @@ export const Overview = defineComponent(() => {
     </div>
   );
 
-  /** Nothing is known of now while the engine is away. */
-  const now = (text: string): string => (connection.usable ? text : '–');
+  /** Nothing is known of now while the engine is away, and before the first reading. */
+  const now = (text: string): string => (connection.usable && sums.value.isKnown ? text : '–');
 
   const cards = (): VNode => {
     const texts = t().overview;
