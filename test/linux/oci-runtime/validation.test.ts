@@ -173,6 +173,18 @@ describe.skipIf(reason)('as the specification validates runtimes, berth-runtime'
     expect(new Set(own).size).toBe(types.length);
   });
 
+  it('refuses a namespace by a path to one of another kind, and leaves nothing', async () => {
+    for (const [index, type] of [...types, 'mount' as const].entries()) {
+      const path = `/proc/self/ns/${fileOf(types[(index + 1) % types.length] ?? 'ipc')}`;
+      const bundle = await bundles.make(['true'], ({ linux }) => {
+        linux.namespaces = [...linux.namespaces.filter(own => own.type !== type), { type, path }];
+      });
+      const refused = await bundles.run('create', '--bundle', bundle, bundles.id());
+      expect(refused, type).toMatchObject({ code: 1, stderr: expect.stringContaining('EINVAL') });
+    }
+    expect(await bundles.succeed('list', '--quiet')).toBe('');
+  });
+
   it('makes its mounts in a mount namespace that it is given', async () => {
     const holder = spawn('unshare', ['--mount', 'sleep', '1000'], { stdio: 'ignore' });
     const path = `/proc/${holder.pid}/ns/mnt`;
