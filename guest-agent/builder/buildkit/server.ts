@@ -32,6 +32,7 @@ export function serveGrpc(socket: Duplex, handlerOf: FindHandler, log: Log): voi
 export function serveCalls(socket: Duplex, handlerOf: FindHandler, log: Log): void {
   const session = performServerHandshake(socket);
   session.on('error', () => socket.destroy());
+  socket.once('end', () => session.destroy()); // as Go's servers: who says no more wants no answer
   session.on('stream', (stream, headers) => {
     stream.on('error', () => undefined);
     stream.setMaxListeners(0); // whoever waits for it to drain listens
