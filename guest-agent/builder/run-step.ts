@@ -41,6 +41,8 @@ export interface RunRequest extends StepOutput {
   platform: Platform;
   host: HostConfig;
   hostname?: string;
+  /** The command is told how its container is called, as by Docker's old builder. */
+  namesHost?: boolean;
   /** Of the places on which its mounts stood only these themselves are none of its doing. */
   keepsStubFolders?: boolean;
   /** How the command may end and have done well: else with 0 alone. */
@@ -113,10 +115,10 @@ async function inContainer<T>(
       Image: bare.id,
       Entrypoint: [first],
       Cmd: rest,
-      Env: [...request.env, ...request.passingEnv],
+      Env: [...(request.namesHost ? [] : ['HOSTNAME']), ...request.env, ...request.passingEnv], // without a value: not at all
       User: request.user,
       WorkingDir: request.workingDir,
-      Hostname: request.hostname || 'buildkitsandbox',
+      Hostname: request.hostname || (request.namesHost ? '' : 'buildkitsandbox'),
       Labels: { [stepLabel]: 'step' },
       HostConfig: request.host,
     },

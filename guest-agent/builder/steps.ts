@@ -129,6 +129,7 @@ const run: Step = async (state, instruction, context) => {
         network,
         platform: state.platform,
         host: request.host,
+        namesHost: request.serial,
         createdBy,
         epoch: request.epoch,
       },
