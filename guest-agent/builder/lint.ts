@@ -1,3 +1,4 @@
+import { parseReference } from '../../contracts/oci/reference.ts';
 import { jsonList } from './dockerfile/arguments.ts';
 import { suggestion } from './dockerfile/check.ts';
 import { expandWord } from './dockerfile/expand.ts';
@@ -122,15 +123,22 @@ function baseFindings(
       return defaults.get(name);
     };
     const name = expandWord(base, { lookup, escapeMark });
-    const invalid = base.includes('$') && (name === '' || /[:@/]$|::|^:/.test(name));
     const undeclared = [...unset].map(each => ({
       rule: 'UndefinedArgInFrom',
       message: `FROM argument '${each}' is not declared${suggestion(each, [...defaults.keys()])}`,
       at: from,
     }));
     const message = `Default value for ARG ${base} results in empty or invalid base image name`;
-    return invalid ? [{ rule: 'InvalidDefaultArgInFrom', message, at: from }, ...undeclared] : undeclared;
+    return isReference(name) ? undeclared : [{ rule: 'InvalidDefaultArgInFrom', message, at: from }, ...undeclared];
   });
+}
+
+function isReference(name: string): boolean {
+  try {
+    return parseReference(name) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function defaultsOf(

@@ -1,5 +1,6 @@
-import { invalidArgument } from '../../contracts/errors.ts';
+import { invalidArgument, messageOf } from '../../contracts/errors.ts';
 import type { ImageRunConfig, Platform } from '../../contracts/oci/image-spec.ts';
+import { parseReference } from '../../contracts/oci/reference.ts';
 import { formatPlatform, type Image, ownPlatform } from '../images/index.ts';
 import { declareArgs, metaArgsOf, platformArgs } from './args.ts';
 import { type BuildSources, shownName } from './build-sources.ts';
@@ -9,7 +10,7 @@ import type { BuilderOptions, BuildRequest, BuildWatcher, StepExchange } from '.
 import { type Expansion, expandWord } from './dockerfile/expand.ts';
 import { stepError } from './dockerfile/failure.ts';
 import { type Instruction, parseInstruction } from './dockerfile/lines.ts';
-import { type Dockerfile, findStage, type Stage, sourcesOf, targetStage } from './dockerfile/stages.ts';
+import { type Dockerfile, findBase, findStage, type Stage, sourcesOf, targetStage } from './dockerfile/stages.ts';
 import { stageFindings } from './lint-stage.ts';
 import type { Linter } from './linter.ts';
 import { applyMetadata } from './metadata.ts';
@@ -111,9 +112,15 @@ export class Solver {
   }
 
   /** Stages whose files or whose whole this one takes. */
+  #base(stage: Stage, base: string): Stage | undefined {
+    const find = this.#rooms.request.serial ? findStage : findBase;
+    return find(this.#dockerfile.stages, base, stage.index);
+  }
+
   #needs(stage: Stage): Stage[] {
-    const names = [this.#expanded(stage, stage.base), ...stage.instructions.flatMap(sourcesOf)];
-    return names.flatMap(name => this.findStage(name, stage) ?? []);
+    const base = this.#base(stage, this.#expanded(stage, stage.base));
+    const sources = stage.instructions.flatMap(sourcesOf).map(name => this.findStage(name, stage));
+    return [base, ...sources].filter(each => each !== undefined);
   }
 
   #expanded(stage: Stage, text: string): string {
@@ -125,7 +132,7 @@ export class Solver {
 
   #numberingOf(stage: Stage, base: string): Numbering {
     const many = namesStages(this.#dockerfile.stages);
-    const own = findStage(this.#dockerfile.stages, base, stage.index) || base === 'scratch' ? 0 : 1;
+    const own = this.#base(stage, base) || base === 'scratch' ? 0 : 1;
     const total = stage.instructions.filter(isStep).length + own;
     const platform = this.#rooms.request.showsPlatform ? `${formatPlatform(this.#platform)} ` : '';
     return { prefix: `${platform}${many ? `${stage.name || `stage-${stage.index}`} ` : ''}`, total, at: 0 };
@@ -142,7 +149,7 @@ export class Solver {
       ? this.#rooms.sources.platformOf(this.#expanded(stage, stage.platform))
       : this.#platform;
     const empty = { ...freshStage, author: undefined, history: [], platform };
-    const earlier = this.findStage(base, stage);
+    const earlier = this.#base(stage, base);
     if (earlier) return continued(await this.stage(earlier));
     if (base === 'scratch')
       return { ...empty, root: undefined, config: configOfScratch, created: new Date(0).toISOString() };
@@ -164,6 +171,7 @@ export class Solver {
     if (named !== undefined && typeof named !== 'string') {
       throw invalidArgument(`the build context ${base} is a directory, and FROM needs an image`);
     }
+    if (named === undefined && !this.#rooms.request.serial) checkBase(base);
     const name = named ?? base;
     const image = await sources.image(name, platform, named === undefined ? undefined : base);
     return { image, shown: shownName(name), ...(named === undefined ? {} : { named }) };
@@ -274,4 +282,13 @@ export const placeOf = (error: unknown): Instruction | undefined =>
 function located(error: unknown, instruction: Instruction): unknown {
   if (error instanceof Error && !places.has(error)) places.set(error, instruction);
   return error;
+}
+
+/** @throws invalid-argument in BuildKit's words */
+function checkBase(base: string): void {
+  try {
+    parseReference(base);
+  } catch (cause) {
+    throw invalidArgument(`failed to parse stage name ${JSON.stringify(base)}: ${messageOf(cause)}`, { cause });
+  }
 }

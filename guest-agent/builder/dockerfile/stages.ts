@@ -68,6 +68,10 @@ export function findStage(stages: readonly Stage[], wanted: string, limit = stag
   );
 }
 
+/** The stage that a FROM stands on, to BuildKit: as its name is kept, in small letters. */
+export const findBase = (stages: readonly Stage[], base: string, limit: number): Stage | undefined =>
+  stages.slice(0, limit).findLast(({ name }) => name !== '' && name === base);
+
 /** What `--target` names, else the last stage. @throws invalid-argument */
 export function targetStage({ stages }: Dockerfile, target: string | undefined): Stage {
   const found = target ? findStage(stages, target) : stages.at(-1);

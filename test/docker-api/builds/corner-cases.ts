@@ -46,6 +46,13 @@ ADD --chmod=u+X,o=g --chown=5:6 x /10
   { name: 'a mode that nobody knows', dockerfile: 'FROM busybox\nCOPY --chmod=zz x /\n', files },
   { name: 'a mode that is too large', dockerfile: 'FROM busybox\nCOPY --chmod=17777 x /\n', files },
   {
+    name: 'what a command knows of its host',
+    dockerfile:
+      'FROM busybox\nRUN env | grep -c HOSTNAME > /unasked || :\nENV HOSTNAME=mine\nRUN env | grep HOSTNAME > /asked\n',
+    buildKitOnly: true,
+  },
+  { name: 'a stage in other letters', dockerfile: 'FROM busybox AS one\nFROM One\n', buildKitOnly: true },
+  {
     name: 'arguments that a stage inherits',
     dockerfile: `FROM busybox AS one
 ARG A=1
