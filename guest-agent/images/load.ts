@@ -64,8 +64,9 @@ export class Loader {
       for (const entry of await imagesIn(files, { wanted: platform, own: this.#rooms.platform })) {
         const images = entry.images.filter(({ config }) => !platform || suitability(config, platform) > 0);
         if (images.length === 0) continue;
-        for (const image of images) await this.#loadOne(image, load);
         const { platforms } = entry;
+        if (!platforms) images.forEach(checkSystem); // of several platforms, one may well be for another system
+        for (const image of images) await this.#loadOne(image, load);
         if (platforms) await this.#loadIndex(platforms, load);
         await this.#name({ ...entry, images }, progress);
         ids.push(...images.map(({ id }) => id));
@@ -204,6 +205,11 @@ export class Loader {
     }
     if (references.length === 0) progress({ stream: `Loaded image ID: ${id}\n` });
   }
+}
+
+/** @throws invalid-argument in dockerd's words for what cannot run here */
+function checkSystem({ config: { os } }: ArchivedImage): void {
+  if (os && os !== 'linux') throw invalidArgument(`cannot load ${os} image on linux`);
 }
 
 /** @throws invalid-argument in dockerd's words for what is not the layer that the image wants. */

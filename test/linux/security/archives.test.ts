@@ -86,4 +86,14 @@ describe.skipIf(!usable)('a hostile archive', { timeout: 60_000 }, () => {
     ];
     expect(await load(await tar(links))).toContain('no such file or directory');
   });
+
+  it('of an image for another system is refused', async () => {
+    const config = { architecture, os: 'windows', config: {}, rootfs: { type: 'layers', diff_ids: [] } };
+    const manifest = [{ Config: 'c.json', RepoTags: ['win:1'], Layers: [] }];
+    const archive = await tar([
+      { name: 'manifest.json', text: JSON.stringify(manifest) },
+      { name: 'c.json', text: JSON.stringify(config) },
+    ]);
+    expect(await load(archive)).toContain('cannot load windows image on linux');
+  });
 });

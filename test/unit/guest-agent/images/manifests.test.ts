@@ -46,6 +46,7 @@ describe('manifests', () => {
       ociManifest,
       'unsupported',
     ],
+    ['a size that no number has', { ...image, layers: [{ ...layers[0], size: 1e30 }] }, ociManifest, 'bad descriptor'],
     ['a size below nothing', { ...image, layers: [{ ...layers[0], size: -1 }] }, ociManifest, 'bad descriptor'],
     ['too many layers', { ...image, layers: Array(600).fill(layers[0]) }, dockerManifest, 'max depth exceeded'],
   ])('%s is refused', (_what, document, type, words) => {
