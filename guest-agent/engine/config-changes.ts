@@ -118,7 +118,7 @@ function healthOf(text: string): HealthConfig {
     for (const [, name = '', value = ''] of given.matchAll(/--([\w-]+)=(\S+)/g)) {
       const key = own(healthFlags, name);
       if (name === 'retries') flags.Retries = Number(value);
-      else if (!key) throw invalidArgument(`unknown flag: ${name}`);
+      else if (!key) throw invalidArgument(`unknown flag: --${name}`);
       else Object.assign(flags, { [key]: durationOf(value) });
     }
     return '';

@@ -23,6 +23,13 @@ describe('changes of a config', () => {
     expect(changedConfig({ Env: ['A=1'], WorkingDir: '/w' }, [instruction])).toMatchObject(expected);
   });
 
+  it('refuse flags that nobody knows', () => {
+    for (const name of ['nope', 'constructor']) {
+      const instruction = `HEALTHCHECK --${name}=1 CMD x`;
+      expect(() => changedConfig({}, [instruction])).toThrow(`unknown flag: --${name}`);
+    }
+  });
+
   it('do not look for the end of a quote for ever', () => {
     expect(() => changedConfig({}, [`ENV A="${'\\a'.repeat(5000)}`])).toThrow("can't find =");
   });
