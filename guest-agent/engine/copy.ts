@@ -63,6 +63,7 @@ const goDirectory = 2 ** 31;
 
 /** @throws not-found, and for a file that is called a directory internal: in Docker's words */
 function statInside(container: ContainerActor, root: OpenRoot, path: string, { rooms }: EngineContext): PathStat {
+  if (container.live && isKernels(posix.resolve('/', path), container.record)) throw missing(container, path);
   const stat = rooms.archive.stat(root.path, path);
   if (stat) return stat;
   for (let above = path.replace(/\/\.?$/, ''); above.length > 1; above = posix.dirname(above)) {
@@ -112,14 +113,22 @@ export async function readArchive(
 /** Where the runtime mounts what is no file of the container's: dockerd does not see it at all. */
 const kernelFolders = ['/proc', '/sys', '/dev'];
 
-/** The devices of these mounts, as `major:minor`, but for shared memory and what the user has mounted there. proc_pid_mountinfo(5) */
-function hiddenDevices(pid: number, { mounts }: ContainerRecord): string[] {
+/** In one of these, but for shared memory and what the user has mounted there. */
+function isHidden(path: string, { mounts }: ContainerRecord): boolean {
   const shown = ['/dev/shm', ...mounts.map(({ destination }) => destination)];
+  return kernelFolders.some(folder => isWithin(path, folder)) && !shown.some(folder => isWithin(path, folder));
+}
+
+/** The folders themselves are the image's. */
+const isKernels = (path: string, record: ContainerRecord): boolean =>
+  !kernelFolders.includes(path) && isHidden(path, record);
+
+/** The devices of these mounts, as `major:minor`. proc_pid_mountinfo(5) */
+function hiddenDevices(pid: number, record: ContainerRecord): string[] {
   const rows = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
   const found = rows.flatMap(row => {
     const [, , device = '', , path = ''] = row.split(' ');
-    const isKernels = kernelFolders.some(folder => isWithin(path, folder));
-    return isKernels && !shown.some(folder => isWithin(path, folder)) ? [device] : [];
+    return isHidden(path, record) ? [device] : [];
   });
   return [...new Set(found)];
 }

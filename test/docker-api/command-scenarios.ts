@@ -116,6 +116,7 @@ export const commandScenarios: Scenario[] = [
       step('diff ca', { unordered: true }),
       step('cp ca:/etc/passwd -', { hide: [/[\s\S]*/g] }),
       step('cp ca:/nosuch -'),
+      ...['/proc/version', '/proc/../sys/kernel', '/dev/null'].map(path => step(`cp ca:${path} -`)),
       step('cp - ca:/nosuch', { input: '' }),
       step('cp ca:/x nosuch:/y'),
       step('cp /nosuch ca:/x', { hide: [/lstat .*/g] }),
