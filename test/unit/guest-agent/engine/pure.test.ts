@@ -149,7 +149,7 @@ describe('filters', () => {
   it.each([
     [
       ['le', 'use'],
-      ['idle', 'used'],
+      ['idle', 'used', 'abuse'],
     ],
     [['^use'], ['used']],
     [['(?i)IDLE'], ['idle']],
