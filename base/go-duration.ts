@@ -11,7 +11,7 @@ const msPer: Readonly<Record<string, number>> = {
 
 /** What Go's time.ParseDuration reads, as `1h30m`, `-1.5s`, `0`: in milliseconds; undefined for what it would refuse. */
 export function goDurationMs(text: string): number | undefined {
-  const part = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y; // sticky: each digit is looked at once
+  const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y; // sticky, and in one way only: its time is linear
   const sign = /^[+-]/.exec(text)?.[0] ?? '';
   const amount = text.slice(sign.length);
   if (amount === '0') return 0;

@@ -14,7 +14,10 @@ it.each([
   ['.s', undefined],
   ['1m soon', undefined],
   ['1d', undefined],
-  [`${'1'.repeat(1_000_000)}x`, undefined],
 ])('Go reads %s as so many milliseconds', (text, expected) => {
   expect(goDurationMs(text)).toBe(expected);
+});
+
+it.each(['1', '.'])('a million times "%s" is refused at once', text => {
+  expect(goDurationMs(`${text.repeat(1_000_000)}x`)).toBeUndefined();
 });
