@@ -30,7 +30,6 @@ import { othersAsleep } from './threads.ts';
 
 const SIGKILL = 9;
 const canaryPatienceMs = 5000;
-const threadPatienceMs = 2000;
 
 type Answer = Omit<KeeperReply, 'reply'>;
 
@@ -283,7 +282,7 @@ export class Keeper {
 
   /** What happens to one may be chance; a Node that cannot be forked loses every one. */
   async #tryForks(): Promise<string> {
-    await othersAsleep(threadPatienceMs);
+    await othersAsleep();
     const first = await this.#runCanary();
     const verdict = first === 'ok' ? first : await this.#runCanary();
     this.#forkable = verdict === 'ok';

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs';
 import { type ForkedChild, forkChild } from '../keeper/fork.ts';
 import type { ChildReport, LaunchFailure, StartMessage } from '../keeper/protocol.ts';
+import { othersAsleep } from '../keeper/threads.ts';
 import { errnoName } from '../syscalls/errno.ts';
 import { pidfdGetfd, pidfdOpen, pidfdSendSignal, waitForChild } from '../syscalls/process.ts';
 import { fail, type RuntimeFailure } from './failure.ts';
@@ -27,6 +28,7 @@ export interface Midwife {
 
 /** Forks this process as the plan of `message` wants it. @throws RuntimeFailure; then nothing is left of it */
 export async function bear(message: StartMessage, midwife: Midwife): Promise<Born> {
+  await othersAsleep();
   const delivery = new Delivery(forkChild(message, midwife.container), midwife);
   try {
     await delivery.ready;
