@@ -19,7 +19,7 @@ const suites: Suite[] = [
   { name: 'unit', folder: 'test/unit', budgetSeconds: 120 },
   { name: 'linux', folder: 'test/linux', budgetSeconds: 600 },
   { name: 'docker', folder: 'test/docker-api', budgetSeconds: 600 },
-  { name: 'renderer', folder: 'test/renderer', budgetSeconds: 90 },
+  { name: 'renderer', folder: 'test/renderer', budgetSeconds: 120 },
   { name: 'machine', folder: 'test/machine', budgetSeconds: 900 },
 ];
 
