@@ -4,20 +4,20 @@ import { usualDeviceRules } from '../runtime/index.ts';
 /** /dev/shm unless `--shm-size` says otherwise: 64 MiB. */
 export const defaultShmBytes = 64 * 1024 * 1024;
 
-/** Docker's masked paths (moby oci/defaults, 28.5); the thermal files of each CPU that has them are added at run time. */
+/** Docker's masked paths, in its order, which `docker inspect` shows (moby oci/defaults, 28.5); the thermal files of each CPU that has them are added at run time. */
 export const defaultMaskedPaths: readonly string[] = [
-  '/proc/acpi',
   '/proc/asound',
+  '/proc/acpi',
   '/proc/interrupts',
   '/proc/kcore',
   '/proc/keys',
   '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
   '/proc/timer_list',
   '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
+  '/proc/sched_debug',
+  '/proc/scsi',
   '/sys/firmware',
+  '/sys/devices/virtual/powercap',
 ];
 
 /** Docker's read-only paths. */
