@@ -8,7 +8,7 @@ export { execPlan, type LaunchPlan, launchPlan } from './launch-plan.ts';
 export { mountOptionNames, propagationFlags } from './mount-plan.ts';
 export { planBytes, planContext } from './plan-file.ts';
 export { openRuntime, type RuntimeOptions } from './runtime.ts';
-export { compileSeccomp, isSeccompAction, warmSeccomp } from './seccomp.ts';
+export { compileSeccomp, isSeccompAction } from './seccomp.ts';
 export type { DockerSeccompProfile } from './seccomp-profile.ts';
 export { refusedSpec } from './spec-checks.ts';
 export { readUserRemap, type UserRemap } from './user-remap.ts';

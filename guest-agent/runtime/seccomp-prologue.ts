@@ -1,3 +1,17 @@
+import {
+  AND,
+  ARCHITECTURE,
+  instruction,
+  JUMP,
+  JUMP_IF_AT_LEAST,
+  JUMP_IF_EQUAL,
+  JUMP_IF_GREATER,
+  LOAD_WORD,
+  NUMBER,
+  RETURN,
+  X32_BIT,
+} from './classic-bpf.ts';
+
 /** On the architecture `token` (AUDIT_ARCH_*), calls numbered above `newest` are unknown to the profile. */
 export interface ArchitectureLimit {
   token: number;
@@ -5,28 +19,6 @@ export interface ArchitectureLimit {
   /** The same for x32, which enters through the door of x86_64 with a bit set in the number. */
   newestX32?: number;
 }
-
-// Classic BPF, linux/filter.h: struct sock_filter { u16 code; u8 jt, jf; u32 k; }
-const LOAD_WORD = 0x20;
-const AND = 0x54;
-const JUMP_IF_EQUAL = 0x15;
-const JUMP_IF_GREATER = 0x25;
-const JUMP_IF_AT_LEAST = 0x35;
-const JUMP = 0x05;
-const RETURN = 0x06;
-// struct seccomp_data
-const NUMBER = 0;
-const ARCHITECTURE = 4;
-const X32_BIT = 0x40000000;
-
-const instruction = (code: number, value: number, ifTrue = 0, ifFalse = 0): Buffer => {
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt16LE(code, 0);
-  bytes[2] = ifTrue;
-  bytes[3] = ifFalse;
-  bytes.writeUInt32LE(value >>> 0, 4);
-  return bytes;
-};
 
 /** For one architecture: unknown calls get `unknown`, the `known` ones their action; the rest is the program's. */
 function block({ newest, newestX32 }: ArchitectureLimit, known: Map<number, number>, unknown: number): Buffer[] {

@@ -1,7 +1,9 @@
 import { release } from 'node:os';
 import type { SeccompAction, SeccompProfile, SeccompRule } from '../../contracts/oci/runtime-spec.ts';
 import { type ArgumentTest, type FilterBuilder, newFilter, resolveSyscall } from '../syscalls/seccomp.ts';
+import { X32_BIT } from './classic-bpf.ts';
 import { defaultProfile } from './default-profile.ts';
+import { compactFilter } from './seccomp-compact.ts';
 import { type DockerSeccompProfile, resolveProfile, type SeccompContext } from './seccomp-profile.ts';
 import { type ArchitectureLimit, withPrologue } from './seccomp-prologue.ts';
 
@@ -44,7 +46,6 @@ const tokens: Record<string, number> = {
   SCMP_ARCH_ARM: 0x40000028,
 };
 const nativeToken = process.arch === 'arm64' ? 0xc00000b7 : 0xc000003e;
-const X32_BIT = 0x40000000;
 
 /** Numbers, the same on every architecture unless said, of calls younger than the libseccomp that may be installed (2.5.4). */
 const young: Record<string, number> = {
@@ -72,12 +73,13 @@ const young: Record<string, number> = {
   ...(process.arch === 'x64' ? { uretprobe: 335 } : {}),
 };
 
-const cache = new Map<string, Buffer>();
+const cache = new Map<string, { program: Buffer; isCompact: boolean }>();
 const CACHE_ENTRIES = 64;
 
 /**
  * A profile as a program for seccomp(2): an array of struct sock_filter. Compiled once for each profile and context
- * (some milliseconds), then from memory. Names that nobody knows are left out, as runc does.
+ * (some milliseconds), then from memory, and made smaller (as many) when it is asked for again. Names that nobody knows are
+ * left out, as runc does.
  * @throws SyscallError from libseccomp, Error when it is not installed or the profile names an unknown action
  */
 export function compileSeccomp(
@@ -87,17 +89,16 @@ export function compileSeccomp(
   const full: SeccompContext = { capabilities: context.capabilities.toSorted(), kernel: context.kernel ?? release() };
   const key = JSON.stringify([profile, full]);
   const known = cache.get(key);
-  if (known) return known;
+  if (known) {
+    if (!known.isCompact) known.program = compactFilter(known.program);
+    known.isCompact = true;
+    return known.program;
+  }
   const program = compile(resolveProfile(profile === 'default' ? defaultProfile : profile, full));
   const [oldest] = cache.keys();
   if (cache.size >= CACHE_ENTRIES && oldest !== undefined) cache.delete(oldest);
-  cache.set(key, program);
+  cache.set(key, { program, isCompact: false });
   return program;
-}
-
-/** Compiles the default profile for these capabilities beforehand, so that no `docker run` waits for it. */
-export function warmSeccomp(capabilities: readonly string[]): void {
-  compileSeccomp('default', { capabilities });
 }
 
 function actionOf(action: SeccompAction, errno: number | undefined): number {
