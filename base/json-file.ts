@@ -1,6 +1,7 @@
-import { closeSync, fsync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { syncFolder, syncFolderSync } from './sync.ts';
 
 const temporaryOf = (path: string): string => join(dirname(path), `.${basename(path)}.tmp`);
 
@@ -43,32 +44,6 @@ export function writeJsonFileSync(path: string, value: unknown, mode = 0o600): v
     throw error;
   }
   syncFolderSync(dirname(path));
-}
-
-/** Makes a rename, a creation or an unlink in `folder` survive a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  await syncAndClose(openSync(folder, 'r'));
-}
-
-/** What was written to `file` survives a power cut when this resolves; others work meanwhile. */
-export function syncAndClose(file: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fsync(file, error => {
-      closeSync(file);
-      if (error) reject(error);
-      else resolve();
-    });
-  });
-}
-
-/** {@link syncFolder}, synchronously. */
-export function syncFolderSync(folder: string): void {
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }
 
 /** The document at `path`, or undefined if there is none. @throws SyntaxError when it is torn: see {@link quarantine}. */

@@ -1,5 +1,6 @@
 import { appendFileSync, closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { syncAndClose, writeJsonFileSync } from './json-file.ts';
+import { writeJsonFileSync } from './json-file.ts';
+import { syncAndClose } from './sync.ts';
 
 /** Then the file is written anew with one line. */
 const mostBytes = 64 << 10;
@@ -15,10 +16,9 @@ const mostBytes = 64 << 10;
  * @throws what kept it from being written
  */
 export function appendDocument(path: string, value: unknown, durable: boolean): Promise<void> {
-  const file = openSync(path, 'a', 0o600);
+  const file = openDocument(path, value);
   let syncs = false;
   try {
-    appendFileSync(file, `\n${JSON.stringify(value)}`);
     const isLong = fstatSync(file).size > mostBytes;
     if (isLong) writeJsonFileSync(path, value);
     syncs = durable && !isLong;
@@ -26,6 +26,18 @@ export function appendDocument(path: string, value: unknown, durable: boolean): 
     if (!syncs) closeSync(file);
   }
   return syncs ? syncAndClose(file) : Promise.resolve();
+}
+
+/** Appends `value`, and gives the file to be synced and closed. @throws what kept it from being written */
+export function openDocument(path: string, value: unknown): number {
+  const file = openSync(path, 'a', 0o600);
+  try {
+    appendFileSync(file, `\n${JSON.stringify(value)}`);
+    return file;
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
 }
 
 /** The document at `path`, or undefined when there is none. @throws SyntaxError when no line is whole */

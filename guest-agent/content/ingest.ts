@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
-import { syncFolder } from '../../base/json-file.ts';
 import { bytesPassed } from '../../base/passing-bytes.ts';
+import { syncFolder } from '../../base/sync.ts';
 import type { Digest } from '../../contracts/oci/digest.ts';
 import { Growth } from './growth.ts';
 

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { quarantine, syncFolder } from '../../base/json-file.ts';
-import { appendDocument, readLastDocument } from '../../base/json-lines.ts';
+import { quarantine } from '../../base/json-file.ts';
+import { appendDocument, openDocument, readLastDocument } from '../../base/json-lines.ts';
 import type { Log } from '../../base/log.ts';
 import { removeLater } from '../../base/remove-later.ts';
+import { syncAndClose, syncFolder } from '../../base/sync.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type {
   ContainerConfig,
@@ -83,9 +84,14 @@ export class RecordStore {
     const draft = join(this.#root, `.new-${record.id}`);
     mkdirSync(draft, { mode: 0o710 });
     try {
-      const written = appendDocument(join(draft, fileName), record, true);
-      renameSync(draft, this.directory(record.id));
-      await Promise.all([written, syncFolder(this.#root)]);
+      const file = openDocument(join(draft, fileName), record);
+      try {
+        renameSync(draft, this.directory(record.id));
+      } catch (error) {
+        closeSync(file);
+        throw error;
+      }
+      await syncAndClose(file, openSync(this.#root, 'r'));
     } catch (error) {
       for (const folder of [draft, this.directory(record.id)]) rmSync(folder, { recursive: true, force: true });
       throw error;

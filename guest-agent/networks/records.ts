@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { quarantine, readJsonFile, syncFolder, writeJsonFileSync } from '../../base/json-file.ts';
+import { quarantine, readJsonFile, writeJsonFileSync } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
+import { syncFolder } from '../../base/sync.ts';
 import type { NetworkId } from '../../contracts/brand.ts';
 import { invalidArgument, notFound } from '../../contracts/errors.ts';
 import type { NetworkRecord } from './contract.ts';

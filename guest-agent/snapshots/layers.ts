@@ -10,8 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { readJsonFile, syncFolderSync, writeJsonFile } from '../../base/json-file.ts';
+import { readJsonFile, writeJsonFile } from '../../base/json-file.ts';
 import type { Log } from '../../base/log.ts';
+import { syncFolderSync } from '../../base/sync.ts';
 import { notFound } from '../../contracts/errors.ts';
 import { type ChainId, hexOf, isDigest } from '../../contracts/oci/digest.ts';
 import { syncFileSystemOf } from '../syscalls/file.ts';
