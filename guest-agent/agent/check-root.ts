@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
-import { removalsDone } from '../../base/remove-later.ts';
+import { putOffDone } from '../../base/put-off.ts';
 import { openArchive } from '../archive/index.ts';
 import type { Flags } from '../config/index.ts';
 import { openContentStore } from '../content/index.ts';
@@ -16,7 +16,7 @@ export async function checkRoot({ root }: Flags, log: Log): Promise<number> {
   const snapshots = await openSnapshots({ root: join(root, 'snapshots'), log });
   const content = openContentStore(join(root, 'content'));
   const report = await checkStore({ root: join(root, 'images'), content, snapshots, archive, log });
-  await Promise.all([archive.close(), removalsDone()]);
+  await Promise.all([archive.close(), putOffDone()]);
   for (const { what } of report.findings) process.stdout.write(`${what}\n`);
   const verdict = report.findings.length > 0 ? `${report.findings.length} things were wrong` : 'all is well';
   process.stdout.write(`${report.images} images: ${verdict}\n`);

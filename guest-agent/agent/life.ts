@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import { removalsDone } from '../../base/remove-later.ts';
+import { putOffDone } from '../../base/put-off.ts';
 import { type Api, apiVersion, minimumApiVersion, openApi } from '../api/index.ts';
 import type { Flags } from '../config/index.ts';
 import { type Control, openControl } from '../control/index.ts';
@@ -103,7 +103,7 @@ export async function end({ api, engine, rooms, control }: Agent, flags: Flags, 
   await rooms.networks.close({ removeAll: all });
   await rooms.runtime.close({ stopKeeper: all });
   await Promise.all([rooms.logs.close(), rooms.archive.close()]);
-  await removalsDone();
+  await putOffDone();
   rooms.registry.close();
   if (all) await rooms.cgroups.open(cgroupParentOf(flags.bridge)).remove();
   await control?.close();

@@ -179,7 +179,7 @@ export abstract class ContainerLife extends ContainerRuns {
   wait(condition: WaitCondition, signal: AbortSignal): Promise<ContainerWaitResponse> {
     const { status } = this.record.state;
     const done = status === 'created' || status === 'exited' || status === 'dead';
-    if (condition === 'not-running' && done && !this.removing) return Promise.resolve(this.answer());
+    if (condition === 'not-running' && done && !this.removing) return this.exitRecorded.then(() => this.answer());
     return this.waiters.wait(condition, signal);
   }
 
@@ -238,7 +238,7 @@ export abstract class ContainerLife extends ContainerRuns {
   }
 
   async #removeNow(volumes: boolean): Promise<void> {
-    await this.released;
+    await Promise.all([this.released, this.mourned()]);
     await removeResources(this.record, volumes, this.context);
     this.removed();
     this.streams.ended();

@@ -1,5 +1,6 @@
-import { settledWithin } from '../../base/clock.ts';
+import { settledWithin, systemClock } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
+import type { PutOff } from '../../base/put-off.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type { ContainerWaitResponse, HealthDocument } from '../../contracts/docker/containers.ts';
 import { conflict, type EngineError, messageOf } from '../../contracts/errors.ts';
@@ -29,6 +30,9 @@ import { Waiters } from './waiters.ts';
 /** A grandchild may hold the output open for ever: after this, the exit is told without waiting for its end. */
 const outputGraceMs = 2000;
 
+/** In which a dead container can be asked for, if somebody listens: dockerd takes as long to remove one, and compose panics without. */
+const mourningMs = 15;
+
 /**
  * A container's runs, one after the other, and the only writer of its record: a run is launched, watched, recorded when it
  * ends, given back, and perhaps followed by another.
@@ -51,7 +55,8 @@ export abstract class ContainerRuns {
   #record: ContainerRecord;
   #live: Live | undefined;
   #exitRecorded: Promise<void> = Promise.resolve();
-  #released: Promise<void> = Promise.resolve();
+  #released: Promise<PutOff | undefined> = Promise.resolve(undefined);
+  #diedAt = Number.NEGATIVE_INFINITY;
 
   constructor(record: ContainerRecord, context: EngineContext) {
     this.id = record.id;
@@ -68,9 +73,15 @@ export abstract class ContainerRuns {
     return this.#exitRecorded;
   }
 
-  /** Resolves when what the last run held is given back; the next start and the removal wait for it. */
-  protected get released(): Promise<void> {
+  /** Resolves when what the last run held is given back; the removal waits for it, and the next start for what it left, too. */
+  protected get released(): Promise<unknown> {
     return this.#released;
+  }
+
+  /** Resolves when whoever was told that it has died has had the time to ask how. */
+  protected async mourned(): Promise<void> {
+    const leftMs = this.context.events.listenerCount > 0 ? this.#diedAt + mourningMs - performance.now() : 0;
+    if (leftMs > 0) await systemClock.sleep(leftMs);
   }
 
   get live(): Live | undefined {
@@ -124,7 +135,7 @@ export abstract class ContainerRuns {
   }
 
   /** What the last run held is given back; also at boot, for a container that no longer runs. */
-  releaseNow(): Promise<void> {
+  releaseNow(): Promise<PutOff | undefined> {
     // In a turn of its own: whoever waits for the end is told first.
     this.#released = new Promise(resolve => setImmediate(resolve)).then(() => release(this.#record, this.context));
     return this.#released;
@@ -133,7 +144,7 @@ export abstract class ContainerRuns {
   /** `checkpoint`: a folder to go on from. */
   protected async startNow(restartCount: number, checkpoint?: string): Promise<void> {
     this.restarts.cancel();
-    await this.#released;
+    await (await this.#released)?.now();
     try {
       const live = await launch(this.#record, this.context, {
         consoleSize: this.consoleSize,
@@ -160,7 +171,7 @@ export abstract class ContainerRuns {
     const exitCode = exitCodeOf(failure.message);
     void this.changeSurely({ state: startFailed(this.#record.state, { exitCode, error: failure.message }) }, false);
     this.streams.ended();
-    await this.releaseNow();
+    await (await this.releaseNow())?.now();
     this.waiters.settle(['not-running'], this.answer());
     this.emit('die', { exitCode: String(exitCode), execDuration: '0' });
     if (this.#record.hostConfig.AutoRemove) this.removeSoon();
@@ -199,6 +210,7 @@ export abstract class ContainerRuns {
     this.streams.ended();
     if (oomKilled) this.emit('oom');
     emitHoldings(this.#record, 'released', this.context.events);
+    this.#diedAt = performance.now();
     this.emit('die', { exitCode: String(status.exitCode), execDuration: String(Math.floor(ranMs / 1000)) });
     this.waiters.settle(delayMs === undefined ? ['next-exit', 'not-running'] : ['next-exit'], this.answer());
     void this.releaseNow();

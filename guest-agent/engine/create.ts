@@ -67,7 +67,6 @@ export async function createContainer(
   const { NetworkMode: mode = 'bridge' } = hostConfig;
   const links = linksOf(linkTexts ?? [], mode, context);
   const endpoints = wantedEndpoints(networking.EndpointsConfig ?? {}, mode, context);
-  context.rooms.runtime.expectLaunch();
   const name = takeName(request.name, id, context);
   try {
     const record = await prepare(

@@ -255,7 +255,7 @@ export class ExecActor implements Exec {
     this.#finish(status.exitCode);
     this.#container.emit('exec_die', { execID: this.id, exitCode: String(status.exitCode) });
     rmSync(directory, { recursive: true, force: true });
-    await this.#context.rooms.runtime.forget(this.id);
+    this.#context.rooms.runtime.forget(this.id);
   }
 
   #finish(exitCode: number): void {

@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type PutOff, putOff } from '../../base/put-off.ts';
 import { removeIfSmall } from '../../base/remove-small.ts';
+import type { ContainerId } from '../../contracts/brand.ts';
 import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
 import type { ContainerOutput } from '../logs/index.ts';
@@ -141,24 +143,33 @@ export function openStreams(
   return { output, input: stdio.stdin ? openFifoInput(stdio.stdin, () => process.closeStdin()) : undefined };
 }
 
-/** Gives back whatever a run holds, by its id alone and any number of times; each part even if another fails. */
-export async function release(record: ContainerRecord, context: EngineContext): Promise<void> {
+/**
+ * Gives back whatever a run holds, by its id alone and any number of times; each part even if another fails. What is left
+ * is empty and in nobody's way but that of the next run: it goes when there is time.
+ */
+export async function release(record: ContainerRecord, context: EngineContext): Promise<PutOff> {
   const { rooms, options, log } = context;
-  const path = cgroupsPathOf(record.id, record.hostConfig.CgroupParent || options.cgroupParent);
-  for (const [id] of snapshotsOf(record)) rooms.snapshots.rest(id);
-  const results = await Promise.allSettled([
-    rooms.cgroups.open(path).remove(),
-    rooms.networks.release(record.id),
-    rooms.runtime.forget(record.id),
-    rooms.volumes.mounts.release(record.id),
-  ]);
-  const folder = execDirectory(options.execRoot, record.id);
-  if (!removeIfSmall(folder)) {
-    await rm(folder, { recursive: true, force: true }).catch(error => {
-      log.error('Could not remove a run folder', { id: record.id, error });
-    });
-  }
+  const { id } = record;
+  rooms.runtime.forget(id);
+  for (const [snapshot] of snapshotsOf(record)) rooms.snapshots.rest(snapshot);
+  const path = cgroupsPathOf(id, record.hostConfig.CgroupParent || options.cgroupParent);
+  const cgroup = rooms.cgroups.open(path);
+  const leftovers = putOff(async () => {
+    await cgroup.remove().catch(error => log.error('Could not release', { id, error }));
+    await removeRunFolder(id, context);
+  });
+  if (cgroup.processes().length > 0) await leftovers.now();
+  const results = await Promise.allSettled([rooms.networks.release(id), rooms.volumes.mounts.release(id)]);
   for (const result of results) {
-    if (result.status === 'rejected') log.error('Could not release', { id: record.id, error: result.reason });
+    if (result.status === 'rejected') log.error('Could not release', { id, error: result.reason });
   }
+  return leftovers;
+}
+
+async function removeRunFolder(id: ContainerId, { options, log }: EngineContext): Promise<void> {
+  const folder = execDirectory(options.execRoot, id);
+  if (removeIfSmall(folder)) return;
+  await rm(folder, { recursive: true, force: true }).catch(error => {
+    log.error('Could not remove a run folder', { id, error });
+  });
 }

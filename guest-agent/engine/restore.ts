@@ -124,7 +124,7 @@ async function sweep(processes: ReadonlyMap<string, RunningProcess>, context: En
   for (const [id, process] of processes) {
     if (known.has(id)) continue;
     process.signal(9);
-    await attempt('process', id, () => rooms.runtime.forget(id));
+    rooms.runtime.forget(id);
   }
   for (const id of rooms.snapshots.ids()) {
     if (!known.has(id.replace(/-image\d+$/, ''))) await attempt('layer', id, () => rooms.snapshots.remove(id));

@@ -27,6 +27,8 @@ export interface Ahead {
   readonly root: number;
   /** By the path that they are to be mounted on. */
   readonly trees: Map<string, Tree>;
+  /** All that furnished them, and what else was done, once it {@link begin}s. */
+  readonly done: Set<string>;
 }
 
 const plain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
@@ -94,7 +96,8 @@ export function makeAhead(child: Child): Ahead | undefined {
     const [own = '', ...furnished] = steps.map(step => JSON.stringify(step));
     trees.set(path, { own, furnished });
   }
-  if (trees.size > 0) return { root: scratch.root, trees };
+  const done = new Set([...trees.values()].flatMap(({ furnished }) => furnished));
+  if (trees.size > 0) return { root: scratch.root, trees, done };
   closeFd(scratch.root);
   return undefined;
 }
@@ -114,6 +117,20 @@ export function begin(child: Child, root: RootStep): void {
   const steps = [propagationStep, root];
   for (const step of steps) perform(child, step);
   child.begun = steps.map(step => JSON.stringify(step));
+  for (const text of child.begun) child.ahead?.done.add(text);
+}
+
+/**
+ * The steps that are left of a plan that wants all that is done, as nearly every one does: then each text is looked up
+ * once. Nothing comes back for other plans.
+ */
+export function usualStepsLeft({ ahead }: Child, texts: readonly string[]): LaunchStep[] | undefined {
+  if (!ahead) return undefined;
+  const left = texts.filter(text => !ahead.done.has(text));
+  if (texts.length - left.length !== ahead.done.size) return undefined;
+  for (const { own } of ahead.trees.values()) if (!left.includes(own)) return undefined;
+  const steps = JSON.parse(`[${left.join()}]`) as LaunchStep[];
+  return steps.some(step => needsBare.has(step.op)) ? undefined : steps;
 }
 
 /**

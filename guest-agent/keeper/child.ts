@@ -3,13 +3,14 @@ import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { unshare } from '../syscalls/namespace.ts';
 import { CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
 import { exitNow, pidfdOpen, readFd, resetSignals, setUmask, writeFd } from '../syscalls/process.ts';
-import { type Ahead, begin, begunOtherwise, stepsLeft } from './ahead.ts';
+import { vforkSibling } from '../syscalls/vfork.ts';
+import { type Ahead, begin, begunOtherwise, stepsLeft, usualStepsLeft } from './ahead.ts';
 import { leaveDescriptors } from './descriptors.ts';
 import { failure, toFailure } from './failure.ts';
 import { perform } from './perform.ts';
 import { becomeKnown } from './perform-rebirth.ts';
-import { type ChildReport, type LaunchStep, type RootStep, stepSeparator } from './protocol.ts';
-import { type Expected, rehearse } from './rehearsal.ts';
+import { type ChildReport, type LaunchStep, type RootStep, stepSeparator, type WaitingReport } from './protocol.ts';
+import { bornFor, type Expected, rehearse } from './rehearsal.ts';
 
 /** What the steps of one child share. */
 export interface Child {
@@ -37,6 +38,8 @@ export interface Child {
   begun: readonly string[];
   /** Mounts by their targets, see the step `hold`. */
   held: Map<string, number> | undefined;
+  /** To be set when nothing more is allocated. */
+  memoryLimits: Extract<LaunchStep, { op: 'limits' }>['limits'];
   /** False after a rebirth, until {@link becomeKnown}. */
   isKnown: boolean;
   /** A user namespace to be entered; -1 for none. */
@@ -90,6 +93,7 @@ export function runChild({ report, container, task }: { report: number; containe
       ahead: undefined,
       begun: [],
       held: undefined,
+      memoryLimits: [],
       isKnown: true,
       userNamespace: -1,
       warn: message => say(report, { warning: message }),
@@ -99,7 +103,9 @@ export function runChild({ report, container, task }: { report: number; containe
     if (order.unshare) unshare(child.begun.length > 0 ? order.unshare & ~CLONE_NEWNS : order.unshare);
     const { texts, filter } = readPlan(order.plan);
     child.filter = filter;
-    const steps = stepsLeft(child, texts);
+    // Whoever counts steps counts those that are done.
+    const usual = order.failAtStep === undefined ? usualStepsLeft(child, texts) : undefined;
+    const steps = usual ?? stepsLeft(child, texts);
     if (steps) runSteps(child, steps, order.failAtStep);
     else trySay(report, { failure: failure(begunOtherwise, 'EAGAIN', '', 'the plan has another beginning') });
   } catch (error) {
@@ -129,6 +135,10 @@ function readWhole(path: string): Buffer {
 }
 
 function waitForOrder(child: Child, expected: Expected): Order {
+  if (bornFor[expected] !== 0) {
+    unshare(bornFor[expected]);
+    say(child.report, { waiting: vforkSibling() });
+  }
   child.ahead = rehearse(child, expected);
   planBuffer.fill(0);
   const hear = listener(child.report);
@@ -178,7 +188,7 @@ function runSteps(child: Child, steps: (LaunchStep | undefined)[], failAtStep: n
 }
 
 /** Tells the keeper; blocks until it is written. */
-export function say(report: number, message: ChildReport): void {
+export function say(report: number, message: ChildReport | WaitingReport): void {
   writeFd(report, Buffer.from(`${JSON.stringify(message)}\n`));
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { type ForkResult, forkProcess, unforkableMappings } from '../syscalls/clone.ts';
 import { setns } from '../syscalls/namespace.ts';
 import { CLONE_NEWPID } from '../syscalls/namespace-flags.ts';
@@ -39,9 +40,9 @@ export function forkChild(message: StartMessage, container: number | undefined):
   }
 }
 
-/** Forks a child that waits for its order on its socket. */
-export const forkWaiting = (cloneFlags: number, expected: Expected): ForkedChild =>
-  fork(() => forkProcess(cloneFlags), { container: -1, task: { expected } });
+/** Forks a child that waits for its order on its socket, and says who it is if that is another, in its place. */
+export const forkWaiting = (expected: Expected): ForkedChild =>
+  fork(() => forkProcess(0), { container: -1, task: { expected } });
 
 /** All signals are blocked in between, for in the child libuv's handler would write into the pipe that both share. */
 function fork(born: () => ForkResult, child: { container: number; task: Task }): ForkedChild {
@@ -52,8 +53,9 @@ function fork(born: () => ForkResult, child: { container: number; task: Task }):
   try {
     const { pid, pidfd } = born();
     if (pid === 0) runChild({ report: childEnd, ...child });
-    const socket = new Socket({ fd: report, readable: true, writable: true });
+    const socket = new Socket({ fd: report, readable: true, writable: true, allowHalfOpen: true });
     socket.on('error', () => undefined); // its end says enough
+    socket.on('end', () => setImmediate(() => socket.destroy())); // whoever waits for that goes first
     return { pid, pidfd, report, socket };
   } catch (error) {
     closeSync(report);
@@ -75,6 +77,12 @@ function enterPidNamespace({ pidNamespace }: StartMessage): void {
     closeSync(namespace);
   }
 }
+
+const { SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSEGV } = constants.signals;
+const crashSignals: ReadonlySet<number | undefined> = new Set([SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSEGV]);
+
+/** Whether a child that ended by this signal may do better in a second attempt: forked children of Node crash once in a great while. */
+export const isCrash = (signal: number | undefined): boolean => crashSignals.has(signal);
 
 export const canaryExitCode = 42;
 

@@ -1,6 +1,12 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import type { HeldExit, HeldProcess, StartMessage } from './protocol.ts';
 
+/**
+ * Whoever leaves one of these last takes down what is in it, and of a container that is its first process, which is not
+ * reported as ended until it has done so. Held here, and by an engine that is there, they go when the exit is told already.
+ */
+const slowToGo = ['mnt', 'ipc'] as const;
+
 /** One process of a container and all that the keeper holds for it until it is forgotten. */
 export class Held {
   readonly id: string;
@@ -18,6 +24,7 @@ export class Held {
   stillborn: (() => void) | undefined;
   #stdinWriter = -1;
   #readers: number[] = [];
+  #namespaces: number[] = [];
 
   constructor({ id, container, startedAt }: { id: string; container?: string; startedAt?: number }) {
     this.id = id;
@@ -37,6 +44,15 @@ export class Held {
     const reader = openSync(write, O_RDONLY | O_NONBLOCK); // a writer can only be opened when there is a reader
     this.#stdinWriter = openSync(write, O_WRONLY | O_NONBLOCK);
     closeSync(reader);
+  }
+
+  /** For a container's first process. */
+  holdNamespaces(): void {
+    try {
+      for (const name of slowToGo) this.#namespaces.push(openSync(`/proc/${this.pid}/ns/${name}`, 'r'));
+    } catch {
+      // It is gone already.
+    }
   }
 
   closeStdin(): void {
@@ -66,11 +82,17 @@ export class Held {
   /** Any number of times. */
   release(): void {
     this.closeStdin();
-    for (const fd of this.#readers) closeSync(fd);
+    for (const fd of [...this.#readers, ...this.#namespaces]) closeSync(fd);
     this.#readers = [];
+    this.#namespaces = [];
     const { exit } = this;
     this.renounce();
     this.exit = exit;
+  }
+
+  end({ exitCode, signal }: Pick<HeldExit, 'exitCode' | 'signal'>): void {
+    const namespaces = this.#namespaces;
+    this.exit = { exitCode, ...(signal === undefined ? {} : { signal }), finishedAt: Date.now(), namespaces };
   }
 
   describe(): HeldProcess {

@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
-import { constants } from 'node:os';
 import {
   pidfdGetfd,
   pidfdOpen,
@@ -12,8 +10,9 @@ import {
 import { setTerminalSize } from '../syscalls/terminal.ts';
 import { begunOtherwise } from './ahead.ts';
 import { failure, lateFailure, notRunning, toFailure } from './failure.ts';
-import { canaryExitCode, type ForkedChild, forkCanary, forkChild } from './fork.ts';
+import { canaryExitCode, type ForkedChild, forkCanary, forkChild, isCrash } from './fork.ts';
 import { Held } from './held.ts';
+import { onLines } from './lines.ts';
 import type {
   ChildReport,
   HeldProcess,
@@ -38,9 +37,6 @@ interface Birth {
   error?: LaunchFailure;
   warnings: string[];
 }
-
-const { SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSEGV } = constants.signals;
-const crashSignals = new Set<number>([SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSEGV]);
 
 /** Parent of all containers: forks, reaps, and remembers how each ended until it is told to forget. */
 export class Keeper {
@@ -84,10 +80,7 @@ export class Keeper {
       case 'start':
         return this.#start(request);
       case 'expect':
-        if (this.#forkable) {
-          if ('root' in request) this.#spares.begin(request.id, request.root);
-          else this.#spares.expectLaunch();
-        }
+        this.#spares.begin(request.id, request.root);
         return {};
       case 'signal':
         return this.#with(request.id, held => pidfdSendSignal(held.pidfd, request.signal));
@@ -137,6 +130,7 @@ export class Keeper {
       const started: HeldProcess = held.describe();
       delete started.exit; // told as an event, after the reply
       if (held.exit) setImmediate(() => this.#tellExit(held));
+      else if (!container) setImmediate(() => held.holdNamespaces());
       return { started, warnings };
     } catch (error) {
       return this.#abandon(held, toFailure('fork', error));
@@ -160,7 +154,7 @@ export class Keeper {
     if (error.step !== begunOtherwise) {
       const { exit } = held;
       error.detail += exit?.signal ? `, by signal ${exit.signal}` : `, with ${exit?.exitCode}`;
-      if (!again || !crashSignals.has(exit?.signal ?? 0)) return birth;
+      if (!again || !isCrash(exit?.signal)) return birth;
       console.error(`${new Date().toISOString()} ${held.id}: ${error.detail}; trying again`);
     }
     held.renounce();
@@ -189,7 +183,9 @@ export class Keeper {
         socket.write('.');
       }
     });
-    await new Promise<void>(resolve => socket.on('close', () => resolve()));
+    await new Promise<void>(resolve => {
+      for (const end of ['end', 'close']) socket.on(end, () => resolve());
+    });
     if (!ready && !error) error = failure('prepare', 'EKILLED', held.id, 'the child died while it was prepared');
     return { ...(error ? { error } : {}), warnings };
   }
@@ -245,6 +241,8 @@ export class Keeper {
     if (!held.exit && !held.adopted) return;
     this.#held.delete(held.id);
     held.release();
+    if (held.container !== undefined) this.#spares.execOver(this.#underWay > 0);
+    else this.#spares.launchOver(this.#underWay > 0);
   }
 
   #reap(): void {
@@ -258,14 +256,12 @@ export class Keeper {
       this.#recordExit(held, child);
       this.#successions.ended(held);
       if (held.running) this.#tellExit(held);
-      if (held.container !== undefined) this.#spares.execEnded(this.#underWay > 0);
-      else this.#spares.launchEnded(this.#underWay > 0);
     }
   }
 
-  #recordExit(held: Held, { exitCode, signal }: ReapedChild): void {
+  #recordExit(held: Held, child: ReapedChild): void {
     this.#byPid.delete(held.pid);
-    held.exit = { exitCode, ...(signal === undefined ? {} : { signal }), finishedAt: Date.now() };
+    held.end(child);
   }
 
   #tellExit(held: Held): void {
@@ -305,15 +301,4 @@ export class Keeper {
     };
     return promise;
   }
-}
-
-/** Calls `take` for each whole line that comes. */
-export function onLines(socket: Socket, take: (line: string) => void): void {
-  let rest = '';
-  socket.setEncoding('utf8');
-  socket.on('data', (text: string) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) take(line);
-  });
 }

@@ -2,8 +2,9 @@ import { chmodSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { becomeNonDumpable, tryLock } from '../syscalls/process.ts';
-import { Keeper, onLines } from './keeper.ts';
-import type { KeeperMessage, NumberedRequest } from './protocol.ts';
+import { Keeper } from './keeper.ts';
+import { onLines } from './lines.ts';
+import type { KeeperMessage, SentRequest } from './protocol.ts';
 
 /**
  * The keeper: parent of every container of one engine, and nothing else. It forks itself for each process, reaps it,
@@ -45,8 +46,10 @@ function serve(path: string): void {
     });
     socket.on('error', () => socket.destroy());
     onLines(socket, line => {
-      const request = JSON.parse(line) as NumberedRequest;
-      void keeper.answer(request).then(answer => send(socket, { reply: request.request, ...answer }));
+      const { request, ...asked } = JSON.parse(line) as SentRequest;
+      void keeper.answer(asked).then(answer => {
+        if (request !== undefined) send(socket, { reply: request, ...answer });
+      });
     });
   });
   rmSync(path, { force: true }); // left by one that died: the lock says that none is there

@@ -42,8 +42,22 @@ const { ENOENT, EACCES, EISDIR } = constants.errno;
 
 const unlimited = (limit: number): number => (limit < 0 ? Number.POSITIVE_INFINITY : limit);
 
-/** A limit above the hard one needs CAP_SYS_RESOURCE; without it the hard one has to do. setrlimit(2) */
+type Limits = StepOf<'limits'>['limits'];
+
+/** Under these Node's heap, which is in the child still, cannot grow. */
+const ofMemory = new Set(['RLIMIT_AS', 'RLIMIT_DATA']);
+
+/** Those of memory wait for the last moment. */
 export function limitResources(child: Child, { limits }: StepOf<'limits'>): void {
+  child.memoryLimits = limits.filter(({ name }) => ofMemory.has(name));
+  setLimits(
+    child,
+    limits.filter(({ name }) => !ofMemory.has(name)),
+  );
+}
+
+/** A limit above the hard one needs CAP_SYS_RESOURCE; without it the hard one has to do. setrlimit(2) */
+function setLimits(child: Child, limits: Limits): void {
   for (const { name, resource, soft, hard } of limits) {
     try {
       setLimit(resource, { soft, hard });
@@ -105,6 +119,7 @@ export function replaceProgram(child: Child, step: ExecveStep): void {
   const lowerCapabilities = finalCapabilities(step);
   const loadFilter = step.filtered && child.filter ? preparedFilter(child.filter) : () => 0;
   const failed = failureRecord(name);
+  setLimits(child, child.memoryLimits);
   becomeKnown(child);
   sayReady(child);
   if (step.noNewPrivileges) forbidNewPrivileges();

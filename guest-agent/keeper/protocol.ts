@@ -3,7 +3,7 @@ import type { namespaceFlags } from '../syscalls/namespace-flags.ts';
 
 /**
  * What engine and keeper say to each other: one JSON document a line over a unix socket. Requests carry a number that
- * their reply repeats; exits come unasked, to every connection. A newer keeper may know more; it never knows less.
+ * their reply repeats, those without one get none; exits come unasked, to every connection. A newer keeper may know more; it never knows less.
  */
 export const protocolVersion = 2;
 
@@ -191,8 +191,6 @@ export type KeeperRequest =
   | StartMessage
   | { op: 'signal'; id: string; signal: number }
   | { op: 'list' }
-  /** A start is near: what can be done beforehand is done meanwhile. */
-  | { op: 'expect' }
   /** The start of `id`, which will have this root. Whoever does not start it after all forgets it. */
   | { op: 'expect'; id: string; root: RootStep }
   /** A container whose keeper died: it is nobody's child, but can be entered again. */
@@ -222,6 +220,8 @@ export interface HeldExit {
   exitCode: number;
   signal?: number;
   finishedAt: number;
+  /** Descriptors as above: what goes with the last of them takes its time. Older keepers hold none. */
+  namespaces?: number[];
 }
 
 export interface LaunchFailure {
@@ -247,8 +247,8 @@ export interface KeeperReply {
 export type KeeperEvent = { event: 'exit'; id: string } & HeldExit;
 export type KeeperMessage = KeeperReply | KeeperEvent;
 
-/** A request as it travels. */
-export type NumberedRequest = KeeperRequest & { request: number };
+/** A request as it travels; without a number it is not answered. */
+export type SentRequest = KeeperRequest & { request?: number };
 
 /** What the child says over its socket, one JSON document a line; then the end of the stream when execve succeeded. */
 export type ChildReport =
@@ -264,3 +264,8 @@ export type ChildReport =
   /** Behind its gate. */
   | { created: true }
   | { ready: true };
+
+/** What a child that waits for its order may say before: a sibling with this pid does so in its place. */
+export interface WaitingReport {
+  waiting: number;
+}

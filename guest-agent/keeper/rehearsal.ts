@@ -7,6 +7,7 @@ import {
   preparedCapabilities,
 } from '../syscalls/identity.ts';
 import { newFilesystem } from '../syscalls/mount.ts';
+import { CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWUTS } from '../syscalls/namespace-flags.ts';
 import { nativeCommand } from '../syscalls/process.ts';
 import { type Ahead, makeAhead } from './ahead.ts';
 import type { Child } from './child.ts';
@@ -47,6 +48,16 @@ const execSteps: LaunchStep[] = [
 const rehearsals = { launch: launchSteps, exec: execSteps };
 /** What a waiting child is there for. */
 export type Expected = keyof typeof rehearsals;
+
+/**
+ * Namespaces (`CLONE_NEW…` bits) that it has of its own: for a launch what nearly every container has. As one is in a PID
+ * namespace from one's birth, it is then a sibling of the one that was forked, in the memory of that one, which takes the
+ * whole of it down when the container's program has begun, and not before.
+ */
+export const bornFor: Readonly<Record<Expected, number>> = {
+  launch: CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
+  exec: 0,
+};
 
 /** Changes nothing that outlives it, but for what every child needs alike, and what it gives: see ahead.ts. */
 export function rehearse(child: Child, what: Expected): Ahead | undefined {

@@ -1,14 +1,13 @@
 import { closeSync } from 'node:fs';
-import { CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS } from '../syscalls/namespace-flags.ts';
-import { pidfdSendSignal, waitForChild, writeFd } from '../syscalls/process.ts';
+import { CLONE_NEWNET, CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
+import { pidfdOpen, pidfdSendSignal, waitForChild, writeFd } from '../syscalls/process.ts';
 import type { Order, Word } from './child.ts';
 import { type ForkedChild, forkWaiting } from './fork.ts';
 import type { Held } from './held.ts';
-import type { RootStep, StartMessage } from './protocol.ts';
-import type { Expected } from './rehearsal.ts';
+import { onLines } from './lines.ts';
+import type { RootStep, StartMessage, WaitingReport } from './protocol.ts';
+import { bornFor, type Expected } from './rehearsal.ts';
 
-/** What nearly every container has of its own. */
-const bornForLaunch = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 /** What a waiting child can still take; the mount namespace last, so that it has the mounts of that moment. */
 const takenLater = CLONE_NEWNS | CLONE_NEWNET;
 /** A fork and the rehearsal take CPUs from whatever is under way; while much is, launches may as well fork for themselves. */
@@ -17,18 +16,17 @@ const SIGKILL = 9;
 
 /** One child that was forked ahead of time and waits for its plan: a start then costs no fork and few page faults. */
 class Spare {
-  readonly #bornWith: number;
   readonly #expected: Expected;
   #child: ForkedChild | undefined;
+  /** Who it is in the end is known: it can be held, and, when what it has begun is not wanted, seen to be gone. */
+  #isKnown = false;
   /** Whose launch the child has begun. */
   #promised: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** `bornWith`: `CLONE_NEW…` bits. */
-  constructor(expected: Expected, bornWith: number) {
+  constructor(expected: Expected) {
     this.#expected = expected;
-    this.#bornWith = bornWith;
   }
 
   /**
@@ -37,9 +35,10 @@ class Spare {
    */
   take(message: StartMessage, container?: number): ForkedChild | undefined {
     const child = this.#child;
-    if (!child || (this.#promised !== undefined && this.#promised !== message.id)) return undefined;
+    const isOthers = this.#promised !== undefined && this.#promised !== message.id;
+    if (!child || !this.#isKnown || isOthers) return undefined;
     const { cloneFlags, cgroup, pidNamespace, plan, failAtStep } = message;
-    const suits = (cloneFlags & ~takenLater) === this.#bornWith && !cgroup && !pidNamespace;
+    const suits = (cloneFlags & ~takenLater) === bornFor[this.#expected] && !cgroup && !pidNamespace;
     if (!suits) {
       this.withdraw(message.id);
       return undefined;
@@ -63,7 +62,7 @@ class Spare {
 
   /** Lets the waiting child begin with the launch of `id`, whose it is from now on. */
   begin(id: string, root: RootStep): void {
-    if (!this.#child || this.#promised !== undefined) return;
+    if (!this.#child || !this.#isKnown || this.#promised !== undefined) return;
     this.#promised = id;
     try {
       tell(this.#child, { root });
@@ -93,10 +92,29 @@ class Spare {
     clearTimeout(this.#timer);
     if (this.#child || this.#closed) return;
     try {
-      this.#child = forkWaiting(this.#bornWith, this.#expected);
+      const child = forkWaiting(this.#expected);
+      this.#child = child;
+      this.#isKnown = bornFor[this.#expected] === 0;
+      if (!this.#isKnown) this.#learn(child);
     } catch {
       // Then launches fork for themselves, and say what is wrong.
     }
+  }
+
+  /** Who waits in place of the one that was forked, and sees that one end. */
+  #learn(child: ForkedChild): void {
+    const stop = onLines(child.socket, line => {
+      stop();
+      const { waiting } = JSON.parse(line) as WaitingReport;
+      try {
+        const pidfd = pidfdOpen(waiting);
+        closeSync(child.pidfd);
+        Object.assign(child, { pid: waiting, pidfd });
+        this.#isKnown = this.#child === child;
+      } catch {
+        // Somebody has killed it: the one that was forked ends as well.
+      }
+    });
   }
 
   /** True when `pid` was the waiting child, which somebody has killed. */
@@ -130,13 +148,13 @@ function tell(child: ForkedChild, word: Word): void {
 
 function replace(spare: Spare, busy: boolean): void {
   if (busy) spare.refillWhenQuiet();
-  else setImmediate(() => spare.refill()); // whoever waits for the end is told first
+  else setImmediate(() => spare.refill()); // what came with this is done first
 }
 
 /** The keeper's two: one becomes a container, the other, born with nothing of its own, enters one. */
 export class Spares {
-  readonly #launch = new Spare('launch', bornForLaunch);
-  readonly #exec = new Spare('exec', 0);
+  readonly #launch = new Spare('launch');
+  readonly #exec = new Spare('exec');
   readonly #all = [this.#launch, this.#exec];
 
   /** A child for `message`, told what to do. `container` is whom an exec enters. */
@@ -144,11 +162,6 @@ export class Spares {
     if (!container) return this.#launch.take(message);
     // The number of one that nobody here reaps may be another's by now.
     return container.adopted ? undefined : this.#exec.take(message, container.pid);
-  }
-
-  /** A launch is near. */
-  expectLaunch(): void {
-    this.#launch.refill();
   }
 
   /** The launch of `id` is under way. */
@@ -166,13 +179,16 @@ export class Spares {
     this.#launch.refillWhenQuiet();
   }
 
-  /** Who runs one container soon runs another: at once, unless other children are under way. */
-  launchEnded(busy: boolean): void {
+  /**
+   * A container has ended, and whoever waited for that has been told. Who runs one soon runs another: at once, unless other
+   * children are under way.
+   */
+  launchOver(busy: boolean): void {
     replace(this.#launch, busy);
   }
 
   /** The same with programs in containers. */
-  execEnded(busy: boolean): void {
+  execOver(busy: boolean): void {
     replace(this.#exec, busy);
   }
 

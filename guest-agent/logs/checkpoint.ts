@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   ftruncateSync,
   openSync,
@@ -54,13 +55,8 @@ export class Checkpoint {
   }
 
   read(): CheckpointRecord | undefined {
-    let text: string;
-    try {
-      text = readFileSync(this.#path, 'latin1');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+    if (!existsSync(this.#path)) return undefined;
+    const text = readFileSync(this.#path, 'latin1');
     this.#exists = true;
     const [inode = 0, size = 0, stdout = 0, stderr = 0] = text.trim().split(' ').map(Number);
     return text.length === RECORD_BYTES ? { inode, size, offsets: { stdout, stderr } } : undefined;

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { punchHole } from '../syscalls/splice.ts';
 
 const READ_BYTES = 256 << 10;
@@ -55,13 +55,7 @@ export class Spool {
   }
 
   #open(): boolean {
-    if (this.#fd !== -1) return true;
-    try {
-      this.#fd = openSync(this.path, 'r+');
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw error;
-    }
+    if (this.#fd === -1 && existsSync(this.path)) this.#fd = openSync(this.path, 'r+');
+    return this.#fd !== -1;
   }
 }

@@ -1,9 +1,9 @@
 import { closeSync } from 'node:fs';
-import { type ForkedChild, forkChild } from '../keeper/fork.ts';
+import { type ForkedChild, forkChild, isCrash } from '../keeper/fork.ts';
 import type { ChildReport, LaunchFailure, StartMessage } from '../keeper/protocol.ts';
 import { othersAsleep } from '../keeper/threads.ts';
 import { errnoName } from '../syscalls/errno.ts';
-import { pidfdGetfd, pidfdOpen, pidfdSendSignal, waitForChild } from '../syscalls/process.ts';
+import { pidfdGetfd, pidfdOpen, pidfdSendSignal, type ReapedChild, waitForChild } from '../syscalls/process.ts';
 import { fail, type RuntimeFailure } from './failure.ts';
 
 const SIGKILL = 9;
@@ -27,15 +27,16 @@ export interface Midwife {
 }
 
 /** Forks this process as the plan of `message` wants it. @throws RuntimeFailure; then nothing is left of it */
-export async function bear(message: StartMessage, midwife: Midwife): Promise<Born> {
+export async function bear(message: StartMessage, midwife: Midwife, again = true): Promise<Born> {
   await othersAsleep();
   const delivery = new Delivery(forkChild(message, midwife.container), midwife);
   try {
     await delivery.ready;
     return delivery.born();
   } catch (error) {
-    delivery.kill();
-    throw error;
+    const crashed = isCrash(delivery.kill()?.signal) && !delivery.isHeard;
+    if (!crashed || !again) throw error;
+    return bear(message, midwife, false);
   }
 }
 
@@ -53,6 +54,8 @@ class Delivery {
   #forerunner: number | undefined;
   #terminal: number | undefined;
   #isReady = false;
+  /** It has said something: what it has done cannot be done twice. */
+  isHeard = false;
   #failure: RuntimeFailure | undefined;
 
   constructor(child: ForkedChild, midwife: Midwife) {
@@ -80,13 +83,15 @@ class Delivery {
     return { pid, pidfd, terminal, warnings: this.#warnings, running: this.#running };
   }
 
-  kill(): void {
+  /** How it ended is told, unless somebody else has heard that already. */
+  kill(): ReapedChild | undefined {
     pidfdSendSignal(this.#pidfd, SIGKILL);
-    waitForChild(this.#pid);
     this.#child.socket.destroy();
+    return waitForChild(this.#pid);
   }
 
   #hear(report: ChildReport): void {
+    this.isHeard = true;
     if ('warning' in report) this.#warnings.push(report.warning);
     else if ('ready' in report) this.#isReady = true;
     else if ('failure' in report) this.#failure = toFailure(report.failure);

@@ -106,10 +106,10 @@ export interface RunningProcess {
 
 export interface Runtime {
   /**
-   * A launch is near: the keeper forks its child while the caller still writes and thinks. When it is known which, that
-   * child begins with its root; a launch that does not come about is to be forgotten.
+   * This launch is near: the keeper's waiting child begins with its root while the caller still writes and thinks. A launch
+   * that does not come about is to be forgotten.
    */
-  expectLaunch(launch?: Pick<LaunchRequest, 'id' | 'rootfs'>): void;
+  expectLaunch(launch: Pick<LaunchRequest, 'id' | 'rootfs'>): void;
   /** @throws LaunchError; unavailable when the keeper's canary says that this Node cannot be forked */
   launch(request: LaunchRequest): Promise<RunningProcess>;
   /** @throws LaunchError, unavailable */
@@ -118,8 +118,11 @@ export interface Runtime {
   checkpoint(request: CheckpointRequest): Promise<void>;
   /** What the keeper still holds from a former engine: running, or exited and not yet forgotten. */
   reattach(): Promise<RunningProcess[]>;
-  /** The exit has been recorded durably: the keeper may let go of its code, terminal and FIFOs. Any number of times. */
-  forget(id: string): Promise<void>;
+  /**
+   * The exit has been recorded durably: the keeper may let go of its code, terminal and FIFOs. Any number of times. The
+   * kernel takes its mounts down in its own time; the next launch of `id` waits for that.
+   */
+  forget(id: string): void;
   /** `keeperLostAt`: when the last keeper died that should not have. */
   status(): Promise<{ keeperPid: number; canary: 'ok' | string; keeperLostAt?: Date }>;
   /** With `stopKeeper`, what still runs is killed first. */

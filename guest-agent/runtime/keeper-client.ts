@@ -89,6 +89,11 @@ export class KeeperClient {
     this.#lost = listeners.lost;
   }
 
+  /** A {@link request} to which no answer is wanted: none wakes anybody. */
+  tell(request: KeeperRequest): void {
+    if (!this.#socket.destroyed) this.#socket.write(`${JSON.stringify(request)}\n`);
+  }
+
   /** @throws Error when the keeper goes away before it answers */
   request(request: KeeperRequest): Promise<KeeperReply> {
     const number = ++this.#requests;

@@ -1,14 +1,8 @@
-import { close, closeSync, openSync } from 'node:fs';
-import type { HeldProcess } from '../keeper/protocol.ts';
+import { close, closeSync } from 'node:fs';
+import type { HeldExit, HeldProcess } from '../keeper/protocol.ts';
 import { duplicate, pidfdEnded, pidfdExit, pidfdSendSignal, zombieExit } from '../syscalls/process.ts';
 import { setTerminalSize } from '../syscalls/terminal.ts';
 import type { ExitStatus, RunningProcess } from './contract.ts';
-
-/**
- * Whoever leaves one of these last takes down what is in it, and of a container that is its first process, which is not
- * reported as ended until it has done so. Held here, they go when the exit is told already.
- */
-const slowToGo = ['mnt', 'ipc'] as const;
 
 const pollMs = 50;
 const patienceForReaperMs = 1000;
@@ -24,9 +18,8 @@ export class ContainerProcess implements RunningProcess {
   #pidfd: number;
   #terminal: number | undefined;
   #watch: NodeJS.Timeout | undefined;
+  readonly #duplicateOf: (fd: number) => number;
   #namespaces: number[] = [];
-  /** Until the kernel has taken down what was held. */
-  #takenDown: Promise<unknown> | undefined;
 
   /** `duplicateOf` fetches the keeper's descriptors. */
   constructor(held: HeldProcess, duplicateOf: (fd: number) => number, closeStdin: () => void) {
@@ -34,6 +27,7 @@ export class ContainerProcess implements RunningProcess {
     this.pid = held.pid;
     this.startedAt = new Date(held.startedAt);
     this.#closeStdin = closeStdin;
+    this.#duplicateOf = duplicateOf;
     this.#pidfd = duplicateOf(held.pidfd);
     this.#terminal = held.terminal === undefined ? undefined : duplicateOf(held.terminal);
     const { promise, resolve } = Promise.withResolvers<ExitStatus>();
@@ -62,21 +56,15 @@ export class ContainerProcess implements RunningProcess {
     this.#closeStdin();
   }
 
-  /** For a container's first process. */
-  holdNamespaces(): this {
-    try {
-      for (const name of slowToGo) this.#namespaces.push(openSync(`/proc/${this.pid}/ns/${name}`, 'r'));
-    } catch {
-      // It is gone already.
-    }
-    return this;
+  /** The keeper has told. */
+  ended({ exitCode, signal, finishedAt, namespaces = [] }: HeldExit): void {
+    this.#namespaces = namespaces.map(this.#duplicateOf);
+    this.#end({ exitCode, ...(signal === undefined ? {} : { signal }), finishedAt: new Date(finishedAt) });
   }
 
-  /** The keeper has told. */
-  settle(status: ExitStatus): void {
+  #end(status: ExitStatus): void {
     clearInterval(this.#watch);
     this.#settle(status);
-    this.#takeDown();
   }
 
   /** No keeper will tell: look at the process itself, and ask the kernel how it ended. */
@@ -87,28 +75,23 @@ export class ContainerProcess implements RunningProcess {
       if (this.alive) return;
       endedAt ??= Date.now();
       const exit = pidfdExit(this.#pidfd) ?? zombieExit(this.pid, this.#pidfd);
-      if (exit) this.settle({ ...exit, finishedAt: new Date(endedAt) });
+      if (exit) this.#end({ ...exit, finishedAt: new Date(endedAt) });
       else if (Date.now() - endedAt > patienceForReaperMs)
-        this.settle({ exitCode: 255, finishedAt: new Date(endedAt), cause: 'its keeper died before it did' });
+        this.#end({ exitCode: 255, finishedAt: new Date(endedAt), cause: 'its keeper died before it did' });
     }, pollMs);
     this.#watch.unref();
   }
 
-  /** Lets go of the duplicates. Any number of times. Resolves when the kernel has taken down what was held. */
+  /**
+   * Lets go of the duplicates. Any number of times. Resolves when the kernel has taken down what was held, which takes a
+   * millisecond or more for whoever is last: the keeper should have let go before.
+   */
   async release(): Promise<void> {
     clearInterval(this.#watch);
     if (this.#pidfd !== -1) closeSync(this.#pidfd);
     if (this.#terminal !== undefined) closeSync(this.#terminal);
     this.#pidfd = -1;
     this.#terminal = undefined;
-    this.#takeDown();
-    await this.#takenDown;
-  }
-
-  /** Takes a millisecond or more: in threads. */
-  #takeDown(): void {
-    const namespaces = this.#namespaces.splice(0);
-    const closed = namespaces.map(fd => new Promise(resolve => close(fd, resolve)));
-    if (closed.length > 0) this.#takenDown = Promise.all(closed);
+    await Promise.all(this.#namespaces.splice(0).map(fd => new Promise(resolve => close(fd, resolve))));
   }
 }

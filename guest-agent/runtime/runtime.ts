@@ -4,15 +4,7 @@ import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { unavailable } from '../../contracts/errors.ts';
 import type { HeldExit, HeldProcess, KeeperEvent, StartMessage } from '../keeper/protocol.ts';
-import type {
-  CheckpointRequest,
-  ExecRequest,
-  ExitStatus,
-  LaunchRequest,
-  RunningProcess,
-  Runtime,
-  StdioSpec,
-} from './contract.ts';
+import type { CheckpointRequest, ExecRequest, LaunchRequest, RunningProcess, Runtime, StdioSpec } from './contract.ts';
 import { LaunchError } from './contract.ts';
 import { KeeperClient } from './keeper-client.ts';
 import { execPlan, type LaunchPlan, launchPlan, overlayStep, type PlanContext } from './launch-plan.ts';
@@ -41,6 +33,8 @@ class KeeperRuntime implements Runtime {
   readonly #processes = new Map<string, ContainerProcess>();
   /** Exits told before the reply that announces their process was worked off. */
   readonly #early = new Map<string, HeldExit>();
+  /** Of forgotten processes: what the kernel is still taking down. */
+  readonly #goingDown = new Map<string, Promise<void>>();
   #keeper: KeeperClient | undefined;
   #reconnecting: Promise<void> | undefined;
   #lostAt: Date | undefined;
@@ -64,20 +58,18 @@ class KeeperRuntime implements Runtime {
     });
   }
 
-  expectLaunch(launch?: Pick<LaunchRequest, 'id' | 'rootfs'>): void {
-    if (!launch) return void this.#keeper?.request({ op: 'expect' });
-    const { id, rootfs } = launch;
+  expectLaunch({ id, rootfs }: Pick<LaunchRequest, 'id' | 'rootfs'>): void {
     const { cgroups } = this.#context;
     const isBornInCgroup = cgroups.version === 2 && !cgroups.cheapMoves; // no child that waits can be
-    if ('directory' in rootfs || isBornInCgroup) return;
-    void this.#keeper?.request({ op: 'expect', id, root: overlayStep(rootfs, this.#context.mountPoint) });
+    if ('directory' in rootfs || isBornInCgroup || this.#goingDown.has(id)) return;
+    this.#keeper?.tell({ op: 'expect', id, root: overlayStep(rootfs, this.#context.mountPoint) });
   }
 
   async launch(request: LaunchRequest): Promise<RunningProcess> {
+    await this.#goingDown.get(request.id);
     if (request.checkpoint !== undefined) return this.#restore(request, request.checkpoint);
     const plan = launchPlan(request, this.#context);
-    const process = await this.#start(request, join('containers', request.id), plan, {});
-    return process.holdNamespaces();
+    return this.#start(request, join('containers', request.id), plan, {});
   }
 
   async #restore(request: LaunchRequest, checkpoint: string): Promise<RunningProcess> {
@@ -86,8 +78,7 @@ class KeeperRuntime implements Runtime {
     const work = join(this.#options.execRoot, folder);
     const plan = prepareRestore(request, { checkpoint, work }, this.#context);
     try {
-      const process = await this.#start(request, folder, plan, {});
-      return process.holdNamespaces();
+      return await this.#start(request, folder, plan, {});
     } catch (error) {
       throw restoreFailure(error, work);
     }
@@ -125,7 +116,17 @@ class KeeperRuntime implements Runtime {
       if (reply.error || !reply.started) throw toLaunchError(reply.error);
       return this.#hold(reply.started, keeper);
     } finally {
-      removeFile(plan); // it holds the environment, and with it secrets
+      setImmediate(() => this.#removePlan(plan)); // it holds the environment, and with it secrets
+    }
+  }
+
+  /** Unlike `rmSync` it does not look first. */
+  #removePlan(path: string): void {
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      // It may have gone with its folder.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#log.warn('a plan stays', { path, error });
     }
   }
 
@@ -134,12 +135,12 @@ class KeeperRuntime implements Runtime {
     const process = new ContainerProcess(
       held,
       fd => keeper.duplicate(fd),
-      () => void this.#keeper?.request({ op: 'closeStdin', id }),
+      () => this.#keeper?.tell({ op: 'closeStdin', id }),
     );
     this.#processes.set(id, process);
     const exit = held.exit ?? this.#early.get(id);
     this.#early.delete(id);
-    if (exit) process.settle(toStatus(exit));
+    if (exit) process.ended(exit);
     else if (held.adopted) process.watch();
     return process;
   }
@@ -150,13 +151,18 @@ class KeeperRuntime implements Runtime {
     return list.map(held => this.#processes.get(held.id) ?? this.#hold(held, keeper));
   }
 
-  async forget(id: string): Promise<void> {
-    const released = this.#processes.get(id)?.release();
+  forget(id: string): void {
+    const process = this.#processes.get(id);
     this.#processes.delete(id);
     this.#early.delete(id);
-    // Nobody waits for the answer: whatever is asked of the keeper later comes after this.
-    void this.#keeper?.request({ op: 'forget', id });
-    await released;
+    const forgotten = this.#keeper?.request({ op: 'forget', id });
+    if (process) this.#goingDown.set(id, this.#takeDown(process, forgotten));
+  }
+
+  async #takeDown(process: ContainerProcess, forgotten: Promise<unknown> | undefined): Promise<void> {
+    await forgotten;
+    await process.release();
+    this.#goingDown.delete(process.id);
   }
 
   async status(): ReturnType<Runtime['status']> {
@@ -172,8 +178,9 @@ class KeeperRuntime implements Runtime {
     await this.#reconnecting;
     if (stopKeeper) await this.#keeper?.request({ op: 'stop' });
     this.#keeper?.close();
-    await Promise.all([...this.#processes.values()].map(process => process.release()));
+    const released = [...this.#processes.values()].map(process => process.release());
     this.#processes.clear();
+    await Promise.all([...released, ...this.#goingDown.values()]);
   }
 
   async #connected(): Promise<KeeperClient> {
@@ -184,7 +191,7 @@ class KeeperRuntime implements Runtime {
 
   #onExit(event: KeeperEvent): void {
     const process = this.#processes.get(event.id);
-    if (process) process.settle(toStatus(event));
+    if (process) process.ended(event);
     else this.#early.set(event.id, event);
   }
 
@@ -215,15 +222,6 @@ class KeeperRuntime implements Runtime {
 const cannotStart = (verdict: string): string =>
   `containers cannot be started by Node ${process.version} on Linux ${release()}: ${verdict}; \`berth doctor\` tells what to do`;
 
-/** Unlike `rmSync` it does not look first. */
-function removeFile(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-}
-
 function holdOf(stdio: StdioSpec): StartMessage['hold'] {
   if (stdio.terminal) return { write: null, read: [] };
   return { write: stdio.stdin, read: [stdio.stdout, stdio.stderr].filter(path => path !== null) };
@@ -234,8 +232,4 @@ function toLaunchError(
 ): LaunchError {
   const { step, code, subject, detail } = error ?? { step: 'keeper', code: 'EPROTO', subject: '', detail: 'no answer' };
   return new LaunchError(step, code, subject, detail);
-}
-
-function toStatus({ exitCode, signal, finishedAt }: HeldExit): ExitStatus {
-  return { exitCode, ...(signal === undefined ? {} : { signal }), finishedAt: new Date(finishedAt) };
 }

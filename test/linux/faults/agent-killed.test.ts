@@ -60,7 +60,7 @@ describe.skipIf(reason)('an agent killed at any moment', () => {
     const before = await settled('descriptors are given back', held);
     for (let index = 0; index < cycles; index++) await cycle();
     await expect.poll(held).toBeLessThanOrEqual(before);
-    expect(readdirSync(join(engine.execRoot, 'containers'))).toEqual([]);
+    await expect.poll(() => readdirSync(join(engine.execRoot, 'containers'))).toEqual([]);
     await engine.endWithoutTrace();
   });
 });

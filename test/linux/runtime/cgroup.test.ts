@@ -47,7 +47,7 @@ describe.skipIf(reason)('a container in its cgroups', () => {
     expect(tasks.output).toMatch(/^1\n\d+\n$/);
     container.signal(9);
     await container.exited;
-    await shop.runtime.forget(container.id);
+    shop.runtime.forget(container.id);
   });
 
   it('is not killed for the memory of the keeper that it was born with', async () => {
@@ -67,7 +67,7 @@ describe.skipIf(reason)('a container in its cgroups', () => {
       expect(readFileSync(`${directory}/cgroup.procs`, 'utf8')).toBe(`${container.pid}\n`);
       container.signal(9);
       await container.exited;
-      await shop.runtime.forget(container.id);
+      shop.runtime.forget(container.id);
     } finally {
       rmdirSync(directory);
     }

@@ -203,7 +203,7 @@ export class Workshop {
     try {
       const running = await start();
       const status = await running.exited;
-      await this.runtime.forget(request.id);
+      this.runtime.forget(request.id);
       return { ...status, output: reader === -1 ? '' : readAvailable(reader) };
     } finally {
       if (reader !== -1) closeSync(reader);

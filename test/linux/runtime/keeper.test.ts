@@ -22,6 +22,15 @@ describe.skipIf(reason)('a keeper', () => {
 
   const keeperPid = async (): Promise<number> => (await shop.runtime.status()).keeperPid;
 
+  async function childrenOfKeeper(): Promise<string[]> {
+    const pid = await keeperPid();
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g) ?? [];
+  }
+
+  /** What the kernel shows of those that have not just ended. */
+  const shown = async (pids: string[], file: string): Promise<string> =>
+    (await Promise.all(pids.map(pid => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')))).join('');
+
   /** Those that a launch could leave behind: others come and go with what else this host does. */
   const mountsOf = (pid: number | 'self'): string[] =>
     readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
@@ -33,15 +42,18 @@ describe.skipIf(reason)('a keeper', () => {
     const pid = await keeperPid();
     return {
       descriptors: readdirSync(`/proc/${pid}/fd`).length,
-      children: readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g)?.length ?? 0,
+      children: (await childrenOfKeeper()).length,
       mounts: mountsOf('self'),
       keeperMounts: mountsOf(pid),
     };
   }
 
-  /** What is held when nothing runs: the keeper has forked its next spare child, and that is its only one. */
+  /** What is held when nothing runs: the keeper's next spare child, and the one that was forked, which waits for its end. */
   async function idleHoldings(): ReturnType<typeof holdings> {
-    await eventually('the spare child is the only one', async () => (await holdings()).children === 1);
+    await eventually('the spare child is the only one', async () => {
+      const children = await childrenOfKeeper();
+      return children.length === 2 && (await shown(children, 'status')).match(/^NSpid:\t\d+\t1$/gm)?.length === 1;
+    });
     await shop.keeperDone();
     return holdings();
   }
@@ -81,7 +93,7 @@ describe.skipIf(reason)('a keeper', () => {
     terminal?.signal(9);
     await terminal?.exited;
     closeSync(master);
-    for (const { id } of found) await shop.runtime.forget(id);
+    for (const { id } of found) shop.runtime.forget(id);
     expect(await shop.runtime.reattach()).toEqual([]);
   });
 
@@ -97,7 +109,7 @@ describe.skipIf(reason)('a keeper', () => {
     const status = await container.exited;
     // The kernel tells how a stranger's child ended since Linux 6.15.
     expect([9, 255]).toContain(status.exitCode);
-    await shop.runtime.forget(container.id);
+    shop.runtime.forget(container.id);
   });
 
   it('lets nothing be left behind by any step that fails', async () => {
@@ -141,7 +153,7 @@ describe.skipIf(reason)('a keeper', () => {
       .map(line => line.replace(/^\d+ \d+ \d+:\d+ |\/[0-9a-f]{64}|\S+dir\+?=\S+/g, ''));
 
   it('shows the same mounts in the same places, whether they were made ahead or not', async () => {
-    shop.runtime.expectLaunch();
+    await idleHoldings();
     const all = await Promise.all(Array.from({ length: 4 }, () => shop.run(cat('/proc/self/mountinfo'))));
     const [first, ...others] = all.map(places);
     expect(first?.[0]).toContain('/ / ');
@@ -165,9 +177,7 @@ describe.skipIf(reason)('a keeper', () => {
 
     /** The mounts of the child that waits. */
     async function standing(): Promise<string> {
-      const pid = await keeperPid();
-      const [child = pid] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g) ?? [];
-      return readFile(`/proc/${child}/mountinfo`, 'utf8').catch(() => ''); // it has just ended
+      return shown(await childrenOfKeeper(), 'mountinfo');
     }
 
     it('goes on from its root', async () => {
@@ -212,7 +222,7 @@ describe.skipIf(reason)('a keeper', () => {
       const request = await begun(cat('/proc/self/mountinfo'));
       const other = await shop.run(cat('/proc/self/mountinfo'));
       expect(other.output).not.toContain(request.rootfs.upperdir);
-      await shop.runtime.forget(request.id);
+      shop.runtime.forget(request.id);
       await shop.keeperDone();
       await eventually('it is gone', async () => !(await standing()).includes(request.rootfs.upperdir));
       expect(await idleHoldings()).toEqual(before);

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, expect, it } from 'vitest';
-import { removalsDone, removeLater } from '../../../base/remove-later.ts';
+import { putOffDone } from '../../../base/put-off.ts';
+import { removeLater } from '../../../base/remove-later.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'remove-later-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -27,7 +28,7 @@ it('does at once what was put off, when it is asked to', async () => {
   void removeLater(tree('put off', 1)).then(() => {
     gone = true;
   });
-  await removalsDone();
+  await putOffDone();
   expect(gone).toBe(true);
 });
 

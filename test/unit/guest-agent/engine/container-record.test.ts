@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createLog } from '../../../../base/log.ts';
-import { removalsDone } from '../../../../base/remove-later.ts';
+import { putOffDone } from '../../../../base/put-off.ts';
 import type { ContainerId } from '../../../../contracts/brand.ts';
 import { type ContainerRecord, RecordStore } from '../../../../guest-agent/engine/container-record.ts';
 
@@ -32,7 +32,7 @@ it('a record is there from its creation to its removal', async () => {
   expect(open().load()).toEqual([{ ...record(id), name: 'b' }]);
   await store.remove(id);
   expect(open().load()).toEqual([]);
-  await removalsDone();
+  await putOffDone();
   expect(readdirSync(join(root, 'containers'))).toEqual([]);
 });
 
