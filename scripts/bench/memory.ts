@@ -14,9 +14,7 @@ export function pssMegabytes(pids: readonly number[]): number {
 /** The agent and its keeper. */
 export async function engineProcesses(engine: NativeEngine): Promise<{ agent: number; keeper: number }> {
   const children = (await succeed('pgrep', ['-P', String(engine.pid())])).trim().split('\n').map(Number);
-  const keeper = (await command('pgrep', ['-f', `berth-keeper.*${engine.execRoot}`])).stdout
-    .trim()
-    .split('\n')
-    .map(Number);
-  return { agent: children[0] ?? 0, keeper: keeper[0] ?? 0 };
+  // Its children have its name, and numbers begin anew.
+  const keeper = (await command('pgrep', ['--oldest', '-f', `berth-keeper.*${engine.execRoot}`])).stdout;
+  return { agent: children[0] ?? 0, keeper: Number(keeper) };
 }
