@@ -84,14 +84,15 @@ export class RecordStore {
     const draft = join(this.#root, `.new-${record.id}`);
     mkdirSync(draft, { mode: 0o710 });
     try {
-      const file = openDocument(join(draft, fileName), record);
+      const files = [openDocument(join(draft, fileName), record)];
       try {
+        files.push(openSync(this.#root, 'r'));
         renameSync(draft, this.directory(record.id));
       } catch (error) {
-        closeSync(file);
+        for (const file of files) closeSync(file);
         throw error;
       }
-      await syncAndClose(file, openSync(this.#root, 'r'));
+      await syncAndClose(...files);
     } catch (error) {
       for (const folder of [draft, this.directory(record.id)]) rmSync(folder, { recursive: true, force: true });
       throw error;

@@ -152,13 +152,14 @@ export async function release(record: ContainerRecord, context: EngineContext): 
   const { id } = record;
   rooms.runtime.forget(id);
   for (const [snapshot] of snapshotsOf(record)) rooms.snapshots.rest(snapshot);
-  const path = cgroupsPathOf(id, record.hostConfig.CgroupParent || options.cgroupParent);
-  const cgroup = rooms.cgroups.open(path);
+  const { CgroupParent: ownParent } = record.hostConfig;
+  const cgroup = rooms.cgroups.open(cgroupsPathOf(id, ownParent || options.cgroupParent));
   const leftovers = putOff(async () => {
     await cgroup.remove().catch(error => log.error('Could not release', { id, error }));
     await removeRunFolder(id, context);
   });
-  if (cgroup.processes().length > 0) await leftovers.now();
+  // Of a container that is removed, an engine that starts again finds what is below its own parent only.
+  if (ownParent || cgroup.processes().length > 0) await leftovers.now();
   const results = await Promise.allSettled([rooms.networks.release(id), rooms.volumes.mounts.release(id)]);
   for (const result of results) {
     if (result.status === 'rejected') log.error('Could not release', { id, error: result.reason });

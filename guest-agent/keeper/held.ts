@@ -48,6 +48,7 @@ export class Held {
 
   /** For a container's first process. */
   holdNamespaces(): void {
+    if (this.exit) return; // its number may be another's
     try {
       for (const name of slowToGo) this.#namespaces.push(openSync(`/proc/${this.pid}/ns/${name}`, 'r'));
     } catch {

@@ -19,7 +19,7 @@ export class ContainerProcess implements RunningProcess {
   #terminal: number | undefined;
   #watch: NodeJS.Timeout | undefined;
   readonly #duplicateOf: (fd: number) => number;
-  #namespaces: number[] = [];
+  readonly #namespaces: number[] = [];
 
   /** `duplicateOf` fetches the keeper's descriptors. */
   constructor(held: HeldProcess, duplicateOf: (fd: number) => number, closeStdin: () => void) {
@@ -58,7 +58,11 @@ export class ContainerProcess implements RunningProcess {
 
   /** The keeper has told. */
   ended({ exitCode, signal, finishedAt, namespaces = [] }: HeldExit): void {
-    this.#namespaces = namespaces.map(this.#duplicateOf);
+    try {
+      for (const fd of namespaces) this.#namespaces.push(this.#duplicateOf(fd));
+    } catch {
+      // The keeper has died since, and with it what it held.
+    }
     this.#end({ exitCode, ...(signal === undefined ? {} : { signal }), finishedAt: new Date(finishedAt) });
   }
 

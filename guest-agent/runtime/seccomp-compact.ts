@@ -53,7 +53,9 @@ interface Range {
 class NotUnderstood extends Error {}
 
 const allBits = 0xffffffff;
-const mostSteps = 1 << 20;
+const mostSteps = 1 << 16;
+/** Of stretches and arguments within each other: a program from a user must not exhaust the stack. */
+const deepest = 1000;
 const farthest = 255;
 const quarters = [0, 1, 2, 3].map(
   (quarter): Stretch => ({ low: quarter * X32_BIT, high: (quarter + 1) * X32_BIT - 1 }),
@@ -118,7 +120,8 @@ class Reading {
   }
 
   /** Runs the program from `at` on; where it looks at arguments, both ways. */
-  #follow(at: number, accumulator: Accumulator, architecture: number, stretch: Stretch): Range[] {
+  #follow(at: number, accumulator: Accumulator, architecture: number, stretch: Stretch, depth = 0): Range[] {
+    if (depth > deepest) throw new NotUnderstood();
     let held = accumulator;
     for (let next = at; ; next++) {
       if (++this.#steps > mostSteps) throw new NotUnderstood();
@@ -128,11 +131,11 @@ class Reading {
       else if (code === LOAD_WORD) held = load(value, architecture);
       else if (code === AND) held = masked(held, value, stretch);
       else if (typeof held === 'object' && 'offset' in held) {
-        const ways = [ifTrue, ifFalse].map(way => this.#follow(next + 1 + way, held, architecture, stretch));
+        const ways = [ifTrue, ifFalse].map(way => this.#follow(next + 1 + way, held, architecture, stretch, depth + 1));
         return [{ first: stretch.low, verdict: this.#test(held, code, value, ways) }];
       } else {
         const parts = cut(stretch, held, code, value);
-        if (parts) return parts.flatMap(part => this.#follow(next, held, architecture, part));
+        if (parts) return parts.flatMap(part => this.#follow(next, held, architecture, part, depth + 1));
         next += this.#compare(held, code, value, stretch) ? ifTrue : ifFalse;
       }
     }

@@ -43,6 +43,23 @@ describe.skipIf(reason)('an agent killed at any moment', () => {
     await engine.endWithoutTrace();
   });
 
+  it('leaves nothing of containers that have just ended or gone, wherever their control groups are', async () => {
+    const engine = await startFaultyEngine();
+    const parent = `/berth-parent-${process.pid}`;
+    for (const place of [[], ['--cgroup-parent', parent]]) {
+      for (const name of ['ended', 'gone']) await engine.docker('run', '--name', name, ...place, 'busybox', 'true');
+      await engine.docker('rm', 'gone');
+      await engine.kill();
+      await engine.restart();
+      await engine.docker('rm', 'ended');
+    }
+    const left = (await succeed('find', ['/sys/fs/cgroup', '-path', `*${parent}/*`, '-type', 'd'])).trim();
+    await succeed('sh', ['-c', `find /sys/fs/cgroup -depth -path '*${parent}*' -type d -exec rmdir {} +`]);
+    expect(left).toBe('');
+    await expect.poll(() => readdirSync(join(engine.execRoot, 'containers'))).toEqual([]);
+    await engine.endWithoutTrace();
+  });
+
   it(`holds after ${cycles} containers what it held before`, { timeout: 120_000 }, async () => {
     const engine = await startFaultyEngine();
     const agent = await agentPid(engine);
