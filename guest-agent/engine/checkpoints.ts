@@ -6,8 +6,8 @@ import type { ContainerActor } from './container.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { EngineContext } from './context.ts';
 import type { CheckpointPlace, CheckpointsService } from './engine.ts';
-import { fifosOf } from './launch.ts';
 import { runSpec, runUser } from './run-spec.ts';
+import { fifosOf } from './run-streams.ts';
 import { remapOf } from './user-remap.ts';
 
 const nameRule = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;

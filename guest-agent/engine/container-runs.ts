@@ -4,6 +4,7 @@ import type { PutOff } from '../../base/put-off.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
 import type { ContainerWaitResponse, HealthDocument } from '../../contracts/docker/containers.ts';
 import { conflict, type EngineError, messageOf } from '../../contracts/errors.ts';
+import type { OutputListener } from '../logs/index.ts';
 import type { ExitStatus } from '../runtime/index.ts';
 import { commandOf } from './config.ts';
 import { ContainerHealth } from './container-health.ts';
@@ -100,6 +101,9 @@ export abstract class ContainerRuns {
     return this.#live;
   }
 
+  /** What its process says, for all who are attached. */
+  readonly hear: OutputListener = chunk => this.streams.broadcast(chunk);
+
   /** Runs a command of the health check in it. */
   abstract probe(...call: Parameters<Probe>): ReturnType<Probe>;
 
@@ -150,6 +154,7 @@ export abstract class ContainerRuns {
         consoleSize: this.consoleSize,
         secretEnv: this.secretEnv,
         checkpoint,
+        hear: this.hear,
       });
       const { record: sandbox, ports } = live.sandbox;
       const state = started(live.process.pid, live.process.startedAt.toISOString());
@@ -181,7 +186,6 @@ export abstract class ContainerRuns {
   #watch(live: Live): void {
     this.#live = live;
     this.streams.opened(live.input);
-    live.output.subscribe(chunk => this.streams.broadcast(chunk));
     const recorded = live.process.exited.then(status => this.#exited(live, status));
     this.#exitRecorded = recorded.catch(error =>
       this.context.log.error('An exit was not recorded', { id: this.id, error }),

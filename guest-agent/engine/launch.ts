@@ -1,14 +1,13 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type PutOff, putOff } from '../../base/put-off.ts';
 import { removeIfSmall } from '../../base/remove-small.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
-import type { RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
 import type { Cgroup } from '../cgroups/index.ts';
-import type { ContainerOutput } from '../logs/index.ts';
+import type { OutputListener } from '../logs/index.ts';
 import type { Sandbox } from '../networks/index.ts';
-import type { RunningProcess, StdioSpec } from '../runtime/index.ts';
+import type { RunningProcess } from '../runtime/index.ts';
 import { seccompFilterFor } from './confinement.ts';
 import { prepareLog, type RunLog } from './container-log.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -16,20 +15,18 @@ import type { EngineContext } from './context.ts';
 import { execDirectory } from './exec-directory.ts';
 import { lifecycleFor } from './hooks.ts';
 import { snapshotsOf } from './image-mounts.ts';
-import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import { holdVolumes } from './mounts.ts';
 import { connectRequestOf } from './network-request.ts';
 import { runSpec, runUser } from './run-spec.ts';
+import { launchedWithStreams, type RunStreams, stdioFor } from './run-streams.ts';
 import { assertRuntimeIsHere, defaultRuntimeName } from './runtime-names.ts';
 import { cgroupsPathOf } from './runtime-spec.ts';
-import { remapOf, rootOutside } from './user-remap.ts';
+import { remapOf } from './user-remap.ts';
 
 /** All that exists only while the container's process does. */
-export interface Live {
+export interface Live extends RunStreams {
   process: RunningProcess;
-  output: ContainerOutput;
   cgroup: Cgroup;
-  input: InputSink | undefined;
 }
 
 /** A run that has just begun, and the network that its record must remember. */
@@ -43,6 +40,8 @@ export interface LaunchOptions {
   secretEnv: readonly string[];
   /** A folder to go on from. */
   checkpoint?: string;
+  /** Is told from the first byte on. */
+  hear: OutputListener;
 }
 
 /**
@@ -74,7 +73,7 @@ async function launchInto(
   assertRuntimeIsHere(record.hostConfig.Runtime ?? defaultRuntimeName);
   const execDir = execDirectory(context.options.execRoot, record.id);
   mkdirSync(execDir, { recursive: true, mode: 0o700 });
-  const { consoleSize, checkpoint, secretEnv } = options;
+  const { consoleSize, checkpoint, secretEnv, hear } = options;
   if (record.mounts.some(({ name }) => name !== '')) await holdVolumes(record, context);
   const rootfs = rooms.snapshots.stand(record.id);
   if (checkpoint === undefined && beginsAsUsual(record, context)) rooms.runtime.expectLaunch({ id: record.id, rootfs });
@@ -87,7 +86,7 @@ async function launchInto(
   const lifecycle = spec.hooks ? lifecycleFor(record.id, spec, { bundle: execDir, root }) : undefined;
   const { cgroup } = rooms.cgroups.create(cgroupsPath, spec.linux.resources ?? {});
   const stdio = stdioFor(record, execDir, spec, context);
-  const process = await rooms.runtime.launch({
+  const launching = rooms.runtime.launch({
     id: record.id,
     spec,
     rootfs,
@@ -97,7 +96,8 @@ async function launchInto(
     ...(checkpoint === undefined ? {} : { checkpoint }),
     seccompFilter: seccompFilterFor(record.hostConfig, spec.process.capabilities?.bounding ?? [], context.usualSeccomp),
   });
-  return { process, cgroup, sandbox, ...openStreams(record, process, { stdio, log }, context) };
+  const run = await launchedWithStreams(record, launching, { stdio, log, hear }, context);
+  return { ...run, cgroup, sandbox };
 }
 
 /** A guess: what is begun and does not fit is begun anew. By now all that the host has mounted for it must be there. */
@@ -106,42 +106,6 @@ const beginsAsUsual = ({ hostConfig }: ContainerRecord, { options }: EngineConte
   !hostConfig.PidMode &&
   !hostConfig.UTSMode &&
   !/^(host|container:)/.test(hostConfig.IpcMode ?? '');
-
-/** The FIFOs or the terminal of a container's first process. */
-function stdioFor(record: ContainerRecord, execDir: string, spec: RuntimeSpec, context: EngineContext): StdioSpec {
-  if (record.config.Tty) {
-    const size = spec.process.consoleSize;
-    return { terminal: true, ...(size ? { size: { rows: size.height, columns: size.width } } : {}) };
-  }
-  const outside = rootOutside(remapOf(record.hostConfig, context.options.remap));
-  const owner = { uid: outside.uid + spec.process.user.uid, gid: outside.gid + spec.process.user.gid };
-  return { terminal: false, ...context.rooms.logs.createFifos(execDir, owner, record.config.OpenStdin ?? false) };
-}
-
-/** The FIFOs that a container without a terminal was started with. */
-export function fifosOf({ id }: ContainerRecord, { options }: EngineContext): Extract<StdioSpec, { terminal: false }> {
-  const [stdin = '', stdout = '', stderr = ''] = ['stdin', 'stdout', 'stderr'].map(name =>
-    join(execDirectory(options.execRoot, id), name),
-  );
-  return { terminal: false, stdin: existsSync(stdin) ? stdin : null, stdout, stderr };
-}
-
-/** Output and input of a running process; also for one that an earlier engine started. */
-export function openStreams(
-  record: ContainerRecord,
-  process: RunningProcess,
-  { stdio, log: runLog }: { stdio: StdioSpec; log: RunLog },
-  context: EngineContext,
-): { output: ContainerOutput; input: InputSink | undefined } {
-  const log = { id: record.id, directory: context.records.directory(record.id), ...runLog };
-  if (stdio.terminal) {
-    const output = context.rooms.logs.open({ ...log, source: { terminalFd: process.openTerminal() } });
-    return { output, input: record.config.OpenStdin ? openTerminalInput(process.openTerminal()) : undefined };
-  }
-  const source = { stdout: stdio.stdout ?? '', stderr: stdio.stderr ?? '' };
-  const output = context.rooms.logs.open({ ...log, source });
-  return { output, input: stdio.stdin ? openFifoInput(stdio.stdin, () => process.closeStdin()) : undefined };
-}
 
 /**
  * Gives back whatever a run holds, by its id alone and any number of times; each part even if another fails. What is left

@@ -10,8 +10,9 @@ import type { ContainerRecord } from './container-record.ts';
 import { isAlive } from './container-state.ts';
 import type { EngineContext } from './context.ts';
 import { snapshotsOf } from './image-mounts.ts';
-import { fifosOf, type Live, openStreams } from './launch.ts';
+import type { Live } from './launch.ts';
 import { startsWithEngine } from './restart-policy.ts';
+import { fifosOf, openStreams } from './run-streams.ts';
 import { cgroupsPathOf } from './runtime-spec.ts';
 
 /** How long the keeper may take to tell of an end that /proc shows already. */
@@ -61,7 +62,7 @@ async function restoreOne(
 ): Promise<Next> {
   const { record } = container;
   if (isAlive(record.state) && process) {
-    container.adopt(await takeOver(record, process, context));
+    container.adopt(await takeOver(container, process, context));
     return 'stay';
   }
   if (process) process.signal(9); // started, and never acknowledged: its end is not the client's business
@@ -88,7 +89,11 @@ function leftBehind(record: ContainerRecord): { exitCode: number; manuallyStoppe
 }
 
 /** The keeper still has the process, or its exit: everything around it is opened again. */
-async function takeOver(record: ContainerRecord, process: RunningProcess, context: EngineContext): Promise<Live> {
+async function takeOver(
+  { record, hear }: ContainerActor,
+  process: RunningProcess,
+  context: EngineContext,
+): Promise<Live> {
   const { rooms, options } = context;
   for (const { type, name } of record.mounts) if (type === 'volume') rooms.volumes.mounts.adopt(name, record.id);
   await takeOverNetwork(record, process, context);
@@ -96,7 +101,7 @@ async function takeOver(record: ContainerRecord, process: RunningProcess, contex
   const cgroup = rooms.cgroups.open(cgroupsPathOf(record.id, parent));
   const log = await prepareLog(record, context, { patient: true });
   const stdio: StdioSpec = record.config.Tty ? { terminal: true } : fifosOf(record, context);
-  return { process, cgroup, ...openStreams(record, process, { stdio, log }, context) };
+  return { process, cgroup, ...openStreams(record, process, { stdio, log, hear }, context) };
 }
 
 /** A process that has ended meanwhile, or ends just now, has no namespaces left: its network goes with what nobody claims. */

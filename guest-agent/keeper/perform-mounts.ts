@@ -1,8 +1,10 @@
 import { openSync } from 'node:fs';
-import { AT_FDCWD, chownAt, closeFd, mknodAt, O_PATH, openAt2, symlinkAt, toBytes } from '../syscalls/file.ts';
+import { basename } from 'node:path';
+import { AT_FDCWD, chownAt, closeFd, mkdirAt, mknodAt, O_PATH, openAt2, symlinkAt, toBytes } from '../syscalls/file.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import {
   attachMount,
+  attachMountAt,
   changeMount,
   changePropagation,
   cloneTree,
@@ -82,7 +84,18 @@ export function mountFilesystem(child: Child, step: StepOf<'mount'>): void {
   attachMount(mount, target, step.target);
   if (step.propagation)
     changeMount(mount, { propagation: step.propagation & ~MS_REC }, (step.propagation & MS_REC) !== 0, step.target);
+  for (const bind of step.binds ?? []) bindBelow(child, mount, bind);
   closeFd(target);
+  closeFd(mount);
+}
+
+/** {@link bind} of a directory on a new one in `folder`, a file system that is empty and the container's alone. */
+function bindBelow(child: Child, folder: number, step: BindStep): void {
+  const name = basename(step.target);
+  const mount = sourceOf(child, step);
+  mkdirAt(folder, name, 0o755);
+  attachMountAt(mount, folder, name);
+  changeBind(mount, step);
   closeFd(mount);
 }
 
@@ -92,23 +105,26 @@ export function holdMounts(child: Child, { mounts }: StepOf<'hold'>): void {
 
 /** Something of the host, on a file or directory that is made when the image has none. */
 export function bind(child: Child, step: BindStep): void {
-  const { set, clear } = step;
   const mount = sourceOf(child, step);
   const target = ensureInRoot(child.root, step.target, isDirectory(mount) ? 'directory' : 'file');
   assertOutsideProc(step, mount, target);
   attachMount(mount, target, step.target);
-  const propagation = step.propagation & ~MS_REC;
-  const propagationRecursive = (step.propagation & MS_REC) !== 0;
-  // Before Linux 6.15 the propagation of a detached mount cannot be changed. Nobody else is here yet.
-  if (!step.recursive || step.setRecursive === propagationRecursive) {
-    if (set !== 0 || clear !== 0 || propagation !== 0)
-      changeMount(mount, { set, clear, propagation }, step.recursive && propagationRecursive, step.target);
-  } else {
-    if (set !== 0 || clear !== 0) changeMount(mount, { set, clear }, step.setRecursive, step.target);
-    if (propagation !== 0) changeMount(mount, { propagation }, propagationRecursive, step.target);
-  }
+  changeBind(mount, step);
   closeFd(target);
   closeFd(mount);
+}
+
+/** Before Linux 6.15 the propagation of a detached mount cannot be changed: it is attached already. Nobody else is here yet. */
+function changeBind(mount: number, { set, clear, setRecursive, recursive, ...step }: BindStep): void {
+  const propagation = step.propagation & ~MS_REC;
+  const propagationRecursive = (step.propagation & MS_REC) !== 0;
+  if (!recursive || setRecursive === propagationRecursive) {
+    if (set !== 0 || clear !== 0 || propagation !== 0)
+      changeMount(mount, { set, clear, propagation }, recursive && propagationRecursive, step.target);
+  } else {
+    if (set !== 0 || clear !== 0) changeMount(mount, { set, clear }, setRecursive, step.target);
+    if (propagation !== 0) changeMount(mount, { propagation }, propagationRecursive, step.target);
+  }
 }
 
 /** A mount can only be copied from where it stands. setns(2) */

@@ -5,7 +5,7 @@ import type { namespaceFlags } from '../syscalls/namespace-flags.ts';
  * What engine and keeper say to each other: one JSON document a line over a unix socket. Requests carry a number that
  * their reply repeats, those without one get none; exits come unasked, to every connection. A newer keeper may know more; it never knows less.
  */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** Inside a JSON text a tab stands for itself nowhere else: steps can be told apart, and known ones be left out, unread. */
 export const stepSeparator = ',\t';
@@ -38,15 +38,7 @@ export type LaunchStep =
   | { op: 'hold'; mounts: { source: string; target: string; recursive: boolean }[] }
   | { op: 'propagation'; flags: number }
   | RootStep
-  | {
-      op: 'mount';
-      type: string;
-      source: string;
-      target: string;
-      options: string[];
-      attributes: number;
-      propagation?: number;
-    }
+  | MountStep
   | BindStep
   /** A terminal of the container's own devpts, on `console` as well; its master goes to the keeper. */
   | { op: 'terminal'; rows: number; columns: number; uid: number; console: string | null }
@@ -100,6 +92,8 @@ export interface MountStep {
   options: string[];
   attributes: number;
   propagation?: number;
+  /** Directories to be bound directly below a new tmpfs, which is empty: nothing has to be looked up there. */
+  binds?: BindStep[];
 }
 
 /** Programs to be run one after the other where the child is now, each with `state` as its standard input. */

@@ -53,8 +53,8 @@ export interface Logs {
    */
   reach(request: ReachRequest): Promise<LogDriver> | undefined;
   /**
-   * Collects a container's output into its log. The process must run (or have run) already: a FIFO without a writer
-   * has come to its end. Goes on exactly where an earlier engine stopped.
+   * Collects a container's output into its log. The process must run (or have run) already, or somebody else be a writer
+   * until it is: a FIFO without one has come to its end. Goes on exactly where an earlier engine stopped.
    */
   open(request: OpenRequest): ContainerOutput;
   /** Output of `docker exec`, kept nowhere; subscribe at once. */

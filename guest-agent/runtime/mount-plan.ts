@@ -1,6 +1,6 @@
 import { own } from '../../base/own.ts';
 import type { RuntimeMount, RuntimeSpec } from '../../contracts/oci/runtime-spec.ts';
-import type { BindStep, LaunchStep } from '../keeper/protocol.ts';
+import type { BindStep, LaunchStep, MountStep } from '../keeper/protocol.ts';
 import {
   MOUNT_ATTR_ATIME,
   MOUNT_ATTR_NOATIME,
@@ -229,25 +229,43 @@ function cgroupSteps(
       now: [{ op: 'mount', type: 'cgroup2', source: 'cgroup', target, options: [], attributes: set }],
       later: [],
     };
+  const { hierarchies } = cgroups;
   const attributes = set & ~MOUNT_ATTR_RDONLY;
+  const folder: MountStep = { op: 'mount', type: 'tmpfs', source: 'tmpfs', target, options: ['mode=755'], attributes };
   const now: LaunchStep[] = [
-    { op: 'mount', type: 'tmpfs', source: 'tmpfs', target, options: ['mode=755'], attributes },
-    ...cgroups.hierarchies.map(hierarchy => hierarchyStep(target, set, hierarchy, context)),
-    ...cgroups.hierarchies.flatMap(({ folder }) => controllerLinks(target, folder)),
+    ...(context.privateCgroups
+      ? [folder, ...hierarchies.map(hierarchy => hierarchyMount(target, set, hierarchy))]
+      : [{ ...folder, binds: hierarchies.map(hierarchy => hierarchyBind(target, set, hierarchy, context)) }]),
+    ...hierarchies.flatMap(({ folder }) => controllerLinks(target, folder)),
   ];
   const readonly = (set & MOUNT_ATTR_RDONLY) !== 0;
   return { now, later: readonly ? [{ op: 'remount', target, set: MOUNT_ATTR_RDONLY }] : [] };
 }
 
-function hierarchyStep(root: string, set: number, hierarchy: CgroupHierarchy, context: MountContext): LaunchStep {
-  const { folder, options } = hierarchy;
-  const target = `${root}/${folder}`;
-  if (context.privateCgroups)
-    return { op: 'mount', type: 'cgroup', source: 'cgroup', target, options, attributes: set };
-  const source = `/sys/fs/cgroup/${folder}${context.cgroupsPath}`;
-  const propagation = MS_PRIVATE | MS_REC;
-  return { op: 'bind', source, target, recursive: false, set, clear: 0, setRecursive: false, propagation };
-}
+const hierarchyMount = (root: string, attributes: number, { folder, options }: CgroupHierarchy): LaunchStep => ({
+  op: 'mount',
+  type: 'cgroup',
+  source: 'cgroup',
+  target: `${root}/${folder}`,
+  options,
+  attributes,
+});
+
+const hierarchyBind = (
+  root: string,
+  set: number,
+  { folder }: CgroupHierarchy,
+  { cgroupsPath }: MountContext,
+): BindStep => ({
+  op: 'bind',
+  source: `/sys/fs/cgroup/${folder}${cgroupsPath}`,
+  target: `${root}/${folder}`,
+  recursive: false,
+  set,
+  clear: 0,
+  setRecursive: false,
+  propagation: MS_PRIVATE | MS_REC,
+});
 
 /** `cpu` and `cpuacct` beside `cpu,cpuacct`. */
 function controllerLinks(root: string, folder: string): LaunchStep[] {

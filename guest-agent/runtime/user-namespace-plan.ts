@@ -100,7 +100,7 @@ function preparation(steps: readonly LaunchStep[], spec: RuntimeSpec): LaunchSte
   return {
     op: 'prepareForUser',
     root,
-    binds: all('bind'),
+    binds: [...all('bind'), ...all('mount').flatMap(({ binds = [] }) => binds)],
     mapped: spec.mounts.filter(({ options }) => options?.includes('idmap')).map(({ destination }) => destination),
     devices: all('device'),
     filesystems: all('mount').filter(({ type }) => machineFilesystems.has(type)),

@@ -92,6 +92,11 @@ export function attachMount(mount: number, target: number, subject: string): voi
   check('move_mount', rawMoveMount(SYS_move_mount, mount, '', target, '', flags), subject);
 }
 
+/** Puts the detached mount `mount` on what is called `name` in `directory`; no link is followed. */
+export function attachMountAt(mount: number, directory: number, name: string): void {
+  check('move_mount', rawMoveMount(SYS_move_mount, mount, '', directory, name, MOVE_MOUNT_F_EMPTY_PATH), name);
+}
+
 /** What to change of a mount: `MOUNT_ATTR_*` bits, and one of `MS_PRIVATE MS_SLAVE MS_SHARED MS_UNBINDABLE`. */
 export interface MountChange {
   set?: number;

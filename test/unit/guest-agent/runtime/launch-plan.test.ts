@@ -116,9 +116,11 @@ describe('the plan of a launch', () => {
     });
     const { steps } = launchPlan(made, { cgroups: splitLayout, mountPoint: '/', hasKcore: true });
     expect(steps.some(step => step.op === 'unshare')).toBe(false);
-    expect(steps.filter(step => step.op === 'bind').map(step => step.source)).toContain(
-      '/sys/fs/cgroup/memory/berth/c',
-    );
+    const folder = steps.find(step => step.op === 'mount' && step.target === '/sys/fs/cgroup');
+    expect(folder).toMatchObject({
+      type: 'tmpfs',
+      binds: [{ source: '/sys/fs/cgroup/systemd/berth/c' }, {}, { source: '/sys/fs/cgroup/memory/berth/c' }],
+    });
   });
 });
 
