@@ -53,6 +53,8 @@ export class LoggedOutput implements ContainerOutput {
   #closed = false;
   #cut = false;
   #failed = false;
+  /** Of the streams there is more behind us than in the log. */
+  #lost = false;
 
   /** `directory` is where the spools are. */
   constructor(
@@ -162,12 +164,12 @@ export class LoggedOutput implements ContainerOutput {
     if (!text) return false;
     const { stream } = intake;
     try {
-      if (!this.#checkpoint.exists) this.#agree();
+      if (this.#lost || !this.#checkpoint.exists) this.#agree();
       if (!this.#writer.appendPlain(stream, text)) return false;
       this.#offsets[stream] = lines.end;
       this.#agreeInTime(intake, lines.end);
     } catch (error) {
-      this.#fail('A log could not be written', error);
+      this.#lose(error);
     }
     this.#offsets[stream] = lines.end;
     intake.splitter.skip(lines, chunk);
@@ -182,7 +184,7 @@ export class LoggedOutput implements ContainerOutput {
     try {
       this.#write(intake, entries);
     } catch (error) {
-      this.#fail('A log could not be written', error);
+      this.#lose(error);
     }
     this.#offsets[intake.stream] = last.end;
     this.#tellFollowers();
@@ -190,7 +192,7 @@ export class LoggedOutput implements ContainerOutput {
   }
 
   #write({ stream, spool }: Intake, entries: Entry[]): void {
-    if (!this.#checkpoint.exists) this.#agree();
+    if (this.#lost || !this.#checkpoint.exists) this.#agree();
     this.#writer.append(stream, entries, end => {
       this.#offsets[stream] = end ?? this.#offsets[stream];
       this.#agree();
@@ -207,6 +209,12 @@ export class LoggedOutput implements ContainerOutput {
     if (discard) spool.discard(end);
   }
 
+  /** Whoever counts what is in the log must not take what comes next for this. */
+  #lose(error: unknown): void {
+    this.#lost = true;
+    this.#fail('A log could not be written', error);
+  }
+
   /** Once: a full disk would fill it further. */
   #fail(message: string, error: unknown): void {
     if (!this.#failed) this.#log.error(message, { error });
@@ -221,6 +229,7 @@ export class LoggedOutput implements ContainerOutput {
   #agree(): void {
     this.#agreed = this.#writer.position();
     this.#checkpoint.write({ ...this.#agreed, offsets: this.#offsets });
+    this.#lost = false;
   }
 
   #finish(intake: Intake): void {
