@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Log } from '../../base/log.ts';
+import { ReadyFolders } from '../../base/ready-folders.ts';
 import { conflict, notFound } from '../../contracts/errors.ts';
 import { type ChainId, hexOf, parseDigest } from '../../contracts/oci/digest.ts';
 import { AT_FDCWD, closeFd, type FileStatus, isDirectory } from '../syscalls/file.ts';
@@ -59,6 +60,7 @@ class LayeredSnapshots implements Snapshots {
   readonly #whole = new Set<string>();
   readonly #fused = new Set<string>();
   readonly #root: string;
+  readonly #ready: ReadyFolders;
   #scratches = 0;
 
   constructor(root: string, { initLayer, driver, log }: { initLayer: string; driver: StorageDriver; log: Log }) {
@@ -73,6 +75,7 @@ class LayeredSnapshots implements Snapshots {
     this.#layers = new Layers(root, this.#trash, log);
     mkdirSync(this.#containers, { recursive: true, mode: 0o700 });
     for (const id of readdirSync(this.#containers)) this.#load(id);
+    this.#ready = new ReadyFolders(this.#containers, { fill: makeUpper, mode: 0o700, log });
   }
 
   #load(id: string): void {
@@ -134,28 +137,40 @@ class LayeredSnapshots implements Snapshots {
     this.#trees.forget(chainId);
   }
 
+  makeAhead(): void {
+    if (this.driver === 'overlay2') this.#ready.open();
+  }
+
   async prepare(id: string, parent: ChainId | undefined): Promise<void> {
     this.#layers.stack(parent);
     const folder = join(this.#containers, id);
     if (this.#parents.has(id)) throw conflict(`snapshot ${id} exists already`);
     this.#parents.set(id, parent);
     try {
-      const draft = join(this.#containers, `.${id}`);
-      if (existsSync(draft)) this.#trash.take(draft);
-      mkdirSync(draft, { mode: 0o700 });
-      const directories = [...this.#layers.stack(parent), this.#initLayer];
-      const isFused = this.driver === 'fuse-overlayfs';
-      if (isFused || this.driver === 'overlay2') makeUpper(draft);
-      if (isFused) mkdirSync(join(draft, 'tree'), { mode: 0o755 });
-      else if (this.driver !== 'overlay2') await this.#trees.make({ top: parent, directories }, join(draft, 'tree'));
-      if (parent !== undefined) symlinkSync(`../../layers/${hexOf(parent)}`, join(draft, 'parent'));
-      renameSync(draft, folder);
-      if (this.driver !== 'overlay2') this.#whole.add(id);
-      if (isFused) this.#fused.add(id);
+      if (this.driver === 'overlay2') this.#ready.become(folder, draft => linkParent(draft, parent));
+      else await this.#prepareWhole(id, parent);
     } catch (error) {
       this.#parents.delete(id);
       throw error;
     }
+  }
+
+  async #prepareWhole(id: string, parent: ChainId | undefined): Promise<void> {
+    const draft = join(this.#containers, `.${id}`);
+    if (existsSync(draft)) this.#trash.take(draft);
+    mkdirSync(draft, { mode: 0o700 });
+    const isFused = this.driver === 'fuse-overlayfs';
+    if (isFused) {
+      makeUpper(draft);
+      mkdirSync(join(draft, 'tree'), { mode: 0o755 });
+    } else {
+      const directories = [...this.#layers.stack(parent), this.#initLayer];
+      await this.#trees.make({ top: parent, directories }, join(draft, 'tree'));
+    }
+    linkParent(draft, parent);
+    renameSync(draft, join(this.#containers, id));
+    this.#whole.add(id);
+    if (isFused) this.#fused.add(id);
   }
 
   rootfs(id: string): RootfsMount {
@@ -285,6 +300,10 @@ class LayeredSnapshots implements Snapshots {
 function makeUpper(draft: string): void {
   mkdirSync(join(draft, 'work'), { mode: 0o700 });
   mkdirSync(join(draft, 'upper'), { mode: 0o755 });
+}
+
+function linkParent(draft: string, parent: ChainId | undefined): void {
+  if (parent !== undefined) symlinkSync(`../../layers/${hexOf(parent)}`, join(draft, 'parent'));
 }
 
 /** A detached mount of a container's root. */

@@ -100,6 +100,8 @@ export interface Snapshots {
   layerStack(chainId: ChainId): string[];
   /** Where a layer lies and what it can be made into again; nothing for one without a recipe, or that is not there. */
   packedFrom(chainId: ChainId): (LayerArchive & { directory: string; recipe: string }) | undefined;
+  /** From now on what a writable layer begins with is made beforehand, when there is time. */
+  makeAhead(): void;
   /** A container's writable layer. A power cut may take it away again, while it is empty. */
   prepare(id: string, parent: ChainId | undefined): Promise<void>;
   /** What makes up the root, whether it stands or not. @throws not-found */

@@ -7,11 +7,13 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { putOffDone } from '../../../base/put-off.ts';
 import type { ChainId } from '../../../contracts/oci/digest.ts';
 import { attachMounts, attachStanding } from '../../../guest-agent/snapshots/attach.ts';
 import { fuseRefusalAt } from '../../../guest-agent/snapshots/fuse-overlay.ts';
@@ -203,6 +205,17 @@ describe.skipIf(!canRun).each(drivers)('snapshots on %s', driver => {
     expect(readdirSync(at('store/drafts'))).toEqual([]);
     expect(readdirSync(at('store/containers'))).toEqual([]);
     expect(readdirSync(at('store/layers'))).toHaveLength(2);
+  });
+
+  it('begins with what was made beforehand, and sweeps what nobody took', async () => {
+    snapshots.makeAhead();
+    await putOffDone();
+    expect(readdirSync(at('store/containers'))).toHaveLength(driver === 'overlay2' ? 16 : 0);
+    const made = driver === 'overlay2' && statSync(at('store/containers/.ready-0/upper')).ino;
+    await snapshots.prepare('one', top);
+    if (made) expect(statSync(snapshots.rootfs('one').upperdir).ino).toBe(made);
+    expect((await reopen()).ids()).toEqual(['one']);
+    expect(readdirSync(at('store/containers'))).toEqual(['one']);
   });
 
   it('keeps what is in use, and removes the rest any number of times', async () => {
