@@ -1,42 +1,23 @@
 import { appendFileSync, closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { writeJsonFileSync } from './json-file.ts';
-import { syncAndClose } from './sync.ts';
 
 /** Then the file is written anew with one line. */
 const mostBytes = 64 << 10;
 
 /**
  * A document that changes often, as a file of lines: each is the whole document, and the last whole line counts. A change
- * is one append, and one sync when it must survive a power cut, where a file put in place of the old one takes two and
- * a rename. Only the last line can be torn; a line begins with its line feed, so that it is not spoilt by a torn one.
- *
- * It is written when this returns, and it is on the disk when the promise resolves: with `durable` once it survives a power
- * cut, else at once, and on the disk when the kernel likes.
+ * is one append. Only the last line can be torn; a line begins with its line feed, so that it is not spoilt by a torn one.
+ * It is on the disk when the kernel likes.
  *
  * @throws what kept it from being written
  */
-export function appendDocument(path: string, value: unknown, durable: boolean): Promise<void> {
-  const file = openDocument(path, value);
-  let syncs = false;
-  try {
-    const isLong = fstatSync(file).size > mostBytes;
-    if (isLong) writeJsonFileSync(path, value);
-    syncs = durable && !isLong;
-  } finally {
-    if (!syncs) closeSync(file);
-  }
-  return syncs ? syncAndClose(file) : Promise.resolve();
-}
-
-/** Appends `value`, and gives the file to be synced and closed. @throws what kept it from being written */
-export function openDocument(path: string, value: unknown): number {
+export function appendDocument(path: string, value: unknown): void {
   const file = openSync(path, 'a', 0o600);
   try {
     appendFileSync(file, `\n${JSON.stringify(value)}`);
-    return file;
-  } catch (error) {
+    if (fstatSync(file).size > mostBytes) writeJsonFileSync(path, value);
+  } finally {
     closeSync(file);
-    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, fsync, fsyncSync, openSync } from 'node:fs';
+import { closeSync, fdatasync, fdatasyncSync, fsync, fsyncSync, openSync } from 'node:fs';
 
 /** A disk that took less for the last sync is waited for on the spot: a thread would take as long to wake, and again to tell. */
 const quickMs = 2;
@@ -9,13 +9,29 @@ const last = { endedAt: Number.NEGATIVE_INFINITY, tookMs: Number.POSITIVE_INFINI
 
 /** What was written to these files survives a power cut when this resolves; where that takes long, others work meanwhile. */
 export async function syncAndClose(...files: readonly number[]): Promise<void> {
+  try {
+    await syncAll(files, fsyncSync, fsync);
+  } finally {
+    for (const file of files) closeSync(file);
+  }
+}
+
+/** {@link syncAndClose} for a file that stays open and has not grown: then there is nothing to write but its contents. */
+export const syncContents = (file: number): Promise<void> => syncAll([file], fdatasyncSync, fdatasync);
+
+type Told = (error: Error | null) => void;
+
+async function syncAll(
+  files: readonly number[],
+  atOnce: (file: number) => void,
+  inThread: (file: number, told: Told) => void,
+): Promise<void> {
   const began = performance.now();
   const isShort = last.tookMs < quickMs && began - last.endedAt > rareMs;
   try {
-    if (isShort) for (const file of files) fsyncSync(file);
-    else await allOf(files.map(syncInThread));
+    if (isShort) for (const file of files) atOnce(file);
+    else await allOf(files.map(file => told(done => inThread(file, done))));
   } finally {
-    for (const file of files) closeSync(file);
     last.endedAt = performance.now();
     last.tookMs = last.endedAt - began;
   }
@@ -27,8 +43,8 @@ async function allOf(syncs: Promise<void>[]): Promise<void> {
   await Promise.all(syncs);
 }
 
-const syncInThread = (file: number): Promise<void> =>
-  new Promise((resolve, reject) => fsync(file, error => (error ? reject(error) : resolve())));
+const told = (begin: (done: Told) => void): Promise<void> =>
+  new Promise((resolve, reject) => begin(error => (error ? reject(error) : resolve())));
 
 /** Makes a rename, a creation or an unlink in `folder` survive a power cut. */
 export const syncFolder = (folder: string): Promise<void> => syncAndClose(openSync(folder, 'r'));

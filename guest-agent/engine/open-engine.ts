@@ -4,7 +4,6 @@ import { AccountCache } from './account-files.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { readUsualSeccomp } from './confinement.ts';
 import type { ContainerActor } from './container.ts';
-import { RecordStore } from './container-record.ts';
 import { ContainerService } from './container-service.ts';
 import { ContainerIndex } from './containers-index.ts';
 import type { EngineContext } from './context.ts';
@@ -13,6 +12,7 @@ import { Events } from './events.ts';
 import { ExecIndex } from './exec.ts';
 import { ImageService } from './image-service.ts';
 import { NetworkService } from './network-service.ts';
+import { RecordStore } from './record-store.ts';
 import { restore } from './restore.ts';
 import type { EngineOptions, Rooms } from './rooms.ts';
 import { System } from './system.ts';
@@ -38,6 +38,7 @@ export async function openEngine(rooms: Rooms, options: EngineOptions): Promise<
   };
   const toStart = await restore(context);
   for (const container of toStart) container.startWithEngine();
+  for (const room of [rooms.snapshots, context.records]) room.makeAhead();
   return assemble(context);
 }
 
@@ -55,8 +56,10 @@ function assemble(context: EngineContext): Engine {
     events: context.events,
     system: new System(context, images, volumes),
     close: async ({ stopContainers, graceSeconds }) => {
-      if (!stopContainers) return;
-      await Promise.allSettled(context.index.all().map(container => container.endForEngine(graceSeconds)));
+      if (stopContainers) {
+        await Promise.allSettled(context.index.all().map(container => container.endForEngine(graceSeconds)));
+      }
+      await context.records.close();
     },
   };
 }

@@ -29,7 +29,7 @@ export async function restore(context: EngineContext): Promise<ContainerActor[]>
   const processes = new Map((await rooms.runtime.reattach()).map(process => [process.id, process]));
   const toStart: ContainerActor[] = [];
   const layers = new Set(rooms.snapshots.ids());
-  for (const record of records.load()) {
+  for (const record of await records.load()) {
     // Only the record was durable when the container was made; its empty layer is as good anew.
     for (const [id, topChainId] of snapshotsOf(record)) if (!layers.has(id)) await makeLayer(id, topChainId, context);
     const container = new ContainerActor(record, context);

@@ -148,21 +148,30 @@ export function readHostResolver(): Resolver {
 
 export const readHostHosts = (): string => readOr('/etc/hosts', `${standardHosts.join('\n')}\n`);
 
+/** Makes the three files that are bound into a container, with nothing in them yet. */
+export function makeHostFiles(directory: string): void {
+  for (const path of Object.values(hostFilesIn(directory))) writeFileSync(path, '', hostFileMode);
+}
+
 /** Writes the three files that are bound into the container. */
 export function writeHostFiles(
   directory: string,
   contents: { hosts: string; resolvConf: string; hostname: string },
 ): HostFiles {
-  const files = {
-    hosts: join(directory, 'hosts'),
-    resolvConf: join(directory, 'resolv.conf'),
-    hostname: join(directory, 'hostname'),
-  };
-  writeFileSync(files.hosts, contents.hosts, { mode: 0o644 });
-  writeFileSync(files.resolvConf, contents.resolvConf, { mode: 0o644 });
-  writeFileSync(files.hostname, `${contents.hostname}\n`, { mode: 0o644 });
+  const files = hostFilesIn(directory);
+  writeFileSync(files.hosts, contents.hosts, hostFileMode);
+  writeFileSync(files.resolvConf, contents.resolvConf, hostFileMode);
+  writeFileSync(files.hostname, `${contents.hostname}\n`, hostFileMode);
   return files;
 }
+
+const hostFileMode = { mode: 0o644 };
+
+const hostFilesIn = (directory: string): HostFiles => ({
+  hosts: join(directory, 'hosts'),
+  resolvConf: join(directory, 'resolv.conf'),
+  hostname: join(directory, 'hostname'),
+});
 
 function readOr(path: string, otherwise: string): string {
   try {

@@ -119,7 +119,7 @@ export async function startNativeEngine(
   };
 }
 
-/** Files that the engine still keeps when everything has been removed and pruned: none, after a moment. */
+/** Files that the engine still keeps when everything has been removed and pruned: none, after a moment, but what it has ready. */
 export async function keptFiles({ root }: NativeEngine): Promise<string[]> {
   const folders = [
     'content',
@@ -127,7 +127,14 @@ export async function keptFiles({ root }: NativeEngine): Promise<string[]> {
     'volumes',
     ...['layers', 'drafts', 'containers', 'scratch', 'trash'].map(name => `snapshots/${name}`),
   ];
-  const found = await succeed('find', [...folders.map(folder => join(root, folder)), '-type', 'f']);
+  const found = await succeed('find', [
+    ...folders.map(folder => join(root, folder)),
+    '-type',
+    'f',
+    '-not',
+    '-path',
+    '*/.ready-*',
+  ]);
   return found.split('\n').filter(Boolean);
 }
 

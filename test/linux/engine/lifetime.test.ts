@@ -83,7 +83,7 @@ describe.skipIf(!usable)('an engine and its containers', { timeout: 120_000 }, (
       docker('create', 'busybox', 'true'),
       docker('create', 'busybox', 'true'),
     ]);
-    await engine.kill();
+    await engine.end(); // in order: what the journal still has would be carried over
     writeFileSync(join(engine.root, 'containers', broken, 'container.jsonl'), '{"version":1');
     await engine.restart();
     expect(await docker('ps', '-aq', '--no-trunc')).toBe(whole);

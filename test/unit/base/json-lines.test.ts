@@ -12,23 +12,23 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-it('the last line is the document', async () => {
+it('the last line is the document', () => {
   expect(readLastDocument(path)).toBeUndefined();
-  for (const state of ['created', 'running', 'exited']) await appendDocument(path, { state }, state === 'exited');
+  for (const state of ['created', 'running', 'exited']) appendDocument(path, { state });
   expect(readLastDocument(path)).toEqual({ state: 'exited' });
 });
 
 it('wherever the last line is torn, the one before it counts, and the next change is read again', () => {
-  void appendDocument(path, { state: 'running' }, false);
+  appendDocument(path, { state: 'running' });
   const whole = statSync(path).size;
-  void appendDocument(path, { state: 'exited', code: 7 }, false);
+  appendDocument(path, { state: 'exited', code: 7 });
   const end = statSync(path).size;
   for (let length = end - 1; length > whole; length--) {
     truncateSync(path, length);
     expect(readLastDocument(path)).toEqual({ state: 'running' });
   }
   appendFileSync(path, '\n{"state":"ex\0\0\0');
-  void appendDocument(path, { state: 'exited' }, false);
+  appendDocument(path, { state: 'exited' });
   expect(readLastDocument(path)).toEqual({ state: 'exited' });
 });
 
@@ -37,9 +37,9 @@ it('a file without a whole line is an error, not an empty document', () => {
   expect(() => readLastDocument(path)).toThrow(SyntaxError);
 });
 
-it('grows no further than it must', async () => {
+it('grows no further than it must', () => {
   const text = 'x'.repeat(1000);
-  for (let count = 0; count < 200; count++) await appendDocument(path, { count, text }, false);
+  for (let count = 0; count < 200; count++) appendDocument(path, { count, text });
   expect(readLastDocument(path)).toEqual({ count: 199, text });
   expect(readFileSync(path).length).toBeLessThan(80_000);
 });
