@@ -3,7 +3,7 @@ import { closeSync, fdatasync, fdatasyncSync, fsync, fsyncSync, openSync } from 
 /** A disk that took less for the last sync is waited for on the spot: a thread would take as long to wake, and again to tell. */
 const quickMs = 2;
 /** Of syncs that come closer together than this, several share one turn of the disk, if they are in threads. */
-const rareMs = 2;
+const rareMs = 0.8;
 
 const last = { endedAt: Number.NEGATIVE_INFINITY, tookMs: Number.POSITIVE_INFINITY };
 

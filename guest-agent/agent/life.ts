@@ -13,6 +13,7 @@ import { builderOver } from './builder-over.ts';
 import { openRooms } from './open-rooms.ts';
 import { programFile, version } from './program.ts';
 import { lockRoot } from './root-lock.ts';
+import { keepRunFoldersInMemory } from './run-folders.ts';
 import { giveBack, removeTraces } from './traces.ts';
 
 /** Engines side by side differ in their bridges, and so in their cgroups. */
@@ -35,6 +36,7 @@ export async function start(
   const { execRoot, root, socketPath, machine } = flags;
   if (!machine) lockRoot(root);
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  keepRunFoldersInMemory(execRoot, log);
   const opening = openRuntime({
     execRoot,
     keeperProgram: keeperProgram(programFile('keeper.cjs', 'keeper/main.ts')),

@@ -2,6 +2,7 @@ import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import type { Rooms } from '../engine/index.ts';
+import { dropRunFolders } from './run-folders.ts';
 
 /** What of a start that failed may stand; the other rooms hold nothing that outlives the process. */
 type Opened = { [Room in 'networks' | 'runtime']: Rooms[Room] | undefined };
@@ -37,6 +38,7 @@ export function removeTraces(execRoot: string): void {
     'keeper.lock',
     'keeper.log',
   ];
+  dropRunFolders(execRoot);
   for (const name of leftovers) rmSync(join(execRoot, name), { recursive: true, force: true });
   removeIfEmpty(execRoot);
 }

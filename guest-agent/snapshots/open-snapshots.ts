@@ -1,4 +1,13 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { ReadyFolders } from '../../base/ready-folders.ts';
@@ -61,6 +70,7 @@ class LayeredSnapshots implements Snapshots {
   readonly #fused = new Set<string>();
   readonly #root: string;
   readonly #ready: ReadyFolders;
+  #lastParent: ChainId | undefined;
   #scratches = 0;
 
   constructor(root: string, { initLayer, driver, log }: { initLayer: string; driver: StorageDriver; log: Log }) {
@@ -75,7 +85,7 @@ class LayeredSnapshots implements Snapshots {
     this.#layers = new Layers(root, this.#trash, log);
     mkdirSync(this.#containers, { recursive: true, mode: 0o700 });
     for (const id of readdirSync(this.#containers)) this.#load(id);
-    this.#ready = new ReadyFolders(this.#containers, { fill: makeUpper, mode: 0o700, log });
+    this.#ready = new ReadyFolders(this.#containers, { fill: folder => this.#fill(folder), mode: 0o700, log });
   }
 
   #load(id: string): void {
@@ -141,13 +151,20 @@ class LayeredSnapshots implements Snapshots {
     if (this.driver === 'overlay2') this.#ready.open();
   }
 
+  /** With the parent that was wanted last: whoever runs an image soon runs it again. */
+  #fill(folder: string): void {
+    makeUpper(folder);
+    linkParent(folder, this.#lastParent);
+  }
+
   async prepare(id: string, parent: ChainId | undefined): Promise<void> {
     this.#layers.stack(parent);
     const folder = join(this.#containers, id);
     if (this.#parents.has(id)) throw conflict(`snapshot ${id} exists already`);
     this.#parents.set(id, parent);
     try {
-      if (this.driver === 'overlay2') this.#ready.become(folder, draft => linkParent(draft, parent));
+      this.#lastParent = parent;
+      if (this.driver === 'overlay2') this.#ready.become(folder, draft => relinkParent(draft, parent));
       else await this.#prepareWhole(id, parent);
     } catch (error) {
       this.#parents.delete(id);
@@ -304,6 +321,13 @@ function makeUpper(draft: string): void {
 
 function linkParent(draft: string, parent: ChainId | undefined): void {
   if (parent !== undefined) symlinkSync(`../../layers/${hexOf(parent)}`, join(draft, 'parent'));
+}
+
+function relinkParent(draft: string, parent: ChainId | undefined): void {
+  const linked = parentIn(draft);
+  if (linked === parent) return;
+  if (linked !== undefined) unlinkSync(join(draft, 'parent'));
+  linkParent(draft, parent);
 }
 
 /** A detached mount of a container's root. */
