@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { unshare } from '../syscalls/namespace.ts';
 import { CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
-import { exitNow, pidfdOpen, readFd, resetSignals, setUmask, writeFd } from '../syscalls/process.ts';
+import { exitNow, ownPid, pidfdOpen, readFd, resetSignals, setUmask, writeFd } from '../syscalls/process.ts';
 import { vforkSibling } from '../syscalls/vfork.ts';
 import { type Ahead, begin, begunOtherwise, stepsLeft, usualStepsLeft } from './ahead.ts';
 import { leaveDescriptors } from './descriptors.ts';
@@ -135,10 +135,8 @@ function readWhole(path: string): Buffer {
 }
 
 function waitForOrder(child: Child, expected: Expected): Order {
-  if (bornFor[expected] !== 0) {
-    unshare(bornFor[expected]);
-    say(child.report, { waiting: vforkSibling() });
-  }
+  if (bornFor[expected] !== 0) unshare(bornFor[expected]);
+  say(child.report, { waiting: bornFor[expected] === 0 ? ownPid() : vforkSibling() });
   child.ahead = rehearse(child, expected);
   planBuffer.fill(0);
   const hear = listener(child.report);

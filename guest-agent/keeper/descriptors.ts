@@ -27,9 +27,10 @@ function linkOf(fd: number): string {
   }
 }
 
-/** In the child: closes all that the keeper has open, except `keep`; its event loop cannot be woken from here. */
+/** In the child: closes all that its parent has open, except `keep`; its event loop cannot be woken from here. */
 export function leaveDescriptors(keep: readonly number[]): void {
   for (const fd of wakers ?? []) duplicateTo(nullDevice, fd);
+  nullDevice = wakers?.[0] ?? -1; // for children of its own
   let next = first;
   const kept = [...keep, ...(wakers ?? [])].filter(fd => fd >= first).sort((a, b) => a - b);
   for (const fd of kept) {

@@ -10,11 +10,16 @@ import { runChild, type Task } from './child.ts';
 import { findWakers, leaveDescriptors } from './descriptors.ts';
 import type { StartMessage } from './protocol.ts';
 import type { Expected } from './rehearsal.ts';
+import type { Zygote } from './zygote.ts';
 
-/** A child on its way to execve. `report` is the descriptor of `socket`, the keeper's end of what connects them. */
-export interface ForkedChild {
+/** A child on its way to execve. */
+export interface ForkedChild extends WaitingChild {
   pid: number;
   pidfd: number;
+}
+
+/** One of which it is not known yet who it is. `report` is the descriptor of `socket`, the keeper's end of what connects them. */
+export interface WaitingChild {
   report: number;
   socket: Socket;
 }
@@ -40,9 +45,26 @@ export function forkChild(message: StartMessage, container: number | undefined):
   }
 }
 
-/** Forks a child that waits for its order on its socket, and says who it is if that is another, in its place. */
-export const forkWaiting = (expected: Expected): ForkedChild =>
-  fork(() => forkProcess(0), { container: -1, task: { expected } });
+/** A child that waits for its order on its socket, once it has said there who it is. */
+export function forkWaiting(expected: Expected, zygote: Zygote): WaitingChild {
+  const [report, childEnd] = socketPair();
+  try {
+    zygote.fork(expected, childEnd);
+    return { report, socket: connect(report) };
+  } catch (error) {
+    closeSync(report);
+    throw error;
+  } finally {
+    closeSync(childEnd);
+  }
+}
+
+function connect(report: number): Socket {
+  const socket = new Socket({ fd: report, readable: true, writable: true, allowHalfOpen: true });
+  socket.on('error', () => undefined); // its end says enough
+  socket.on('end', () => setImmediate(() => socket.destroy())); // whoever waits for that goes first
+  return socket;
+}
 
 /** All signals are blocked in between, for in the child libuv's handler would write into the pipe that both share. */
 function fork(born: () => ForkResult, child: { container: number; task: Task }): ForkedChild {
@@ -53,10 +75,7 @@ function fork(born: () => ForkResult, child: { container: number; task: Task }):
   try {
     const { pid, pidfd } = born();
     if (pid === 0) runChild({ report: childEnd, ...child });
-    const socket = new Socket({ fd: report, readable: true, writable: true, allowHalfOpen: true });
-    socket.on('error', () => undefined); // its end says enough
-    socket.on('end', () => setImmediate(() => socket.destroy())); // whoever waits for that goes first
-    return { pid, pidfd, report, socket };
+    return { pid, pidfd, report, socket: connect(report) };
   } catch (error) {
     closeSync(report);
     throw error;

@@ -259,7 +259,7 @@ export type ChildReport =
   | { created: true }
   | { ready: true };
 
-/** What a child that waits for its order may say before: a sibling with this pid does so in its place. */
+/** What a child that waits for its order says before: who it is. It may be a sibling of the one that was forked. */
 export interface WaitingReport {
   waiting: number;
 }

@@ -2,11 +2,12 @@ import { closeSync } from 'node:fs';
 import { CLONE_NEWNET, CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
 import { pidfdOpen, pidfdSendSignal, waitForChild, writeFd } from '../syscalls/process.ts';
 import type { Order, Word } from './child.ts';
-import { type ForkedChild, forkWaiting } from './fork.ts';
+import { type ForkedChild, forkWaiting, type WaitingChild } from './fork.ts';
 import type { Held } from './held.ts';
 import { onLines } from './lines.ts';
 import type { RootStep, StartMessage, WaitingReport } from './protocol.ts';
 import { bornFor, type Expected } from './rehearsal.ts';
+import { Zygote } from './zygote.ts';
 
 /** What a waiting child can still take; the mount namespace last, so that it has the mounts of that moment. */
 const takenLater = CLONE_NEWNS | CLONE_NEWNET;
@@ -17,16 +18,18 @@ const SIGKILL = 9;
 /** One child that was forked ahead of time and waits for its plan: a start then costs no fork and few page faults. */
 class Spare {
   readonly #expected: Expected;
+  readonly #zygote: Zygote;
+  /** One that has not said yet who it is can neither be held nor, when what it has begun is not wanted, be seen to be gone. */
+  #unknown: WaitingChild | undefined;
   #child: ForkedChild | undefined;
-  /** Who it is in the end is known: it can be held, and, when what it has begun is not wanted, seen to be gone. */
-  #isKnown = false;
   /** Whose launch the child has begun. */
   #promised: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(expected: Expected) {
+  constructor(expected: Expected, zygote: Zygote) {
     this.#expected = expected;
+    this.#zygote = zygote;
   }
 
   /**
@@ -36,7 +39,7 @@ class Spare {
   take(message: StartMessage, container?: number): ForkedChild | undefined {
     const child = this.#child;
     const isOthers = this.#promised !== undefined && this.#promised !== message.id;
-    if (!child || !this.#isKnown || isOthers) return undefined;
+    if (!child || isOthers) return undefined;
     const { cloneFlags, cgroup, pidNamespace, plan, failAtStep } = message;
     const suits = (cloneFlags & ~takenLater) === bornFor[this.#expected] && !cgroup && !pidNamespace;
     if (!suits) {
@@ -62,7 +65,7 @@ class Spare {
 
   /** Lets the waiting child begin with the launch of `id`, whose it is from now on. */
   begin(id: string, root: RootStep): void {
-    if (!this.#child || !this.#isKnown || this.#promised !== undefined) return;
+    if (!this.#child || this.#promised !== undefined) return;
     this.#promised = id;
     try {
       tell(this.#child, { root });
@@ -83,38 +86,44 @@ class Spare {
   /** Forks the next one once nothing has begun or ended for a while. */
   refillWhenQuiet(): void {
     clearTimeout(this.#timer);
-    if (this.#child || this.#closed) return;
+    if (this.#isFull || this.#closed) return;
     this.#timer = setTimeout(() => this.refill(), quietMs);
   }
 
   /** Forks the next one, when there is none. */
   refill(): void {
     clearTimeout(this.#timer);
-    if (this.#child || this.#closed) return;
+    if (this.#isFull || this.#closed) return;
     try {
-      const child = forkWaiting(this.#expected);
-      this.#child = child;
-      this.#isKnown = bornFor[this.#expected] === 0;
-      if (!this.#isKnown) this.#learn(child);
+      const child = forkWaiting(this.#expected, this.#zygote);
+      this.#unknown = child;
+      this.#learn(child);
     } catch {
       // Then launches fork for themselves, and say what is wrong.
     }
   }
 
-  /** Who waits in place of the one that was forked, and sees that one end. */
-  #learn(child: ForkedChild): void {
+  get #isFull(): boolean {
+    return this.#unknown !== undefined || this.#child !== undefined;
+  }
+
+  /** Who waits. */
+  #learn(child: WaitingChild): void {
+    const gone = (): void => {
+      if (this.#unknown === child) this.#unknown = undefined;
+    };
     const stop = onLines(child.socket, line => {
       stop();
+      if (this.#unknown !== child) return;
+      gone();
       const { waiting } = JSON.parse(line) as WaitingReport;
       try {
-        const pidfd = pidfdOpen(waiting);
-        closeSync(child.pidfd);
-        Object.assign(child, { pid: waiting, pidfd });
-        this.#isKnown = this.#child === child;
+        this.#child = { ...child, pid: waiting, pidfd: pidfdOpen(waiting) };
       } catch {
-        // Somebody has killed it: the one that was forked ends as well.
+        child.socket.destroy(); // somebody has killed it
       }
     });
+    child.socket.once('close', gone); // there could be none
   }
 
   /** True when `pid` was the waiting child, which somebody has killed. */
@@ -130,7 +139,9 @@ class Spare {
   close(): void {
     clearTimeout(this.#timer);
     this.#closed = true;
+    this.#unknown?.socket.destroy();
     if (this.#child) this.#discard(this.#child);
+    this.#unknown = undefined;
     this.#child = undefined;
   }
 
@@ -153,8 +164,9 @@ function replace(spare: Spare, busy: boolean): void {
 
 /** The keeper's two: one becomes a container, the other, born with nothing of its own, enters one. */
 export class Spares {
-  readonly #launch = new Spare('launch');
-  readonly #exec = new Spare('exec');
+  readonly #zygote = new Zygote();
+  readonly #launch = new Spare('launch', this.#zygote);
+  readonly #exec = new Spare('exec', this.#zygote);
   readonly #all = [this.#launch, this.#exec];
 
   /** A child for `message`, told what to do. `container` is whom an exec enters. */
@@ -199,5 +211,6 @@ export class Spares {
 
   close(): void {
     for (const spare of this.#all) spare.close();
+    this.#zygote.close();
   }
 }

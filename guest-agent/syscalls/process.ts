@@ -240,6 +240,9 @@ export const newSession = (): number => check('setsid', rawSetsid());
 export const setUmask = (mask: number): number => rawUmask(mask);
 export const exitNow = (code: number): void => rawExit(code);
 
+/** `process.pid` is what it was when Node began, also after a fork. */
+export const ownPid = declare<() => number>('int getpid()');
+
 /** The current directory as the kernel sees it: it begins with `(unreachable)` outside the root. getcwd(2). */
 export function currentDirectory(): string {
   const buffer = Buffer.alloc(4096);

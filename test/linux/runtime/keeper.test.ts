@@ -48,11 +48,11 @@ describe.skipIf(reason)('a keeper', () => {
     };
   }
 
-  /** What is held when nothing runs: the keeper's next spare child, and the one that was forked, which waits for its end. */
+  /** What is held when nothing runs: the zygote, the next spare child, and the one that was forked, which waits for its end. */
   async function idleHoldings(): ReturnType<typeof holdings> {
     await eventually('the spare child is the only one', async () => {
       const children = await childrenOfKeeper();
-      return children.length === 2 && (await shown(children, 'status')).match(/^NSpid:\t\d+\t1$/gm)?.length === 1;
+      return children.length === 3 && (await shown(children, 'status')).match(/^NSpid:\t\d+\t1$/gm)?.length === 1;
     });
     await shop.keeperDone();
     return holdings();
@@ -237,6 +237,15 @@ describe.skipIf(reason)('a keeper', () => {
       await eventually('it is gone', async () => !(await standing()).includes(request.rootfs.upperdir));
       expect(await launch(request)).toMatchObject({ exitCode: 0 });
     });
+  });
+
+  it('makes another zygote when somebody has killed it', async () => {
+    await idleHoldings();
+    const [zygote = ''] = await childrenOfKeeper();
+    process.kill(Number(zygote), 'SIGKILL');
+    for (let count = 0; count < 3; count++) expect(await shop.run(spec(['true']))).toMatchObject({ exitCode: 0 });
+    await idleHoldings();
+    expect(await childrenOfKeeper()).not.toContain(zygote);
   });
 
   it('launches several at once', async () => {
