@@ -7,7 +7,7 @@ const limits: Scenario = {
     step("run --rm --device-cgroup-rule 'c 42:* rw' busybox true"),
     ...["'x 1:3 rwm'", "'c 1:3 q'", 'nonsense'].map(rule => step(`create --device-cgroup-rule ${rule} busybox`)),
     step('run --rm --device /dev/zero:/dev/own:r busybox stat -c %t:%T /dev/own'),
-    ...['/dev/zero:/dev/own:q', '/dev/zero:relative', '/tmp:/dev/own', 'a:b:c:d'].map(device =>
+    ...['/dev/zero:/dev/own:q', '/dev/zero:relative', '/etc:/dev/own', 'a:b:c:d'].map(device =>
       step(`run --rm --device ${device} busybox true`),
     ),
     ...['all', 'device=0', 'driver=nope,count=1', 'nope', 'all,capabilities=nope'].map(gpus =>
