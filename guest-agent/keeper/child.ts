@@ -1,16 +1,16 @@
 import { constants } from 'node:fs';
 import { AT_FDCWD, closeFd, openAt2, toBytes } from '../syscalls/file.ts';
 import { unshare } from '../syscalls/namespace.ts';
-import { CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
-import { exitNow, ownPid, pidfdOpen, readFd, resetSignals, setUmask, writeFd } from '../syscalls/process.ts';
-import { vforkSibling } from '../syscalls/vfork.ts';
-import { type Ahead, begin, begunOtherwise, stepsLeft, usualStepsLeft } from './ahead.ts';
+import { CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS } from '../syscalls/namespace-flags.ts';
+import { exitNow, ownPid, pidfdOpen, readFd, sleepNow, writeFd } from '../syscalls/process.ts';
+import { depart } from '../syscalls/vfork.ts';
+import { type Ahead, begin, begunOtherwise, makeAhead, stepsLeft, usualStepsLeft } from './ahead.ts';
+import { coversOf } from './covers.ts';
 import { leaveDescriptors } from './descriptors.ts';
 import { failure, toFailure } from './failure.ts';
 import { perform } from './perform.ts';
 import { becomeKnown } from './perform-rebirth.ts';
 import { type ChildReport, type LaunchStep, type RootStep, stepSeparator, type WaitingReport } from './protocol.ts';
-import { bornFor, type Expected, rehearse } from './rehearsal.ts';
 
 /** What the steps of one child share. */
 export interface Child {
@@ -40,6 +40,8 @@ export interface Child {
   held: Map<string, number> | undefined;
   /** To be set when nothing more is allocated. */
   memoryLimits: Extract<LaunchStep, { op: 'limits' }>['limits'];
+  /** What the step `user` has left of the bounding set. */
+  bounding: bigint | undefined;
   /** False after a rebirth, until {@link becomeKnown}. */
   isKnown: boolean;
   /** A user namespace to be entered; -1 for none. */
@@ -51,6 +53,7 @@ export interface Child {
 const planBuffer = Buffer.alloc(64 << 10);
 
 const lineFeed = 10;
+const restMs = 3;
 
 /** What a child is to do. */
 export interface Order {
@@ -66,52 +69,84 @@ export interface Order {
 /** What a waiting child is told, a line each: how to begin, perhaps, and then what to do. */
 export type Word = Order | { root: RootStep };
 
-/** An order, or what kind of order will come. */
-export type Task = Order | { expected: Expected };
+/** What a waiting child is there for. */
+export type Expected = 'launch' | 'exec';
 
 /**
- * The life of the forked child: it never returns. Its first act is to let go of everything that the keeper holds for
- * others; then it reads its plan, which the keeper never does. Without an order it waits for one.
+ * Namespaces (`CLONE_NEW…` bits) that a waiting child has of its own: for a launch what nearly every container has. In the
+ * one of PIDs it is from its birth.
+ */
+export const bornFor: Readonly<Record<Expected, number>> = {
+  launch: CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
+  exec: 0,
+};
+
+/** An order, or what kind of order will come, and as whom the parent knows the child, if not by its own pid. */
+export type Task = Order | { expected: Expected; pid?: number };
+
+/** One that has done nothing yet. */
+export const newChild = (report: number, container = -1, inherited = 0): Child => ({
+  report,
+  container,
+  root: -1,
+  filter: undefined,
+  stdio: [0, 1, 2],
+  covers: -1,
+  gate: -1,
+  inherited,
+  offered: 0,
+  ahead: undefined,
+  begun: [],
+  held: undefined,
+  memoryLimits: [],
+  bounding: undefined,
+  isKnown: true,
+  userNamespace: -1,
+  warn: message => say(report, { warning: message }),
+});
+
+/**
+ * The life of a child. Its first act is to let go of everything that others hold; then it reads its plan, which the keeper
+ * never does. Without an order it waits for one. Returns only in the process that has borne it, if it has been borne as
+ * {@link vforkSibling}, once it has ended or is another program.
  */
 export function runChild({ report, container, task }: { report: number; container: number; task: Task }): void {
   try {
     const inheritedCount = 'plan' in task ? (task.inherited ?? 0) : 0;
     const inherited = Array.from({ length: inheritedCount }, (_, index) => 3 + index);
     leaveDescriptors([report, container, ...inherited]);
-    resetSignals(); // they are blocked until the last moment
-    setUmask(0);
-    const child: Child = {
-      report,
-      container,
-      root: -1,
-      filter: undefined,
-      stdio: [0, 1, 2],
-      covers: -1,
-      gate: -1,
-      inherited: inheritedCount,
-      offered: 0,
-      ahead: undefined,
-      begun: [],
-      held: undefined,
-      memoryLimits: [],
-      isKnown: true,
-      userNamespace: -1,
-      warn: message => say(report, { warning: message }),
-    };
-    const order = 'plan' in task ? task : waitForOrder(child, task.expected);
-    if (order.container !== undefined) child.container = pidfdOpen(order.container);
-    if (order.unshare) unshare(child.begun.length > 0 ? order.unshare & ~CLONE_NEWNS : order.unshare);
-    const { texts, filter } = readPlan(order.plan);
-    child.filter = filter;
-    // Whoever counts steps counts those that are done.
-    const usual = order.failAtStep === undefined ? usualStepsLeft(child, texts) : undefined;
-    const steps = usual ?? stepsLeft(child, texts);
-    if (steps) runSteps(child, steps, order.failAtStep);
-    else trySay(report, { failure: failure(begunOtherwise, 'EAGAIN', '', 'the plan has another beginning') });
+    const child = newChild(report, container, inheritedCount);
+    const order = 'plan' in task ? task : waitForOrder(child, task);
+    if (order && follow(child, order)) return;
   } catch (error) {
     trySay(report, { failure: toFailure('prepare', error) });
   }
-  exitNow(127);
+  depart(127);
+}
+
+/**
+ * The same in a fork, from which nothing returns. One that has borne another rests before it takes down its memory: that
+ * one's program and those who wait for it want the processors.
+ */
+export function runForkedChild(child: Parameters<typeof runChild>[0]): never {
+  runChild(child);
+  sleepNow(restMs);
+  exitNow(0);
+  throw new Error('unreachable');
+}
+
+/** False when it has failed, and has said so; true only in the process that has borne this one. */
+function follow(child: Child, order: Order): boolean {
+  if (order.container !== undefined) child.container = pidfdOpen(order.container);
+  if (order.unshare) unshare(child.begun.length > 0 ? order.unshare & ~CLONE_NEWNS : order.unshare);
+  const { texts, filter } = readPlan(order.plan);
+  child.filter = filter;
+  // Whoever counts steps counts those that are done.
+  const usual = order.failAtStep === undefined ? usualStepsLeft(child, texts) : undefined;
+  const steps = usual ?? stepsLeft(child, texts);
+  if (steps) return runSteps(child, steps, order.failAtStep);
+  trySay(child.report, { failure: failure(begunOtherwise, 'EAGAIN', '', 'the plan has another beginning') });
+  return false;
 }
 
 /** See {@link StartMessage.plan}. */
@@ -134,11 +169,13 @@ function readWhole(path: string): Buffer {
   return whole;
 }
 
-function waitForOrder(child: Child, expected: Expected): Order {
-  if (bornFor[expected] !== 0) unshare(bornFor[expected]);
-  say(child.report, { waiting: bornFor[expected] === 0 ? ownPid() : vforkSibling() });
-  child.ahead = rehearse(child, expected);
-  planBuffer.fill(0);
+/** Nothing comes back when it cannot even begin, which it has said then. @throws Error when the keeper has gone */
+function waitForOrder(child: Child, { expected, pid = ownPid() }: Extract<Task, { expected: Expected }>): Order | undefined {
+  const own = bornFor[expected] & ~CLONE_NEWPID;
+  if (own !== 0) unshare(own);
+  say(child.report, { waiting: pid });
+  coversOf(child); // the same for every container
+  if (expected === 'launch') child.ahead = makeAhead(child);
   const hear = listener(child.report);
   for (let word = hear(); ; word = hear()) {
     if ('plan' in word) return word;
@@ -146,7 +183,7 @@ function waitForOrder(child: Child, expected: Expected): Order {
       begin(child, word.root);
     } catch (error) {
       trySay(child.report, { failure: toFailure(begunOtherwise, error) }); // another will fail at a step of the plan
-      exitNow(127);
+      return undefined;
     }
   }
 }
@@ -157,7 +194,7 @@ function listener(report: number): () => Word {
   return () => {
     while (!heard.includes('\n')) {
       const length = readFd(report, buffer);
-      if (length === 0) exitNow(0); // the keeper has gone
+      if (length === 0) throw new Error('the keeper has gone');
       heard += buffer.toString('utf8', 0, length);
     }
     const end = heard.indexOf('\n');
@@ -170,7 +207,8 @@ function listener(report: number): () => Word {
 /** Steps that say nothing to the keeper, or only when all is ready, and can go on while it takes note of a rebirth. */
 const unheard = new Set<LaunchStep['op']>(['newSession', 'apparmor', 'limits', 'user', 'execve']);
 
-function runSteps(child: Child, steps: (LaunchStep | undefined)[], failAtStep: number | undefined): void {
+/** As {@link follow}: the last step becomes the program. */
+function runSteps(child: Child, steps: (LaunchStep | undefined)[], failAtStep: number | undefined): boolean {
   for (const [index, step] of steps.entries()) {
     try {
       if (index === failAtStep) throw Object.assign(new Error('asked to fail'), { code: 'EINJECTED' });
@@ -180,9 +218,10 @@ function runSteps(child: Child, steps: (LaunchStep | undefined)[], failAtStep: n
     } catch (error) {
       trySay(child.report, { failure: toFailure(step?.op ?? 'ahead', error) });
       becomeKnown(child);
-      return;
+      return false;
     }
   }
+  return true;
 }
 
 /** Tells the keeper; blocks until it is written. */

@@ -2,7 +2,7 @@ import { openSync, readdirSync, readlinkSync } from 'node:fs';
 import { closeRange, duplicateTo } from '../syscalls/process.ts';
 
 /** Standard streams are replaced at the end, so that no new descriptor takes their numbers. */
-const first = 3;
+export const firstDescriptor = 3;
 
 let wakers: readonly number[] | undefined;
 let nullDevice = -1;
@@ -31,8 +31,8 @@ function linkOf(fd: number): string {
 export function leaveDescriptors(keep: readonly number[]): void {
   for (const fd of wakers ?? []) duplicateTo(nullDevice, fd);
   nullDevice = wakers?.[0] ?? -1; // for children of its own
-  let next = first;
-  const kept = [...keep, ...(wakers ?? [])].filter(fd => fd >= first).sort((a, b) => a - b);
+  let next = firstDescriptor;
+  const kept = [...keep, ...(wakers ?? [])].filter(fd => fd >= firstDescriptor).sort((a, b) => a - b);
   for (const fd of kept) {
     closeRange(next, fd - 1);
     next = fd + 1;

@@ -4,12 +4,11 @@ import { constants } from 'node:os';
 import { type ForkResult, forkProcess, unforkableMappings } from '../syscalls/clone.ts';
 import { setns } from '../syscalls/namespace.ts';
 import { CLONE_NEWPID } from '../syscalls/namespace-flags.ts';
-import { blockSignals, exitNow, setSignalMask, socketPair } from '../syscalls/process.ts';
+import { blockSignals, exitNow, resetSignals, setSignalMask, setUmask, socketPair } from '../syscalls/process.ts';
 import { prepareVfork } from '../syscalls/vfork.ts';
-import { runChild, type Task } from './child.ts';
+import { runForkedChild, type Task } from './child.ts';
 import { findWakers, leaveDescriptors } from './descriptors.ts';
 import type { StartMessage } from './protocol.ts';
-import type { Expected } from './rehearsal.ts';
 import type { Zygote } from './zygote.ts';
 
 /** A child on its way to execve. */
@@ -45,11 +44,11 @@ export function forkChild(message: StartMessage, container: number | undefined):
   }
 }
 
-/** A child that waits for its order on its socket, once it has said there who it is. */
-export function forkWaiting(expected: Expected, zygote: Zygote): WaitingChild {
+/** A child of the zygote's that waits for its order on its socket, once it has said there who it is. */
+export function bearWaiting(zygote: Zygote): WaitingChild {
   const [report, childEnd] = socketPair();
   try {
-    zygote.fork(expected, childEnd);
+    zygote.bear(childEnd);
     return { report, socket: connect(report) };
   } catch (error) {
     closeSync(report);
@@ -74,7 +73,11 @@ function fork(born: () => ForkResult, child: { container: number; task: Task }):
   const mask = blockSignals();
   try {
     const { pid, pidfd } = born();
-    if (pid === 0) runChild({ report: childEnd, ...child });
+    if (pid === 0) {
+      resetSignals(); // they are blocked until the last moment
+      setUmask(0);
+      runForkedChild({ report: childEnd, ...child });
+    }
     return { pid, pidfd, report, socket: connect(report) };
   } catch (error) {
     closeSync(report);

@@ -22,8 +22,6 @@ import {
   duplicate,
   duplicateTo,
   executeAccess,
-  execve,
-  exitNow,
   forgetBrokenPipe,
   getLimit,
   keepOnExec,
@@ -33,6 +31,7 @@ import {
   setUmask,
   writeFd,
 } from '../syscalls/process.ts';
+import { becomeProgram, depart } from '../syscalls/vfork.ts';
 import { type Child, say } from './child.ts';
 import { becomeKnown } from './perform-rebirth.ts';
 import { type ExecveStep, firstOffered, type LaunchStep } from './protocol.ts';
@@ -77,7 +76,7 @@ export function becomeContainerUser(child: Child, step: StepOf<'user'>): void {
   const wanted = capabilityBits(step.bounding);
   warnOfMissing(child, wanted & ~held);
   const early = tryChangeDirectory(step.cwd);
-  limitBoundingSet(wanted);
+  child.bounding = limitBoundingSet(wanted);
   setUmask(step.umask);
   keepCapabilities(true);
   becomeUser(step.uid, step.gid, step.groups);
@@ -110,13 +109,13 @@ function assertInsideRoot(path: string): void {
 }
 
 /**
- * The end: whatever allocates comes first, then only prepared calls. Without no-new-privileges the filter needs
+ * The end, after which only whoever has borne this process returns: whatever allocates comes first, then only prepared calls. Without no-new-privileges the filter needs
  * CAP_SYS_ADMIN, so it is loaded before the capabilities go; with it after, so that it need not allow capset(2).
  */
 export function replaceProgram(child: Child, step: ExecveStep): void {
   const [name = ''] = step.args;
   const command = nativeCommand(findProgram(name, step.env), step.args, step.env);
-  const lowerCapabilities = finalCapabilities(step);
+  const lowerCapabilities = finalCapabilities(child, step);
   const loadFilter = step.filtered && child.filter ? preparedFilter(child.filter) : () => 0;
   const failed = failureRecord(name);
   setLimits(child, child.memoryLimits);
@@ -128,13 +127,13 @@ export function replaceProgram(child: Child, step: ExecveStep): void {
   if (child.offered > 0) keepOnExec(firstOffered, child.offered);
   const [first, second] = step.noNewPrivileges ? [lowerCapabilities, loadFilter] : [loadFilter, lowerCapabilities];
   setSignalMask(Buffer.alloc(128));
-  let errno = first() || second();
-  if (errno === 0) errno = execve(command);
+  const errno = first() || second() || becomeProgram(command);
+  if (errno === 0) return; // the process that has borne this one
   failed.text.writeUInt8(0x30 + Math.floor(errno / 100), failed.at);
   failed.text.writeUInt8(0x30 + (Math.floor(errno / 10) % 10), failed.at + 1);
   failed.text.writeUInt8(0x30 + (errno % 10), failed.at + 2);
   writeFd(child.report, failed.text);
-  exitNow(127);
+  depart(127);
 }
 
 /** Behind a gate, whoever asked for the child may be gone by then. */
@@ -147,9 +146,9 @@ function sayReady(child: Child): void {
   }
 }
 
-function finalCapabilities({ capabilities }: ExecveStep): () => number {
+function finalCapabilities({ bounding = boundingSet() }: Child, { capabilities }: ExecveStep): () => number {
   const { permitted } = getCapabilities();
-  const bounded = permitted & boundingSet();
+  const bounded = permitted & bounding;
   const sets = {
     effective: capabilityBits(capabilities.effective) & bounded,
     permitted: capabilityBits(capabilities.permitted) & bounded,

@@ -1,6 +1,7 @@
-import { readFd } from '../syscalls/process.ts';
+import { LAST_FD, readFd } from '../syscalls/process.ts';
 import { vforkSibling } from '../syscalls/vfork.ts';
 import { type Child, say } from './child.ts';
+import { firstDescriptor } from './descriptors.ts';
 
 /**
  * A process is in a PID namespace from its birth, so joining one takes a second child. The first was not visible in
@@ -9,7 +10,7 @@ import { type Child, say } from './child.ts';
  * inside sees nothing but the container. The keeper is the parent of both.
  */
 export function beReborn(child: Child): void {
-  say(child.report, { reborn: vforkSibling() });
+  say(child.report, { reborn: vforkSibling(firstDescriptor, LAST_FD) });
   child.isKnown = false;
 }
 

@@ -1,12 +1,11 @@
 import { closeSync } from 'node:fs';
 import { CLONE_NEWNET, CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
 import { pidfdOpen, pidfdSendSignal, waitForChild, writeFd } from '../syscalls/process.ts';
-import type { Order, Word } from './child.ts';
-import { type ForkedChild, forkWaiting, type WaitingChild } from './fork.ts';
+import { bornFor, type Expected, type Order, type Word } from './child.ts';
+import { bearWaiting, type ForkedChild, type WaitingChild } from './fork.ts';
 import type { Held } from './held.ts';
 import { onLines } from './lines.ts';
 import type { RootStep, StartMessage, WaitingReport } from './protocol.ts';
-import { bornFor, type Expected } from './rehearsal.ts';
 import { Zygote } from './zygote.ts';
 
 /** What a waiting child can still take; the mount namespace last, so that it has the mounts of that moment. */
@@ -27,9 +26,9 @@ class Spare {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(expected: Expected, zygote: Zygote) {
+  constructor(expected: Expected) {
     this.#expected = expected;
-    this.#zygote = zygote;
+    this.#zygote = new Zygote(expected);
   }
 
   /**
@@ -95,7 +94,7 @@ class Spare {
     clearTimeout(this.#timer);
     if (this.#isFull || this.#closed) return;
     try {
-      const child = forkWaiting(this.#expected, this.#zygote);
+      const child = bearWaiting(this.#zygote);
       this.#unknown = child;
       this.#learn(child);
     } catch {
@@ -129,8 +128,7 @@ class Spare {
   /** True when `pid` was the waiting child, which somebody has killed. */
   forget(pid: number): boolean {
     if (this.#child?.pid !== pid) return false;
-    this.#child.socket.destroy();
-    closeSync(this.#child.pidfd);
+    this.#letGo(this.#child);
     this.#child = undefined;
     this.#promised = undefined;
     return true;
@@ -143,13 +141,20 @@ class Spare {
     if (this.#child) this.#discard(this.#child);
     this.#unknown = undefined;
     this.#child = undefined;
+    this.#zygote.close();
   }
 
   #discard(child: ForkedChild): void {
     pidfdSendSignal(child.pidfd, SIGKILL);
     waitForChild(child.pid);
-    child.socket.destroy();
-    closeSync(child.pidfd);
+    this.#letGo(child);
+  }
+
+  /** The zygote ends with one that was killed in its memory: it is not to be asked again meanwhile. */
+  #letGo({ socket, pidfd }: ForkedChild): void {
+    socket.destroy();
+    closeSync(pidfd);
+    this.#zygote.close();
   }
 }
 
@@ -164,9 +169,8 @@ function replace(spare: Spare, busy: boolean): void {
 
 /** The keeper's two: one becomes a container, the other, born with nothing of its own, enters one. */
 export class Spares {
-  readonly #zygote = new Zygote();
-  readonly #launch = new Spare('launch', this.#zygote);
-  readonly #exec = new Spare('exec', this.#zygote);
+  readonly #launch = new Spare('launch');
+  readonly #exec = new Spare('exec');
   readonly #all = [this.#launch, this.#exec];
 
   /** A child for `message`, told what to do. `container` is whom an exec enters. */
@@ -211,6 +215,5 @@ export class Spares {
 
   close(): void {
     for (const spare of this.#all) spare.close();
-    this.#zygote.close();
   }
 }

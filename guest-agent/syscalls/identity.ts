@@ -150,10 +150,9 @@ export function preparedFilter(filter: Buffer): () => number {
   };
 }
 
-/** Forks inherit it. */
 let bounding: bigint | undefined;
 
-/** The capabilities that this process can give to others at most, as bits. Only {@link limitBoundingSet} changes it. */
+/** The capabilities that this process could give to others at most when it asked first, as bits: forks inherit the answer. */
 export function boundingSet(): bigint {
   bounding ??= readBoundingSet();
   return bounding;
@@ -169,12 +168,12 @@ function readBoundingSet(): bigint {
   return bits;
 }
 
-/** Drops everything from the bounding set that is not in `keep`. */
-export function limitBoundingSet(keep: bigint): void {
+/** Drops everything from the bounding set that is not in `keep`, and gives what is left. */
+export function limitBoundingSet(keep: bigint): bigint {
   const dropped = boundingSet() & ~keep;
   for (const number of bitsOf(dropped))
     check('prctl', rawPrctl(PR_CAPBSET_DROP, number, 0, 0, 0), capabilityNames[number] ?? number);
-  bounding = boundingSet() & keep;
+  return boundingSet() & keep;
 }
 
 function bitsOf(set: bigint): number[] {

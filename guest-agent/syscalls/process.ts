@@ -13,7 +13,8 @@ const SYS_keyctl = arm64 ? 219 : 250;
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const KEYCTL_SETPERM = 5;
 const CLOSE_RANGE_CLOEXEC = 4;
-const LAST_FD = 0xffffffff;
+/** As good as the last descriptor there can be. close_range(2) */
+export const LAST_FD = 0xffffffff;
 const PR_SET_DUMPABLE = 4;
 const P_ALL = 0;
 const WEXITED = 4;
@@ -184,6 +185,9 @@ export function reapChild(): ReapedChild | undefined {
 const patienceForZombieMs = 1000;
 const nap = new Int32Array(new SharedArrayBuffer(4));
 
+/** Lets the whole thread stand still, as sleep(3). */
+export const sleepNow = (milliseconds: number): void => void Atomics.wait(nap, 0, 0, milliseconds);
+
 /**
  * Waits for the child `pid`, which is about to end; undefined when it does not. Never for long: one that is traced is
  * its tracer's to reap, and that may be a process in a container that does not think of it. ptrace(2)
@@ -196,7 +200,7 @@ export function waitForChild(pid: number): ReapedChild | undefined {
     const result = rawWaitid(P_PID, pid, info, WEXITED | WNOHANG);
     const child = result === 0 ? reaped(info) : undefined;
     if (child || (result === -1 && errno() !== constants.errno.EINTR) || Date.now() > until) return child;
-    Atomics.wait(nap, 0, 0, 0.2);
+    sleepNow(0.2);
   }
 }
 

@@ -37,6 +37,14 @@ describe.skipIf(reason)('a keeper', () => {
       .split('\n')
       .filter(line => line.includes(shop.directory) || !/^(\S+ ){4}\/(run|tmp)\//.test(line));
 
+  /** True once the keeper has a pidfd of it. */
+  async function isHeld(pid: string): Promise<boolean> {
+    const folder = `/proc/${await keeperPid()}/fdinfo`;
+    return (await Promise.all(readdirSync(folder).map(fd => readFile(`${folder}/${fd}`, 'utf8').catch(() => '')))).some(
+      info => info.includes(`\nPid:\t${pid}\n`),
+    );
+  }
+
   /** Everything that a launch could leave behind. */
   async function holdings() {
     const pid = await keeperPid();
@@ -48,11 +56,12 @@ describe.skipIf(reason)('a keeper', () => {
     };
   }
 
-  /** What is held when nothing runs: the zygote, the next spare child, and the one that was forked, which waits for its end. */
+  /** What is held when nothing runs: the zygote, and the next spare child. */
   async function idleHoldings(): ReturnType<typeof holdings> {
-    await eventually('the spare child is the only one', async () => {
+    await eventually('the spare child is the only one, and known', async () => {
       const children = await childrenOfKeeper();
-      return children.length === 3 && (await shown(children, 'status')).match(/^NSpid:\t\d+\t1$/gm)?.length === 1;
+      const spares = (await shown(children, 'status')).matchAll(/^NSpid:\t(\d+)\t1$/gm).toArray();
+      return children.length === 2 && spares.length === 1 && (await isHeld(spares[0]?.[1] ?? ''));
     });
     await shop.keeperDone();
     return holdings();
