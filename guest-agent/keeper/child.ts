@@ -170,7 +170,10 @@ function readWhole(path: string): Buffer {
 }
 
 /** Nothing comes back when it cannot even begin, which it has said then. @throws Error when the keeper has gone */
-function waitForOrder(child: Child, { expected, pid = ownPid() }: Extract<Task, { expected: Expected }>): Order | undefined {
+function waitForOrder(
+  child: Child,
+  { expected, pid = ownPid() }: Extract<Task, { expected: Expected }>,
+): Order | undefined {
   const own = bornFor[expected] & ~CLONE_NEWPID;
   if (own !== 0) unshare(own);
   say(child.report, { waiting: pid });
