@@ -10,7 +10,7 @@ import { Zygote } from './zygote.ts';
 
 /** What a waiting child can still take; the mount namespace last, so that it has the mounts of that moment. */
 const takenLater = CLONE_NEWNS | CLONE_NEWNET;
-/** A fork and the rehearsal take CPUs from whatever is under way; while much is, launches may as well fork for themselves. */
+/** Making one takes CPUs from whatever is under way; while much is, launches may as well fork for themselves. */
 const quietMs = 20;
 const SIGKILL = 9;
 
