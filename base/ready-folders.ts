@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Log } from './log.ts';
 import { putOff } from './put-off.ts';
 
-const usualSize = 16;
+const usualSize = 32;
 
 /**
  * Folders of one kind that are made beforehand, when there is time: a new file or folder costs far more than a new name

@@ -46,9 +46,10 @@ export class Held {
     closeSync(reader);
   }
 
-  /** For a container's first process. */
+  /** For a container's first process, in the place of what was held before. */
   holdNamespaces(): void {
     if (this.exit) return; // its number may be another's
+    this.#dropNamespaces();
     try {
       for (const name of slowToGo) this.#namespaces.push(openSync(`/proc/${this.pid}/ns/${name}`, 'r'));
     } catch {
@@ -83,12 +84,17 @@ export class Held {
   /** Any number of times. */
   release(): void {
     this.closeStdin();
-    for (const fd of [...this.#readers, ...this.#namespaces]) closeSync(fd);
+    for (const fd of this.#readers) closeSync(fd);
     this.#readers = [];
-    this.#namespaces = [];
+    this.#dropNamespaces();
     const { exit } = this;
     this.renounce();
     this.exit = exit;
+  }
+
+  #dropNamespaces(): void {
+    for (const fd of this.#namespaces) closeSync(fd);
+    this.#namespaces = [];
   }
 
   end({ exitCode, signal }: Pick<HeldExit, 'exitCode' | 'signal'>): void {

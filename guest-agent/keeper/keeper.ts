@@ -126,11 +126,11 @@ export class Keeper {
       await ended;
       const orphaned = message.successor === undefined ? undefined : this.#succeed(held, message.successor);
       if (orphaned) return this.#abandon(held, orphaned);
+      if (message.successor !== undefined) held.holdNamespaces();
       held.running = true;
       const started: HeldProcess = held.describe();
       delete started.exit; // told as an event, after the reply
       if (held.exit) setImmediate(() => this.#tellExit(held));
-      else if (!container) setImmediate(() => held.holdNamespaces());
       return { started, warnings };
     } catch (error) {
       return this.#abandon(held, toFailure('fork', error));
@@ -171,8 +171,10 @@ export class Keeper {
     onLines(socket, line => {
       const report = JSON.parse(line) as ChildReport;
       if ('warning' in report) warnings.push(report.warning);
-      else if ('ready' in report) ready = true;
-      else if ('failure' in report) error = report.failure;
+      else if ('ready' in report) {
+        ready = true;
+        if (!container) held.holdNamespaces(); // while it becomes its program, which may be a short one
+      } else if ('failure' in report) error = report.failure;
       else if ('failedErrno' in report) error = lateFailure(report);
       else if ('reborn' in report && container?.exit) {
         error = notRunning(container.id); // and what the child has entered may have been another's already

@@ -12,6 +12,8 @@ import { Zygote } from './zygote.ts';
 const takenLater = CLONE_NEWNS | CLONE_NEWNET;
 /** Making one takes CPUs from whatever is under way; while much is, launches may as well fork for themselves. */
 const quietMs = 20;
+/** Whoever has been told of an end wants the processor first. */
+const afterEndMs = 1;
 const SIGKILL = 9;
 
 /** One child that was forked ahead of time and waits for its plan: a start then costs no fork and few page faults. */
@@ -164,7 +166,7 @@ function tell(child: ForkedChild, word: Word): void {
 
 function replace(spare: Spare, busy: boolean): void {
   if (busy) spare.refillWhenQuiet();
-  else setImmediate(() => spare.refill()); // what came with this is done first
+  else setTimeout(() => spare.refill(), afterEndMs);
 }
 
 /** The keeper's two: one becomes a container, the other, born with nothing of its own, enters one. */

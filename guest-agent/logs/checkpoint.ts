@@ -125,7 +125,7 @@ function skipEntries(spool: Spool, from: number, count: number): number {
   for (let position = from; position < size && seen < count; ) {
     const chunk = spool.read(position, size);
     position += chunk.length;
-    for (const entry of splitter.push(chunk)) {
+    for (const entry of splitter.push(Buffer.from(chunk))) {
       if (seen === count) break;
       offset = entry.end;
       seen++;

@@ -35,10 +35,10 @@ export class Listeners {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Undefined when nobody wants to be waited for. */
-  tell(stream: StreamName, data: Buffer): Promise<unknown> | undefined {
+  /** Of bytes that are good until this returns. Undefined when nobody wants to be waited for. */
+  tell(stream: StreamName, bytes: Buffer): Promise<unknown> | undefined {
     if (this.#listeners.size === 0) return undefined;
-    const chunk: OutputChunk = { stream, data, time: new Date() };
+    const chunk: OutputChunk = { stream, data: Buffer.from(bytes), time: new Date() };
     const waits = [...this.#listeners].map(listener => listener(chunk)).filter(wait => wait !== undefined);
     return waits.length > 0 ? Promise.allSettled(waits) : undefined;
   }

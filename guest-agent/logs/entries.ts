@@ -2,6 +2,18 @@
 export const ENTRY_BYTES = 16 << 10;
 const NEWLINE = 10;
 
+let room = Buffer.alloc(0);
+
+/** In memory that is used again and again: new memory for each block costs as much as all that is done with it. */
+function together(start: Buffer, rest: Buffer): Buffer {
+  if (start.length === 0) return rest;
+  const length = start.length + rest.length;
+  if (room.length < length) room = Buffer.allocUnsafeSlow(length);
+  room.set(start);
+  room.set(rest, start.length);
+  return room.subarray(0, length);
+}
+
 /** A line (with its `\n`) or a part of one, and where in its stream it ends. */
 export interface Entry {
   data: Buffer;
@@ -34,17 +46,20 @@ export class EntrySplitter {
     return entries;
   }
 
-  /** The whole lines that there would be with `chunk`, all in one, and where in the stream they end; changes nothing. */
+  /**
+   * The whole lines that there would be with `chunk`, all in one and good until the next call of any splitter, and where in
+   * the stream they end; changes nothing.
+   */
   wholeLines(chunk: Buffer): Entry | undefined {
     const length = chunk.lastIndexOf(NEWLINE) + 1;
     if (length === 0) return undefined;
-    const data = Buffer.concat([this.#pending, chunk.subarray(0, length)]);
+    const data = together(this.#pending, chunk.subarray(0, length));
     return { data, end: this.#start + data.length };
   }
 
   /** Goes on after `lines`, which {@link wholeLines} gave for `chunk`. */
   skip(lines: Entry, chunk: Buffer): void {
-    this.#pending = chunk.subarray(lines.end - this.#start - this.#pending.length);
+    this.#pending = Buffer.from(chunk.subarray(lines.end - this.#start - this.#pending.length));
     this.#start = lines.end;
   }
 

@@ -56,10 +56,11 @@ export class LogWriter {
     this.#write(Buffer.from(text));
   }
 
-  /** Writes lines of which plain-lines.ts says that they are; false, and nothing is written, when a file gets full by them. */
-  appendPlain(stream: StreamName, text: string): boolean {
+  /** Writes whole lines; false, and nothing is written, when they are not plain (plain-lines.ts) or a file gets full by them. */
+  appendPlain(stream: StreamName, wholeLines: Buffer): boolean {
     const end = this.#endOf(stream);
-    const json = toJsonLines(text, end);
+    const json = toJsonLines(wholeLines, end);
+    if (json === undefined) return false;
     const lines = beyondAscii.test(end) ? Buffer.from(json) : asciiBytes(json);
     this.#open();
     if (this.#position.size + lines.length >= this.#file.maxBytes) return false;

@@ -7,7 +7,6 @@ import type { Forwarding } from './forwarding.ts';
 import type { StreamName } from './json-line.ts';
 import type { LogFile } from './log-config.ts';
 import { type LogPosition, LogWriter } from './log-writer.ts';
-import { plainLines } from './plain-lines.ts';
 import type { Pump, PumpedSource, SourceRequest } from './pump.ts';
 import { Spool } from './spool.ts';
 
@@ -17,8 +16,8 @@ export interface InputStream {
   how: SourceRequest['how'];
 }
 
-/** Between two looks at other containers. */
-const TURN_BYTES = 256 << 10;
+/** What comes within this time of the last turn is taken together: a turn for each few bytes costs far more than they do. */
+const GATHER_MS = 2;
 /** At most so much of the log is read again after a crash. */
 const CHECKPOINT_BYTES = 256 << 10;
 
@@ -33,6 +32,9 @@ interface Intake {
   /** Read from the spool so far. */
   position: number;
   busy: boolean;
+  /** When something was read last; performance.now() */
+  lastTurn: number;
+  gathering: NodeJS.Timeout | undefined;
   /** `over`: the pump has nothing more. `done`: nor has the spool. */
   state: 'open' | 'over' | 'done';
 }
@@ -84,6 +86,8 @@ export class LoggedOutput implements ContainerOutput {
       size: spools[stream].size(),
       position: this.#offsets[stream],
       busy: false,
+      lastTurn: Number.NEGATIVE_INFINITY,
+      gathering: undefined,
       state: streams[stream] ? 'open' : 'over',
     }));
     for (const intake of this.#intakes) this.#connect(pump, intake, streams[intake.stream]);
@@ -123,7 +127,7 @@ export class LoggedOutput implements ContainerOutput {
       ...input,
       spool: intake.spool.path,
       offset: Math.max(intake.size, intake.position),
-      onData: () => this.#advance(intake),
+      onData: () => this.#gather(intake),
       onEnd: error => {
         if (error) this.#log.error('Output was lost', { stream: intake.stream, error });
         intake.state = 'over';
@@ -132,18 +136,30 @@ export class LoggedOutput implements ContainerOutput {
     });
   }
 
+  /** At once after a pause, so that a terminal feels like one. */
+  #gather(intake: Intake): void {
+    const pause = intake.lastTurn + GATHER_MS - performance.now();
+    if (pause <= 0) this.#advance(intake);
+    else intake.gathering ??= setTimeout(() => this.#advance(intake), pause);
+  }
+
   /** Reads a piece of the spool; the next one in another turn, so that nobody waits for one who talks too much. */
   #advance(intake: Intake): void {
     if (intake.busy || this.#closed || intake.state === 'done') return;
+    clearTimeout(intake.gathering);
+    intake.gathering = undefined;
     const appended = intake.source?.appended() ?? intake.size;
     if (intake.position >= appended) {
       if (intake.state === 'over') this.#finish(intake);
       return;
     }
-    const chunk = intake.spool.read(intake.position, Math.min(appended, intake.position + TURN_BYTES));
+    const chunk = intake.spool.read(intake.position, appended);
     if (chunk.length === 0) this.#fail('A spool has gone', undefined);
+    intake.lastTurn = performance.now();
     intake.position = chunk.length === 0 ? appended : intake.position + chunk.length;
-    const sending = this.#recordPlain(intake, chunk) ? undefined : this.#record(intake, intake.splitter.push(chunk));
+    const sending = this.#recordPlain(intake, chunk)
+      ? undefined
+      : this.#record(intake, intake.splitter.push(Buffer.from(chunk)));
     intake.source?.processed(intake.position);
     const told = this.#listeners.tell(intake.stream, chunk);
     const waiting = sending ? Promise.all([sending, told]) : told;
@@ -160,12 +176,11 @@ export class LoggedOutput implements ContainerOutput {
   /** All lines at once, where they are plain and go nowhere else. */
   #recordPlain(intake: Intake, chunk: Buffer): boolean {
     const lines = this.#forwarding ? undefined : intake.splitter.wholeLines(chunk);
-    const text = lines && plainLines(lines.data);
-    if (!text) return false;
+    if (!lines) return false;
     const { stream } = intake;
     try {
       if (this.#lost || !this.#checkpoint.exists) this.#agree();
-      if (!this.#writer.appendPlain(stream, text)) return false;
+      if (!this.#writer.appendPlain(stream, lines.data)) return false;
       this.#offsets[stream] = lines.end;
       this.#agreeInTime(intake, lines.end);
     } catch (error) {
@@ -249,7 +264,10 @@ export class LoggedOutput implements ContainerOutput {
   #release(): void {
     this.#closed = true;
     queueMicrotask(() => this.#tellFollowers());
-    for (const { spool } of this.#intakes) spool.close();
+    for (const { spool, gathering } of this.#intakes) {
+      clearTimeout(gathering);
+      spool.close();
+    }
     this.#checkpoint.close();
     this.#writer.close();
     void this.#forwarding?.close();

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { ENTRY_BYTES } from './entries.ts';
 import type { StreamName } from './json-line.ts';
 
@@ -6,27 +7,36 @@ import type { StreamName } from './json-line.ts';
  * few searches over it all, which is ten times as fast as line by line; whatever is not plain goes that other way.
  */
 
-// What is not ASCII, or JSON, or Go's writer of it, escapes; line feeds, which end the lines, apart.
-const unplain = /[^\n\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x5b\x5d-\x7f]/;
+// What Go's writer of JSON escapes and JSON.stringify does not, and what would look like an escape.
+const unplain = Array.from('<>&\\', character => character.charCodeAt(0));
+const lineFeed = 0x0a;
+const escapedLineFeeds = /\\n/g;
+const inReplacement = /\$/g;
 
-/** Whole lines as text, when each is an entry of its own and is written in JSON as it is. */
-export function plainLines(lines: Buffer): string | undefined {
+/**
+ * Whole lines as a json-file log has them, when each is an entry of its own and has nothing in it to be escaped; `end` is
+ * what follows each text.
+ */
+export function toJsonLines(lines: Buffer, end: string): string | undefined {
+  if (!isAscii(lines) || unplain.some(byte => lines.includes(byte)) || hasLongLine(lines)) return undefined;
   const text = lines.toString('latin1');
-  return unplain.test(text) || hasLongLine(text) ? undefined : text;
+  const quoted = JSON.stringify(text);
+  const between = `\\n"${end}{"log":"`;
+  const json = quoted.slice(1, -3).replace(escapedLineFeeds, between.replace(inReplacement, '$$$$'));
+  const lineFeeds = (json.length - (quoted.length - 4)) / (between.length - 2);
+  // One character more for each line feed, the last one included: so nothing else was escaped.
+  if (quoted.length - 2 !== text.length + lineFeeds + 1) return undefined;
+  return `{"log":"${json}\\n"${end}`;
 }
 
-function hasLongLine(text: string): boolean {
-  for (let start = 0; start < text.length; ) {
-    const end = text.lastIndexOf('\n', start + ENTRY_BYTES);
+function hasLongLine(lines: Buffer): boolean {
+  for (let start = 0; start < lines.length; ) {
+    const end = lines.lastIndexOf(lineFeed, start + ENTRY_BYTES);
     if (end < start) return true;
     start = end + 1;
   }
   return false;
 }
-
-/** {@link plainLines} as a json-file log has them; `end` is what follows each text. */
-export const toJsonLines = (text: string, end: string): string =>
-  `{"log":"${text.slice(0, -1).replaceAll('\n', `\\n"${end}{"log":"`)}\\n"${end}`;
 
 const start = '{"log":"';
 const betweenLines = {

@@ -20,6 +20,9 @@ const WIDE_PIPE_BYTES = 256 << 10;
 const READ_BYTES = 64 << 10;
 /** What a pipe may hold at most is taken when it is cut; one that is filled again and again has no end. */
 const CUT_ROUNDS = 64;
+/** Rounds that follow each other within this time, and a rest between them in which pipes fill. */
+const RUSH_MS = 1;
+const REST_MS = 0.5;
 
 const { epoll, wake, stop } = workerData as PumpData;
 if (!parentPort) throw new Error('The pump runs in a worker thread only');
@@ -28,6 +31,8 @@ const stopping = new Int32Array(stop);
 const wait = createWaiter(epoll);
 const scratch = Buffer.alloc(READ_BYTES);
 const sources = new Map<number, Source>();
+const nobody = new Int32Array(new SharedArrayBuffer(4));
+let movedBytes = 0;
 const codeOf = (error: unknown): unknown => (error as NodeJS.ErrnoException).code;
 
 class Source {
@@ -107,6 +112,7 @@ class Source {
 
   #moved(count: number): void {
     this.#offset += count;
+    movedBytes += count;
     Atomics.store(this.#shared, Shared.appended, BigInt(this.#offset));
     this.#pauseIfFarAhead();
     if (this.#description.spool === undefined) return;
@@ -189,5 +195,10 @@ function react({ key, readable }: Readiness): void {
 }
 
 obeyAll();
-while (Atomics.load(stopping, 0) === 0) for (const ready of wait(-1)) react(ready);
+for (let [moved, last] = [0, 0]; Atomics.load(stopping, 0) === 0; ) {
+  for (const ready of wait(-1)) react(ready);
+  const [now, something] = [performance.now(), movedBytes > moved];
+  if (something && now - last < RUSH_MS) Atomics.wait(nobody, 0, 0, REST_MS);
+  if (something) [moved, last] = [movedBytes, performance.now()];
+}
 for (const source of sources.values()) source.close();

@@ -1,9 +1,12 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { punchHole } from '../syscalls/splice.ts';
 
-const READ_BYTES = 256 << 10;
+const READ_BYTES = 64 << 10;
 const PUNCH_BYTES = 1 << 20;
 const BLOCK_BYTES = 4096;
+
+/** Of all spools: new memory for each piece costs more than reading it. */
+let room: Buffer | undefined;
 
 /**
  * What a stream has said and nobody has logged yet: a file to which the pump appends. Its length is the truth about
@@ -23,11 +26,11 @@ export class Spool {
     return this.#open() ? fstatSync(this.#fd).size : 0;
   }
 
-  /** Some bytes from `from` on, at most up to `to`. */
+  /** Some bytes from `from` on, at most up to `to`; good until the next call of any spool. */
   read(from: number, to: number): Buffer {
     if (!this.#open()) return Buffer.alloc(0);
-    const bytes = Buffer.allocUnsafe(Math.min(to - from, READ_BYTES));
-    return bytes.subarray(0, readSync(this.#fd, bytes, 0, bytes.length, from));
+    room ??= Buffer.allocUnsafeSlow(READ_BYTES);
+    return room.subarray(0, readSync(this.#fd, room, 0, Math.min(to - from, READ_BYTES), from));
   }
 
   /** True when enough lies before `offset` to be worth {@link discard}. */

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument } from '../../contracts/errors.ts';
 import { serviceAddress } from '../names/index.ts';
@@ -88,8 +88,20 @@ export function ownLines(self: { addresses: readonly string[]; hostname: string;
   return self.addresses.map(address => `${address}\t${names}`);
 }
 
-/** A file of a running container is written in its place: it is mounted there. */
-export const replaceFile = (path: string, text: string): void => writeFileSync(path, text);
+/**
+ * Writes a whole file in its place, for it may be mounted in a container. It is never cut to nothing: ext4 writes one that
+ * was to the disk as soon as it is closed (auto_da_alloc).
+ */
+export function replaceFile(path: string, text: string): void {
+  const bytes = Buffer.from(text);
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, hostFileMode);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    if (fstatSync(file).size > bytes.length) ftruncateSync(file, bytes.length);
+  } finally {
+    closeSync(file);
+  }
+}
 
 /** Takes lines out of a file of a running container and puts others at its end; what else is there stays. */
 export function editLines(
@@ -150,7 +162,7 @@ export const readHostHosts = (): string => readOr('/etc/hosts', `${standardHosts
 
 /** Makes the three files that are bound into a container, with nothing in them yet. */
 export function makeHostFiles(directory: string): void {
-  for (const path of Object.values(hostFilesIn(directory))) writeFileSync(path, '', hostFileMode);
+  for (const path of Object.values(hostFilesIn(directory))) replaceFile(path, '');
 }
 
 /** Writes the three files that are bound into the container. */
@@ -159,13 +171,13 @@ export function writeHostFiles(
   contents: { hosts: string; resolvConf: string; hostname: string },
 ): HostFiles {
   const files = hostFilesIn(directory);
-  writeFileSync(files.hosts, contents.hosts, hostFileMode);
-  writeFileSync(files.resolvConf, contents.resolvConf, hostFileMode);
-  writeFileSync(files.hostname, `${contents.hostname}\n`, hostFileMode);
+  replaceFile(files.hosts, contents.hosts);
+  replaceFile(files.resolvConf, contents.resolvConf);
+  replaceFile(files.hostname, `${contents.hostname}\n`);
   return files;
 }
 
-const hostFileMode = { mode: 0o644 };
+const hostFileMode = 0o644;
 
 const hostFilesIn = (directory: string): HostFiles => ({
   hosts: join(directory, 'hosts'),

@@ -20,6 +20,7 @@ import type {
 import type { Ground } from './driver-network.ts';
 import { checkWish } from './endpoint-checks.ts';
 import { assertOnly, plugEndpoints, simpleEndpoint } from './endpoints.ts';
+import { leaveAllToKernel } from './leaving-namespaces.ts';
 import { addressesOf, countersOf, emptyRecord, type Live, sandboxOf } from './live.ts';
 import { joinNetwork, leaveNetwork, type Membership } from './membership.ts';
 import { NamingOffice } from './naming.ts';
@@ -238,6 +239,7 @@ class KernelNetworks implements Networks {
       }
     }
     this.#live.clear();
+    leaveAllToKernel();
     host.close();
     tracking.close();
     firewall.close();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { Log } from '../../base/log.ts';
 import {
   addAddress,
@@ -15,6 +15,7 @@ import {
 } from '../netlink/index.ts';
 import { isSyscallError } from '../syscalls/libc.ts';
 import { createNetworkNamespace, inNetworkNamespace } from '../syscalls/network-namespace.ts';
+import { leaveToKernel } from './leaving-namespaces.ts';
 
 const loopback = 1;
 
@@ -156,8 +157,7 @@ export function dispose(host: RouteConnection, namespace: Namespace, wires: read
       if (!isSyscallError(error, 'ENODEV', 'EINVAL', 'EOPNOTSUPP')) log.warn('a link could not be disabled', { error }); // the kernel was faster
     }
   }
-  namespace.connection.close();
-  closeSync(namespace.fd);
+  leaveToKernel(namespace);
 }
 
 function indexOf(connection: RouteConnection, name: string): number {

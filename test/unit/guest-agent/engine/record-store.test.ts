@@ -189,7 +189,7 @@ it('folders that are ready become containers, and those that are not go at the e
   store.makeAhead();
   await putOffDone();
   const ready = readdirSync(join(root, 'containers')).sort();
-  expect(ready).toHaveLength(16);
+  expect(ready).toHaveLength(32);
   const files = readdirSync(join(root, 'containers', '.ready-0')).sort();
   expect(files).toEqual(['container.jsonl', 'hostname', 'hosts', 'resolv.conf']);
   const { ino, mode } = statSync(join(root, 'containers', '.ready-0', 'container.jsonl'));

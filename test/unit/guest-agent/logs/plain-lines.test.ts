@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { ENTRY_BYTES, EntrySplitter } from '../../../../guest-agent/logs/entries.ts';
 import { lineEnd, parseJsonLine, toJsonLine } from '../../../../guest-agent/logs/json-line.ts';
-import { fromJsonLines, plainLines, toJsonLines } from '../../../../guest-agent/logs/plain-lines.ts';
+import { fromJsonLines, toJsonLines } from '../../../../guest-agent/logs/plain-lines.ts';
 
 const end = lineEnd('stdout', '2026-01-02T03:04:05.123456789Z', undefined);
 
@@ -16,8 +16,7 @@ const plain = ['one line\n', '\n', '\n\n\n', 'a\nb c\n~!@#$%^*()[]{}\n', `${'x'.
 
 it.each(plain)('plain lines together are what they are one by one', text => {
   const data = Buffer.from(text);
-  expect(plainLines(data)).toBe(text);
-  expect(toJsonLines(text, end)).toBe(slowly(data));
+  expect(toJsonLines(data, end)).toBe(slowly(data));
   expect(fromJsonLines(Buffer.from(slowly(data)).subarray(0, -1))).toEqual({
     stream: 'stdout',
     data,
@@ -38,7 +37,21 @@ const special = [
 ];
 
 it.each(special)('what is not plain is left to the other way: %j', text => {
-  expect(plainLines(Buffer.from(text))).toBeUndefined();
+  expect(toJsonLines(Buffer.from(`before\n${text}`), end)).toBeUndefined();
+});
+
+it('no byte is written otherwise than one by one', () => {
+  const blocks = Array.from({ length: 256 }, (_, byte) => Buffer.from([0x61, byte, 0x62, 0x0a, 0x0a, byte, 0x0a]));
+  const together = blocks.map(block => toJsonLines(block, end));
+  expect(together.filter(lines => lines !== undefined)).toHaveLength(92);
+  for (const [byte, lines] of together.entries())
+    if (lines) expect(lines).toBe(slowly(blocks[byte] ?? Buffer.alloc(0)));
+});
+
+it('attributes may say anything', () => {
+  const named = lineEnd('stdout', '2026-01-02T03:04:05Z', { label: "$& $1 $' $$ ü" });
+  const data = Buffer.from('one\ntwo\nthree\n');
+  expect(toJsonLines(data, named)).toBe(slowly(data, named));
 });
 
 it.each([
