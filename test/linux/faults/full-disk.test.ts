@@ -32,7 +32,7 @@ async function smallDisk(mebibytes: number): Promise<{ path: string; fill(): voi
   return {
     path,
     fill: () => {
-      const file = openSync(ballast, 'w');
+      const file = openSync(ballast, 'a');
       try {
         for (let size = 1 << 20; size >= 512; ) {
           try {
@@ -71,6 +71,11 @@ describe.skipIf(reason)('a disk that is full', () => {
     );
     await engine.docker('create', '--name', 'ready', 'busybox', 'true');
     const listed = (): Promise<string> => engine.docker('images', '-a');
+    /** Each finds the disk full: what could not be done gives back what it had. */
+    const refusedWhenFull = (...args: string[]): Promise<void> => {
+      disk.fill();
+      return refused(...args);
+    };
     const refused = async (...args: string[]): Promise<void> => {
       const { code, stdout, stderr } = await engine.tryDocker(args);
       expect(code, `${args.join(' ')}: ${stdout}`).not.toBe(0);
@@ -82,19 +87,18 @@ describe.skipIf(reason)('a disk that is full', () => {
     expect(await listed()).toBe(before.images);
     await eventually('what was fetched is given back', () => used(disk.path) < before.used + (1 << 20));
 
-    disk.fill();
     const containers = await engine.docker('ps', '-aq');
-    await refused('pull', `${registry.host}/app:small`);
-    await refused('load', '-i', await busyboxArchive());
-    await refused('create', '--name', 'refused', 'busybox', 'true');
-    await refused('run', '--rm', '--name', 'refused', 'busybox', 'true');
-    await refused('volume', 'create', 'refused');
-    await refused('network', 'create', 'refused');
-    await refused('tag', 'busybox', 'refused:latest');
-    await refused('rename', 'ready', 'refused');
+    await refusedWhenFull('pull', `${registry.host}/app:small`);
+    await refusedWhenFull('load', '-i', await busyboxArchive());
+    await refusedWhenFull('create', '--name', 'refused', 'busybox', 'true');
+    await refusedWhenFull('run', '--rm', '--name', 'refused', 'busybox', 'true');
+    await refusedWhenFull('volume', 'create', 'refused');
+    await refusedWhenFull('network', 'create', 'refused');
+    await refusedWhenFull('tag', 'busybox', 'refused:latest');
+    await refusedWhenFull('rename', 'ready', 'refused');
     // Left to itself the kernel mounts an overlay read-only when it has no room for its work folder.
-    await refused('cp', '/bin/busybox', 'ready:/copied');
-    await refused('start', 'ready');
+    await refusedWhenFull('cp', '/bin/busybox', 'ready:/copied');
+    await refusedWhenFull('start', 'ready');
     expect(await engine.docker('ps', '-aq')).toBe(containers);
     expect(await listed()).toBe(before.images);
     expect(await engine.docker('volume', 'ls', '-q')).toBe('');
