@@ -86,7 +86,8 @@ export class RecordStore {
     await this.#journal.replay(entries => {
       for (const entry of entries) this.#replay(entry);
     });
-    return readdirSync(this.#root).flatMap(id => this.#loadOne(id as ContainerId));
+    const ids = readdirSync(this.#root).filter(entry => !entry.startsWith('.')); // what was removed just now goes when there is time
+    return ids.flatMap(id => this.#loadOne(id as ContainerId));
   }
 
   /** Whether its record could not be read: what belongs to it may be wanted back. */

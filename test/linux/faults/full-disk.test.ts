@@ -1,53 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FakeRegistry } from '../../fakes/fake-registry.ts';
-import { succeed } from '../../support/command.ts';
 import { eventually } from '../../support/eventually.ts';
 import { busyboxArchive } from '../../support/images.ts';
 import { startFaultyEngine, whyNot } from './faulty-engine.ts';
+import { smallDisk } from './small-disk.ts';
 
 const reason = whyNot();
 if (reason) console.log(`skipped: ${reason}`);
 
 const noSpace = 'no space left on device';
-
-/** A file system of its own, as small as asked. */
-async function smallDisk(mebibytes: number): Promise<{ path: string; fill(): void; free(): void }> {
-  const folder = await mkdtemp(join(tmpdir(), 'small-disk-'));
-  const image = join(folder, 'image');
-  const path = join(folder, 'disk');
-  await succeed('sh', [
-    '-c',
-    `mkdir ${path} && truncate -s ${mebibytes}M ${image} && mke2fs -q -t ext4 -m 0 ${image} && mount -o loop ${image} ${path}`,
-  ]);
-  onTestFinished(async () => {
-    await succeed('umount', ['--lazy', path]); // also when the test failed with an engine on it
-    await rm(folder, { recursive: true });
-  });
-  const ballast = join(path, 'ballast');
-  return {
-    path,
-    fill: () => {
-      const file = openSync(ballast, 'a');
-      try {
-        for (let size = 1 << 20; size >= 512; ) {
-          try {
-            writeSync(file, Buffer.alloc(size));
-          } catch {
-            size >>= 1;
-          }
-        }
-      } finally {
-        closeSync(file);
-      }
-    },
-    free: () => rmSync(ballast),
-  };
-}
 
 describe.skipIf(reason)('a disk that is full', () => {
   it('is told, costs nothing that was there, and is no trouble once there is room', { timeout: 120_000 }, async () => {
