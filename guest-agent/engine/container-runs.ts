@@ -1,4 +1,4 @@
-import { settledWithin, systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { Mailbox } from '../../base/mailbox.ts';
 import type { PutOff } from '../../base/put-off.ts';
 import type { ContainerId } from '../../contracts/brand.ts';
@@ -23,13 +23,11 @@ import type { Probe } from './health-monitor.ts';
 import { healthPlanOf, startedHealth } from './health-state.ts';
 import { type Live, launch, release } from './launch.ts';
 import { exitCodeOf, launchFailure } from './launch-error.ts';
+import { outputEnd } from './output-end.ts';
 import { hasRestartPolicy, Restarts } from './restarts.ts';
 import { emitHoldings } from './run-events.ts';
 import { Streams } from './streams.ts';
 import { Waiters } from './waiters.ts';
-
-/** A grandchild may hold the output open for ever: after this, the exit is told without waiting for its end. */
-const outputGraceMs = 2000;
 
 /** In which a dead container can be asked for, if somebody listens: dockerd takes as long to remove one, and compose panics without. */
 const mourningMs = 15;
@@ -193,7 +191,7 @@ export abstract class ContainerRuns {
   }
 
   async #exited(live: Live, status: ExitStatus): Promise<void> {
-    if (!(await settledWithin(live.output.ended, outputGraceMs))) live.output.cut();
+    await outputEnd(live.output);
     await this.mailbox.run(() => this.#recordExit(live, status));
   }
 

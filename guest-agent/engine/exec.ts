@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { settledWithin } from '../../base/clock.ts';
 import type { ExecId } from '../../contracts/brand.ts';
 import type { HostConfig } from '../../contracts/docker/containers.ts';
 import type { ExecCreateBody, ExecInspect } from '../../contracts/docker/exec.ts';
@@ -23,14 +22,13 @@ import { type InputSink, openFifoInput, openTerminalInput } from './input.ts';
 import type { Live } from './launch.ts';
 import { execFailure, exitCodeOf } from './launch-error.ts';
 import { withLinkVariables } from './links.ts';
+import { outputEnd } from './output-end.ts';
 import { capabilitySets, privilegedCapabilities, withHome } from './runtime-spec.ts';
 import { parseSecurityOptions } from './security-options.ts';
 import { Streams } from './streams.ts';
 import { resolveUser } from './user.ts';
 import { remapOf, rootOutside } from './user-remap.ts';
 
-/** A grandchild may hold the output open for ever: after this the exit is told all the same. */
-const outputGraceMs = 2000;
 /** How long a finished exec can still be inspected, as dockerd keeps them. */
 const rememberedMs = 5 * 60_000;
 const SIGKILL = 9;
@@ -251,7 +249,7 @@ export class ExecActor implements Exec {
   /** The exit is told when the output has ended: whoever reads the stream to its end finds the exit code. */
   async #watch(process: RunningProcess, output: ContainerOutput, directory: string): Promise<void> {
     const status = await process.exited;
-    if (!(await settledWithin(output.ended, outputGraceMs))) output.cut();
+    await outputEnd(output);
     this.#finish(status.exitCode);
     this.#container.emit('exec_die', { execID: this.id, exitCode: String(status.exitCode) });
     rmSync(directory, { recursive: true, force: true });

@@ -20,6 +20,8 @@ export interface ContainerOutput {
   subscribe(listener: OutputListener): () => void;
   /** All streams have come to their end, and everything is in the log. */
   readonly ended: Promise<void>;
+  /** Bytes that have been taken so far: while they grow, the end is on its way. */
+  readonly taken: number;
   /** Takes what is there now for the end: a grandchild may hold a pipe open for ever. {@link ended} follows. */
   cut(): void;
   /** Lets go of what has not ended. Nothing is lost: who opens it again goes on where this one stopped. */
@@ -35,10 +37,15 @@ export class Listeners {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Of bytes that are good until this returns. Undefined when nobody wants to be waited for. */
-  tell(stream: StreamName, bytes: Buffer): Promise<unknown> | undefined {
-    if (this.#listeners.size === 0) return undefined;
-    const chunk: OutputChunk = { stream, data: Buffer.from(bytes), time: new Date() };
+  /** False when nobody is there to be told. */
+  get any(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** Undefined when nobody wants to be waited for. */
+  tell(stream: StreamName, data: Buffer): Promise<unknown> | undefined {
+    if (!this.any) return undefined;
+    const chunk: OutputChunk = { stream, data, time: new Date() };
     const waits = [...this.#listeners].map(listener => listener(chunk)).filter(wait => wait !== undefined);
     return waits.length > 0 ? Promise.allSettled(waits) : undefined;
   }

@@ -108,6 +108,10 @@ export class LoggedOutput implements ContainerOutput {
     return this.#closed;
   }
 
+  get taken(): number {
+    return this.#intakes.reduce((sum, { position }) => sum + position, 0);
+  }
+
   cut(): void {
     this.#cut = true;
     for (const { source } of this.#intakes) source?.cut();
@@ -161,7 +165,7 @@ export class LoggedOutput implements ContainerOutput {
       ? undefined
       : this.#record(intake, intake.splitter.push(Buffer.from(chunk)));
     intake.source?.processed(intake.position);
-    const told = this.#listeners.tell(intake.stream, chunk);
+    const told = this.#listeners.any ? this.#listeners.tell(intake.stream, Buffer.from(chunk)) : undefined;
     const waiting = sending ? Promise.all([sending, told]) : told;
     intake.busy = true;
     const next = (): void => {

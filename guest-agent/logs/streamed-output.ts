@@ -15,6 +15,7 @@ export class StreamedOutput implements ContainerOutput {
   #open: number;
   #resolveEnded: () => void = () => {};
   #cut = false;
+  #taken = 0;
 
   constructor(pump: Pump, streams: Partial<Record<StreamName, InputStream>>, log: Log) {
     this.ended = new Promise(resolve => {
@@ -27,6 +28,10 @@ export class StreamedOutput implements ContainerOutput {
 
   subscribe(listener: OutputListener): () => void {
     return this.#listeners.add(listener);
+  }
+
+  get taken(): number {
+    return this.#taken;
   }
 
   cut(): void {
@@ -47,6 +52,7 @@ export class StreamedOutput implements ContainerOutput {
       const waiting = this.#listeners.tell(stream, bytes);
       const done = (): void => {
         offset += bytes.length;
+        this.#taken += bytes.length;
         source.processed(offset);
       };
       if (waiting) return waiting.then(done);
