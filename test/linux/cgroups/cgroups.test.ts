@@ -54,7 +54,7 @@ describe.skipIf(!usable)('control groups of this kernel', () => {
       devices: [{ allow: false }, { allow: true, type: 'c', major: 1, minor: 3, access: 'rwm' }],
     });
     expect(warnings).toEqual([]);
-    const child = inside(cgroup, 'echo ready; sleep 60');
+    const child = inside(cgroup, 'sleep 60 & echo ready; wait');
     expect(await firstLine(child)).toBe('ready');
     expect(cgroup.processes()).toContain(child.pid);
     const stats = cgroup.stats();

@@ -11,6 +11,7 @@ import {
 import { parseCidr6 } from '../../../guest-agent/networks/ipv6.ts';
 import { Nftables } from '../../../guest-agent/syscalls/nftables.ts';
 import { succeed } from '../../support/command.ts';
+import { eventually } from '../../support/eventually.ts';
 import { echo, enterOwnNetwork, newOptions, newRequest, serve, visit } from './own-network.ts';
 
 const usable = process.platform === 'linux' && process.getuid?.() === 0 && existsSync('/proc/sys/net/ipv6');
@@ -136,11 +137,10 @@ describe.skipIf(!usable)('the default network', () => {
     const engine = await open({});
     const thief = spawn('busybox', ['nc', '-l', '-p', '8080'], { stdio: 'ignore' });
     closing.push(() => thief.kill('SIGKILL'));
-    await expect
-      .poll(() =>
-        begin(engine, { ports: [web] }).then(taken => engine.networks.release(taken.sandbox.record.id), String),
-      )
-      .toMatch(`address already in use (by busybox, process ${thief.pid})`);
+    await eventually('it listens', () => /:1F90 0+:0000 0A /.test(readFileSync('/proc/thread-self/net/tcp6', 'utf8')));
+    await expect(begin(engine, { ports: [web] })).rejects.toThrow(
+      `address already in use (by busybox, process ${thief.pid})`,
+    );
   });
 
   it('and others are cut from the pools that are named, and from nothing else', async () => {
