@@ -41,7 +41,7 @@ export function changedConfig(config: ContainerConfig, instructions: readonly st
   for (const instruction of instructions) {
     const [, name = '', rest = ''] = /^(\S*)\s*([\s\S]*)$/.exec(instruction.trim()) ?? [];
     const change = changes[name.toUpperCase()];
-    if (!change) throw invalidArgument(`${name.toUpperCase()} is not a valid change command`);
+    if (!change) throw invalidArgument(`${name} is not a valid change command`);
     if (rest === '' && !mayBeEmpty.includes(name.toUpperCase())) {
       throw invalidArgument(`${name.toUpperCase()} requires at least one argument`);
     }

@@ -71,6 +71,7 @@ export function endpointRequest(settings: EndpointSettings, { index }: EngineCon
   return {
     ...(ipam?.IPv4Address ? { ipAddress: ipam.IPv4Address } : {}),
     ...(ipam?.IPv6Address ? { ipv6Address: ipam.IPv6Address } : {}),
+    ...(ipam?.LinkLocalIPs?.length ? { linkLocalAddresses: ipam.LinkLocalIPs } : {}),
     ...(MacAddress ? { macAddress: MacAddress } : {}),
     ...(Aliases ? { aliases: Aliases } : {}),
     ...(links.length > 0 ? { links } : {}),

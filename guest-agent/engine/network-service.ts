@@ -73,6 +73,7 @@ export class NetworkService implements NetworksService {
     const network = await this.#context.rooms.networks.create({
       name: body.Name,
       driver: body.Driver || 'bridge',
+      scope: body.Scope,
       internal: body.Internal,
       attachable: body.Attachable,
       enableIPv4: body.EnableIPv4,
@@ -127,7 +128,7 @@ export class NetworkService implements NetworksService {
     return (
       (dangling === undefined || dangling === (!network.predefined && !this.#isUsed(network))) &&
       matchesExactly(filters, 'driver', network.driver) &&
-      matchesExactly(filters, 'scope', 'local') &&
+      matchesExactly(filters, 'scope', scopeOf(network)) &&
       matchesLabels(wanted(filters, 'label'), network.labels) &&
       (types.length === 0 || types.includes(network.predefined ? 'builtin' : 'custom'))
     );
@@ -161,13 +162,15 @@ function danglingFilter(filters: Filters): boolean | undefined {
   throw invalidArgument(`invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`);
 }
 
+const scopeOf = ({ scope = 'local' }: NetworkRecord): string => scope;
+
 function toDocument(network: NetworkRecord, containers: Record<string, NetworkContainer>): NetworkInspect {
   const { ipam } = network;
   return {
     Name: network.name,
     Id: network.id,
     Created: network.createdAt,
-    Scope: 'local',
+    Scope: scopeOf(network),
     Driver: network.driver,
     EnableIPv4: network.enableIPv4,
     EnableIPv6: network.enableIPv6,

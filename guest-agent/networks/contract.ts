@@ -47,6 +47,8 @@ export interface NetworkRecord {
   id: NetworkId;
   name: string;
   driver: NetworkDriver;
+  /** what its user calls its reach; absent: `local` */
+  scope?: string;
   createdAt: string;
   internal: boolean;
   attachable: boolean;
@@ -70,6 +72,7 @@ export interface NetworkRecord {
 export interface NetworkCreateRequest {
   name: string;
   driver?: string;
+  scope?: string;
   internal?: boolean;
   attachable?: boolean;
   enableIPv4?: boolean;
@@ -124,6 +127,8 @@ export interface EndpointRequest {
   ipAddress?: string;
   ipv6Address?: string;
   macAddress?: string;
+  /** more addresses of the link, 169.254.0.0/16 or fe80::/64 */
+  linkLocalAddresses?: string[];
   aliases?: string[];
   links?: Link[];
   gatewayPriority?: number;

@@ -4,6 +4,7 @@ import type { ConnectRequest, Endpoint, EndpointRequest, NetworkRecord } from '.
 import type { DriverNetwork } from './driver-network.ts';
 import { checkWish } from './endpoint-checks.ts';
 import { interfaceNameOf, writeEndpointSettings } from './endpoint-options.ts';
+import { linkLocalAddresses } from './link-local.ts';
 import { byPrecedence, type Precedence, waysOut } from './live.ts';
 import type { NetworkList } from './network-list.ts';
 import { dnsNamesOf } from './network-names.ts';
@@ -60,7 +61,7 @@ export function plugEndpoint(plug: Join & { member: Member; alone: boolean }, ho
   writeEndpointSettings(namespace, wish, wire.interfaceName);
   configure(namespace, wire, {
     macAddress: endpoint.macAddress,
-    addresses: linkAddresses(endpoint),
+    addresses: [...linkAddresses(endpoint), ...linkLocalAddresses(wish, endpoint)],
     ways: alone ? waysOut([endpoint]).map(({ way }) => way) : [],
   });
   return endpoint;

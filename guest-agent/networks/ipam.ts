@@ -50,12 +50,12 @@ export function completeSubnet(wish: Partial<Subnet>, taken: readonly Block[]): 
   if (block.prefixLength > 30) throw invalidArgument(`invalid subnet ${wish.subnet}: it has no room for containers`);
   if (taken.some(other => overlaps(other, block)))
     throw forbidden('invalid pool request: Pool overlaps with other one on this address space');
-  const gateway = wish.gateway ? requireIpv4(wish.gateway.split('/')[0] ?? '') : block.base + 1;
+  if (wish.ipRange !== undefined) requireInside(wish.ipRange, block, wish.subnet);
+  const gateway = wish.gateway ? requireIpv4(wish.gateway.split('/')[0] ?? '') : firstOf(block, wish.ipRange);
   if (!contains(block, gateway))
     throw invalidArgument(
       `invalid network config:\ninvalid gateway ${ipv4Text(gateway)}: parent subnet ${wish.subnet} doesn't contain this address`,
     );
-  if (wish.ipRange !== undefined) requireInside(wish.ipRange, block, wish.subnet);
   for (const [name, address] of Object.entries(wish.auxiliary ?? {})) {
     if (!contains(block, parseIpv4(address) ?? -1))
       throw invalidArgument(
@@ -78,6 +78,10 @@ function wantedCidr(text: string): ReturnType<typeof parseCidr> {
     throw invalidArgument(`invalid network config:\ninvalid subnet ${text}: invalid CIDR block notation`, { cause });
   }
 }
+
+/** The first address of the part that addresses are chosen from; the subnet's very first is its own. */
+const firstOf = (block: Block, range: string | undefined): number =>
+  Math.max(block.base + 1, range === undefined ? 0 : parseCidr(range).block.base);
 
 function requireInside(range: string, block: Block, subnet: string): void {
   const inner = parseCidr(range).block;

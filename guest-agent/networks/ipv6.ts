@@ -110,11 +110,17 @@ export function completeSubnet6(wish: Partial<Subnet>, taken: readonly string[])
     );
   return {
     subnet: blockText(block),
-    gateway: gateway ? ipv6Text(parseIpv6(gateway.split('/')[0] ?? '') ?? 0n) : ipv6Text(block.base + 1n),
+    gateway: ipv6Text((gateway ? parseIpv6(gateway.split('/')[0] ?? '') : undefined) ?? firstOf(block, ipRange)),
     ...(!gateway && { gatewayChosen: true as const }),
     ...(ipRange && { ipRange }),
     ...(wish.auxiliary && { auxiliary: wish.auxiliary }),
   };
+}
+
+/** As of IPv4: the first of the part that addresses are chosen from, but never the subnet's own. */
+function firstOf({ base }: Block6, range = ''): bigint {
+  const first = parseCidr6(range)?.block.base ?? base;
+  return first > base ? first : base + 1n;
 }
 
 /** Whether a subnet has an address. */

@@ -1,3 +1,4 @@
+import { notSwarmManager } from '../../contracts/docker/swarm.ts';
 import { conflict, forbidden, invalidArgument, messageOf, notFound } from '../../contracts/errors.ts';
 import { findLink } from '../netlink/index.ts';
 import { hasIpv6, portsOf, removeBridge } from './bridge.ts';
@@ -13,8 +14,6 @@ import { SubnetChoice } from './subnet-choice.ts';
 import { alone } from './subnet-lock.ts';
 
 const predefinedNames = ['bridge', 'host', 'none'];
-const notInSwarm =
-  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 const longestInterfaceName = 15;
 
 /** All networks of an engine: their records, and what their drivers have in the kernel. */
@@ -115,7 +114,8 @@ export class NetworkList {
     if (this.records.findByName(name)) throw conflict(`network with name ${name} already exists`);
     if (request.configOnly) return { ...newRecord(request, 'null'), ...formOf(request) };
     if (driver === 'host' || driver === 'null') throw forbidden(`only one instance of "${driver}" network is allowed`);
-    if (driver === 'overlay') throw forbidden(notInSwarm);
+    if (request.scope === 'swarm') throw forbidden('cannot create a swarm scoped network when swarm is not active');
+    if (driver === 'overlay') throw forbidden(notSwarmManager);
     if (driver !== 'bridge' && !isParentDriver(driver)) throw notFound(`plugin "${driver}" not found`);
     const asked = withDefaults(filledIn({ ...request, driver }, this.records.list()), this.#driverOptions[driver]);
     const whole = { ...asked, enableIPv6: asked.enableIPv6 ?? (driver === 'bridge' && this.#defaultHasSix) };
@@ -211,6 +211,7 @@ function unusable({ name }: NetworkRecord): never {
 
 const newRecord = (request: NetworkCreateRequest, driver: NetworkDriver): NetworkRecord => ({
   ...simpleRecord(request.name, driver, false),
+  ...(request.scope && { scope: request.scope }),
   internal: request.internal ?? false,
   attachable: request.attachable ?? false,
   enableIPv4: request.enableIPv4 ?? true,

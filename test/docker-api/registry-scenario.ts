@@ -61,6 +61,12 @@ export const registryScenario: Scenario = {
     step('pull {open}/app:1', { hide: [/sha256:\w+/g, /^\w+: (Waiting|Verifying Checksum|Download complete)\n/gm] }),
     step('run --rm {open}/app:1 echo round trip'),
     step('push {open}/app:1', digests),
+    step('pull --quiet {open}/app:1'),
+    step('pull --all-tags {open}/app:1'),
+    step('pull --all-tags {open}/app', digests),
+    step('pull --all-tags --quiet {open}/nosuch'),
+    step('pull --disable-content-trust {open}/app:1', digests),
+    step('push --disable-content-trust {open}/app:1', digests),
     step('pull --platform linux/arm64 {open}/app:1', digests),
     step('pull --platform linux/x/y/z {open}/app:1'),
     step('pull --platform linux/ {open}/app:1'),
@@ -92,7 +98,8 @@ export const registryScenario: Scenario = {
     step('image prune -f --filter nope=1'),
     step('image prune -f --filter until=never'),
     step('image prune -f --filter label=x'),
-    step('image prune -af'),
+    // How much it frees depends on what an engine keeps: dockerd has forgotten what it was sent.
+    step('image prune -af', { hide: [/\d\S+B$/m] }),
     step(`images ${names}`),
   ],
 };

@@ -1,4 +1,5 @@
 import { commandScenarios } from './command-scenarios.ts';
+import { everyOptionScenarios } from './every-option-scenarios.ts';
 import { fewUseScenarios } from './few-use-scenarios.ts';
 import { imageMountScenarios } from './image-mount-scenarios.ts';
 import { commitScenario, cornerScenario, healthScenario, initScenario, logsScenario } from './life-scenarios.ts';
@@ -402,4 +403,10 @@ export const scenarios: Scenario[] = [
 ];
 
 /** With those that depend on the host's folders and kernel, or need not be played in the machine as well. */
-export const nativeScenarios: Scenario[] = [...scenarios, cornerScenario, ...hostScenarios, ...optionScenarios];
+export const nativeScenarios: Scenario[] = [
+  ...scenarios,
+  cornerScenario,
+  ...hostScenarios,
+  ...optionScenarios,
+  ...everyOptionScenarios,
+];

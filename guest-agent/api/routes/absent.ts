@@ -1,11 +1,8 @@
+import { notSwarmManager } from '../../../contracts/docker/swarm.ts';
 import { notFound, notImplemented, unavailable } from '../../../contracts/errors.ts';
 import { type Method, nothing, route } from '../../../contracts/route.ts';
 import { type Handler, serve } from '../call.ts';
 import type { Served } from '../router.ts';
-
-/** What Docker says to every swarm command on a single host. */
-const notSwarm =
-  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 
 const swarmMode = 'swarm mode is not part of Berth';
 /** Said by every door to a build. */
@@ -55,7 +52,7 @@ const plugins: Endpoint[] = [
 
 /** Endpoints that are known and not there: each says so in words that help. */
 export const absentRoutes: Served<Handler>[] = [
-  ...refuse(swarm, () => unavailable(notSwarm)),
+  ...refuse(swarm, () => unavailable(notSwarmManager)),
   ...refuse(
     [
       ['POST', '/swarm/init'],

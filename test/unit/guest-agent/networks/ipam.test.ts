@@ -44,6 +44,8 @@ describe('the choice of a subnet', () => {
       gatewayChosen: true,
     });
     expect(completeSubnet({ subnet: '10.1.0.0/24', gateway: '10.1.0.254' }, []).gateway).toBe('10.1.0.254');
+    const gatewayOf = (ipRange: string) => completeSubnet({ subnet: '10.1.0.0/24', ipRange }, []).gateway;
+    expect([gatewayOf('10.1.0.128/25'), gatewayOf('10.1.0.0/25')]).toEqual(['10.1.0.128', '10.1.0.1']);
     expect(() => completeSubnet({ subnet: '10.1.0.5/24' }, [])).toThrow('it should be 10.1.0.0/24');
     expect(() => completeSubnet({ subnet: '10.1.0.0/24', gateway: '10.2.0.1' }, [])).toThrow(
       "parent subnet 10.1.0.0/24 doesn't contain this address",

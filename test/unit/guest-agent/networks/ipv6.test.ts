@@ -51,6 +51,8 @@ describe('IPv6 addresses', () => {
       gateway: 'fd00:1::1',
       gatewayChosen: true,
     });
+    const gatewayOf = (ipRange: string) => completeSubnet6({ subnet: 'fd00:1::/64', ipRange }, []).gateway;
+    expect([gatewayOf('fd00:1::9:0/112'), gatewayOf('fd00:1::/112')]).toEqual(['fd00:1::9:0', 'fd00:1::1']);
     expect(() => completeSubnet6({ subnet: 'fd00:1::5/64' }, [])).toThrow('it should be fd00:1::/64');
     expect(() => completeSubnet6({ subnet: 'fd00:1::/64' }, ['10.0.0.0/8', 'fd00::/16'])).toThrow('Pool overlaps');
     expect(() => completeSubnet6({ subnet: 'fd00:1::/64', gateway: 'fd00:2::1' }, [])).toThrow(
