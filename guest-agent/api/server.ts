@@ -13,7 +13,6 @@ import { isBuildKit, serveBuildKit } from './grpc.ts';
 import { mayUpgrade } from './hijack.ts';
 import { listenOn, type SocketAccess } from './listen.ts';
 import { Router } from './router.ts';
-import { buildRefusal } from './routes/absent.ts';
 import { allRoutes } from './routes/all.ts';
 import { noteUpgrade } from './take-over.ts';
 
@@ -198,7 +197,7 @@ class DockerApi implements Api {
 }
 
 const withoutBuilder: LoadBuilder = async () => {
-  throw notImplemented(buildRefusal);
+  throw notImplemented('this engine has no builder');
 };
 
 const versionPrefix = /^\/v(\d+(?:\.\d+)?)(?=\/)/;

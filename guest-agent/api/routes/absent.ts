@@ -1,12 +1,12 @@
 import { notSwarmManager } from '../../../contracts/docker/swarm.ts';
-import { notFound, notImplemented, unavailable } from '../../../contracts/errors.ts';
+import { internal, invalidArgument, notFound, notImplemented, unavailable } from '../../../contracts/errors.ts';
 import { type Method, nothing, route } from '../../../contracts/route.ts';
 import { type Handler, serve } from '../call.ts';
 import type { Served } from '../router.ts';
 
 const swarmMode = 'swarm mode is not part of Berth';
-/** Said by every door to a build. */
-export const buildRefusal = 'docker build is not part of Berth yet: builds are coming';
+/** BuildKit's doors open for an upgrade alone (grpc.ts). */
+const noUpgrade = 'no upgrade proto in request';
 
 type Endpoint = readonly [method: Method, path: string];
 
@@ -73,11 +73,6 @@ export const absentRoutes: Served<Handler>[] = [
     ],
     () => notImplemented('plugins are not part of Berth'),
   ),
-  ...refuse(
-    [
-      ['POST', '/grpc'],
-      ['POST', '/session'],
-    ],
-    () => notImplemented(buildRefusal),
-  ),
+  ...refuse([['POST', '/grpc']], () => internal(noUpgrade)),
+  ...refuse([['POST', '/session']], () => invalidArgument(noUpgrade)),
 ];
