@@ -122,6 +122,13 @@ export const modules = [
   'xt_nat',
   'xt_REDIRECT',
   'xt_tcpudp',
+  // sockets as ss(8) lists them, all kinds of them, and as CRIU does
+  'tcp_diag',
+  'udp_diag',
+  'raw_diag',
+  'unix_diag',
+  'netlink_diag',
+  'af_packet_diag',
 ];
 
 /** The module that finds the root file system; all that the initramfs carries beside busybox. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import {
+  isChild,
   pidfdGetfd,
   pidfdOpen,
   pidfdSendSignal,
@@ -211,7 +212,9 @@ export class Keeper {
     const end = this.#successions.endOf(pid);
     if (end) this.#recordExit(held, end);
     else this.#replace(held, pid);
-    return undefined;
+    if (end || isChild(pid)) return undefined;
+    if (held.pid !== 0) pidfdSendSignal(held.pidfd, SIGKILL);
+    return failure('successor', 'ECHILD', held.id, 'the program has left a child of its own, not of its parent');
   }
 
   #abandon(held: Held, error: LaunchFailure): Answer {

@@ -79,6 +79,7 @@ export interface DumpOptions {
   /** Of the cgroup that holds all its processes, where they can be frozen. */
   freezer: string | undefined;
   network: number | undefined;
+  networkLock: 'iptables' | 'nftables';
 }
 
 /** The arguments of `criu dump`. What dockerd lets runc pass on; a container whose connections are open is refused. Pure. */
@@ -92,6 +93,7 @@ export function dumpArguments(saved: SavedProcess, options: DumpOptions): string
     ...['dump', '--tree', String(options.pid), '--images-dir', options.directory],
     ...['-v4', '--log-file', 'dump.log', '--manage-cgroups=ignore'],
     ...(options.freezer === undefined ? [] : ['--freeze-cgroup', options.freezer]),
+    ...['--network-lock', options.networkLock],
     ...(options.leaveRunning ? ['--leave-running'] : []),
     ...externals.flatMap(external => ['--external', external]),
   ];

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, type Stats, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { internal, notImplemented } from '../../contracts/errors.ts';
-import { dumpArguments, type OpenFile, type ProcessFacts, savedProcess } from './checkpoint-plan.ts';
+import { type DumpOptions, dumpArguments, type OpenFile, type ProcessFacts, savedProcess } from './checkpoint-plan.ts';
 import { type CgroupJoin, type CheckpointRequest, LaunchError, type LaunchRequest } from './contract.ts';
 import type { LaunchPlan, PlanContext } from './launch-plan.ts';
 import { restorePlan } from './restore-plan.ts';
@@ -13,10 +13,14 @@ import { criuError, readSaved, writeSaved } from './saved-process.ts';
  * need. `criu dump` runs beside the container; for a restore, a child of the keeper becomes `criu restore`.
  */
 
+function findProgram(name: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
+  return folders.map(folder => join(folder, name)).find(isExecutable);
+}
+
 /** @throws EngineError not-implemented */
 function findCriu(): string {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
-  const found = folders.map(folder => join(folder, 'criu')).find(isExecutable);
+  const found = findProgram('criu');
   if (found === undefined)
     throw notImplemented('checkpoints need CRIU, which is not installed: there is no "criu" on PATH');
   return found;
@@ -45,7 +49,14 @@ export async function dump(request: CheckpointRequest): Promise<void> {
   const criu = findCriu();
   const facts = factsOf(request);
   const saved = savedProcess(spec, facts);
-  const options = { pid, directory, leaveRunning, freezer: freezerOf(cgroup), network: facts.network };
+  const options = {
+    pid,
+    directory,
+    leaveRunning,
+    freezer: freezerOf(cgroup),
+    network: facts.network,
+    networkLock: networkLock(),
+  };
   const code = await run(criu, dumpArguments(saved, options));
   if (code !== 0) throw internal(criuError(readLog(directory, 'dump.log')));
   writeSaved(directory, saved);
@@ -53,6 +64,9 @@ export async function dump(request: CheckpointRequest): Promise<void> {
 
 const freezerOf = (cgroup: CgroupJoin): string | undefined =>
   cgroup.version === 2 ? cgroup.directory : cgroup.tasks.map(dirname).find(path => path.includes('/freezer/'));
+
+/** How nobody reaches the container meanwhile; CRIU asks for iptables, unless told otherwise. */
+const networkLock = (): DumpOptions['networkLock'] => (findProgram('iptables-restore') ? 'iptables' : 'nftables');
 
 function run(program: string, args: string[]): Promise<number | null> {
   const child = spawn(program, args, { stdio: 'ignore', cwd: '/' });
@@ -116,6 +130,6 @@ export function prepareRestore(
 /** With CRIU's own reason, where it was CRIU that failed. */
 export function restoreFailure(error: unknown, work: string): unknown {
   if (!(error instanceof LaunchError) || error.step !== 'successor') return error;
-  const reason = criuError(readLog(work, 'restore.log'));
+  const reason = criuError(readLog(work, 'restore.log'), error.message);
   return internal(`failed to create task for container: OCI runtime restore failed: ${reason}`, { cause: error });
 }

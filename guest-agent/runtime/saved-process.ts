@@ -31,8 +31,8 @@ export const readSaved = (directory: string): SavedProcess =>
 const harmless = /RLIMIT_NOFILE|^tun:|^exited, status=/;
 
 /** The cause by CRIU's log: the first of its errors, as those that follow come of it. */
-export function criuError(log: string): string {
+export function criuError(log: string, otherwise = 'its log names no error'): string {
   const errors = log.matchAll(/^(?:\([\d.]+\))?\s*(?:\d+: )?Error \([^)]*\): (.*)$/gm);
   const reasons = [...errors].map(([, reason = '']) => reason).filter(reason => !harmless.test(reason));
-  return `criu failed: ${reasons[0] ?? 'its log names no error'}`;
+  return `criu failed: ${reasons[0] ?? otherwise}`;
 }

@@ -17,8 +17,10 @@ const CLOSE_RANGE_CLOEXEC = 4;
 export const LAST_FD = 0xffffffff;
 const PR_SET_DUMPABLE = 4;
 const P_ALL = 0;
+const P_PID = 1;
 const WEXITED = 4;
 const WNOHANG = 1;
+const WNOWAIT = 0x1000000;
 const CLD_EXITED = 1;
 const SIG_BLOCK = 0;
 const SIG_SETMASK = 2;
@@ -182,6 +184,11 @@ export function reapChild(): ReapedChild | undefined {
   return reaped(info);
 }
 
+/** Whether the process is this one's to reap, be it at its end or not. */
+export function isChild(pid: number): boolean {
+  return rawWaitid(P_PID, pid, Buffer.alloc(128), WEXITED | WNOHANG | WNOWAIT) === 0;
+}
+
 const patienceForZombieMs = 1000;
 const nap = new Int32Array(new SharedArrayBuffer(4));
 
@@ -194,7 +201,6 @@ export const sleepNow = (milliseconds: number): void => void Atomics.wait(nap, 0
  */
 export function waitForChild(pid: number): ReapedChild | undefined {
   const info = Buffer.alloc(128);
-  const P_PID = 1;
   const until = Date.now() + patienceForZombieMs;
   for (;;) {
     const result = rawWaitid(P_PID, pid, info, WEXITED | WNOHANG);

@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { RuntimeSpec } from '../../../contracts/oci/runtime-spec.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '../../../guest-agent/engine/default-spec.ts';
 import { keeperProgram, type LaunchRequest } from '../../../guest-agent/runtime/index.ts';
 import { launchPlan } from '../../../guest-agent/runtime/launch-plan.ts';
+import { writeSaved } from '../../../guest-agent/runtime/saved-process.ts';
 import { eventually } from '../../support/eventually.ts';
 import { shows, spec, Workshop, whyNot } from './harness.ts';
 
@@ -293,6 +294,29 @@ describe.skipIf(reason)('a keeper', () => {
     const second = await shop.openRuntime({ execRoot });
     onTestFinished(() => second.close({ stopKeeper: true }));
     expect((await second.status()).canary).toBe('ok');
+  });
+
+  it('takes no successor for a container whose end it would not be told', async () => {
+    const tools = join(shop.directory, 'tools');
+    const numberFile = join(tools, 'pid');
+    mkdirSync(tools);
+    // CRIU leaves a sibling of itself; this one has a child.
+    const stray = `#!/bin/sh
+while [ "$1" != --pidfile ]; do shift; done
+sleep 1000 &
+echo $! | tee "$2" >${numberFile}
+`;
+    writeFileSync(join(tools, 'criu'), stray, { mode: 0o755 });
+    writeSaved(tools, { version: 1, mounts: [], files: [], hasNetwork: false });
+    vi.stubEnv('PATH', `${tools}:${process.env.PATH}`);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const before = await idleHoldings();
+    await expect(shop.runtime.launch(shop.request(spec(['true']), { checkpoint: tools }))).rejects.toThrow(
+      'the program has left a child of its own, not of its parent',
+    );
+    const pid = readFileSync(numberFile, 'utf8').trim();
+    await eventually('the child has ended', async () => !/\) [RSD]/.test(await shown([pid], 'stat')));
+    expect(await idleHoldings()).toEqual(before);
   });
 
   it('refuses the same name twice and a second keeper', async () => {

@@ -69,10 +69,13 @@ describe('a checkpoint', () => {
 
   it('is asked of CRIU by these words', () => {
     const few = { ...saved, mounts: ['/etc/hosts'] };
-    const options = { pid: 77, directory: '/there', freezer: '/sys/fs/cgroup/freezer/x', network: 4026531 };
+    const options = {
+      ...{ pid: 77, directory: '/there', freezer: '/sys/fs/cgroup/freezer/x' },
+      ...{ network: 4026531, networkLock: 'nftables' as const },
+    };
     expect(dumpArguments(few, { ...options, leaveRunning: true }).join(' ')).toBe(
       'dump --tree 77 --images-dir /there -v4 --log-file dump.log --manage-cgroups=ignore ' +
-        '--freeze-cgroup /sys/fs/cgroup/freezer/x --leave-running --external mnt[/etc/hosts]:/etc/hosts ' +
+        '--freeze-cgroup /sys/fs/cgroup/freezer/x --network-lock nftables --leave-running --external mnt[/etc/hosts]:/etc/hosts ' +
         '--external file[5a:2] --external file[5b:ff] --external file[5b:100] --external net[4026531]:extRootNetNS',
     );
     expect(dumpArguments(few, { ...options, leaveRunning: false })).not.toContain('--leave-running');
