@@ -144,7 +144,7 @@ export class Keeper {
 
   /** A child that crashes before it is another program, or began otherwise, has done nothing that a second one could not do again. */
   async #bear(held: Held, message: StartMessage, container: Held | undefined, again = true): Promise<Birth> {
-    const child = this.#spares.take(message, container) ?? forkChild(message, container?.pidfd);
+    const child = (await this.#spares.take(message, container)) ?? forkChild(message, container?.pidfd);
     held.pid = child.pid;
     held.pidfd = child.pidfd;
     this.#byPid.set(child.pid, held);
@@ -246,8 +246,7 @@ export class Keeper {
     if (!held.exit && !held.adopted) return;
     this.#held.delete(held.id);
     held.release();
-    if (held.container !== undefined) this.#spares.execOver(this.#underWay > 0);
-    else this.#spares.launchOver(this.#underWay > 0);
+    if (held.container === undefined) this.#spares.launchOver(this.#underWay > 0);
   }
 
   #reap(): void {
@@ -271,11 +270,12 @@ export class Keeper {
 
   #tellExit(held: Held): void {
     if (held.exit) this.#tell({ event: 'exit', id: held.id, ...held.exit });
+    if (held.container !== undefined) this.#spares.execOver(this.#underWay > 0);
   }
 
   async #stop(): Promise<Answer> {
     this.#spares.close();
-    for (const held of this.#held.values()) if (!held.exit) pidfdSendSignal(held.pidfd, SIGKILL);
+    for (const held of this.#held.values()) if (!held.exit && held.pid !== 0) pidfdSendSignal(held.pidfd, SIGKILL);
     for (const pid of this.#byPid.keys()) waitForChild(pid);
     setTimeout(() => process.exit(0), 20);
     return {};

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CLONE_NEWNET, CLONE_NEWNS } from '../syscalls/namespace-flags.ts';
 import { pidfdOpen, pidfdSendSignal, waitForChild, writeFd } from '../syscalls/process.ts';
 import { bornFor, type Expected, type Order, type Word } from './child.ts';
@@ -10,18 +11,25 @@ import { Zygote } from './zygote.ts';
 
 /** What a waiting child can still take; the mount namespace last, so that it has the mounts of that moment. */
 const takenLater = CLONE_NEWNS | CLONE_NEWNET;
-/** Making one takes CPUs from whatever is under way; while much is, launches may as well fork for themselves. */
+/** Making one takes CPUs from whatever is under way; who wants one meanwhile has it made. */
 const quietMs = 20;
+/** A child is there within a few milliseconds, or not soon: one before it may be held up by a mount. */
+const patienceMs = 50;
 /** Whoever has been told of an end wants the processor first. */
 const afterEndMs = 1;
 const SIGKILL = 9;
+
+/** One that has not said yet who it is can neither be held nor, when what it has begun is not wanted, be seen to be gone. */
+interface UnknownChild extends WaitingChild {
+  /** Resolves when it has said so; undefined when it has gone before. */
+  known: Promise<ForkedChild | undefined>;
+}
 
 /** One child that was forked ahead of time and waits for its plan: a start then costs no fork and few page faults. */
 class Spare {
   readonly #expected: Expected;
   readonly #zygote: Zygote;
-  /** One that has not said yet who it is can neither be held nor, when what it has begun is not wanted, be seen to be gone. */
-  #unknown: WaitingChild | undefined;
+  #unknown: UnknownChild | undefined;
   #child: ForkedChild | undefined;
   /** Whose launch the child has begun. */
   #promised: string | undefined;
@@ -37,18 +45,39 @@ class Spare {
    * The waiting child, told what to do, when it can do it; otherwise the caller forks. `container` is the pid of the one
    * to be entered: the caller makes sure that it was nobody else's when the child is reborn in it.
    */
-  take(message: StartMessage, container?: number): ForkedChild | undefined {
-    const child = this.#child;
+  async take(message: StartMessage, container?: number): Promise<ForkedChild | undefined> {
     const isOthers = this.#promised !== undefined && this.#promised !== message.id;
-    if (!child || isOthers) return undefined;
-    const { cloneFlags, cgroup, pidNamespace, plan, failAtStep } = message;
+    if (isOthers) return undefined;
+    const { cloneFlags, cgroup, pidNamespace } = message;
     const suits = (cloneFlags & ~takenLater) === bornFor[this.#expected] && !cgroup && !pidNamespace;
     if (!suits) {
       this.withdraw(message.id);
       return undefined;
     }
+    const child = this.#takeKnown() ?? (await this.#takeUnknown());
+    return child && this.#order(child, message, container);
+  }
+
+  #takeKnown(): ForkedChild | undefined {
+    const child = this.#child;
     this.#child = undefined;
     this.#promised = undefined;
+    return child;
+  }
+
+  /** One that is on its way comes sooner than another that is forked now, unless its zygote is held up. */
+  async #takeUnknown(): Promise<ForkedChild | undefined> {
+    this.refill();
+    const coming = this.#unknown;
+    if (!coming) return undefined;
+    this.#unknown = undefined;
+    const child = await Promise.race([coming.known, sleep(patienceMs, undefined)]);
+    if (!child) this.#await(coming);
+    return child;
+  }
+
+  #order(child: ForkedChild, message: StartMessage, container: number | undefined): ForkedChild | undefined {
+    const { cloneFlags, plan, failAtStep } = message;
     try {
       const order: Order = {
         plan,
@@ -97,8 +126,7 @@ class Spare {
     if (this.#isFull || this.#closed) return;
     try {
       const child = bearWaiting(this.#zygote);
-      this.#unknown = child;
-      this.#learn(child);
+      this.#await({ ...child, known: introduced(child) });
     } catch {
       // Then launches fork for themselves, and say what is wrong.
     }
@@ -108,23 +136,18 @@ class Spare {
     return this.#unknown !== undefined || this.#child !== undefined;
   }
 
-  /** Who waits. */
-  #learn(child: WaitingChild): void {
-    const gone = (): void => {
-      if (this.#unknown === child) this.#unknown = undefined;
-    };
-    const stop = onLines(child.socket, line => {
-      stop();
-      if (this.#unknown !== child) return;
-      gone();
-      const { waiting } = JSON.parse(line) as WaitingReport;
-      try {
-        this.#child = { ...child, pid: waiting, pidfd: pidfdOpen(waiting) };
-      } catch {
-        child.socket.destroy(); // somebody has killed it
-      }
+  /** Whoever asks next has it. */
+  #await(coming: UnknownChild): void {
+    if (this.#isFull || this.#closed) {
+      coming.socket.destroy(); // it ends
+      return;
+    }
+    this.#unknown = coming;
+    void coming.known.then(child => {
+      if (this.#unknown !== coming) return; // somebody has taken it
+      this.#unknown = undefined;
+      this.#child = child;
     });
-    child.socket.once('close', gone); // there could be none
   }
 
   /** True when `pid` was the waiting child, which somebody has killed. */
@@ -160,13 +183,24 @@ class Spare {
   }
 }
 
-function tell(child: ForkedChild, word: Word): void {
-  writeFd(child.report, Buffer.from(`${JSON.stringify(word)}\n`));
+/** Listens to the child until it has said who it is. */
+function introduced(child: WaitingChild): UnknownChild['known'] {
+  const { promise, resolve } = Promise.withResolvers<ForkedChild | undefined>();
+  const stop = onLines(child.socket, line => {
+    stop();
+    const { waiting } = JSON.parse(line) as WaitingReport;
+    try {
+      resolve({ ...child, pid: waiting, pidfd: pidfdOpen(waiting) });
+    } catch {
+      child.socket.destroy(); // somebody has killed it
+    }
+  });
+  child.socket.once('close', () => resolve(undefined)); // there could be none
+  return promise;
 }
 
-function replace(spare: Spare, busy: boolean): void {
-  if (busy) spare.refillWhenQuiet();
-  else setTimeout(() => spare.refill(), afterEndMs);
+function tell(child: ForkedChild, word: Word): void {
+  writeFd(child.report, Buffer.from(`${JSON.stringify(word)}\n`));
 }
 
 /** The keeper's two: one becomes a container, the other, born with nothing of its own, enters one. */
@@ -176,7 +210,7 @@ export class Spares {
   readonly #all = [this.#launch, this.#exec];
 
   /** A child for `message`, told what to do. `container` is whom an exec enters. */
-  take(message: StartMessage, container: Held | undefined): ForkedChild | undefined {
+  async take(message: StartMessage, container: Held | undefined): Promise<ForkedChild | undefined> {
     if (!container) return this.#launch.take(message);
     // The number of one that nobody here reaps may be another's by now.
     return container.adopted ? undefined : this.#exec.take(message, container.pid);
@@ -202,12 +236,14 @@ export class Spares {
    * children are under way.
    */
   launchOver(busy: boolean): void {
-    replace(this.#launch, busy);
+    if (busy) this.#launch.refillWhenQuiet();
+    else setTimeout(() => this.#launch.refill(), afterEndMs);
   }
 
-  /** The same with programs in containers. */
+  /** The engine has been told of the end of a program in a container. Copying the zygote takes so long that it begins now. */
   execOver(busy: boolean): void {
-    replace(this.#exec, busy);
+    if (busy) this.#exec.refillWhenQuiet();
+    else setImmediate(() => this.#exec.refill());
   }
 
   /** True when `pid` was a waiting child, which somebody has killed. */

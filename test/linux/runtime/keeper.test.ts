@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { RuntimeSpec } from '../../../contracts/oci/runtime-spec.ts';
@@ -27,6 +27,8 @@ describe.skipIf(reason)('a keeper', () => {
     const pid = await keeperPid();
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').match(/\d+/g) ?? [];
   }
+
+  const processes = async (): Promise<string[]> => (await readdir('/proc')).filter(name => /^\d+$/.test(name));
 
   /** What the kernel shows of those that have not just ended. */
   const shown = async (pids: string[], file: string): Promise<string> =>
@@ -263,6 +265,24 @@ describe.skipIf(reason)('a keeper', () => {
       Array.from({ length: 20 }, (_, index) => shop.run(spec(['sh', '-c', `exit ${index}`]))),
     );
     expect(codes.map(({ exitCode }) => exitCode)).toEqual(Array.from({ length: 20 }, (_, index) => index));
+  });
+
+  it('launches others while one is held up', async () => {
+    const file = join(shop.directory, 'go-on');
+    const hook = { path: '/bin/sh', args: ['sh', '-c', `while [ ! -e ${file} ]; do sleep 0.05; done`] };
+    const waiting = shop.run(
+      spec(['sh', '-c', 'exit 5'], made => {
+        made.hooks = { createContainer: [hook] };
+      }),
+    );
+    await eventually('the hook runs', async () =>
+      (await shown(await processes(), 'cmdline')).includes(`while [ ! -e ${file} ]`),
+    );
+    const others = await Promise.all([6, 7, 8].map(code => shop.run(spec(['sh', '-c', `exit ${code}`]))));
+    expect(others.map(({ exitCode }) => exitCode)).toEqual([6, 7, 8]);
+    writeFileSync(file, '');
+    expect(await waiting).toMatchObject({ exitCode: 5 });
+    await idleHoldings();
   });
 
   it('on a Node that cannot be forked says so at every start, instead of starting what would hang', async () => {
