@@ -1,4 +1,5 @@
 import { openLibrary } from './libc.ts';
+import { blockSignals, setSignalMask } from './process.ts';
 
 type Context = { readonly context: unique symbol };
 interface Library {
@@ -61,9 +62,14 @@ export class Nftables {
     this.#context = library.create();
   }
 
-  /** Does all of `commands` (nft's own language) or none of them. Returns what they print. @throws NftError */
+  /**
+   * Does all of `commands` (nft's own language) or none of them. Returns what they print. A signal that came meanwhile
+   * would be told as a failure of what has been done. @throws NftError
+   */
   run(commands: string): string {
+    const mask = blockSignals();
     const result = this.#library.run(this.#context, commands);
+    setSignalMask(mask);
     const failure = this.#library.error(this.#context); // reading a buffer empties it
     const output = this.#library.output(this.#context);
     if (result !== 0) throw new NftError(failure.trim().split('\n')[0] ?? 'nft failed', commands);
