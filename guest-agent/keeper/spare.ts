@@ -15,6 +15,8 @@ const takenLater = CLONE_NEWNS | CLONE_NEWNET;
 const quietMs = 20;
 /** A child is there within a few milliseconds, or not soon: one before it may be held up by a mount. */
 const patienceMs = 50;
+/** The keeper must never wait for a zygote: what that one is asked for fits the way there. */
+const mostComing = 16;
 /** Whoever has been told of an end wants the processor first. */
 const afterEndMs = 1;
 const SIGKILL = 9;
@@ -31,6 +33,8 @@ class Spare {
   readonly #zygote: Zygote;
   #unknown: UnknownChild | undefined;
   #child: ForkedChild | undefined;
+  /** How many were asked for and have not been heard of. */
+  #coming = 0;
   /** Whose launch the child has begun. */
   #promised: string | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -123,10 +127,12 @@ class Spare {
   /** Forks the next one, when there is none. */
   refill(): void {
     clearTimeout(this.#timer);
-    if (this.#isFull || this.#closed) return;
+    if (this.#isFull || this.#closed || this.#coming >= mostComing) return;
     try {
       const child = bearWaiting(this.#zygote);
-      this.#await({ ...child, known: introduced(child) });
+      this.#coming++;
+      const known = introduced(child).finally(() => this.#coming--);
+      this.#await({ ...child, known });
     } catch {
       // Then launches fork for themselves, and say what is wrong.
     }
@@ -136,17 +142,15 @@ class Spare {
     return this.#unknown !== undefined || this.#child !== undefined;
   }
 
-  /** Whoever asks next has it. */
+  /** Whoever asks next has it, if there is no other. */
   #await(coming: UnknownChild): void {
-    if (this.#isFull || this.#closed) {
-      coming.socket.destroy(); // it ends
-      return;
-    }
-    this.#unknown = coming;
+    const isWanted = !this.#isFull && !this.#closed;
+    if (isWanted) this.#unknown = coming;
     void coming.known.then(child => {
-      if (this.#unknown !== coming) return; // somebody has taken it
-      this.#unknown = undefined;
-      this.#child = child;
+      if (this.#unknown === coming) {
+        this.#unknown = undefined;
+        this.#child = child;
+      } else if (!isWanted && child) dismiss(child);
     });
   }
 
@@ -176,9 +180,8 @@ class Spare {
   }
 
   /** The zygote ends with one that was killed in its memory: it is not to be asked again meanwhile. */
-  #letGo({ socket, pidfd }: ForkedChild): void {
-    socket.destroy();
-    closeSync(pidfd);
+  #letGo(child: ForkedChild): void {
+    dismiss(child);
     this.#zygote.close();
   }
 }
@@ -197,6 +200,12 @@ function introduced(child: WaitingChild): UnknownChild['known'] {
   });
   child.socket.once('close', () => resolve(undefined)); // there could be none
   return promise;
+}
+
+/** It ends when it finds that nobody is there. */
+function dismiss({ socket, pidfd }: ForkedChild): void {
+  socket.destroy();
+  closeSync(pidfd);
 }
 
 function tell(child: ForkedChild, word: Word): void {
