@@ -32,15 +32,12 @@ function complaintsAboutPlace({ ipAddress, ipv6Address }: EndpointRequest, netwo
   const { predefined, ipam } = network;
   const fourth = ipam.config.filter(({ subnet }) => !subnet.includes(':'));
   const sixth = ipam.config.filter(({ subnet }) => subnet.includes(':'));
-  const address = parseIpv4(ipAddress ?? '');
+  const isInside = (address = -1): boolean => fourth.some(({ subnet }) => contains(parseCidr(subnet).block, address));
   if (ipAddress && !predefined && fourth.every(({ subnetChosen }) => subnetChosen)) {
     complaints.push(
       'user specified IP address is supported only when connecting to networks with user configured subnets',
     );
-  } else if (
-    ipAddress &&
-    !(address !== undefined && fourth.some(({ subnet }) => contains(parseCidr(subnet).block, address)))
-  ) {
+  } else if (ipAddress && !isInside(parseIpv4(ipAddress))) {
     complaints.push(`no configured subnet or ip-range contain the IP address ${ipAddress}`);
   }
   if (ipv6Address && !sixth.some(({ subnet }) => holds(subnet, ipv6Address)))

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { forbidden, invalidArgument, unavailable } from '../../contracts/errors.ts';
+import { forbidden, internal, invalidArgument, unavailable } from '../../contracts/errors.ts';
 import type { AddressBlock, Subnet } from './contract.ts';
 import {
   type Block,
@@ -56,6 +56,8 @@ export function completeSubnet(wish: Partial<Subnet>, taken: readonly Block[]): 
     throw invalidArgument(
       `invalid network config:\ninvalid gateway ${ipv4Text(gateway)}: parent subnet ${wish.subnet} doesn't contain this address`,
     );
+  if (gateway === block.base + blockSize(block) - 1 && !wish.gateway)
+    throw internal('failed to allocate gateway (): no available addresses on this pool');
   for (const [name, address] of Object.entries(wish.auxiliary ?? {})) {
     if (!contains(block, parseIpv4(address) ?? -1))
       throw invalidArgument(

@@ -1,4 +1,4 @@
-import { forbidden, invalidArgument } from '../../contracts/errors.ts';
+import { forbidden, internal, invalidArgument } from '../../contracts/errors.ts';
 import type { RouteConnection } from '../netlink/index.ts';
 import { isSixth } from './addressing.ts';
 import { routedBlocks } from './bridge.ts';
@@ -13,7 +13,7 @@ import type {
 import { readHostResolver } from './host-files.ts';
 import { chooseSubnet, completeSubnet, subnetOfBridge, wayOutName } from './ipam.ts';
 import { type Block, blockOf, contains, overlaps, parseCidr, parseIpv4 } from './ipv4.ts';
-import { chooseSubnet6, completeSubnet6, holds, subnetOfBridge6 } from './ipv6.ts';
+import { chooseSubnet6, completeSubnet6, holds, parseIpv6, subnetOfBridge6 } from './ipv6.ts';
 
 /** Which subnets an engine's networks have: those that users wish for, else free ones of the pools. */
 export class SubnetChoice {
@@ -34,7 +34,9 @@ export class SubnetChoice {
     const four = wishes.filter(wish => !six.includes(wish));
     if ((six.length > 1 || four.length > 1) && driver === 'bridge')
       throw forbidden("bridge driver doesn't support multiple subnets");
-    return [...(enableIPv4 ? this.#four(four) : []), ...(enableIPv6 ? this.#six(six) : [])];
+    const chosen = [...(enableIPv4 ? this.#four(four) : []), ...(enableIPv6 ? this.#six(six) : [])];
+    for (const subnet of chosen) requireApart(subnet, driver === 'bridge' || !subnet.gatewayChosen);
+    return chosen;
   }
 
   /** What the default network has: as the options say, else as it was while nothing else wants it, else what is free. */
@@ -99,6 +101,17 @@ export class SubnetChoice {
       ...routedBlocks(this.#host, ours),
       ...servers.map(server => blockOf(server, 32)),
     ];
+  }
+}
+
+/** No two of a subnet's own are one address; `reserved`: its gateway is somebody's. @throws internal in Docker's words */
+function requireApart({ gateway, auxiliary = {} }: Subnet, reserved: boolean): void {
+  const numberOf = (address: string): number | bigint | undefined => parseIpv4(address) ?? parseIpv6(address);
+  const taken = new Set(reserved ? [numberOf(gateway)] : []);
+  for (const [name, address] of Object.entries(auxiliary)) {
+    if (taken.has(numberOf(address)))
+      throw internal(`failed to allocate secondary ip address (${name}:${address}): Address already in use`);
+    taken.add(numberOf(address));
   }
 }
 

@@ -67,13 +67,20 @@ export class Nftables {
    * would be told as a failure of what has been done. @throws NftError
    */
   run(commands: string): string {
-    const mask = blockSignals();
-    const result = this.#library.run(this.#context, commands);
-    setSignalMask(mask);
+    const result = this.#undisturbed(commands);
     const failure = this.#library.error(this.#context); // reading a buffer empties it
     const output = this.#library.output(this.#context);
     if (result !== 0) throw new NftError(failure.trim().split('\n')[0] ?? 'nft failed', commands);
     return output;
+  }
+
+  #undisturbed(commands: string): number {
+    const mask = blockSignals();
+    try {
+      return this.#library.run(this.#context, commands);
+    } finally {
+      setSignalMask(mask);
+    }
   }
 
   /** What a `list` command tells, as libnftables-json(5) describes it, with handles. @throws NftError */

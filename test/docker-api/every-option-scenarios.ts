@@ -102,6 +102,13 @@ const networks: Scenario = {
       step(`network create ${option} nb`),
     ),
     step('network create --subnet 10.213.0.0/24 --ip-range 10.214.0.0/24 nc'),
+    ...['--aux-address a=10.213.0.1', '--ip-range 10.213.0.128/25 --aux-address a=10.213.0.128'].map(option =>
+      step(`network create --subnet 10.213.0.0/24 ${option} nd`),
+    ),
+    ...['--aux-address a=10.213.0.7 --aux-address b=10.213.0.7', '--ip-range 10.213.0.255/32'].map(option =>
+      step(`network create --subnet 10.213.0.0/24 ${option} ne`),
+    ),
+    step('network create --ipv6 --subnet fd00:213::/64 --aux-address a=fd00:213:0::1 nf'),
     step('network inspect --verbose --format {{.Name}} na'),
     step('run --rm --network na busybox ip route'),
     step('run -d --name ca --network na --link-local-ip 169.254.77.7 busybox sleep 1000'),
